@@ -1,0 +1,265 @@
+//! What the program runs on: every value checked, every default filled in. Made by the checks of this room, never by hand.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::domain::{EmailAddress, PersonName, Policy, ShopId, Zone};
+
+/// The whole configuration.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// The SQLite database file.
+    pub database: PathBuf,
+    /// The master key: links, log ids and bounce addresses are derived from it.
+    pub master_key: Secret,
+    /// The domain of the shops' BCC addresses, `<shop>+<secret>@<ingest domain>`; lower-case A-labels.
+    pub ingest_domain: String,
+    /// The SMTP listener.
+    pub door: Door,
+    /// The relays, by name; at least one.
+    pub relays: Vec<Relay>,
+    /// The shops; at least one, ids unique.
+    pub shops: Vec<Shop>,
+    /// A folder whose templates replace or extend those that ship.
+    pub templates_dir: Option<PathBuf>,
+    /// A folder whose letters replace or extend those that ship.
+    pub letters_dir: Option<PathBuf>,
+    /// How long a copy is kept after it was taken in, for support and replay.
+    pub keep_copies: Duration,
+    /// Queue letters, but hand none to a relay: a safety switch.
+    pub hold_all: bool,
+    /// How log lines look.
+    pub log: LogFormat,
+}
+
+/// Where a secret is read from. The value itself never stands in the configuration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Secret {
+    /// A file that only its owner may read.
+    File(PathBuf),
+    /// A systemd credential: the file of this name in `$CREDENTIALS_DIRECTORY`.
+    Credential(String),
+}
+
+/// Log lines for people or for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// One readable line an event.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The SMTP listener: where it listens, what it calls itself, what it bears.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Door {
+    /// The addresses to listen on; port 0 takes a free one.
+    pub listen: Vec<SocketAddr>,
+    /// The name in the greeting and the EHLO reply; lower-case A-labels.
+    pub hostname: String,
+    /// Certificate chain and key for STARTTLS, PEM files. Without them STARTTLS is not offered.
+    pub tls: Option<TlsFiles>,
+    /// What a client may do before it is stopped.
+    pub limits: Limits,
+}
+
+/// A certificate chain and its key, both PEM.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The chain, leaf first.
+    pub certificate: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// Bounds on what a client can make the listener do. The defaults come from Postfix, mox, chasquid and KumoMTA, compared.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// A command line with its CRLF, bytes (RFC 5321 4.5.3.1.4 asks for 512 at least).
+    pub command_line: usize,
+    /// A line of a message with its CRLF, bytes. RFC 5321 says 1000, but shop software writes whole HTML mails on one line.
+    pub data_line: usize,
+    /// A message, bytes; announced by SIZE.
+    pub message: usize,
+    /// A message's header section, bytes.
+    pub header: usize,
+    /// `Received:` fields of one message before it counts as looping.
+    pub received: usize,
+    /// Recipients of one message.
+    pub recipients: usize,
+    /// Commands answered with 5xx before the session is closed with 421; from the third on each costs [`Self::error_delay`].
+    pub errors: u32,
+    /// How long an answer to one error too many is delayed.
+    pub error_delay: Duration,
+    /// Commands that move nothing (NOOP, RSET, VRFY, HELP) before the session is closed with 421.
+    pub idle_commands: u32,
+    /// Sessions at one time, in all.
+    pub sessions: usize,
+    /// Sessions at one time from one IPv4 address or IPv6 /64.
+    pub sessions_per_client: usize,
+    /// How long the listener waits for a command.
+    pub command_timeout: Duration,
+    /// How long it waits for more of a message.
+    pub data_timeout: Duration,
+    /// How long a session may last.
+    pub session_timeout: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            command_line: 2_048,
+            data_line: 65_536,
+            message: 5 * 1024 * 1024,
+            header: 102_400,
+            received: 30,
+            recipients: 100,
+            errors: 10,
+            error_delay: Duration::from_secs(1),
+            idle_commands: 100,
+            sessions: 200,
+            sessions_per_client: 20,
+            command_timeout: Duration::from_secs(300),
+            data_timeout: Duration::from_secs(180),
+            session_timeout: Duration::from_secs(1_200),
+        }
+    }
+}
+
+/// An SMTP server that letters are handed to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Relay {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Host name or address.
+    pub host: String,
+    /// Port: 25 or 587 for `smtp://`, 465 for `smtps://` unless written.
+    pub port: u16,
+    /// How the connection is protected.
+    pub tls: Tls,
+    /// A PEM file of certificate authorities to trust instead of the system's.
+    pub tls_ca: Option<PathBuf>,
+    /// User name and password, when the relay asks for them.
+    pub login: Option<Login>,
+    /// Connections at one time.
+    pub connections: usize,
+    /// Letters over one connection before it is renewed.
+    pub letters_per_connection: u32,
+    /// The name in our EHLO.
+    pub hello_name: String,
+    /// How long each step may take.
+    pub timeouts: RelayTimeouts,
+}
+
+/// How a connection to a relay is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tls {
+    /// Not at all.
+    None,
+    /// By STARTTLS when the relay offers it, whatever its certificate.
+    Opportunistic,
+    /// By STARTTLS with a valid certificate, or nothing is sent.
+    Required,
+    /// From the first byte with a valid certificate (`smtps://`).
+    Implicit,
+}
+
+/// How to log in at a relay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Login {
+    /// The user name.
+    pub user: String,
+    /// Where the password is.
+    pub password: Secret,
+}
+
+/// How long each step of a sending may take; the defaults of RFC 5321 4.5.3.2 are meant for the open internet, these for a relay.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayTimeouts {
+    /// TCP, TLS, greeting, EHLO and AUTH, each.
+    pub connect: Duration,
+    /// MAIL, RCPT, DATA and RSET, each.
+    pub command: Duration,
+    /// The message's bytes.
+    pub data: Duration,
+    /// The answer to the final dot: RFC 5321 says 10 minutes, since giving up early is what makes doubles.
+    pub dot: Duration,
+}
+
+impl Default for RelayTimeouts {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(30),
+            command: Duration::from_secs(60),
+            data: Duration::from_secs(180),
+            dot: Duration::from_secs(600),
+        }
+    }
+}
+
+/// A sender of order mails.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shop {
+    /// Its short name.
+    pub id: ShopId,
+    /// Its name as customers know it.
+    pub name: String,
+    /// Its own domains: mail to them is never mail to a customer. Lower-case A-labels, at least one.
+    pub domains: Vec<String>,
+    /// The secrets of its BCC addresses, at least one; several during a rotation. `[a-z0-9]{16,64}`.
+    pub secrets: Vec<String>,
+    /// The letters' From address.
+    pub from: EmailAddress,
+    /// The display name beside it.
+    pub from_name: PersonName,
+    /// Where answers go; the From address otherwise.
+    pub reply_to: Option<EmailAddress>,
+    /// Where "unsubscribe" mails go; `unsubscribe+…@<ingest domain>` is not read yet, so a person should read this box.
+    pub unsubscribe: EmailAddress,
+    /// The language when the copy names none, RFC 5646.
+    pub locale: String,
+    /// The shop's zone.
+    pub zone: Zone,
+    /// The review link with its placeholders, checked.
+    pub link: String,
+    /// Who wrote, at the letter's foot: name and postal address, as the law asks.
+    pub postal_address: Option<String>,
+    /// How the letters look.
+    pub brand: Brand,
+    /// Which relay takes its letters; a name in [`Config::relays`].
+    pub relay: String,
+    /// When its customers are asked.
+    pub policy: Policy,
+}
+
+/// A shop's look in its letters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Brand {
+    /// The colour of buttons and stars, `#rrggbb`.
+    pub color: String,
+    /// The logo, an `https` address.
+    pub logo: Option<String>,
+}
+
+impl Default for Brand {
+    fn default() -> Self {
+        Self { color: "#1f6f54".to_owned(), logo: None }
+    }
+}
+
+impl Config {
+    /// The address that a shop adds to its mails, with the first of its secrets.
+    pub fn bcc_address(&self, shop: &Shop) -> String {
+        format!("{}+{}@{}", shop.id, shop.secrets.first().map_or("", String::as_str), self.ingest_domain)
+    }
+
+    /// The shop of this id.
+    pub fn shop(&self, id: &ShopId) -> Option<&Shop> {
+        self.shops.iter().find(|shop| shop.id == *id)
+    }
+}
+
+/// The address to listen on when none is configured: loopback, since an open port should be a decision.
+pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2525);

@@ -1,0 +1,20 @@
+//! What the product is about, and nothing about how it is run: addresses, orders, what was read from a copy, invitations
+//! and the rules that move them. No clock, no I/O, no randomness: all of that comes in as arguments.
+
+mod email_address;
+mod ids;
+mod order;
+mod policy;
+mod reading;
+mod shop;
+mod text;
+mod time;
+
+pub use email_address::{AddressKey, EmailAddress, InvalidAddress};
+pub use ids::{CopyId, InvitationId, LetterId};
+pub use order::{Customer, EventKind, OrderDate, OrderEvent, OrderReference, PersonName, Product};
+pub use policy::{DAY, InDoubt, Policy, Trigger};
+pub use reading::{Field, Finding, Layer, Outcome, Reading};
+pub use shop::{InvalidShopId, ShopId};
+pub use text::{clean, is_invisible};
+pub use time::{Timestamp, Zone};

@@ -1,0 +1,182 @@
+//! What reading a copy yielded. Reading never fails: it finds things, and says what it makes of them.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::email_address::EmailAddress;
+use super::order::{Customer, EventKind, OrderDate, OrderEvent, OrderReference, PersonName, Product};
+
+/// What is to be done with a copy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Outcome {
+    /// It tells of an order and everything needed was read.
+    Event,
+    /// It is no order mail.
+    Ignored,
+    /// It may be an order mail, but something is missing or ambiguous: a person should look.
+    Held,
+}
+
+impl Outcome {
+    /// The word for it in JSON and the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::Ignored => "ignored",
+            Self::Held => "held",
+        }
+    }
+}
+
+/// What a finding is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Field {
+    /// The kind of order event.
+    Event,
+    /// The customer's name.
+    CustomerName,
+    /// The customer's address.
+    CustomerEmail,
+    /// The order reference.
+    Reference,
+    /// The day of the order.
+    OrderDate,
+    /// The last day on which the parcel is expected.
+    ExpectedDelivery,
+    /// The products.
+    Products,
+    /// The language of the mail.
+    Locale,
+}
+
+impl Field {
+    /// The word for it in templates and JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Event => "event",
+            Self::CustomerName => "customer_name",
+            Self::CustomerEmail => "customer_email",
+            Self::Reference => "reference",
+            Self::OrderDate => "order_date",
+            Self::ExpectedDelivery => "expected_delivery",
+            Self::Products => "products",
+            Self::Locale => "locale",
+        }
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Which layer of the reader found something, best first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layer {
+    /// The AFS structured snippet, `application/json+trustpilot`.
+    Snippet,
+    /// schema.org JSON-LD.
+    JsonLd,
+    /// schema.org microdata.
+    Microdata,
+    /// A template's rules.
+    Template,
+    /// The header heuristics of AFS: `To:` and the subject.
+    Headers,
+}
+
+impl Layer {
+    /// The word for it in JSON and tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Snippet => "snippet",
+            Self::JsonLd => "json_ld",
+            Self::Microdata => "microdata",
+            Self::Template => "template",
+            Self::Headers => "headers",
+        }
+    }
+}
+
+/// One thing that was read: what, by whom and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// What it is about.
+    pub field: Field,
+    /// The value, cleaned.
+    pub value: String,
+    /// Which layer found it.
+    pub layer: Layer,
+    /// The rule or place within the layer, such as `reference.subject` or `Order.orderNumber`.
+    pub rule: String,
+}
+
+/// Everything that was read from one copy.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// What is to be done with the copy.
+    pub outcome: Outcome,
+    /// What happened to the order, where the mail says.
+    pub event: Option<EventKind>,
+    /// The customer's name.
+    pub customer_name: Option<PersonName>,
+    /// The customer's address.
+    pub customer_email: Option<EmailAddress>,
+    /// The order reference.
+    pub reference: Option<OrderReference>,
+    /// The day of the order.
+    pub order_date: Option<OrderDate>,
+    /// The last day on which the parcel is expected.
+    pub expected_delivery: Option<jiff::civil::Date>,
+    /// The products.
+    pub products: Vec<Product>,
+    /// The language of the mail.
+    pub locale: Option<String>,
+    /// The template that matched.
+    pub template: Option<String>,
+    /// What was read, by which rule; for every field the one that was taken comes first.
+    pub findings: Vec<Finding>,
+    /// Why the copy is ignored or held, in words for a support person.
+    pub reason: Option<String>,
+}
+
+impl Reading {
+    /// A reading of nothing, with its outcome and reason.
+    pub fn without_findings(outcome: Outcome, reason: impl Into<String>) -> Self {
+        Self {
+            outcome,
+            event: None,
+            customer_name: None,
+            customer_email: None,
+            reference: None,
+            order_date: None,
+            expected_delivery: None,
+            products: Vec::new(),
+            locale: None,
+            template: None,
+            findings: Vec::new(),
+            reason: Some(reason.into()),
+        }
+    }
+
+    /// The order event, when the outcome is one.
+    pub fn order_event(&self) -> Option<OrderEvent> {
+        if self.outcome != Outcome::Event {
+            return None;
+        }
+        Some(OrderEvent {
+            kind: self.event?,
+            reference: self.reference.clone()?,
+            customer: Customer { email: self.customer_email.clone()?, name: self.customer_name.clone() },
+            order_date: self.order_date.clone(),
+            expected_delivery: self.expected_delivery,
+            locale: self.locale.clone(),
+            products: self.products.clone(),
+        })
+    }
+}

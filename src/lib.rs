@@ -1,0 +1,13 @@
+//! `invited`: a self-hosted automatic feedback service. Start with `ARCHITECTURE.md`: it has the map of these rooms, which of
+//! them may know which, and what must stay true.
+
+pub mod domain;
+
+pub mod document;
+
+pub mod config;
+
+#[cfg(feature = "daemon")]
+pub mod clock;
+#[cfg(feature = "daemon")]
+pub mod ops;
