@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 use sha2::Sha256;
 
 use super::text::is_invisible;
@@ -10,7 +10,8 @@ use super::text::is_invisible;
 /// An address `local@domain`: RFC 5321 dot-atom local part (RFC 6531 characters allowed), a host name of at least two labels
 /// as A-labels in lower case. Stricter than RFC 5322 on purpose: no quoted local parts, comments, address literals or bare
 /// host names, since no customer has one and each of them has been used to smuggle something past a mail program.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct EmailAddress {
     text: String,
     at: usize,
@@ -123,9 +124,17 @@ impl fmt::Debug for EmailAddress {
     }
 }
 
-impl Serialize for EmailAddress {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.text)
+impl TryFrom<String> for EmailAddress {
+    type Error = InvalidAddress;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text)
+    }
+}
+
+impl From<EmailAddress> for String {
+    fn from(address: EmailAddress) -> Self {
+        address.text
     }
 }
 

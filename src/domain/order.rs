@@ -58,8 +58,8 @@ impl fmt::Display for EventKind {
 }
 
 /// A person's name as it may be shown: cleaned, at most 100 characters, not empty, no `@`.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct PersonName(String);
 
 impl PersonName {
@@ -82,9 +82,23 @@ impl fmt::Display for PersonName {
     }
 }
 
+impl TryFrom<String> for PersonName {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("no name")
+    }
+}
+
+impl From<PersonName> for String {
+    fn from(name: PersonName) -> Self {
+        name.0
+    }
+}
+
 /// The shop's own name for an order: cleaned, without a leading `#`, 1 to 64 characters.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[serde(transparent)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct OrderReference(String);
 
 impl OrderReference {
@@ -109,6 +123,20 @@ impl OrderReference {
 impl fmt::Display for OrderReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl TryFrom<String> for OrderReference {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        Self::parse(&text).ok_or("no order reference")
+    }
+}
+
+impl From<OrderReference> for String {
+    fn from(reference: OrderReference) -> Self {
+        reference.0
     }
 }
 

@@ -1,6 +1,9 @@
 //! What a shop wants: when its customers are asked, how often, and until when.
 
+use std::collections::HashMap;
 use std::time::Duration;
+
+use super::shop::ShopId;
 
 /// A calendar day's length. Delays are promised in days of this length; the send window of the customer's zone is a rule of its own.
 pub const DAY: Duration = Duration::from_secs(86_400);
@@ -53,5 +56,23 @@ impl Default for Policy {
             end_of_life: DAY * 30,
             in_doubt: InDoubt::Hold,
         }
+    }
+}
+
+/// The policies of all shops.
+#[derive(Debug, Clone, Default)]
+pub struct Policies(HashMap<ShopId, Policy>);
+
+impl Policies {
+    /// The shop's policy. A shop that is no longer configured is judged by the default one: its letters cannot be composed any
+    /// more, but its orders can still be cancelled.
+    pub fn of(&self, shop: &ShopId) -> Policy {
+        self.0.get(shop).cloned().unwrap_or_default()
+    }
+}
+
+impl FromIterator<(ShopId, Policy)> for Policies {
+    fn from_iter<T: IntoIterator<Item = (ShopId, Policy)>>(policies: T) -> Self {
+        Self(policies.into_iter().collect())
     }
 }

@@ -117,7 +117,7 @@ pub struct Finding {
 }
 
 /// Everything that was read from one copy.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Reading {
     /// What is to be done with the copy.
     pub outcome: Outcome,

@@ -1,0 +1,292 @@
+//! What goes into the store and comes out of it, in the words of the domain.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::domain::{
+    AddressKey, CopyId, Decision, Invitation, InvitationId, LetterId, LetterKind, OrderNews, OrderReference, Reading,
+    Rule, ShopId, State, Timestamp,
+};
+
+/// A mail as it came in, for one shop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewCopy {
+    /// The shop whose address it was sent to.
+    pub shop: ShopId,
+    /// The reverse-path, empty for `<>`.
+    pub mail_from: String,
+    /// The forward-path as given.
+    pub rcpt_to: String,
+    /// Who handed it in.
+    pub client: Option<IpAddr>,
+    /// The name the client gave in EHLO, HELO or LHLO.
+    pub hello: String,
+    /// Whether the session was protected by TLS.
+    pub tls: bool,
+    /// The message as it was received. Kept compressed.
+    pub message: Arc<[u8]>,
+    /// When.
+    pub received_at: Timestamp,
+}
+
+/// A copy that is to be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnreadCopy {
+    /// Which.
+    pub id: CopyId,
+    /// The shop whose address it was sent to.
+    pub shop: ShopId,
+    /// The message.
+    pub message: Vec<u8>,
+    /// How often it was handed out, this time included.
+    pub attempts: u32,
+}
+
+/// What was read from a copy, on its way into the store.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FiledReading {
+    /// The copy.
+    pub copy: CopyId,
+    /// The shop whose address it was sent to.
+    pub shop: ShopId,
+    /// What was read.
+    pub reading: Reading,
+    /// What it says about the order's schedule, when it tells of an order.
+    pub news: Option<OrderNews>,
+}
+
+/// What filing a reading did.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Filed {
+    /// The copy.
+    pub copy: CopyId,
+    /// The invitations that it moved, with the decision on each. Empty when the copy tells of no order.
+    pub moved: Vec<(InvitationId, Decision)>,
+}
+
+/// A letter that is to be sent now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClaimedLetter {
+    /// Which.
+    pub id: LetterId,
+    /// First letter or reminder.
+    pub kind: LetterKind,
+    /// The Message-ID under which an earlier attempt went on the wire; the same must be used again.
+    pub message_id: Option<String>,
+    /// The invitation, in state `sending`.
+    pub invitation: Invitation,
+}
+
+/// How an attempt was recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settled {
+    /// The invitation.
+    pub invitation: InvitationId,
+    /// What became of it.
+    pub decision: Decision,
+}
+
+/// What was cleared up after a daemon that died.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Recovered {
+    /// Letters that go back in line: their final dot was never sent.
+    pub requeued: usize,
+    /// Letters of which nobody knows whether the relay took them.
+    pub in_doubt: usize,
+}
+
+/// Who did something, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Actor {
+    /// `daemon`, or the person's login name.
+    pub name: String,
+    /// The reason given.
+    pub reason: Option<String>,
+}
+
+/// Which invitations to list. Everything given must hold.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Filter {
+    /// Of this shop.
+    pub shop: Option<ShopId>,
+    /// In one of these states; any when empty.
+    pub states: Vec<State>,
+    /// For this address.
+    pub email: Option<AddressKey>,
+    /// About this order, as [`OrderReference::key`] makes it.
+    pub reference: Option<String>,
+}
+
+/// Whom or what a story is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Subject {
+    /// A customer.
+    Email(AddressKey),
+    /// An order.
+    Reference(OrderReference),
+    /// An invitation.
+    Invitation(InvitationId),
+}
+
+/// Where a copy stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CopyState {
+    /// Durable, not read yet.
+    Unread,
+    /// It told of an order.
+    Event,
+    /// It is no order mail.
+    Ignored,
+    /// Kept for a person to look at.
+    Held,
+}
+
+impl CopyState {
+    /// The word for it in JSON and the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unread => "unread",
+            Self::Event => "event",
+            Self::Ignored => "ignored",
+            Self::Held => "held",
+        }
+    }
+}
+
+/// A copy as it is kept.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StoredCopy {
+    /// Which.
+    pub id: CopyId,
+    /// The shop whose address it was sent to.
+    pub shop: ShopId,
+    /// When it came in.
+    pub received_at: Timestamp,
+    /// The reverse-path.
+    pub mail_from: String,
+    /// Who handed it in.
+    pub client: Option<IpAddr>,
+    /// The message's size, bytes.
+    pub size: u64,
+    /// Where it stands.
+    pub state: CopyState,
+    /// How often it was handed out to be read.
+    pub attempts: u32,
+    /// What was read from it: the stored JSON of [`Reading`], `None` before.
+    pub reading: Option<Reading>,
+    /// The invitation it moved first, if any.
+    pub invitation: Option<InvitationId>,
+}
+
+/// How far a letter got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum LetterPhase {
+    /// Claimed; nothing was sent that a relay could deliver.
+    Claimed,
+    /// The final dot is sent or about to be; the answer is not known.
+    OnTheWire,
+    /// The relay took it.
+    Accepted,
+    /// It waits for another attempt.
+    Deferred,
+    /// The relay refused it.
+    Refused,
+    /// Nobody knows.
+    InDoubt,
+    /// It was never sent: stopped, or it could not be composed.
+    Abandoned,
+}
+
+impl LetterPhase {
+    /// Every phase.
+    pub const ALL: [Self; 7] =
+        [Self::Claimed, Self::OnTheWire, Self::Accepted, Self::Deferred, Self::Refused, Self::InDoubt, Self::Abandoned];
+
+    /// The word for it in JSON and the database.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Claimed => "claimed",
+            Self::OnTheWire => "on_the_wire",
+            Self::Accepted => "accepted",
+            Self::Deferred => "deferred",
+            Self::Refused => "refused",
+            Self::InDoubt => "in_doubt",
+            Self::Abandoned => "abandoned",
+        }
+    }
+}
+
+/// A letter and what became of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetterRecord {
+    /// Which.
+    pub id: LetterId,
+    /// The invitation.
+    pub invitation: InvitationId,
+    /// First letter or reminder.
+    pub kind: LetterKind,
+    /// How far it got.
+    pub phase: LetterPhase,
+    /// Attempts made.
+    pub attempts: u32,
+    /// Its Message-ID, once it was on the wire.
+    pub message_id: Option<String>,
+    /// When it was last claimed.
+    pub claimed_at: Timestamp,
+    /// When its final dot was last about to be sent.
+    pub on_the_wire_at: Option<Timestamp>,
+    /// When its last attempt ended.
+    pub settled_at: Option<Timestamp>,
+    /// The relay's last words.
+    pub reply: Option<String>,
+}
+
+/// A decision as it was recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecisionRecord {
+    /// The invitation.
+    pub invitation: InvitationId,
+    /// When.
+    pub at: Timestamp,
+    /// What happened: `order placed`, `due`, `attempt accepted`, `desk cancel` …
+    pub event: String,
+    /// The state before, `None` when the invitation began.
+    pub from: Option<State>,
+    /// The state after.
+    pub to: State,
+    /// When the next thing is due after it.
+    pub due_at: Option<Timestamp>,
+    /// Why.
+    pub rule: Rule,
+    /// Who.
+    pub actor: String,
+    /// The reason given by a person, or the relay's words.
+    pub note: Option<String>,
+    /// The copy that told of it.
+    pub copy: Option<CopyId>,
+}
+
+/// Everything that is known about a subject, oldest first.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Story {
+    /// The copies that told of it, and those that name it but were held or ignored.
+    pub copies: Vec<StoredCopy>,
+    /// The invitations.
+    pub invitations: Vec<Invitation>,
+    /// The decisions on them.
+    pub decisions: Vec<DecisionRecord>,
+    /// Their letters.
+    pub letters: Vec<LetterRecord>,
+}
+
+/// Numbers for people and for monitoring.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Counts {
+    /// Copies that nobody has read yet.
+    pub unread: u64,
+    /// Copies that a person should look at.
+    pub held_copies: u64,
+    /// Invitations by state.
+    pub invitations: BTreeMap<State, u64>,
+}
