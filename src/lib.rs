@@ -11,3 +11,5 @@ pub mod config;
 pub mod clock;
 #[cfg(feature = "daemon")]
 pub mod ops;
+#[cfg(feature = "daemon")]
+pub mod send;
