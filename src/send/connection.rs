@@ -3,7 +3,7 @@
 //! A connection that failed in any way is dropped by its owner; nothing here tries to mend one. Since every method takes it by
 //! `&mut` and the pool hands it out by value, a cancelled attempt takes its connection with it.
 
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -75,7 +75,10 @@ impl Connection {
                 if plain.smtp.server_info().supports_feature(Extension::StartTls) {
                     plain.start_tls(access).await?
                 } else if access.settings.tls == Tls::Required {
-                    return Err(alarm(Phase::Tls, "the relay offers no STARTTLS, and tls = \"required\" sends nothing without it"));
+                    return Err(alarm(
+                        Phase::Tls,
+                        "the relay offers no STARTTLS, and tls = \"required\" sends nothing without it",
+                    ));
                 } else {
                     plain
                 }
@@ -89,12 +92,7 @@ impl Connection {
     }
 
     /// Reads the greeting and says EHLO. With TLS its version is given, and the bytes to take for the greeting.
-    async fn greet(
-        access: &Access,
-        io: Io,
-        peer: SocketAddr,
-        tls: Option<(String, &[u8])>,
-    ) -> Result<Self, Trouble> {
+    async fn greet(access: &Access, io: Io, peer: SocketAddr, tls: Option<(String, &[u8])>) -> Result<Self, Trouble> {
         let wire = Wire::new(io, peer, tls.as_ref().map_or(b"", |(_, greeting)| greeting));
         let limit = access.settings.timeouts.connect;
         let step = AsyncSmtpConnection::connect_with_transport(Box::new(wire.clone()), &access.hello);
@@ -134,12 +132,15 @@ impl Connection {
 
     /// AUTH PLAIN or LOGIN, never over a connection that others can read.
     async fn log_in(&mut self, access: &Access, credentials: &Credentials) -> Result<(), Trouble> {
-        if self.tls.is_none() && !self.peer.ip().is_loopback() {
+        if !may_send_password(self.tls.is_some(), self.peer) {
             return Err(alarm(Phase::Auth, "the password is not sent over an unprotected connection; use TLS"));
         }
         let mechanisms = [Mechanism::Plain, Mechanism::Login];
         if self.smtp.server_info().get_auth_mechanism(&mechanisms).is_none() {
-            return Err(alarm(Phase::Auth, "the relay offers neither AUTH PLAIN nor AUTH LOGIN; is this its submission port?"));
+            return Err(alarm(
+                Phase::Auth,
+                "the relay offers neither AUTH PLAIN nor AUTH LOGIN; is this its submission port?",
+            ));
         }
         let limit = access.settings.timeouts.connect;
         let step = self.smtp.auth(&mechanisms, credentials);
@@ -163,14 +164,9 @@ impl Connection {
     /// MAIL, RCPT and DATA up to the 354.
     pub(super) async fn begin(&mut self, envelope: &Envelope<'_>) -> Result<(), (Phase, Failure)> {
         self.letters += 1;
-        let from = envelope.mail_from.map_or("", EmailAddress::as_str);
-        let utf8 = if envelope.needs_utf8() { " SMTPUTF8" } else { "" };
-        let body = if envelope.eight_bit { " BODY=8BITMIME" } else { "" };
-        let mail = format_args!("MAIL FROM:<{from}>{body}{utf8}\r\n");
-        self.command(250, mail).await.map_err(|failure| (Phase::Mail, failure))?;
+        self.command(250, Mail(envelope)).await.map_err(|failure| (Phase::Mail, failure))?;
         self.half_way = true;
-        let rcpt = format_args!("RCPT TO:<{}>\r\n", envelope.rcpt_to);
-        self.command(250, rcpt).await.map_err(|failure| (Phase::Rcpt, failure))?;
+        self.command(250, Rcpt(envelope)).await.map_err(|failure| (Phase::Rcpt, failure))?;
         self.command(354, Data).await.map_err(|failure| (Phase::Data, failure))?;
         Ok(())
     }
@@ -233,11 +229,6 @@ impl Connection {
         self.used = Instant::now();
         result
     }
-
-    #[cfg(test)]
-    pub(super) fn nodelay(&self) -> bool {
-        self.wire.nodelay()
-    }
 }
 
 /// What a relay said of itself when it was probed.
@@ -259,6 +250,26 @@ impl Envelope<'_> {
     /// Domains are A-labels, so only a local part can ask for SMTPUTF8 (RFC 6531).
     fn needs_utf8(&self) -> bool {
         !self.rcpt_to.as_str().is_ascii() || self.mail_from.is_some_and(|from| !from.as_str().is_ascii())
+    }
+}
+
+/// The MAIL command; an [`EmailAddress`] holds nothing that could end the line or the path.
+struct Mail<'a>(&'a Envelope<'a>);
+
+impl Display for Mail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "MAIL FROM:<{}>", self.0.mail_from.map_or("", EmailAddress::as_str))?;
+        f.write_str(if self.0.eight_bit { " BODY=8BITMIME" } else { "" })?;
+        f.write_str(if self.0.needs_utf8() { " SMTPUTF8\r\n" } else { "\r\n" })
+    }
+}
+
+/// The RCPT command.
+struct Rcpt<'a>(&'a Envelope<'a>);
+
+impl Display for Rcpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RCPT TO:<{}>\r\n", self.0.rcpt_to)
     }
 }
 
@@ -318,6 +329,11 @@ fn expect(
     Ok(Reply::new(code, &response.message().collect::<Vec<_>>().join(" ")))
 }
 
+/// Only over TLS, or where nobody is between us and the relay.
+fn may_send_password(tls: bool, peer: SocketAddr) -> bool {
+    tls || peer.ip().to_canonical().is_loopback()
+}
+
 fn failure(wire: &Wire, error: &Error) -> Failure {
     use std::error::Error as _;
     let source = || error.source().map(ToString::to_string).unwrap_or_default();
@@ -335,4 +351,55 @@ fn trouble(phase: Phase, reason: String) -> Trouble {
 
 fn alarm(phase: Phase, reason: &str) -> Trouble {
     Trouble { phase, reason: reason.to_owned(), alarm: true }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::config::RelayTimeouts;
+
+    #[tokio::test]
+    async fn every_connection_has_tcp_nodelay() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        tokio::spawn(async move {
+            let (mut tcp, _) = listener.accept().await.unwrap();
+            tcp.write_all(b"220 hello\r\n").await.unwrap();
+            let _ = tcp.read(&mut [0; 100]).await.unwrap();
+            tcp.write_all(b"250 hello\r\n").await.unwrap();
+        });
+        let settings = config::Relay {
+            name: "main".to_owned(),
+            host: "127.0.0.1".to_owned(),
+            port,
+            tls: Tls::None,
+            tls_ca: None,
+            login: None,
+            connections: 1,
+            letters_per_connection: 1,
+            hello_name: "shop.example.com".to_owned(),
+            timeouts: RelayTimeouts::default(),
+        };
+        let hello = ClientId::Domain(settings.hello_name.clone());
+        let access = Access { settings, hello, credentials: None, handshake: None };
+        let connection = Connection::open(&access).await.unwrap_or_else(|trouble| panic!("{trouble}"));
+        assert!(connection.wire.nodelay());
+    }
+
+    #[test]
+    fn a_password_goes_over_tls_or_to_this_machine_only() {
+        for (tls, peer, expected) in [
+            (true, "192.0.2.1:25", true),
+            (false, "192.0.2.1:25", false),
+            (false, "[2001:db8::1]:25", false),
+            (false, "127.0.0.1:25", true),
+            (false, "[::1]:25", true),
+            (false, "[::ffff:127.0.0.1]:25", true),
+        ] {
+            assert_eq!(may_send_password(tls, peer.parse().unwrap()), expected, "{peer}");
+        }
+    }
 }

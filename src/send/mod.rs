@@ -43,9 +43,6 @@ mod relay;
 mod tls;
 mod wire;
 
-#[cfg(test)]
-mod tests;
-
 pub use connection::Greeting;
 pub use outcome::{Outcome, Phase, Reply, Trouble};
 pub use relay::{Password, Relay};

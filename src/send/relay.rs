@@ -125,11 +125,6 @@ impl Relay {
             connection.quit().await;
         }
     }
-
-    #[cfg(test)]
-    pub(super) fn idle_connections_have_nodelay(&self) -> Vec<bool> {
-        self.0.idle().iter().map(Connection::nodelay).collect()
-    }
 }
 
 impl fmt::Debug for Relay {

@@ -90,9 +90,9 @@ impl Handshake {
         self.connector.connect(self.name.clone(), tcp).await.map_err(|error| {
             let cause = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
             let remedy = match cause {
-                Some(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)) => {
-                    "; it is signed by no authority that is trusted here: name the authority's file in tls_ca"
-                }
+                Some(rustls::Error::InvalidCertificate(
+                    CertificateError::UnknownIssuer | CertificateError::BadSignature,
+                )) => "; it is signed by no authority that is trusted here: name the authority's file in tls_ca",
                 Some(rustls::Error::InvalidCertificate(
                     CertificateError::Expired | CertificateError::ExpiredContext { .. },
                 )) => "; the relay's administrator must renew it",
@@ -117,8 +117,7 @@ fn authorities(relay: &config::Relay) -> Result<RootCertStore, RelayError> {
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
         return if roots.is_empty() { Err(RelayError::NoAuthorities { relay: relay.name.clone() }) } else { Ok(roots) };
     };
-    let fault =
-        |reason: String| RelayError::Authorities { relay: relay.name.clone(), path: path.clone(), reason };
+    let fault = |reason: String| RelayError::Authorities { relay: relay.name.clone(), path: path.clone(), reason };
     for certificate in CertificateDer::pem_file_iter(path).map_err(|error| fault(error.to_string()))? {
         let certificate = certificate.map_err(|error| fault(error.to_string()))?;
         roots.add(certificate).map_err(|error| fault(error.to_string()))?;

@@ -174,6 +174,8 @@ impl TestRelay {
 /// What follows an answer.
 #[derive(PartialEq)]
 enum Next {
+    /// The step was answered as a good relay would, or by raw bytes: what a good answer leads to may follow.
+    Good,
     Go,
     Tls,
     End,
@@ -209,7 +211,7 @@ impl House {
                 return Ok(());
             }
             match self.answer(&mut peer, &mut talk, line.trim_end()).await? {
-                Next::Go => {}
+                Next::Good | Next::Go => {}
                 Next::Tls => {
                     peer = self.upgrade(peer).await?;
                     talk.tls = true;
@@ -231,7 +233,7 @@ impl House {
         match verb.as_str() {
             "EHLO" => self.act(peer, talk, At::Ehlo, &self.offers(talk.tls)).await,
             "STARTTLS" => match self.act(peer, talk, At::StartTls, "220 go ahead").await? {
-                Next::Go if matches!((self.script)(&talk.moment), Act::Ok | Act::Raw(_)) => Ok(Next::Tls),
+                Next::Good => Ok(Next::Tls),
                 next => Ok(next),
             },
             "AUTH" => self.login(peer, talk, line).await,
@@ -252,9 +254,7 @@ impl House {
                 self.act(peer, talk, At::Rcpt, "250 2.1.5 Ok").await
             }
             "DATA" => match self.act(peer, talk, At::Data, "354 go on").await? {
-                Next::Go if matches!((self.script)(&talk.moment), Act::Ok | Act::After(..)) => {
-                    self.letter(peer, talk).await
-                }
+                Next::Good => self.letter(peer, talk).await,
                 next => Ok(next),
             },
             "RSET" => self.act(peer, talk, At::Rset, "250 2.0.0 Ok").await,
@@ -331,9 +331,9 @@ fn takes(act: &Act) -> bool {
 async fn perform(peer: &mut Peer, mut act: Act, good: &str) -> io::Result<Next> {
     loop {
         match act {
-            Act::Ok => return say(peer, format!("{good}\r\n").as_bytes()).await,
+            Act::Ok => return say(peer, format!("{good}\r\n").as_bytes()).await.map(|_| Next::Good),
             Act::Reply(reply) => return say(peer, format!("{reply}\r\n").as_bytes()).await,
-            Act::Raw(bytes) => return say(peer, bytes).await,
+            Act::Raw(bytes) => return say(peer, bytes).await.map(|_| Next::Good),
             Act::Half(bytes) => return say(peer, bytes).await.map(|_| Next::End),
             Act::Close => return Ok(Next::End),
             Act::Silence => {
