@@ -6,10 +6,14 @@ pub mod domain;
 pub mod document;
 
 pub mod config;
+pub mod letter;
+pub mod link;
 
 #[cfg(feature = "daemon")]
 pub mod clock;
 #[cfg(feature = "daemon")]
 pub mod ops;
+#[cfg(feature = "daemon")]
+pub mod send;
 #[cfg(feature = "daemon")]
 pub mod store;

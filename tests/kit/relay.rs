@@ -1,0 +1,362 @@
+//! A relay for tests: an SMTP server on a free loopback port that does at each step what a script says (answers, keeps
+//! silent, hangs up, talks nonsense) and remembers every letter it took and every line it heard.
+//!
+//! The script is a function of the [`Moment`], so it can single out a connection, a letter or a recipient:
+//!
+//! ```ignore
+//! let relay = TestRelay::start(|moment| match moment {
+//!     Moment { at: At::Rcpt, rcpt, .. } if rcpt.starts_with("gone@") => Act::Reply("550 5.1.1 no such user"),
+//!     Moment { at: At::Dot, letter: 3, .. } => Act::Kept(Box::new(Act::Close)), // delivered, but the answer is lost
+//!     _ => Act::Ok,
+//! }).await;
+//! ```
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+/// The step the relay is about to answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum At {
+    Greeting,
+    Ehlo,
+    StartTls,
+    Auth,
+    Mail,
+    Rcpt,
+    Data,
+    Dot,
+    Rset,
+    Quit,
+}
+
+/// Where a conversation is, for the script.
+#[derive(Debug, Clone)]
+pub struct Moment {
+    pub at: At,
+    /// Which connection, from 0.
+    pub connection: usize,
+    /// Which transaction of the relay (counted at MAIL), from 0.
+    pub letter: usize,
+    /// The recipient, from RCPT on.
+    pub rcpt: String,
+}
+
+/// What the relay does.
+#[derive(Debug, Clone)]
+pub enum Act {
+    /// What a good relay answers.
+    Ok,
+    /// This reply line; CRLF is added.
+    Reply(&'static str),
+    /// These bytes as they are, and on with the conversation.
+    Raw(&'static [u8]),
+    /// These bytes as they are, then the connection is closed.
+    Half(&'static [u8]),
+    /// No answer, the connection stays open.
+    Silence,
+    /// No answer, the connection is closed.
+    Close,
+    /// As the other, after this time.
+    After(Duration, Box<Act>),
+    /// At the dot: the letter is kept, whatever the answer.
+    Kept(Box<Act>),
+}
+
+/// A letter that the relay took.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Taken {
+    pub connection: usize,
+    /// The reverse-path between its angle brackets.
+    pub from: String,
+    pub to: Vec<String>,
+    /// The message, dots unstuffed, without the final dot.
+    pub data: Vec<u8>,
+}
+
+/// What a relay is beside its script.
+#[derive(Default, Clone)]
+pub struct Kit {
+    /// Offers STARTTLS (or, with `implicit`, begins with TLS) with this certificate.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
+    pub implicit: bool,
+    /// Offers AUTH PLAIN and LOGIN and wants this user and password.
+    pub login: Option<(&'static str, &'static str)>,
+    /// More EHLO keywords.
+    pub offers: Vec<&'static str>,
+}
+
+/// A running relay; it ends with the runtime.
+#[derive(Clone)]
+pub struct TestRelay {
+    pub address: SocketAddr,
+    house: Arc<House>,
+}
+
+type Script = dyn Fn(&Moment) -> Act + Send + Sync;
+
+struct House {
+    script: Box<Script>,
+    kit: Kit,
+    seen: watch::Sender<Seen>,
+    letters: Mutex<usize>,
+}
+
+/// What the relay has seen so far.
+#[derive(Debug, Clone, Default)]
+pub struct Seen {
+    /// The letters it took, in order.
+    pub taken: Vec<Taken>,
+    /// Every command line with its connection, without CRLF; AUTH without its secret.
+    pub lines: Vec<(usize, String)>,
+    /// Final dots received.
+    pub dots: usize,
+    /// Connections in all, now, and at most at one time.
+    pub connections: usize,
+    pub open: usize,
+    pub most_open: usize,
+}
+
+impl TestRelay {
+    pub async fn start(script: impl Fn(&Moment) -> Act + Send + Sync + 'static) -> Self {
+        Self::start_with(Kit::default(), script).await
+    }
+
+    pub async fn start_with(kit: Kit, script: impl Fn(&Moment) -> Act + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let seen = watch::Sender::new(Seen::default());
+        let house = Arc::new(House { script: Box::new(script), kit, seen, letters: Mutex::new(0) });
+        let relay = Self { address, house: Arc::clone(&house) };
+        tokio::spawn(async move {
+            while let Ok((tcp, _)) = listener.accept().await {
+                let house = Arc::clone(&house);
+                tokio::spawn(async move {
+                    let mut connection = 0;
+                    house.seen.send_modify(|seen| {
+                        connection = seen.connections;
+                        seen.connections += 1;
+                        seen.open += 1;
+                        seen.most_open = seen.most_open.max(seen.open);
+                    });
+                    tcp.set_nodelay(true).unwrap();
+                    // A conversation may end by any error: that is what the tests are about.
+                    let _ = house.serve(tcp, connection).await;
+                    house.seen.send_modify(|seen| seen.open -= 1);
+                });
+            }
+        });
+        relay
+    }
+
+    /// What was seen until now.
+    pub fn seen(&self) -> Seen {
+        self.house.seen.borrow().clone()
+    }
+
+    /// Waits until the condition holds.
+    pub async fn until(&self, condition: impl FnMut(&Seen) -> bool) -> Seen {
+        self.house.seen.subscribe().wait_for(condition).await.unwrap().clone()
+    }
+
+    /// The letters taken until now.
+    pub fn taken(&self) -> Vec<Taken> {
+        self.seen().taken
+    }
+}
+
+/// What follows an answer.
+#[derive(PartialEq)]
+enum Next {
+    /// The step was answered as a good relay would, or by raw bytes: what a good answer leads to may follow.
+    Good,
+    Go,
+    Tls,
+    End,
+}
+
+/// A conversation's state.
+struct Talk {
+    moment: Moment,
+    from: String,
+    to: Vec<String>,
+    tls: bool,
+}
+
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+type Peer = BufReader<Box<dyn Stream>>;
+
+impl House {
+    async fn serve(&self, tcp: tokio::net::TcpStream, connection: usize) -> io::Result<()> {
+        let moment = Moment { at: At::Greeting, connection, letter: 0, rcpt: String::new() };
+        let mut talk = Talk { moment, from: String::new(), to: Vec::new(), tls: self.kit.implicit };
+        let mut peer: Peer = BufReader::new(Box::new(tcp));
+        if self.kit.implicit {
+            peer = self.upgrade(peer).await?;
+        }
+        if self.act(&mut peer, &mut talk, At::Greeting, "220 relay.example.com ESMTP").await? == Next::End {
+            return Ok(());
+        }
+        let mut line = String::new();
+        loop {
+            line.clear();
+            if peer.read_line(&mut line).await? == 0 {
+                return Ok(());
+            }
+            match self.answer(&mut peer, &mut talk, line.trim_end()).await? {
+                Next::Good | Next::Go => {}
+                Next::Tls => {
+                    peer = self.upgrade(peer).await?;
+                    talk.tls = true;
+                }
+                Next::End => return Ok(()),
+            }
+        }
+    }
+
+    async fn upgrade(&self, peer: Peer) -> io::Result<Peer> {
+        let acceptor = TlsAcceptor::from(self.kit.tls.clone().expect("a TLS kit"));
+        Ok(BufReader::new(Box::new(acceptor.accept(peer.into_inner()).await?)))
+    }
+
+    async fn answer(&self, peer: &mut Peer, talk: &mut Talk, line: &str) -> io::Result<Next> {
+        let verb = line.split(' ').next().unwrap_or_default().to_ascii_uppercase();
+        let heard = if verb == "AUTH" { "AUTH" } else { line };
+        self.seen.send_modify(|seen| seen.lines.push((talk.moment.connection, heard.to_owned())));
+        match verb.as_str() {
+            "EHLO" => self.act(peer, talk, At::Ehlo, &self.offers(talk.tls)).await,
+            "STARTTLS" => match self.act(peer, talk, At::StartTls, "220 go ahead").await? {
+                Next::Good => Ok(Next::Tls),
+                next => Ok(next),
+            },
+            "AUTH" => self.login(peer, talk, line).await,
+            "MAIL" => {
+                talk.from = path(line);
+                talk.to.clear();
+                talk.moment.rcpt.clear();
+                {
+                    let mut letters = self.letters.lock().unwrap();
+                    talk.moment.letter = *letters;
+                    *letters += 1;
+                }
+                self.act(peer, talk, At::Mail, "250 2.1.0 Ok").await
+            }
+            "RCPT" => {
+                talk.moment.rcpt = path(line);
+                talk.to.push(path(line));
+                self.act(peer, talk, At::Rcpt, "250 2.1.5 Ok").await
+            }
+            "DATA" => match self.act(peer, talk, At::Data, "354 go on").await? {
+                Next::Good => self.letter(peer, talk).await,
+                next => Ok(next),
+            },
+            "RSET" => self.act(peer, talk, At::Rset, "250 2.0.0 Ok").await,
+            "QUIT" => self.act(peer, talk, At::Quit, "221 2.0.0 Bye").await.map(|_| Next::End),
+            _ => say(peer, b"500 5.5.2 what?\r\n").await,
+        }
+    }
+
+    fn offers(&self, tls: bool) -> String {
+        let mut reply = "250-relay.example.com\r\n".to_owned();
+        if self.kit.tls.is_some() && !tls {
+            reply += "250-STARTTLS\r\n";
+        }
+        if self.kit.login.is_some() {
+            reply += "250-AUTH PLAIN LOGIN\r\n";
+        }
+        self.kit.offers.iter().for_each(|offer| reply += &format!("250-{offer}\r\n"));
+        reply + "250 ENHANCEDSTATUSCODES"
+    }
+
+    /// AUTH PLAIN with an initial response (RFC 4616).
+    async fn login(&self, peer: &mut Peer, talk: &mut Talk, line: &str) -> io::Result<Next> {
+        use base64ct::{Base64, Encoding};
+        let given = line.strip_prefix("AUTH PLAIN ").and_then(|text| Base64::decode_vec(text).ok());
+        let wanted = self.kit.login.map(|(user, password)| format!("\0{user}\0{password}").into_bytes());
+        let right = given.is_some() && given == wanted;
+        let good = if right { "235 2.7.0 welcome" } else { "535 5.7.8 authentication failed" };
+        self.act(peer, talk, At::Auth, good).await
+    }
+
+    async fn letter(&self, peer: &mut Peer, talk: &mut Talk) -> io::Result<Next> {
+        let mut data = Vec::new();
+        loop {
+            let start = data.len();
+            if peer.read_until(b'\n', &mut data).await? == 0 {
+                return Ok(Next::End);
+            }
+            if &data[start..] == b".\r\n" {
+                data.truncate(start);
+                break;
+            }
+            if data[start] == b'.' {
+                data.remove(start);
+            }
+        }
+        talk.moment.at = At::Dot;
+        let act = (self.script)(&talk.moment);
+        let taken = Taken { connection: talk.moment.connection, from: talk.from.clone(), to: talk.to.clone(), data };
+        self.seen.send_modify(|seen| {
+            seen.dots += 1;
+            if takes(&act) {
+                seen.taken.push(taken);
+            }
+        });
+        perform(peer, act, "250 2.0.0 Ok: queued").await
+    }
+
+    async fn act(&self, peer: &mut Peer, talk: &mut Talk, at: At, good: &str) -> io::Result<Next> {
+        talk.moment.at = at;
+        perform(peer, (self.script)(&talk.moment), good).await
+    }
+}
+
+/// Whether a letter answered like this is the relay's from then on.
+fn takes(act: &Act) -> bool {
+    match act {
+        Act::Ok | Act::Kept(_) => true,
+        Act::Reply(reply) => reply.starts_with('2'),
+        Act::After(_, then) => takes(then),
+        _ => false,
+    }
+}
+
+async fn perform(peer: &mut Peer, mut act: Act, good: &str) -> io::Result<Next> {
+    loop {
+        match act {
+            Act::Ok => return say(peer, format!("{good}\r\n").as_bytes()).await.map(|_| Next::Good),
+            Act::Reply(reply) => return say(peer, format!("{reply}\r\n").as_bytes()).await,
+            Act::Raw(bytes) => return say(peer, bytes).await.map(|_| Next::Good),
+            Act::Half(bytes) => return say(peer, bytes).await.map(|_| Next::End),
+            Act::Close => return Ok(Next::End),
+            Act::Silence => {
+                // Reads on, so that the client's end of the connection is noticed.
+                tokio::io::copy(peer, &mut tokio::io::sink()).await?;
+                return Ok(Next::End);
+            }
+            Act::After(time, then) => {
+                tokio::time::sleep(time).await;
+                act = *then;
+            }
+            Act::Kept(then) => act = *then,
+        }
+    }
+}
+
+async fn say(peer: &mut Peer, bytes: &[u8]) -> io::Result<Next> {
+    peer.write_all(bytes).await?;
+    peer.flush().await?;
+    Ok(Next::Go)
+}
+
+/// What stands between the angle brackets of MAIL or RCPT.
+fn path(line: &str) -> String {
+    line.split_once('<').and_then(|(_, rest)| rest.split_once('>')).map_or("", |(path, _)| path).to_owned()
+}

@@ -1,0 +1,585 @@
+//! What a letter's outcome is when its relay misbehaves, step by step; that no letter is lost, doubled or mistaken for another;
+//! and that nothing is said to a relay that is not protected as configured.
+
+#[path = "kit/relay.rs"]
+mod relay;
+
+use std::io::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use invited::config::{self, Login, RelayTimeouts, Secret, Tls};
+use invited::domain::EmailAddress;
+use invited::send::{Outcome, Phase, Relay, RelayError};
+use relay::{Act, At, Kit, Moment, TestRelay};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::time::Instant;
+
+const LETTER: &[u8] = b"Subject: How was it?\r\n\r\nTell us.\r\n";
+
+fn settings(port: u16) -> config::Relay {
+    config::Relay {
+        name: "main".to_owned(),
+        host: "127.0.0.1".to_owned(),
+        port,
+        tls: Tls::None,
+        tls_ca: None,
+        login: None,
+        connections: 4,
+        letters_per_connection: 100,
+        hello_name: "feedback.example.com".to_owned(),
+        timeouts: RelayTimeouts {
+            connect: Duration::from_secs(30),
+            command: Duration::from_secs(60),
+            data: Duration::from_secs(180),
+            dot: Duration::from_secs(600),
+        },
+    }
+}
+
+fn to(relay: &TestRelay) -> Relay {
+    Relay::new(&settings(relay.address.port()), None).unwrap()
+}
+
+fn address(text: &str) -> EmailAddress {
+    EmailAddress::parse(text).unwrap()
+}
+
+async fn send(relay: &Relay, rcpt: &str, letter: &[u8]) -> Outcome<()> {
+    relay.send(Some(&address("b+1@shop.example.com")), &address(rcpt), letter, async || Ok(())).await
+}
+
+/// Does `act` the first time the relay comes to `at`, and answers well before and after.
+fn once(at: At, act: Act) -> impl Fn(&Moment) -> Act + Send + Sync + 'static {
+    let spent = AtomicBool::new(false);
+    move |moment| {
+        if moment.at == at && !spent.swap(true, Ordering::SeqCst) { act.clone() } else { Act::Ok }
+    }
+}
+
+/// One letter for an outcome, as in [`TABLE`], and the phase it names.
+fn mark<E>(outcome: &Outcome<E>) -> (char, Option<Phase>) {
+    match outcome {
+        Outcome::Accepted { .. } => ('+', None),
+        Outcome::TryLater { phase, .. } => ('T', Some(*phase)),
+        Outcome::Refused { phase, .. } => ('R', Some(*phase)),
+        Outcome::Unavailable(trouble) if trouble.alarm => ('A', Some(trouble.phase)),
+        Outcome::Unavailable(trouble) => ('U', Some(trouble.phase)),
+        Outcome::InDoubt { .. } => ('D', Some(Phase::Dot)),
+        Outcome::NotRecorded(_) => ('N', None),
+    }
+}
+
+/// T: try later, R: refused, U: the relay is unavailable, A: and a person must look, D: in doubt.
+const TABLE: &str = "
+            421 450 451 452 503 535 550 552 554 garbage silence close half
+ greeting   U   U   U   U   A   A   A   A   A   U       U       U     U
+ ehlo       U   U   U   U   A   A   A   A   A   U       U       U     U
+ mail       U   U   U   U   A   A   A   A   A   U       U       U     U
+ rcpt       U   T   T   T   A   A   R   R   R   U       U       U     U
+ data       U   T   T   T   A   A   R   R   R   U       U       U     U
+ dot        T   T   T   T   A   A   R   R   R   D       D       D     D
+";
+
+fn fault(name: &str) -> Act {
+    match name {
+        "421" => Act::Reply("421 4.3.2 closing down"),
+        "450" => Act::Reply("450 4.2.1 mailbox busy"),
+        "451" => Act::Reply("451-4.7.1 greylisted\r\n451 4.7.1 come back"),
+        "452" => Act::Reply("452 4.3.1 no space"),
+        "503" => Act::Reply("503 5.5.1 bad sequence"),
+        "535" => Act::Reply("535 5.7.8 authentication required"),
+        "550" => Act::Reply("550 5.1.1 no such user"),
+        "552" => Act::Reply("552 5.2.2 mailbox full"),
+        "554" => Act::Reply("554 5.6.0 no"),
+        "garbage" => Act::Raw(b"HTTP/1.1 400 Bad Request\r\n"),
+        "silence" => Act::Silence,
+        "close" => Act::Close,
+        "half" => Act::Half(b"25"),
+        other => panic!("no fault {other}"),
+    }
+}
+
+fn cells() -> Vec<(At, Phase, &'static str, char)> {
+    let mut lines = TABLE.trim().lines();
+    let faults = lines.next().unwrap().split_whitespace().collect::<Vec<_>>();
+    let mut cells = Vec::new();
+    for line in lines {
+        let mut words = line.split_whitespace();
+        let (at, phase) = match words.next().unwrap() {
+            "greeting" => (At::Greeting, Phase::Greeting),
+            "ehlo" => (At::Ehlo, Phase::Hello),
+            "mail" => (At::Mail, Phase::Mail),
+            "rcpt" => (At::Rcpt, Phase::Rcpt),
+            "data" => (At::Data, Phase::Data),
+            "dot" => (At::Dot, Phase::Dot),
+            other => panic!("no phase {other}"),
+        };
+        let marks = words.map(|word| word.chars().next().unwrap()).collect::<Vec<_>>();
+        assert_eq!(marks.len(), faults.len(), "{line}");
+        cells.extend(faults.iter().zip(marks).map(|(fault, mark)| (at, phase, *fault, mark)));
+    }
+    cells
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_fault_at_every_step_has_the_outcome_of_the_table_and_the_next_letter_arrives_once() {
+    let cells = cells();
+    assert_eq!(cells.len(), 6 * 13);
+    for (at, phase, name, expected) in cells {
+        let cell = format!("{name} at {phase}");
+        let test = TestRelay::start(once(at, fault(name))).await;
+        let relay = to(&test);
+        let asked = AtomicUsize::new(0);
+        let start = Instant::now();
+        let outcome = relay
+            .send(Some(&address("b@shop.example.com")), &address("first@example.com"), LETTER, async || {
+                asked.fetch_add(1, Ordering::SeqCst);
+                assert_eq!(test.seen().dots, 0, "{cell}: recorded after the dot");
+                Ok::<(), ()>(())
+            })
+            .await;
+        assert_eq!(mark(&outcome), (expected, Some(phase)), "{cell}: {outcome:?}");
+        assert_eq!(asked.load(Ordering::SeqCst), usize::from(phase == Phase::Dot), "{cell}: times recorded");
+        let waited = match (name, phase) {
+            ("silence", Phase::Greeting | Phase::Hello) => 30,
+            ("silence", Phase::Dot) => 600,
+            ("silence", _) => 60,
+            _ => 0,
+        };
+        assert_eq!(start.elapsed().as_secs(), waited, "{cell}: waited");
+
+        assert_eq!(mark(&send(&relay, "second@example.com", b"Second\r\n").await).0, '+', "{cell}");
+        let taken = test.taken();
+        assert_eq!(taken.len(), 1, "{cell}");
+        assert_eq!(
+            (taken[0].to.as_slice(), taken[0].data.as_slice()),
+            (&["second@example.com".to_owned()][..], &b"Second\r\n"[..]),
+            "{cell}"
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_to_the_dot_counts_only_when_it_is_complete_and_an_answer() {
+    for (bytes, expected) in [
+        (&b"2"[..], 'D'),
+        (b"250", 'D'),
+        (b"250 2.0.0 Ok: queued as 1", 'D'),
+        (b"250-2.0.0 Ok\r\n", 'D'),
+        (b"250-2.0.0 Ok\r\n250 2.0.0", 'D'),
+        (b"250-2.0.0 Ok\r\n550 no\r\n", 'D'),
+        (b"354 go on\r\n", 'D'),
+        (b"221 bye\r\n", 'D'),
+        (b"\r\n", 'D'),
+        (b"\x16\x03\x01\x02\r\n", 'D'),
+        (b"250\r\n", '+'),
+        (b"250 ok\n", '+'),
+        (b"250-2.0.0 Ok\r\n250 2.0.0 queued\r\n", '+'),
+        (b"250 angenommen f\xfcr Zustellung\r\n", '+'),
+        (b"550 Postfach \xfcberf\xfcllt\r\n", 'R'),
+        (b"421 later\r\n", 'T'),
+    ] {
+        let test = TestRelay::start(once(At::Dot, Act::Half(bytes))).await;
+        let outcome = send(&to(&test), "a@example.com", LETTER).await;
+        assert_eq!(mark(&outcome).0, expected, "{}", bytes.escape_ascii());
+    }
+    let endless = TestRelay::start(once(At::Dot, Act::Raw(&[b'2'; 100_000]))).await;
+    assert_eq!(mark(&send(&to(&endless), "a@example.com", LETTER).await).0, 'D', "a reply line without an end");
+}
+
+#[tokio::test]
+async fn the_words_of_a_reply_are_kept_all_lines_of_them() {
+    let test = TestRelay::start(once(At::Rcpt, Act::Reply("550-5.1.1 No such user\r\n550 5.1.1 See our page"))).await;
+    let Outcome::Refused { phase, reply } = send(&to(&test), "a@example.com", LETTER).await else { panic!() };
+    assert_eq!((phase, reply.code, reply.enhanced()), (Phase::Rcpt, 550, Some((5, 1, 1))));
+    assert_eq!(reply.text, "5.1.1 No such user See our page");
+    let test = TestRelay::start(once(At::Dot, Act::Kept(Box::new(Act::Reply("250 2.0.0 Ok: queued as 4F1"))))).await;
+    let Outcome::Accepted { reply } = send(&to(&test), "a@example.com", LETTER).await else { panic!() };
+    assert_eq!(reply.to_string(), "250 2.0.0 Ok: queued as 4F1");
+}
+
+#[tokio::test]
+async fn a_letter_arrives_byte_for_byte() {
+    let test = TestRelay::start(|_| Act::Ok).await;
+    let relay = to(&test);
+    let letters: [&[u8]; 5] = [
+        b"Subject: a\r\n\r\n.\r\n..\r\n.a\r\n\r\n",
+        b".\r\n",
+        b"\r\n",
+        b"Subject: b\r\n\r\nno line end",
+        &b"0123456789abcde\r\n".repeat(20_000),
+    ];
+    for letter in letters {
+        assert_eq!(mark(&send(&relay, "a@example.com", letter).await).0, '+');
+    }
+    for (taken, letter) in test.taken().iter().zip(letters) {
+        let expected = [letter.strip_suffix(b"\r\n").unwrap_or(letter), b"\r\n"].concat();
+        assert!(taken.data == expected, "{}", letter.escape_ascii());
+        assert_eq!(
+            (taken.from.as_str(), taken.to.as_slice()),
+            ("b+1@shop.example.com", &["a@example.com".to_owned()][..])
+        );
+    }
+    assert_eq!(test.seen().connections, 1);
+    let null = relay.send(None, &address("a@example.com"), LETTER, async || Ok::<(), ()>(())).await;
+    assert_eq!((mark(&null).0, test.taken()[5].from.as_str()), ('+', ""));
+}
+
+#[tokio::test]
+async fn a_letter_with_a_line_end_alone_is_not_sent() {
+    let test = TestRelay::start(|_| Act::Ok).await;
+    let relay = to(&test);
+    for letter in [&b"a\nb\r\n"[..], b"a\rb\r\n", b"a\r\r\n", b"a\n.\r\nMAIL FROM:<x@y.test>\r\n", b"a\r", b"a\r\n\n"] {
+        let outcome = send(&relay, "a@example.com", letter).await;
+        assert_eq!(mark(&outcome), ('R', Some(Phase::Check)), "{}", letter.escape_ascii());
+    }
+    assert_eq!(test.seen().connections, 0);
+}
+
+#[tokio::test]
+async fn what_cannot_be_recorded_is_not_sent() {
+    let test = TestRelay::start(|_| Act::Ok).await;
+    let relay = to(&test);
+    let outcome = relay
+        .send(None, &address("a@example.com"), LETTER, async || {
+            assert_eq!(test.seen().lines.last().map(|(_, line)| line.as_str()), Some("DATA"));
+            Err("disk full")
+        })
+        .await;
+    assert_eq!(outcome, Outcome::NotRecorded("disk full"));
+    assert_eq!(test.until(|seen| seen.open == 0).await.dots, 0);
+    assert_eq!(mark(&send(&relay, "b@example.com", LETTER).await).0, '+');
+    assert_eq!(test.taken().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_cancelled_letter_takes_its_connection_with_it_and_the_next_one_is_not_mistaken_for_it() {
+    for at in [At::Greeting, At::Ehlo, At::Mail, At::Rcpt, At::Data, At::Dot] {
+        // The late answer would be the false success of the next letter, were the connection used again.
+        let test = TestRelay::start(once(at, Act::After(Duration::from_secs(20), Box::new(Act::Ok)))).await;
+        let relay = to(&test);
+        let cancelled = tokio::time::timeout(Duration::from_secs(10), send(&relay, "first@example.com", LETTER)).await;
+        assert!(cancelled.is_err(), "{at:?}");
+        let second = relay.send(None, &address("second@example.com"), b"Second\r\n", async || Err::<(), ()>(())).await;
+        assert_eq!(second, Outcome::NotRecorded(()), "{at:?}");
+        assert_eq!(mark(&send(&relay, "third@example.com", b"Third\r\n").await).0, '+', "{at:?}");
+        let taken = test.taken();
+        let third = taken.iter().filter(|letter| letter.to == ["third@example.com"]).collect::<Vec<_>>();
+        assert!(third.len() == 1 && third[0].data == b"Third\r\n" && third[0].connection == 2, "{at:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_connection_closed_while_idle_is_replaced_unseen() {
+    let good_byes: [&[u8]; 3] =
+        [b"250 2.0.0 Ok\r\n", b"250 2.0.0 Ok\r\n421 4.4.2 idle\r\n", b"250 2.0.0 Ok\r\n221 idle\r\n"];
+    for bytes in good_byes {
+        let test = TestRelay::start(once(At::Dot, Act::Kept(Box::new(Act::Half(bytes))))).await;
+        let relay = to(&test);
+        assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await).0, '+');
+        test.until(|seen| seen.open == 0).await;
+        assert_eq!(mark(&send(&relay, "b@example.com", LETTER).await).0, '+', "{}", bytes.escape_ascii());
+        let seen = test.seen();
+        assert_eq!((seen.taken.len(), seen.connections), (2, 2));
+    }
+}
+
+#[tokio::test]
+async fn only_a_used_connection_gets_a_second_try_and_only_one() {
+    let faults = [Act::Close, Act::Reply("421 4.7.0 too many letters"), Act::Raw(b"what?\r\n"), Act::Half(b"25")];
+    for at in [At::Mail, At::Rcpt, At::Data] {
+        for act in faults.clone() {
+            let one = act.clone();
+            let test = TestRelay::start(move |moment| match moment {
+                Moment { at: now, connection: 0, letter: 1, .. } if *now == at => one.clone(),
+                _ => Act::Ok,
+            })
+            .await;
+            let relay = to(&test);
+            assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await).0, '+');
+            assert_eq!(mark(&send(&relay, "b@example.com", LETTER).await).0, '+', "{act:?} at {at:?}");
+            assert_eq!((test.taken().len(), test.seen().connections), (2, 2));
+
+            let every = act.clone();
+            let test = TestRelay::start(move |moment| if moment.at == at { every.clone() } else { Act::Ok }).await;
+            assert_eq!(mark(&send(&to(&test), "a@example.com", LETTER).await).0, 'U', "{act:?} at {at:?}");
+            assert_eq!(test.seen().connections, 1, "{act:?} at {at:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_is_asked_after_an_idle_while_and_after_a_refusal_but_not_else() {
+    let test = TestRelay::start(once(At::Rcpt, Act::Reply("550 5.1.1 no"))).await;
+    let relay = to(&test);
+    let resets = || test.seen().lines.iter().filter(|(_, line)| line == "RSET").count();
+    assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await).0, 'R');
+    assert_eq!(mark(&send(&relay, "b@example.com", LETTER).await).0, '+');
+    assert_eq!(resets(), 1);
+    assert_eq!(mark(&send(&relay, "c@example.com", LETTER).await).0, '+');
+    assert_eq!(resets(), 1);
+    tokio::time::advance(Duration::from_secs(6)).await;
+    assert_eq!(mark(&send(&relay, "d@example.com", LETTER).await).0, '+');
+    assert_eq!((resets(), test.seen().connections), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relay_gone_silent_costs_one_wait_and_not_two() {
+    let test = TestRelay::start(|moment| if moment.letter == 1 { Act::Silence } else { Act::Ok }).await;
+    let relay = to(&test);
+    assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await).0, '+');
+    let start = Instant::now();
+    assert_eq!(mark(&send(&relay, "b@example.com", LETTER).await), ('U', Some(Phase::Mail)));
+    assert_eq!((start.elapsed().as_secs(), test.seen().connections), (60, 1));
+}
+
+#[tokio::test]
+async fn no_more_connections_are_open_than_configured() {
+    let test = TestRelay::start(|moment| match moment.at {
+        At::Dot => Act::After(Duration::from_millis(2), Box::new(Act::Ok)),
+        At::Mail if moment.letter % 7 == 3 => Act::Close,
+        _ => Act::Ok,
+    })
+    .await;
+    let relay = Relay::new(&config::Relay { connections: 3, ..settings(test.address.port()) }, None).unwrap();
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..60 {
+        let relay = relay.clone();
+        tasks.spawn(async move { mark(&send(&relay, &format!("c{number}@example.com"), LETTER).await).0 });
+    }
+    let accepted = tasks.join_all().await.into_iter().filter(|mark| *mark == '+').count();
+    let seen = test.seen();
+    assert_eq!(accepted, seen.taken.len());
+    assert!(accepted >= 50, "{accepted}");
+    // The relay may learn of a closed connection a moment after the next one was opened, hence one more.
+    assert!((3..=4).contains(&seen.most_open), "{}", seen.most_open);
+}
+
+#[tokio::test]
+async fn a_connection_is_renewed_after_its_number_of_letters() {
+    let test = TestRelay::start(|_| Act::Ok).await;
+    let relay =
+        Relay::new(&config::Relay { letters_per_connection: 2, ..settings(test.address.port()) }, None).unwrap();
+    for _ in 0..5 {
+        assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await).0, '+');
+    }
+    relay.close().await;
+    let seen = test.until(|seen| seen.open == 0).await;
+    let on = seen.taken.iter().map(|letter| letter.connection).collect::<Vec<_>>();
+    assert_eq!(on, [0, 0, 1, 1, 2]);
+    assert_eq!(seen.lines.iter().filter(|(_, line)| line == "QUIT").count(), 3);
+    assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await).0, 'U');
+    assert_eq!(test.seen().connections, 3);
+}
+
+#[tokio::test]
+async fn letters_beyond_ascii_need_a_relay_that_takes_them() {
+    let test = TestRelay::start(|_| Act::Ok).await;
+    let relay = to(&test);
+    let outcome = send(&relay, "j\u{fc}rgen@example.com", LETTER).await;
+    let Outcome::Refused { phase: Phase::Check, reply } = &outcome else { panic!("{outcome:?}") };
+    assert!(reply.text.contains("SMTPUTF8"), "{}", reply.text);
+    assert_eq!(mark(&send(&relay, "a@example.com", "\u{fc}\r\n".as_bytes()).await), ('R', Some(Phase::Check)));
+    assert_eq!(mark(&send(&relay, "a@b\u{fc}cher.example", LETTER).await).0, '+', "the domain is sent as A-labels");
+    let kit = Kit { offers: vec!["8BITMIME", "smtputf8"], ..Kit::default() };
+    let test = TestRelay::start_with(kit, |_| Act::Ok).await;
+    let letter = "To: j\u{fc}rgen@example.com\r\n\r\n".as_bytes();
+    assert_eq!(mark(&send(&to(&test), "j\u{fc}rgen@example.com", letter).await).0, '+');
+    assert_eq!(test.seen().lines[1].1, "MAIL FROM:<b+1@shop.example.com> BODY=8BITMIME SMTPUTF8");
+}
+
+/// A server that answers as asked for up to the 354, takes some bytes of the letter and then stops reading, or hangs up.
+async fn deaf_relay(hang_up: bool) -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        let (mut tcp, _) = listener.accept().await.unwrap();
+        let mut bytes = [0; 1000];
+        for answer in ["220 hi\r\n", "250 hi\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n"] {
+            tcp.write_all(answer.as_bytes()).await.unwrap();
+            assert_ne!(tcp.read(&mut bytes).await.unwrap(), 0);
+        }
+        if !hang_up {
+            std::future::pending::<()>().await;
+        }
+    });
+    port
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_that_cannot_be_written_to_its_end_is_not_in_doubt() {
+    let large = b"0123456789abcde\r\n".repeat(1_000_000);
+    for (hang_up, waited) in [(false, 180), (true, 0)] {
+        let relay = Relay::new(&settings(deaf_relay(hang_up).await), None).unwrap();
+        let start = Instant::now();
+        assert_eq!(mark(&send(&relay, "a@example.com", &large).await), ('U', Some(Phase::Letter)), "{hang_up}");
+        assert_eq!(start.elapsed().as_secs(), waited);
+    }
+    // A small one fits into the kernel's buffers: it and its dot may have arrived.
+    for (hang_up, waited) in [(false, 600), (true, 0)] {
+        let relay = Relay::new(&settings(deaf_relay(hang_up).await), None).unwrap();
+        let start = Instant::now();
+        assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await).0, 'D', "{hang_up}");
+        assert_eq!(start.elapsed().as_secs(), waited);
+    }
+}
+
+#[tokio::test]
+async fn a_relay_that_says_more_than_it_was_asked_is_left_before_the_letter() {
+    for at in [At::Mail, At::Rcpt, At::Data] {
+        let bytes: &[u8] = if at == At::Data { b"354 go on\r\n250 Ok\r\n" } else { b"250 Ok\r\n250 Ok\r\n" };
+        let test = TestRelay::start(move |moment| if moment.at == at { Act::Raw(bytes) } else { Act::Ok }).await;
+        let outcome = send(&to(&test), "a@example.com", LETTER).await;
+        assert_eq!(mark(&outcome).0, 'U', "{at:?}");
+        assert_eq!(test.until(|seen| seen.open == 0).await.dots, 0);
+    }
+}
+
+#[tokio::test]
+async fn nobody_at_the_door_is_the_relays_trouble() {
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let relay = Relay::new(&settings(port), None).unwrap();
+    let Outcome::Unavailable(trouble) = send(&relay, "a@example.com", LETTER).await else { panic!() };
+    assert!(trouble.phase == Phase::Connect && !trouble.alarm, "{trouble}");
+    assert!(trouble.to_string().starts_with(&format!("connect: 127.0.0.1:{port} cannot be reached: ")), "{trouble}");
+}
+
+#[tokio::test]
+async fn a_login_is_used_and_its_failure_is_an_alarm() {
+    let login = Some(Login { user: "shop".to_owned(), password: Secret::Credential("relay".to_owned()) });
+    let kit = Kit { login: Some(("shop", "pa55")), ..Kit::default() };
+    let test = TestRelay::start_with(kit, |_| Act::Ok).await;
+    let settings_in = config::Relay { login: login.clone(), ..settings(test.address.port()) };
+    let right = Relay::new(&settings_in, Some("pa55".to_owned().into())).unwrap();
+    assert_eq!(mark(&send(&right, "a@example.com", LETTER).await).0, '+');
+    assert_eq!(test.seen().lines[1].1, "AUTH");
+    assert!(right.probe().await.unwrap().logged_in);
+
+    let wrong = Relay::new(&settings_in, Some("guess".to_owned().into())).unwrap();
+    assert_eq!(mark(&send(&wrong, "a@example.com", LETTER).await), ('A', Some(Phase::Auth)));
+    let trouble = wrong.probe().await.unwrap_err();
+    assert_eq!(trouble.to_string(), "auth: the relay answered 535 5.7.8 authentication failed");
+    assert!(!format!("{wrong:?} {trouble:?}").contains("guess"));
+
+    let none = TestRelay::start(|_| Act::Ok).await;
+    let relay =
+        Relay::new(&config::Relay { login, ..settings(none.address.port()) }, Some("x".to_owned().into())).unwrap();
+    assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await), ('A', Some(Phase::Auth)));
+    assert!(matches!(Relay::new(&settings_in, None), Err(RelayError::NoPassword { .. })));
+    assert_eq!(test.taken().len(), 1);
+}
+
+/// A certificate for `name`, signed by an authority of ours (or by itself), and the PEM file of that authority.
+fn certificate(name: &str, expired: bool, self_signed: bool) -> (Arc<rustls::ServerConfig>, tempfile::NamedTempFile) {
+    let key = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
+    if expired {
+        params.not_before = rcgen::date_time_ymd(2020, 1, 1);
+        params.not_after = rcgen::date_time_ymd(2021, 1, 1);
+    }
+    params.distinguished_name.push(rcgen::DnType::CommonName, "the relay");
+    let mut authority = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let issuer = rcgen::CertifiedIssuer::self_signed(authority, rcgen::KeyPair::generate().unwrap()).unwrap();
+    let leaf = if self_signed { params.self_signed(&key) } else { params.signed_by(&key, &issuer) }.unwrap();
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(issuer.pem().as_bytes()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![leaf.der().clone()], rustls_pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into()))
+        .unwrap();
+    (Arc::new(config), file)
+}
+
+#[tokio::test]
+async fn a_certificate_that_is_not_valid_gets_no_letter() {
+    for (what, name, expired, self_signed, words) in [
+        ("good", "127.0.0.1", false, false, ""),
+        ("expired", "127.0.0.1", true, false, "expired"),
+        ("for another name", "relay.example.com", false, false, "not valid for"),
+        ("self-signed", "127.0.0.1", false, true, "tls_ca"),
+    ] {
+        for (tls, implicit) in [(Tls::Required, false), (Tls::Implicit, true), (Tls::Opportunistic, false)] {
+            let (server, authority) = certificate(name, expired, self_signed);
+            let test = TestRelay::start_with(Kit { tls: Some(server), implicit, ..Kit::default() }, |_| Act::Ok).await;
+            let tls_ca = Some(authority.path().to_owned());
+            let relay = Relay::new(&config::Relay { tls, tls_ca, ..settings(test.address.port()) }, None).unwrap();
+            let outcome = send(&relay, "a@example.com", LETTER).await;
+            if words.is_empty() || tls == Tls::Opportunistic {
+                assert_eq!(mark(&outcome).0, '+', "{what}, {tls:?}: {outcome:?}");
+                assert_eq!(relay.probe().await.unwrap().tls.as_deref(), Some("TLSv1_3"));
+                continue;
+            }
+            let Outcome::Unavailable(trouble) = &outcome else { panic!("{what}, {tls:?}: {outcome:?}") };
+            assert!(trouble.phase == Phase::Tls && trouble.alarm, "{what}, {tls:?}: {trouble}");
+            assert!(trouble.reason.contains(words), "{what}, {tls:?}: {trouble}");
+            let seen = test.until(|seen| seen.open == 0).await;
+            assert!(!seen.lines.iter().any(|(_, line)| line.starts_with("MAIL")), "{what}, {tls:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn letters_go_in_the_clear_only_where_that_was_asked_for() {
+    let test = TestRelay::start(|_| Act::Ok).await;
+    for (tls, expected) in [(Tls::None, '+'), (Tls::Opportunistic, '+'), (Tls::Required, 'A')] {
+        let relay = Relay::new(&config::Relay { tls, ..settings(test.address.port()) }, None).unwrap();
+        assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await).0, expected, "{tls:?}");
+    }
+    assert_eq!(test.taken().len(), 2);
+    // Offered, but refused or broken: not even an opportunistic connection goes on.
+    for act in [Act::Reply("454 4.7.0 TLS not available"), Act::Raw(b"220 go\r\n220 on in the clear\r\n"), Act::Close] {
+        let (server, _authority) = certificate("127.0.0.1", false, false);
+        let kit = Kit { tls: Some(server), ..Kit::default() };
+        let test = TestRelay::start_with(kit, once(At::StartTls, act.clone())).await;
+        let relay =
+            Relay::new(&config::Relay { tls: Tls::Opportunistic, ..settings(test.address.port()) }, None).unwrap();
+        let outcome = send(&relay, "a@example.com", LETTER).await;
+        assert!(matches!(mark(&outcome), ('U' | 'A', Some(Phase::Tls))), "{act:?}: {outcome:?}");
+        assert_eq!(test.taken().len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn words_slipped_in_before_the_handshake_end_the_connection() {
+    // What an attacker between us and the relay would add: an EHLO reply, read after the handshake as if it came from within.
+    let injected = Act::Raw(b"220 go ahead\r\n250-relay.example.com\r\n250 AUTH PLAIN\r\n");
+    let (server, authority) = certificate("127.0.0.1", false, false);
+    let test = TestRelay::start_with(Kit { tls: Some(server), ..Kit::default() }, once(At::StartTls, injected)).await;
+    let tls_ca = Some(authority.path().to_owned());
+    let relay =
+        Relay::new(&config::Relay { tls: Tls::Required, tls_ca, ..settings(test.address.port()) }, None).unwrap();
+    assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await), ('A', Some(Phase::Tls)));
+    assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await).0, '+');
+    assert_eq!(test.taken().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_relay_that_never_begins_tls_is_waited_for_no_longer_than_configured() {
+    let test = TestRelay::start(|_| Act::Silence).await;
+    let relay = Relay::new(&config::Relay { tls: Tls::Implicit, ..settings(test.address.port()) }, None).unwrap();
+    let start = Instant::now();
+    assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await), ('U', Some(Phase::Tls)));
+    assert_eq!(start.elapsed().as_secs(), 30);
+}
+
+#[tokio::test]
+async fn settings_that_cannot_work_are_told_at_the_start() {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(b"no certificate\n").unwrap();
+    for (host, tls_ca, words) in [
+        ("relay example", None, "\"relay example\" is neither a host name nor an IP address"),
+        ("127.0.0.1", Some("/nowhere/ca.pem".into()), "tls_ca /nowhere/ca.pem: "),
+        ("127.0.0.1", Some(file.path().to_owned()), "no certificate in it"),
+    ] {
+        let settings = config::Relay { host: host.to_owned(), tls: Tls::Required, tls_ca, ..settings(25) };
+        let error = Relay::new(&settings, None).unwrap_err().to_string();
+        assert!(error.starts_with("relay main: ") && error.contains(words), "{error}");
+    }
+}
