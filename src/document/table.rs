@@ -306,6 +306,7 @@ impl<'d> Table<'d> {
     /// The raw value of a key with its place, for values that may have several types.
     pub fn any(&self, key: &'static str) -> Option<Entry<'d, &'d DeValue<'d>>> {
         self.asked.borrow_mut().push(key);
+        self.problems.ask(joined(&self.path, key));
         let value: &'d Spanned<DeValue<'d>> = self.entries.get(key)?;
         let mut entry = self.place().with(value.get_ref());
         (entry.path, entry.span) = (joined(&self.path, key), value.span());
