@@ -123,6 +123,26 @@ impl<'d, T> Entry<'d, T> {
     }
 }
 
+impl<'d> Entry<'d, &'d DeValue<'d>> {
+    /// The value as a text, or `None` with a problem noted. `remedy` tells what to write, since a text is often only half of it.
+    pub fn text(&self, remedy: &str) -> Option<Entry<'d, &'d str>> {
+        let text = self.value.as_str();
+        if text.is_none() {
+            self.problem(format!("is {}", article(self.value)), remedy);
+        }
+        text.map(|text| self.with(text))
+    }
+
+    /// Whether the value is a table, which [`Table::table`] reads; notes a problem when it is not.
+    pub fn is_table(&self, remedy: &str) -> bool {
+        let table = self.value.is_table();
+        if !table {
+            self.problem(format!("is {}", article(self.value)), remedy);
+        }
+        table
+    }
+}
+
 impl<'d> Table<'d> {
     /// Notes that this table as a whole is wrong.
     pub fn problem(&self, what: impl Display, remedy: impl Display) {
@@ -373,6 +393,7 @@ fn joined(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
+/// What a value is, with its article: `a string`, `an integer`.
 fn article(value: &DeValue<'_>) -> String {
     let name = value.type_str();
     format!("{} {name}", if name.starts_with(['a', 'i']) { "an" } else { "a" })
