@@ -223,6 +223,15 @@ fn the_relay_of_a_shop_is_the_one_named_or_the_default_or_the_only_one() {
 }
 
 #[test]
+fn a_login_to_this_machine_needs_no_certificate() {
+    let login = "[[relay]]\nuser = \"reviews\"\npassword = { file = \"relay-password\" }\n";
+    let relay = &parsed(&MINIMAL.replace("[[relay]]\n", login)).relays[0];
+    assert_eq!(relay.tls, Tls::Opportunistic);
+    let password = Secret::File(PathBuf::from("/etc/invited/relay-password"));
+    assert_eq!(relay.login, Some(Login { user: "reviews".to_owned(), password }));
+}
+
+#[test]
 fn lower_bounds_take_their_companions_with_them() {
     let limits = |text: &str| {
         let config = format!("[smtp.limits]\n{text}\n[[relay]]\n");
@@ -320,4 +329,13 @@ fn the_dns_is_told_per_domain_and_never_guesses() {
     assert_eq!(shown[2], "mail.nordljus.example. IN AAAA 2a01:4f8::7 ; the host of the MX record");
     assert!(shown[3].starts_with("nordljus.example. IN TXT \"v=spf1 ip4:9.9.9.9 ~all\""), "{}", shown[3]);
     assert_eq!(shown.len(), 6);
+
+    let shop = MINIMAL.split_once("[[shop]]").map_or("", |(_, shop)| shop);
+    let second = shop.replace("\"nordljus\"", "\"kids\"").replace("writeyourownhere0123", "anotherofyourown4567");
+    let config = with(&format!("[[shop]]{second}"));
+    assert_eq!(
+        (config.shops.len(), dns_records(&config).len()),
+        (2, 6),
+        "two shops of one domain need its records once"
+    );
 }
