@@ -1,7 +1,25 @@
 //! The configuration: from TOML to checked [`Config`], or all problems at once.
+//!
+//! [`parse`] reads, [`template`] writes a first configuration for a new shop, and [`dns_records`] tells what the DNS must say for
+//! it to work. No file is opened here: certificates, keys and folders are looked at when the program starts.
 
+mod dns;
+mod read;
+mod relay;
 mod settings;
+mod shop;
+mod smtp;
+mod starter;
+mod units;
+mod values;
 
+#[cfg(test)]
+mod tests;
+
+pub use dns::{DnsRecord, dns_records};
+pub use read::parse;
 pub use settings::{
     Brand, Config, DEFAULT_LISTEN, Door, Limits, LogFormat, Login, Relay, RelayTimeouts, Secret, Shop, Tls, TlsFiles,
 };
+pub use starter::{Answers, template};
+pub use units::{duration, written};

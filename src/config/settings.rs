@@ -1,10 +1,11 @@
 //! What the program runs on: every value checked, every default filled in. Made by the checks of this room, never by hand.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::{EmailAddress, PersonName, Policy, ShopId, Zone};
+use crate::domain::{DAY, EmailAddress, PersonName, Policy, ShopId, Zone};
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -135,7 +136,7 @@ pub struct Relay {
     pub name: String,
     /// Host name or address.
     pub host: String,
-    /// Port: 25 or 587 for `smtp://`, 465 for `smtps://` unless written.
+    /// Port: 25 for `smtp://` and 465 for `smtps://` unless written.
     pub port: u16,
     /// How the connection is protected.
     pub tls: Tls,
@@ -200,7 +201,7 @@ impl Default for RelayTimeouts {
 }
 
 /// A sender of order mails.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Shop {
     /// Its short name.
     pub id: ShopId,
@@ -216,13 +217,15 @@ pub struct Shop {
     pub from_name: PersonName,
     /// Where answers go; the From address otherwise.
     pub reply_to: Option<EmailAddress>,
-    /// Where "unsubscribe" mails go; `unsubscribe+…@<ingest domain>` is not read yet, so a person should read this box.
+    /// Where "unsubscribe" mails go, the box for answers unless written; `unsubscribe+…@<ingest domain>` is not read yet, so a
+    /// person should read this box.
     pub unsubscribe: EmailAddress,
-    /// The language when the copy names none, RFC 5646.
+    /// The language when the copy names none: language, script and region of RFC 5646, `sv` or `zh-Hant-TW`.
     pub locale: String,
     /// The shop's zone.
     pub zone: Zone,
-    /// The review link with its placeholders, checked.
+    /// The review link with its placeholders. Checked here only to be an `http` or `https` address: what the placeholders mean
+    /// is the business of the `link` room, which checks them at the start.
     pub link: String,
     /// Who wrote, at the letter's foot: name and postal address, as the law asks.
     pub postal_address: Option<String>,
@@ -232,6 +235,47 @@ pub struct Shop {
     pub relay: String,
     /// When its customers are asked.
     pub policy: Policy,
+}
+
+/// Without the secrets: who has one can hand in mail as the shop.
+impl fmt::Debug for Shop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Taken apart, so that a field added later cannot be forgotten here.
+        let Self {
+            id,
+            name,
+            domains,
+            secrets,
+            from,
+            from_name,
+            reply_to,
+            unsubscribe,
+            locale,
+            zone,
+            link,
+            postal_address,
+            brand,
+            relay,
+            policy,
+        } = self;
+        f.debug_struct("Shop")
+            .field("id", id)
+            .field("name", name)
+            .field("domains", domains)
+            .field("secrets", &format_args!("[{} not shown]", secrets.len()))
+            .field("from", from)
+            .field("from_name", from_name)
+            .field("reply_to", reply_to)
+            .field("unsubscribe", unsubscribe)
+            .field("locale", locale)
+            .field("zone", zone)
+            .field("link", link)
+            .field("postal_address", postal_address)
+            .field("brand", brand)
+            .field("relay", relay)
+            .field("policy", policy)
+            .finish()
+    }
 }
 
 /// A shop's look in its letters.
@@ -263,3 +307,15 @@ impl Config {
 
 /// The address to listen on when none is configured: loopback, since an open port should be a decision.
 pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2525);
+
+/// How long copies are kept when nothing is configured (product, section 2).
+pub(super) const DEFAULT_KEEP_COPIES: Duration = DAY.saturating_mul(30);
+
+/// The name of a relay that has none in the configuration, and the relay of a shop that names none.
+pub(super) const DEFAULT_RELAY: &str = "default";
+
+/// Connections to a relay at one time. Letters are few and spread over the day; a small relay bears this many beside its own work.
+pub(super) const DEFAULT_CONNECTIONS: usize = 4;
+
+/// Letters over one connection: what Postfix, too, takes for a connection well used (`smtp_connection_reuse_count_limit`).
+pub(super) const DEFAULT_LETTERS_PER_CONNECTION: u32 = 100;

@@ -1,6 +1,7 @@
 //! One mistake in a document, and the list of all of them.
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// A mistake in a file that a person wrote.
@@ -47,27 +48,39 @@ impl fmt::Display for Problem {
 
 /// Collects problems while a document is read. Shared by all tables of a reading, hence the inner mutability.
 #[derive(Debug, Default)]
-pub struct Problems(RefCell<Vec<Problem>>);
+pub struct Problems {
+    noted: RefCell<Vec<Problem>>,
+    asked: RefCell<BTreeSet<String>>,
+}
 
 impl Problems {
     /// Notes a problem.
     pub fn add(&self, problem: Problem) {
-        self.0.borrow_mut().push(problem);
+        self.noted.borrow_mut().push(problem);
     }
 
     /// Notes several problems.
     pub fn extend(&self, problems: impl IntoIterator<Item = Problem>) {
-        self.0.borrow_mut().extend(problems);
+        self.noted.borrow_mut().extend(problems);
     }
 
     /// Whether none was noted so far.
     pub fn is_empty(&self) -> bool {
-        self.0.borrow().is_empty()
+        self.noted.borrow().is_empty()
+    }
+
+    /// The path of every key that was asked for, there or not. With it a test can hold a documented example against its reader.
+    pub fn asked(&self) -> BTreeSet<String> {
+        self.asked.borrow().clone()
+    }
+
+    pub(super) fn ask(&self, path: String) {
+        self.asked.borrow_mut().insert(path);
     }
 
     /// All problems, in the order of their places.
     pub fn into_sorted(self) -> Vec<Problem> {
-        let mut all = self.0.into_inner();
+        let mut all = self.noted.into_inner();
         all.sort();
         all.dedup();
         all

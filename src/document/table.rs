@@ -123,6 +123,26 @@ impl<'d, T> Entry<'d, T> {
     }
 }
 
+impl<'d> Entry<'d, &'d DeValue<'d>> {
+    /// The value as a text, or `None` with a problem noted. `remedy` tells what to write, since a text is often only half of it.
+    pub fn text(&self, remedy: &str) -> Option<Entry<'d, &'d str>> {
+        let text = self.value.as_str();
+        if text.is_none() {
+            self.problem(format!("is {}", article(self.value)), remedy);
+        }
+        text.map(|text| self.with(text))
+    }
+
+    /// Whether the value is a table, which [`Table::table`] reads; notes a problem when it is not.
+    pub fn is_table(&self, remedy: &str) -> bool {
+        let table = self.value.is_table();
+        if !table {
+            self.problem(format!("is {}", article(self.value)), remedy);
+        }
+        table
+    }
+}
+
 impl<'d> Table<'d> {
     /// Notes that this table as a whole is wrong.
     pub fn problem(&self, what: impl Display, remedy: impl Display) {
@@ -306,6 +326,7 @@ impl<'d> Table<'d> {
     /// The raw value of a key with its place, for values that may have several types.
     pub fn any(&self, key: &'static str) -> Option<Entry<'d, &'d DeValue<'d>>> {
         self.asked.borrow_mut().push(key);
+        self.problems.ask(joined(&self.path, key));
         let value: &'d Spanned<DeValue<'d>> = self.entries.get(key)?;
         let mut entry = self.place().with(value.get_ref());
         (entry.path, entry.span) = (joined(&self.path, key), value.span());
@@ -372,6 +393,7 @@ fn joined(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
+/// What a value is, with its article: `a string`, `an integer`.
 fn article(value: &DeValue<'_>) -> String {
     let name = value.type_str();
     format!("{} {name}", if name.starts_with(['a', 'i']) { "an" } else { "a" })

@@ -14,6 +14,7 @@ mod shop;
 mod text;
 mod time;
 
+pub(crate) use email_address::host_name;
 pub use email_address::{AddressKey, EmailAddress, InvalidAddress};
 pub use ids::{CopyId, InvitationId, LetterId};
 pub use invitation::{Invitation, LetterKind, OrderDetails};

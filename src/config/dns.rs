@@ -1,0 +1,99 @@
+//! What the DNS must say, so that copies come in and letters are believed.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use super::settings::{Config, Relay, Shop};
+
+/// A record to publish. What only the administrator or the relay's provider knows stands in angle brackets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DnsRecord {
+    /// The owner name, without the last dot.
+    pub name: String,
+    /// `MX`, `A`, `AAAA` or `TXT`.
+    pub kind: &'static str,
+    /// The data in the form of a zone file.
+    pub value: String,
+    /// What it is for, one line.
+    pub purpose: String,
+}
+
+/// A line of a zone file, the purpose as its comment.
+impl fmt::Display for DnsRecord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}. IN {} {} ; {}", self.name, self.kind, self.value, self.purpose)
+    }
+}
+
+/// The records for the ingest domain, then those for each domain that letters come from.
+///
+/// The listener's host may have its address records already, and the letters' domains surely have an SPF record: the shop sends
+/// its order mails from there. A second SPF record would void both (RFC 7208 3.2), so the purpose says what to add to the first.
+pub fn dns_records(config: &Config) -> Vec<DnsRecord> {
+    let host = &config.door.hostname;
+    let mut records = vec![record(&config.ingest_domain, "MX", format!("10 {host}."), "copies come in here")];
+    let public = config.door.listen.iter().map(|address| address.ip()).filter(is_public).collect::<Vec<_>>();
+    for ip in &public {
+        let kind = if ip.is_ipv4() { "A" } else { "AAAA" };
+        records.push(record(host, kind, ip.to_string(), "the host of the MX record"));
+    }
+    if public.is_empty() {
+        records.push(record(host, "A", "<public IPv4 address>".to_owned(), "the host of the MX record"));
+        records.push(record(host, "AAAA", "<public IPv6 address>".to_owned(), "the same, if it has one"));
+    }
+    let mut seen = Vec::new();
+    for shop in &config.shops {
+        let relay = config.relays.iter().find(|relay| relay.name == shop.relay);
+        let (Some(relay), domain) = (relay, shop.from.domain()) else { continue };
+        if !seen.contains(&(domain, &relay.name)) {
+            seen.push((domain, &relay.name));
+            records.extend(sender_records(shop, relay, host));
+        }
+    }
+    records
+}
+
+fn sender_records(shop: &Shop, relay: &Relay, host: &str) -> [DnsRecord; 3] {
+    let domain = shop.from.domain();
+    let (mechanism, who) = match relay.host.parse::<IpAddr>() {
+        Ok(ip) if ip.is_loopback() => (format!("a:{host}"), "this host".to_owned()),
+        Ok(IpAddr::V4(ip)) => (format!("ip4:{ip}"), relay.host.clone()),
+        Ok(IpAddr::V6(ip)) => (format!("ip6:{ip}"), relay.host.clone()),
+        Err(_) if relay.host == "localhost" => (format!("a:{host}"), "this host".to_owned()),
+        Err(_) => ("include:<the relay's SPF domain>".to_owned(), relay.host.clone()),
+    };
+    [
+        record(
+            domain,
+            "TXT",
+            format!("\"v=spf1 {mechanism} ~all\""),
+            format!("SPF: {who} sends letters; if there is an SPF record, add only {mechanism} to it"),
+        ),
+        record(
+            &format!("<selector>._domainkey.{domain}"),
+            "TXT",
+            "\"v=DKIM1; p=<public key>\"".to_owned(),
+            format!("DKIM: the key that {who} signs letters with"),
+        ),
+        record(
+            &format!("_dmarc.{domain}"),
+            "TXT",
+            "\"v=DMARC1; p=none\"".to_owned(),
+            "DMARC: large mailbox providers ask for one; keep a stricter one that is there".to_owned(),
+        ),
+    ]
+}
+
+fn record(name: &str, kind: &'static str, value: String, purpose: impl Into<String>) -> DnsRecord {
+    DnsRecord { name: name.to_owned(), kind, value, purpose: purpose.into() }
+}
+
+/// An address that strangers can reach; behind a translator it is not the one that is listened on.
+fn is_public(ip: &IpAddr) -> bool {
+    match ip {
+        IpAddr::V4(ip) => !(ip.is_unspecified() || ip.is_loopback() || ip.is_private() || ip.is_link_local()),
+        IpAddr::V6(ip) => {
+            !(ip.is_unspecified() || ip.is_loopback() || ip.is_unique_local() || ip.is_unicast_link_local())
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The top of the configuration, and what must hold between its parts.
+
+use std::path::Path;
+
+use crate::document::{Document, Problem, Problems, Table};
+use crate::domain::DAY;
+
+use super::settings::{Config, DEFAULT_KEEP_COPIES, LogFormat};
+use super::values::{host, path, secret, span, word};
+use super::{relay, shop, smtp};
+
+/// Reads a configuration. Relative paths in it start from `folder`, the folder of the file it came from.
+///
+/// The error holds every problem of the document, in the order of their places; secrets are in none of them.
+pub fn parse(document: &Document, folder: &Path) -> Result<Config, Vec<Problem>> {
+    let problems = Problems::default();
+    let config = read(document, folder, &problems);
+    let problems = problems.into_sorted();
+    match config {
+        Some(config) if problems.is_empty() => Ok(config),
+        _ => Err(problems),
+    }
+}
+
+/// [`parse`] with the problems outside, for tests that ask what was read.
+pub(super) fn read(document: &Document, folder: &Path, problems: &Problems) -> Option<Config> {
+    document.read(problems, |top| top_table(top, folder))
+}
+
+/// Each value is read before the first `?`, so that no problem and no key hides behind another.
+fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
+    top.required("database", "write where the database file shall be: database = \"/var/lib/invited/invited.db\"");
+    let database = path(top, "database", folder);
+    top.required("master_key", "write where the key is: master_key = { file = \"master.key\" }");
+    let master_key = secret(top, "master_key", folder);
+    let ingest_domain = top
+        .required_string(
+            "ingest_domain",
+            "write the domain of the BCC addresses: ingest_domain = \"invited.example.com\"",
+        )
+        .and_then(host);
+    let templates_dir = path(top, "templates", folder);
+    let letters_dir = path(top, "letters", folder);
+    let keep_copies = span(top, "keep_copies", DAY..=DAY * 3_650).unwrap_or(DEFAULT_KEEP_COPIES);
+    let hold_all = top.boolean("hold_all").is_some_and(|entry| entry.value);
+    let log = top.table("log", |log| word(log, "format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]));
+    let door = smtp::read(top, folder, ingest_domain.as_deref());
+    let relays = relay::read_all(top, folder, door.as_ref().map(|door| door.hostname.as_str()));
+    let shops = shop::read_all(top, ingest_domain.as_deref(), &relays.names);
+    Some(Config {
+        database: database?,
+        master_key: master_key?,
+        ingest_domain: ingest_domain?,
+        door: door?,
+        relays: relays.relays,
+        shops,
+        templates_dir,
+        letters_dir,
+        keep_copies,
+        hold_all,
+        log: log.unwrap_or_default(),
+    })
+}

@@ -1,0 +1,341 @@
+//! The room as a whole: what the shipped examples mean, that they tell the truth, and what a first configuration says.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::starter::{EXAMPLE, key_of};
+use super::*;
+use crate::document::{Document, Problems};
+use crate::domain::{DAY, InDoubt, Policy, Trigger};
+
+const MINIMAL: &str = include_str!("../../config/minimal.toml");
+
+fn parsed(text: &str) -> Config {
+    parse(&Document::new("x.toml", text), Path::new("/etc/invited")).unwrap_or_else(|problems| {
+        panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+    })
+}
+
+fn with(extra: &str) -> Config {
+    parsed(&format!("{MINIMAL}{extra}"))
+}
+
+/// The example with every line switched on for which `on` says so by its number.
+fn switched(on: impl Fn(usize) -> bool) -> String {
+    let lines = EXAMPLE.lines().enumerate().map(|(number, line)| match line.strip_prefix('#') {
+        Some(rest) if key_of(line).is_some() && on(number) => rest,
+        _ => line,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_least_configuration_has_every_default() {
+    let config = parsed(MINIMAL);
+    let shop = &config.shops[0];
+    assert_eq!(config.database, PathBuf::from("/var/lib/invited/invited.db"));
+    assert_eq!(config.master_key, Secret::File(PathBuf::from("/etc/invited/master.key")));
+    assert_eq!(config.door.listen, [DEFAULT_LISTEN]);
+    assert_eq!(config.door.hostname, "invited.nordljus.example");
+    assert_eq!((config.door.tls.clone(), config.door.limits.clone()), (None, Limits::default()));
+    assert_eq!((config.keep_copies, config.hold_all, config.log), (DAY * 30, false, LogFormat::Text));
+    assert_eq!((config.templates_dir.clone(), config.letters_dir.clone()), (None, None));
+    assert_eq!(
+        config.relays,
+        [Relay {
+            name: "default".to_owned(),
+            host: "localhost".to_owned(),
+            port: 25,
+            tls: Tls::Opportunistic,
+            tls_ca: None,
+            login: None,
+            connections: 4,
+            letters_per_connection: 100,
+            hello_name: "invited.nordljus.example".to_owned(),
+            timeouts: RelayTimeouts::default(),
+        }]
+    );
+    assert_eq!((shop.from.as_str(), shop.from_name.as_str()), ("reviews@nordljus.example", "Nordljus"));
+    assert_eq!((shop.unsubscribe.as_str(), shop.reply_to.clone()), ("reviews@nordljus.example", None));
+    assert_eq!((shop.locale.as_str(), shop.zone.name(), shop.relay.as_str()), ("en", "UTC", "default"));
+    assert_eq!((&shop.policy, &shop.brand), (&Policy::default(), &Brand::default()));
+    assert_eq!(config.bcc_address(shop), "nordljus+writeyourownhere0123@invited.nordljus.example");
+}
+
+#[test]
+fn the_example_is_right_with_every_key_switched_on() {
+    let config = parsed(&switched(|_| true));
+    let (shop, relay) = (&config.shops[0], &config.relays[0]);
+    assert_eq!(config.templates_dir, Some(PathBuf::from("/etc/invited/templates")));
+    assert_eq!(config.door.hostname, "mail.nordljus.example");
+    assert!(config.door.tls.is_some() && relay.tls_ca.is_some());
+    let password = Secret::Credential("relay-password".to_owned());
+    assert_eq!(relay.login, Some(Login { user: "reviews@nordljus.example".to_owned(), password }));
+    assert_eq!((relay.tls, relay.port), (Tls::Required, 587));
+    assert_eq!(shop.unsubscribe.as_str(), "help@nordljus.example");
+    assert!(shop.postal_address.is_some() && shop.brand.logo.is_some());
+}
+
+/// "# Default: …" above a key is followed by that default, unless there is none or it comes from elsewhere.
+#[test]
+fn the_defaults_that_the_example_tells_are_the_real_ones() {
+    let shipped = parsed(EXAMPLE);
+    let mut comment = String::new();
+    let mut compared = 0;
+    for (number, line) in EXAMPLE.lines().enumerate() {
+        if line.starts_with("# ") {
+            comment.push_str(line);
+            continue;
+        }
+        if let Some(key) = key_of(line).filter(|_| line.starts_with('#')) {
+            assert!(comment.contains("# Default: ") || key == "password", "{key} tells no default");
+            if !["# Default: none.", "# Default: the "].iter().any(|no_value| comment.contains(no_value))
+                && key != "password"
+            {
+                assert_eq!(parsed(&switched(|other| other == number)), shipped, "{key} shows another default");
+                compared += 1;
+            }
+        } else if key_of(line).is_some() {
+            assert!(comment.contains("# Required."), "{line} is set without being required");
+        }
+        if line.is_empty() || line.starts_with('[') {
+            comment.clear();
+        }
+    }
+    assert!(compared >= 30, "only {compared} defaults were compared");
+}
+
+#[test]
+fn the_example_has_every_key_that_is_read_and_no_other() {
+    let text = switched(|_| true);
+    let problems = Problems::default();
+    read::read(&Document::new("x.toml", &text), Path::new(""), &problems);
+    let asked = problems.asked().iter().map(|path| without_numbers(path)).map(one_secret).collect::<BTreeSet<_>>();
+    let mut written = BTreeSet::new();
+    keys_of(&toml::from_str(&text).unwrap(), "", &mut written);
+    let written = written.into_iter().map(one_secret).collect::<BTreeSet<_>>();
+    assert_eq!(asked, written);
+    assert!(asked.len() > 50);
+}
+
+/// A secret is a file or a credential, never both: that each is shown somewhere is enough.
+fn one_secret(path: String) -> String {
+    match path.rsplit_once('.') {
+        Some((_, kind @ ("file" | "credential"))) => format!("a secret's {kind}"),
+        _ => path,
+    }
+}
+
+fn without_numbers(path: &str) -> String {
+    path.split('.').map(|part| part.split('[').next().unwrap_or(part)).collect::<Vec<_>>().join(".")
+}
+
+fn keys_of(table: &toml::Table, path: &str, keys: &mut BTreeSet<String>) {
+    for (key, value) in table {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        keys.insert(path.clone());
+        let inner = value.as_array().and_then(|items| items.first()).unwrap_or(value);
+        if let Some(inner) = inner.as_table() {
+            keys_of(inner, &path, keys);
+        }
+    }
+}
+
+#[test]
+fn a_shop_can_say_everything_in_its_own_way() {
+    let config = with(
+        "reply_to = \"Help <help@nordljus.example>\"\nlocale = \"zh-hant-tw\"\ntimezone = \"Europe/Stockholm\"\n\
+         trigger = \"delivery\"\ndelay = \"0 days\"\nreminder = false\nin_doubt = \"resend\"\n\
+         postal_address = \"\"\"\nNordljus AB  \n Kungsgatan 1\n\"\"\"\n[shop.brand]\ncolor = \"#ABCDEF\"\n",
+    );
+    let shop = &config.shops[0];
+    assert_eq!(shop.unsubscribe.as_str(), "help@nordljus.example");
+    assert_eq!((shop.locale.as_str(), shop.zone.name()), ("zh-Hant-TW", "Europe/Stockholm"));
+    assert_eq!(shop.postal_address.as_deref(), Some("Nordljus AB\nKungsgatan 1"));
+    assert_eq!(shop.brand.color, "#abcdef");
+    assert_eq!(
+        shop.policy,
+        Policy {
+            trigger: Trigger::Delivery,
+            delay: Duration::ZERO,
+            reminder: None,
+            in_doubt: InDoubt::Resend,
+            ..Policy::default()
+        }
+    );
+}
+
+#[test]
+fn senders_are_read_with_and_without_a_name() {
+    for (from, name, address) in [
+        ("Nordljus Reviews <r@nordljus.example>", "Nordljus Reviews", "r@nordljus.example"),
+        ("\\\"Nordljus, AB\\\" <r@nordljus.example>", "Nordljus, AB", "r@nordljus.example"),
+        ("<r@nordljus.example>", "Nordljus", "r@nordljus.example"),
+        ("r@NORDLJUS.example", "Nordljus", "r@nordljus.example"),
+    ] {
+        let shop = &parsed(&MINIMAL.replace("reviews@nordljus.example", from)).shops[0];
+        assert_eq!((shop.from_name.as_str(), shop.from.as_str()), (name, address), "{from}");
+    }
+}
+
+#[test]
+fn relays_are_found_by_scheme_host_and_port() {
+    for (url, host, port, tls) in [
+        ("smtp://localhost", "localhost", 25, Tls::Opportunistic),
+        ("smtp://127.0.0.1:2525", "127.0.0.1", 2525, Tls::Opportunistic),
+        ("smtp://[::1]:25/", "::1", 25, Tls::Opportunistic),
+        ("smtp://Relay.Example.com:587", "relay.example.com", 587, Tls::Required),
+        ("smtp://mailhub", "mailhub", 25, Tls::Required),
+        ("smtp://192.0.2.7", "192.0.2.7", 25, Tls::Required),
+        ("SMTPS://[2001:db8::7]", "2001:db8::7", 465, Tls::Implicit),
+        ("smtps://localhost", "localhost", 465, Tls::Implicit),
+        ("smtp://b\u{fc}cher.example", "xn--bcher-kva.example", 25, Tls::Required),
+    ] {
+        let relay = &parsed(&MINIMAL.replace("smtp://localhost:25", url)).relays[0];
+        assert_eq!((relay.host.as_str(), relay.port, relay.tls), (host, port, tls), "{url}");
+    }
+    for url in [
+        "smtp://",
+        "smtp://:25",
+        "smtp://::1:25",
+        "smtp://[::1",
+        "smtp://[::1]x",
+        "smtp://[relay]",
+        "smtp://a b",
+        "smtp://1",
+        "smtp://h:99999",
+        "smtp://h:+25",
+    ] {
+        let text = MINIMAL.replace("smtp://localhost:25", url);
+        assert!(parse(&Document::new("x.toml", text), Path::new("")).is_err(), "{url}");
+    }
+}
+
+#[test]
+fn the_relay_of_a_shop_is_the_one_named_or_the_default_or_the_only_one() {
+    let second = "[[relay]]\nname = \"second\"\nurl = \"smtps://smtp.example.com\"\n[[shop]]\n";
+    let two = MINIMAL.replace("[[shop]]\n", second);
+    assert_eq!(parsed(&two).shops[0].relay, "default");
+    assert_eq!(parsed(&format!("{two}relay = \"second\"\n")).shops[0].relay, "second");
+    let one = MINIMAL.replace("[[relay]]\n", "[[relay]]\nname = \"provider\"\n");
+    assert_eq!(parsed(&one).shops[0].relay, "provider");
+}
+
+#[test]
+fn a_login_to_this_machine_needs_no_certificate() {
+    let login = "[[relay]]\nuser = \"reviews\"\npassword = { file = \"relay-password\" }\n";
+    let relay = &parsed(&MINIMAL.replace("[[relay]]\n", login)).relays[0];
+    assert_eq!(relay.tls, Tls::Opportunistic);
+    let password = Secret::File(PathBuf::from("/etc/invited/relay-password"));
+    assert_eq!(relay.login, Some(Login { user: "reviews".to_owned(), password }));
+}
+
+#[test]
+fn lower_bounds_take_their_companions_with_them() {
+    let limits = |text: &str| {
+        let config = format!("[smtp.limits]\n{text}\n[[relay]]\n");
+        parsed(&MINIMAL.replace("[[relay]]\n", &config)).door.limits
+    };
+    assert_eq!(limits("sessions = 5").sessions_per_client, 5);
+    assert_eq!(limits("message = \"64 KiB\"").header, 65_536);
+    assert_eq!(limits("message = \"1 MB\"").message, 1_000_000);
+}
+
+#[test]
+fn debug_output_has_no_secret() {
+    let shown = format!("{:?}", parsed(MINIMAL));
+    assert!(shown.contains("[1 not shown]") && !shown.contains("writeyourown"), "{shown}");
+}
+
+#[test]
+fn a_first_configuration_says_what_was_answered() {
+    let mut answers = Answers::new("www.Nordljus.example", "0123456789abcdef");
+    let config = parsed(&template(&answers));
+    let shop = &config.shops[0];
+    assert_eq!(config.bcc_address(shop), "nordljus+0123456789abcdef@invited.nordljus.example");
+    assert_eq!((shop.name.as_str(), shop.from.as_str()), ("Nordljus", "reviews@nordljus.example"));
+    assert_eq!(config.database, PathBuf::from("/etc/invited/invited.db"));
+    assert_eq!(
+        (config.door.hostname.as_str(), config.relays[0].host.as_str()),
+        ("invited.nordljus.example", "localhost")
+    );
+
+    answers = Answers {
+        database: "/srv/a \"b\"\\c.db".to_owned(),
+        master_key: "/srv/it's.key".to_owned(),
+        ingest_domain: "in.example.com".to_owned(),
+        listen: "[::1]:2626".to_owned(),
+        hostname: "mail.example.com".to_owned(),
+        relay: "smtps://relay.example.com".to_owned(),
+        shop: "shop-2".to_owned(),
+        shop_name: "Bob's \"Best\" # \u{1f980}\u{7f}".to_owned(),
+        shop_domain: "b\u{fc}cher.example".to_owned(),
+        secret: "fedcba9876543210".to_owned(),
+        from: "\"B\u{fc}cher\" <mail@b\u{fc}cher.example>".to_owned(),
+        link: "https://example.com/?a=\"{reference}\"".to_owned(),
+        locale: "de-AT".to_owned(),
+        timezone: "Europe/Vienna".to_owned(),
+        delay: DAY * 14,
+    };
+    let text = template(&answers);
+    let config = parsed(&text);
+    let shop = &config.shops[0];
+    assert_eq!(config.database, PathBuf::from(&answers.database));
+    assert_eq!(config.master_key, Secret::File(PathBuf::from(&answers.master_key)));
+    assert_eq!(config.door.listen, [answers.listen.parse().unwrap()]);
+    assert_eq!((&config.ingest_domain, &config.door.hostname), (&answers.ingest_domain, &answers.hostname));
+    assert_eq!((config.relays[0].host.as_str(), config.relays[0].tls), ("relay.example.com", Tls::Implicit));
+    assert_eq!((shop.id.as_str(), shop.name.as_str()), ("shop-2", "Bob's \"Best\" # \u{1f980}"));
+    assert_eq!(shop.domains, ["xn--bcher-kva.example"]);
+    assert_eq!((&shop.secrets[0], &shop.link), (&answers.secret, &answers.link));
+    assert_eq!((shop.from_name.as_str(), shop.from.as_str()), ("B\u{fc}cher", "mail@xn--bcher-kva.example"));
+    assert_eq!((shop.locale.as_str(), shop.zone.name(), shop.policy.delay), ("de-AT", "Europe/Vienna", DAY * 14));
+    assert_eq!(text.lines().count(), EXAMPLE.lines().count(), "an answer has broken a line, or got lost");
+}
+
+#[test]
+fn a_wrong_answer_is_a_problem_and_not_another_key() {
+    let mut answers = Answers::new("nordljus.example", "0123456789abcdef");
+    answers.shop_name = "x\"\nhold_all = true\n#".to_owned();
+    answers.timezone = "Mars".to_owned();
+    let problems = parse(&Document::new("x.toml", template(&answers)), Path::new("")).unwrap_err();
+    let keys = problems.iter().map(|problem| problem.key.as_str()).collect::<Vec<_>>();
+    assert_eq!(keys, ["shop[0].timezone"]);
+}
+
+#[test]
+fn the_dns_is_told_per_domain_and_never_guesses() {
+    let shown = |config: &Config| dns_records(config).iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        shown(&parsed(MINIMAL)),
+        [
+            "invited.nordljus.example. IN MX 10 invited.nordljus.example. ; copies come in here",
+            "invited.nordljus.example. IN A <public IPv4 address> ; the host of the MX record",
+            "invited.nordljus.example. IN AAAA <public IPv6 address> ; the same, if it has one",
+            "nordljus.example. IN TXT \"v=spf1 a:invited.nordljus.example ~all\" ; SPF: this host sends letters; if there is an \
+             SPF record, add only a:invited.nordljus.example to it",
+            "<selector>._domainkey.nordljus.example. IN TXT \"v=DKIM1; p=<public key>\" ; DKIM: the key that this host signs \
+             letters with",
+            "_dmarc.nordljus.example. IN TXT \"v=DMARC1; p=none\" ; DMARC: large mailbox providers ask for one; keep a stricter \
+             one that is there",
+        ]
+    );
+    let text = MINIMAL
+        .replace("[[relay]]\n", "[smtp]\nlisten = [\"8.8.4.4:25\", \"[2a01:4f8::7]:25\", \"10.0.0.1:25\"]\nhostname = \"mail.nordljus.example\"\n[[relay]]\n")
+        .replace("smtp://localhost:25", "smtp://9.9.9.9");
+    let shown = shown(&parsed(&text));
+    assert_eq!(shown[1], "mail.nordljus.example. IN A 8.8.4.4 ; the host of the MX record");
+    assert_eq!(shown[2], "mail.nordljus.example. IN AAAA 2a01:4f8::7 ; the host of the MX record");
+    assert!(shown[3].starts_with("nordljus.example. IN TXT \"v=spf1 ip4:9.9.9.9 ~all\""), "{}", shown[3]);
+    assert_eq!(shown.len(), 6);
+
+    let shop = MINIMAL.split_once("[[shop]]").map_or("", |(_, shop)| shop);
+    let second = shop.replace("\"nordljus\"", "\"kids\"").replace("writeyourownhere0123", "anotherofyourown4567");
+    let config = with(&format!("[[shop]]{second}"));
+    assert_eq!(
+        (config.shops.len(), dns_records(&config).len()),
+        (2, 6),
+        "two shops of one domain need its records once"
+    );
+}
