@@ -6,6 +6,7 @@ pub mod domain;
 pub mod document;
 
 pub mod config;
+pub mod letter;
 pub mod link;
 
 #[cfg(feature = "daemon")]
