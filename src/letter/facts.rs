@@ -1,0 +1,104 @@
+//! What the layouts of a letter can show: the variables of `layout.mjml` and `layout.txt`, all of them text.
+
+use std::collections::BTreeMap;
+
+use minijinja::{Value, context};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::domain::{EmailAddress, clean};
+
+use super::data::LetterData;
+use super::palette::{Color, Palette};
+
+/// Products that are named; more make a letter a bill.
+pub(super) const NAMED_PRODUCTS: usize = 6;
+/// Characters of a product's name.
+const PRODUCT_NAME: usize = 80;
+
+/// RFC 6068 section 2: what needs no encoding in the address of a `mailto:` link.
+const MAILTO: &AsciiSet =
+    &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'+').remove(b'@');
+
+/// The variables of a layout, for one letter whose words are already spoken; `star_labels` are those of one to five stars.
+/// `docs/letters.md` lists them.
+pub(super) fn of(
+    letter: &LetterData<'_>,
+    lang: &str,
+    words: &BTreeMap<&'static str, String>,
+    star_labels: &[String],
+) -> Value {
+    let word = |key| words.get(key).map_or("", String::as_str);
+    let stars = letter.star_links.map_or(&[][..], |links| links.as_slice()).iter().zip(star_labels).zip(1..);
+    context! {
+        lang,
+        kind => letter.kind.as_str(),
+        shop => shop_name(letter),
+        name => customer_name(letter),
+        reference => letter.reference.as_str(),
+        words => words,
+        paragraphs => paragraphs(word("body")),
+        signature => lines(word("signature")),
+        link => letter.link,
+        stars => stars.map(|((link, label), count)| context! { count => count, link, label }).collect::<Vec<_>>(),
+        products => products(letter),
+        unsubscribe_link => unsubscribe_link(letter.sender.unsubscribe, letter.unsubscribe_token),
+        postal_address => lines(letter.sender.postal_address.unwrap_or("")),
+        logo => letter.sender.logo.unwrap_or(""),
+        palette => Color::parse(letter.sender.color).map(|brand| Palette::of(brand).into_value()).unwrap_or_default(),
+    }
+}
+
+/// The shop's name, on one line.
+pub(super) fn shop_name(letter: &LetterData<'_>) -> String {
+    clean(letter.sender.shop_name, 100)
+}
+
+/// The customer's name, empty when it is not known.
+pub(super) fn customer_name<'a>(letter: &LetterData<'a>) -> &'a str {
+    letter.customer.name.as_ref().map_or("", |name| name.as_str())
+}
+
+/// How many products are not named.
+pub(super) fn unnamed_products(letter: &LetterData<'_>) -> usize {
+    letter.products.iter().filter(|product| !clean(&product.name, 1).is_empty()).count().saturating_sub(NAMED_PRODUCTS)
+}
+
+/// The `mailto:` link that unsubscribes: its mail has the subject `unsubscribe <token>`.
+pub(super) fn unsubscribe_link(to: &EmailAddress, token: &str) -> String {
+    format!("mailto:{}?subject=unsubscribe%20{token}", utf8_percent_encode(to.as_str(), MAILTO))
+}
+
+fn products(letter: &LetterData<'_>) -> Vec<String> {
+    let names = letter.products.iter().map(|product| {
+        let name = clean(&product.name, PRODUCT_NAME + 1);
+        if name.chars().count() > PRODUCT_NAME {
+            let kept: String = name.chars().take(PRODUCT_NAME - 1).collect();
+            format!("{}\u{2026}", kept.trim_end())
+        } else {
+            name
+        }
+    });
+    names.filter(|name| !name.is_empty()).take(NAMED_PRODUCTS).collect()
+}
+
+/// Texts between empty lines; a line break inside one is a blank.
+fn paragraphs(text: &str) -> Vec<String> {
+    let mut paragraphs = vec![String::new()];
+    for line in text.lines().map(str::trim) {
+        match paragraphs.last_mut() {
+            Some(last) if !line.is_empty() => {
+                if !last.is_empty() {
+                    last.push(' ');
+                }
+                last.push_str(line);
+            }
+            _ => paragraphs.push(String::new()),
+        }
+    }
+    paragraphs.retain(|paragraph| !paragraph.is_empty());
+    paragraphs
+}
+
+fn lines(text: &str) -> Vec<String> {
+    text.lines().map(|line| clean(line, 200)).filter(|line| !line.is_empty()).collect()
+}

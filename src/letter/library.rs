@@ -1,0 +1,103 @@
+//! All letter templates: those that ship, those with which an operator replaces them for every shop, and those for one shop.
+
+use std::collections::BTreeMap;
+
+use crate::document::{Problem, Problems};
+use crate::domain::ShopId;
+
+use super::data::{ComposeError, Composed, LetterData};
+use super::edition::{Edition, Layer};
+use super::{shipped, trial};
+
+/// A file of the operator's letters folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LetterFile {
+    /// Its path below the folder, with `/`: `sv/words.toml`, `layout.mjml`, `shops/nordljus/de/invitation.mjml`.
+    pub path: String,
+    /// What it holds.
+    pub text: String,
+}
+
+/// The letter templates of all locales and shops, compiled.
+pub struct Letters {
+    common: Edition,
+    shops: BTreeMap<String, Edition>,
+}
+
+impl Letters {
+    /// The templates that ship.
+    pub fn embedded() -> Self {
+        let common = Edition::compile(&[shipped_layer()], &Problems::default());
+        Self { common, shops: BTreeMap::new() }
+    }
+
+    /// The templates that ship, with the operator's files in place of those of the same name; the rest remain. Each letter is
+    /// tried once with made-up data, so that a mistake is found now and not when the first customer is due.
+    ///
+    /// # Errors
+    /// Every problem of every file, with its place.
+    pub fn with_overrides(files: Vec<LetterFile>) -> Result<Self, Vec<Problem>> {
+        let problems = Problems::default();
+        let mut common = Layer::default();
+        let mut shops: BTreeMap<String, Layer> = BTreeMap::new();
+        for LetterFile { path, text } in files {
+            let (shop, name) = match path.strip_prefix("shops/").and_then(|rest| rest.split_once('/')) {
+                Some((shop, name)) => (Some(shop), name),
+                None => (None, path.as_str()),
+            };
+            let known_shop = shop.is_none_or(|shop| ShopId::parse(shop).is_ok());
+            let name = name.to_owned();
+            let layer = match shop {
+                Some(shop) => shops.entry(shop.to_owned()).or_default(),
+                None => &mut common,
+            };
+            if !known_shop || !layer.add(&name, path.clone(), text) {
+                problems.add(no_letter_file(path));
+            }
+        }
+        let layers = [shipped_layer(), common];
+        let edition = Edition::compile(&layers, &problems);
+        let mut editions = BTreeMap::new();
+        for (shop, layer) in shops {
+            let [shipped, common] = &layers;
+            editions.insert(shop, Edition::compile(&[shipped.clone(), common.clone(), layer], &problems));
+        }
+        // A letter is only tried once all its files can be read, since the second would repeat what the first has said.
+        if problems.is_empty() {
+            for edition in std::iter::once(&edition).chain(editions.values()) {
+                trial::run(edition, &problems);
+            }
+        }
+        if problems.is_empty() { Ok(Self { common: edition, shops: editions }) } else { Err(problems.into_sorted()) }
+    }
+
+    /// The locales that letters can be written in, as their folders are called, for shops without files of their own.
+    pub fn locales(&self) -> impl Iterator<Item = &str> {
+        self.common.locales()
+    }
+
+    /// Makes a letter. Pure: the same data give the same bytes.
+    ///
+    /// # Errors
+    /// A value that may not stand in a message, or a template that fails on these data.
+    pub fn compose(&self, letter: &LetterData<'_>) -> Result<Composed, ComposeError> {
+        self.shops.get(letter.sender.shop.as_str()).unwrap_or(&self.common).compose(letter)
+    }
+}
+
+fn shipped_layer() -> Layer {
+    let mut layer = Layer::default();
+    for (path, text) in shipped::FILES {
+        layer.add(path, format!("templates/letters/{path}"), (*text).to_owned());
+    }
+    layer
+}
+
+fn no_letter_file(path: String) -> Problem {
+    Problem::with_file(
+        path,
+        "is no file of a letter",
+        "use layout.mjml, layout.txt, <locale>/words.toml, <locale>/<letter>.mjml or <locale>/<letter>.txt, where <letter> is \
+         invitation or reminder; below shops/<shop>/ they are for that shop alone",
+    )
+}

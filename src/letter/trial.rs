@@ -1,0 +1,135 @@
+//! A trial of an operator's letters with made-up data, so that a template's mistake is known before a letter is due.
+
+use crate::document::{Problem, Problems};
+use crate::domain::{Customer, EmailAddress, OrderReference, PersonName, Product, ShopId, Timestamp};
+
+use super::compose::Fault;
+use super::data::{Kind, LetterData, Sender};
+use super::edition::Edition;
+
+/// Gmail cuts off a message whose HTML is longer than this, and with it the unsubscribe link.
+const LONGEST_HTML: usize = 100 * 1024;
+
+/// Composes every letter of every locale twice, with everything there and with as little as possible, and notes what goes wrong.
+pub(super) fn run(edition: &Edition, problems: &Problems) {
+    let Some(sample) = Sample::new() else { return };
+    for locale in edition.locales() {
+        for kind in Kind::ALL {
+            for letter in [sample.full(kind), sample.sparse(kind)] {
+                try_one(edition, &LetterData { locale: Some(locale), ..letter }, problems);
+            }
+        }
+    }
+}
+
+fn try_one(edition: &Edition, letter: &LetterData<'_>, problems: &Problems) {
+    let (locale, lang) = edition.locale(letter.locale, letter.sender.locale);
+    match edition.parts(letter, locale, lang) {
+        Ok(parts) => {
+            problems.extend(parts.passed_over.into_iter().map(problem));
+            let remedy = |what: &str| format!("show {{{{ {what} }}}} somewhere");
+            let file = |extension| edition.file(&edition.template(locale, letter.kind, extension)).to_owned();
+            if parts.html.len() > LONGEST_HTML {
+                let what = format!("makes {} kB of HTML, and Gmail cuts letters off at 100", parts.html.len() / 1024);
+                problems.add(Problem::with_file(file("mjml"), what, "make it shorter"));
+            }
+            for (extension, part) in [("mjml", &parts.html), ("txt", &parts.text)] {
+                for (variable, value) in [("link", letter.link), ("unsubscribe_link", letter.unsubscribe_token)] {
+                    if !part.contains(value) {
+                        problems.add(Problem::with_file(
+                            file(extension),
+                            format!("has no {variable}"),
+                            remedy(variable),
+                        ));
+                    }
+                }
+            }
+        }
+        Err(fault) => problems.add(problem(fault)),
+    }
+}
+
+fn problem(fault: Fault) -> Problem {
+    let detail = fault.detail.map(|detail| format!(": {detail}")).unwrap_or_default();
+    Problem {
+        line: fault.line,
+        column: usize::from(fault.line > 0),
+        ..Problem::with_file(
+            fault.file,
+            format!("{}{detail}", fault.what),
+            "see docs/letters.md for the variables and what a template may hold",
+        )
+    }
+}
+
+/// Made-up people and things.
+struct Sample {
+    shop: ShopId,
+    from: EmailAddress,
+    from_name: PersonName,
+    named: Customer,
+    unnamed: Customer,
+    reference: OrderReference,
+    products: Vec<Product>,
+    star_links: [String; 5],
+}
+
+impl Sample {
+    fn new() -> Option<Self> {
+        let email = EmailAddress::parse("anna@example.com").ok()?;
+        let product = |number| Product { name: format!("Product {number}"), ..Product::default() };
+        Some(Self {
+            shop: ShopId::parse("shop").ok()?,
+            from: EmailAddress::parse("shop@shop.example").ok()?,
+            from_name: PersonName::parse("Shop")?,
+            named: Customer { email: email.clone(), name: PersonName::parse("Anna Example") },
+            unnamed: Customer { email, name: None },
+            reference: OrderReference::parse("1001")?,
+            products: (1..=9).map(product).collect(),
+            star_links: [1, 2, 3, 4, 5].map(|stars| format!("https://reviews.example/t?stars={stars}")),
+        })
+    }
+
+    fn sparse(&self, kind: Kind) -> LetterData<'_> {
+        LetterData {
+            kind,
+            locale: None,
+            sender: Sender {
+                shop: &self.shop,
+                shop_name: "Shop",
+                from: &self.from,
+                from_name: &self.from_name,
+                reply_to: None,
+                unsubscribe: &self.from,
+                locale: "en",
+                color: "#1f6f54",
+                logo: None,
+                postal_address: None,
+            },
+            customer: &self.unnamed,
+            reference: &self.reference,
+            products: &[],
+            link: "https://reviews.example/plain",
+            star_links: None,
+            message_id: "1@shop.example",
+            date: Timestamp(0),
+            unsubscribe_token: "0123456789",
+        }
+    }
+
+    fn full(&self, kind: Kind) -> LetterData<'_> {
+        let sparse = self.sparse(kind);
+        LetterData {
+            sender: Sender {
+                reply_to: Some(&self.from),
+                logo: Some("https://shop.example/logo.png"),
+                postal_address: Some("Shop Ltd\n1 High Street\nLondon"),
+                ..sparse.sender
+            },
+            customer: &self.named,
+            products: &self.products,
+            star_links: Some(&self.star_links),
+            ..sparse
+        }
+    }
+}
