@@ -339,3 +339,19 @@ fn the_dns_is_told_per_domain_and_never_guesses() {
         "two shops of one domain need its records once"
     );
 }
+
+proptest::proptest! {
+    /// What a slip of the hand makes of a configuration is a configuration or a list of problems with places, and no panic.
+    #[test]
+    fn a_slip_of_the_hand_is_reported(slips in proptest::collection::vec((0_usize..20_000, proptest::char::any()), 1..4)) {
+        let mut text = switched(|_| true).lines().filter(|line| !line.starts_with('#')).collect::<Vec<_>>().join("\n");
+        for (at, typed) in slips {
+            let at = text.floor_char_boundary(at % text.len());
+            text.replace_range(at..text.ceil_char_boundary(at + 1), typed.encode_utf8(&mut [0; 4]));
+        }
+        if let Err(problems) = parse(&Document::new("x.toml", text), Path::new("")) {
+            proptest::prop_assert!(!problems.is_empty());
+            proptest::prop_assert!(problems.iter().all(|problem| problem.line > 0 && problem.column > 0));
+        }
+    }
+}
