@@ -1,10 +1,15 @@
 //! Taking a copy in: is the recipient ours, can we write, and is it durable.
 
-use std::net::IpAddr;
+use std::sync::Arc;
 
 use async_trait::async_trait;
+use subtle::ConstantTimeEq;
 
-use crate::domain::{CopyId, ShopId, Timestamp};
+use super::house::House;
+use crate::config::Config;
+use crate::domain::{CopyId, ShopId};
+pub use crate::store::NewCopy;
+use crate::store::StoreError;
 
 /// Where mail for an address goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,25 +18,6 @@ pub enum Recipient {
     Shop(ShopId),
     /// Nobody here: 550 5.1.1.
     Unknown,
-}
-
-/// A mail as it came in, for one recipient.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewCopy {
-    /// The shop whose address it was sent to.
-    pub shop: ShopId,
-    /// The reverse-path, empty for `<>`.
-    pub mail_from: String,
-    /// The forward-path as given.
-    pub rcpt_to: String,
-    /// Who handed it in.
-    pub client: Option<IpAddr>,
-    /// The name the client gave in EHLO, HELO or LHLO.
-    pub hello: String,
-    /// Whether the session was protected by TLS.
-    pub tls: bool,
-    /// The message, header section and body, CRLF line ends, dots unstuffed.
-    pub message: std::sync::Arc<[u8]>,
 }
 
 /// The store cannot take the copy now; the client must keep it and come back (4xx).
@@ -55,5 +41,49 @@ pub trait Intake: Send + Sync + 'static {
     async fn ready(&self) -> Result<(), NotNow>;
 
     /// Stores the copies of one message, all or none. `Ok` means that they are durable on disk.
-    async fn accept(&self, copies: Vec<NewCopy>, now: Timestamp) -> Result<Vec<CopyId>, NotNow>;
+    async fn accept(&self, copies: Vec<NewCopy>) -> Result<Vec<CopyId>, NotNow>;
+}
+
+/// Takes copies into the house's store and wakes the reader.
+pub struct Accept(pub Arc<House>);
+
+#[async_trait]
+impl Intake for Accept {
+    fn recipient(&self, address: &str) -> Recipient {
+        recipient(&self.0.setup().config, address)
+    }
+
+    async fn ready(&self) -> Result<(), NotNow> {
+        self.0.store.ready().await.map_err(|error| not_now(&error))
+    }
+
+    async fn accept(&self, copies: Vec<NewCopy>) -> Result<Vec<CopyId>, NotNow> {
+        let ids = self.0.store.spool(copies).await.map_err(|error| not_now(&error))?;
+        self.0.copy_came.notify_one();
+        Ok(ids)
+    }
+}
+
+fn not_now(error: &StoreError) -> NotNow {
+    tracing::error!(%error, "a copy could not be kept; the client was asked to come back");
+    match error {
+        StoreError::Full => NotNow::Full,
+        _ => NotNow::Unavailable,
+    }
+}
+
+/// `<shop>+<secret>@<ingest domain>`. Every secret of the shop is compared to the end, whatever was guessed.
+fn recipient(config: &Config, address: &str) -> Recipient {
+    let Some((local, domain)) = address.rsplit_once('@') else { return Recipient::Unknown };
+    let Some((shop, secret)) = local.split_once('+') else { return Recipient::Unknown };
+    if !domain.eq_ignore_ascii_case(&config.ingest_domain) {
+        return Recipient::Unknown;
+    }
+    let (shop, secret) = (shop.to_ascii_lowercase(), secret.to_ascii_lowercase());
+    let Some(shop) = config.shops.iter().find(|known| known.id.as_str() == shop) else { return Recipient::Unknown };
+    let known = shop
+        .secrets
+        .iter()
+        .fold(subtle::Choice::from(0), |known, right| known | right.as_bytes().ct_eq(secret.as_bytes()));
+    if bool::from(known) { Recipient::Shop(shop.id.clone()) } else { Recipient::Unknown }
 }

@@ -2,3 +2,14 @@
 //! commit" exists once.
 
 pub mod accept;
+pub mod dispatch;
+pub mod explain;
+mod house;
+mod letters;
+pub mod purge;
+pub mod read;
+mod relays;
+
+pub use house::{House, Keys, Setup};
+pub use letters::{Ready, compose};
+pub use relays::{Readiness, RelayLine};

@@ -1,0 +1,173 @@
+//! The daemon as one thing: started from a configuration, reloaded as a whole, stopped in order.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::setup::build_setup;
+use crate::clock::{Clock, random_bytes};
+use crate::config::{Config, LogFormat};
+use crate::document::Problem;
+use crate::door::{self, Door};
+use crate::ops::House;
+use crate::ops::accept::Accept;
+use crate::scheduler;
+use crate::store::{Access, DaemonLock, SqliteStore, Store, StoreError};
+
+/// A daemon that runs.
+pub struct Daemon {
+    house: Arc<House>,
+    store: Arc<SqliteStore>,
+    door: Arc<Door>,
+    addresses: Vec<SocketAddr>,
+    stop_doors: CancellationToken,
+    stop_loops: CancellationToken,
+    doors: JoinSet<()>,
+    loops: JoinSet<()>,
+    _lock: DaemonLock,
+}
+
+/// Why a daemon did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration, or something that it names, is wrong.
+    #[error("the configuration cannot be used")]
+    Config(Vec<Problem>),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}: {error}; is another daemon there, or is the port below 1024?")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The operating system's words.
+        error: std::io::Error,
+    },
+}
+
+impl Daemon {
+    /// Starts everything: the store is opened and cleared up, the listeners are bound, the loops run.
+    ///
+    /// # Errors
+    /// Whatever is wrong, before anything was started.
+    pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
+        let database = config.database.clone();
+        let door_settings = config.door.clone();
+        let setup = build_setup(config).map_err(StartError::Config)?;
+        let tls = door_settings
+            .tls
+            .as_ref()
+            .map(door::load_tls)
+            .transpose()
+            .map_err(|error| StartError::Config(vec![tls_problem(&error)]))?;
+        let lock = DaemonLock::acquire(&database)?;
+        let store = Arc::new(SqliteStore::open(&database, Access::Daemon).await?);
+        let listeners = listen(&door_settings.listen).await?;
+        let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+
+        let owner = random_bytes::<8>().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        let house = Arc::new(House::new(Arc::clone(&store) as Arc<dyn Store>, clock.clone(), owner, setup));
+        crate::ops::dispatch::recover(&house).await?;
+        let now = { move || clock.now() };
+        let intake = Arc::new(Accept(Arc::clone(&house)));
+        let door = Arc::new(Door::new(&door_settings, tls, intake, Arc::new(now)));
+
+        let (stop_doors, stop_loops) = (CancellationToken::new(), CancellationToken::new());
+        let mut doors = JoinSet::new();
+        for listener in listeners {
+            doors.spawn(door::serve(Arc::clone(&door), listener, stop_doors.clone()));
+        }
+        let mut loops = JoinSet::new();
+        loops.spawn(scheduler::read_copies(Arc::clone(&house), stop_loops.clone()));
+        loops.spawn(scheduler::send_letters(Arc::clone(&house), stop_loops.clone()));
+        loops.spawn(scheduler::keep_house(Arc::clone(&house), stop_loops.clone()));
+        Ok(Self { house, store, door, addresses, stop_doors, stop_loops, doors, loops, _lock: lock })
+    }
+
+    /// The addresses that the SMTP listener has, ports filled in.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// The house, for those who look in from outside.
+    pub fn house(&self) -> &Arc<House> {
+        &self.house
+    }
+
+    /// Puts a new configuration in place without ending a session. What needs a restart (the database, the addresses to listen
+    /// on) stays as it was and is named in the answer.
+    ///
+    /// # Errors
+    /// All problems at once; the old configuration goes on then.
+    pub fn reload(&self, config: Config) -> Result<Vec<&'static str>, Vec<Problem>> {
+        let door_settings = config.door.clone();
+        let old = self.house.setup();
+        let mut restart = Vec::new();
+        if old.config.database != config.database {
+            restart.push("database");
+        }
+        if old.config.door.listen != door_settings.listen {
+            restart.push("smtp.listen");
+        }
+        let setup = build_setup(config)?;
+        let tls =
+            door_settings.tls.as_ref().map(door::load_tls).transpose().map_err(|error| vec![tls_problem(&error)])?;
+        self.door.reload(&door_settings, tls);
+        self.house.replace_setup(setup);
+        Ok(restart)
+    }
+
+    /// Whether everything that should run still does; asked by the watchdog. The answer comes from the store.
+    pub async fn is_well(&self) -> bool {
+        self.house.store.next_due().await.is_ok()
+    }
+
+    /// Stops in order: no new sessions, the ones in DATA may end; no new letters, those on the wire may end; the last
+    /// transactions are written.
+    pub async fn stop(mut self) {
+        self.stop_doors.cancel();
+        while self.doors.join_next().await.is_some() {}
+        self.stop_loops.cancel();
+        while self.loops.join_next().await.is_some() {}
+        for line in self.house.setup().relays.values() {
+            line.relay.close().await;
+        }
+        self.store.close().await;
+    }
+}
+
+async fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
+    let mut listeners = Vec::new();
+    for address in addresses {
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|error| StartError::Listen { address: *address, error })?;
+        listeners.push(listener);
+    }
+    Ok(listeners)
+}
+
+fn tls_problem(error: &door::TlsError) -> Problem {
+    Problem::with_file("smtp.tls", error.to_string(), "name a PEM certificate chain and its PEM key")
+}
+
+/// Where log lines go and how they look.
+pub struct Tracing;
+
+impl Tracing {
+    /// Writes log lines to standard error, where systemd and people find them. `filter` is a `tracing` filter such as
+    /// `invited=debug`; the default shows what a mail admin wants to see.
+    pub fn install(format: LogFormat, filter: Option<&str>) {
+        let filter = tracing_subscriber::EnvFilter::new(filter.unwrap_or("info"));
+        let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+        // A second daemon in one process (the demo, tests) keeps the first one's subscriber.
+        let _ = match format {
+            LogFormat::Text => lines.compact().try_init(),
+            LogFormat::Json => lines.json().try_init(),
+        };
+    }
+}

@@ -1,0 +1,9 @@
+//! Puts the house together from a configuration, keeps it running, and takes it down in order.
+
+mod daemon;
+mod files;
+mod setup;
+
+pub use daemon::{Daemon, StartError, Tracing};
+pub use files::{load_config, load_letters, load_templates, read_config_file, read_secret};
+pub use setup::build_setup;

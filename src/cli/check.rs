@@ -1,0 +1,117 @@
+//! `invited check`: everything that `serve` would need, looked at one by one, without starting anything.
+
+use clap::Args;
+
+use super::{ConfigArg, Failure, JsonArg, Output};
+use crate::app::{build_setup, load_config};
+use crate::config::{Config, Tls};
+use crate::door::load_tls;
+use crate::ops::Setup;
+use crate::store::{Access, SqliteStore, Store};
+
+/// Checks the configuration and everything it names, without starting anything.
+#[derive(Debug, Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    config: ConfigArg,
+    #[command(flatten)]
+    json: JsonArg,
+    /// Leave the relays alone: check what can be checked without the network
+    #[arg(long)]
+    offline: bool,
+}
+
+/// One thing that was looked at.
+struct Finding {
+    what: String,
+    fault: Option<String>,
+    note: String,
+}
+
+impl Finding {
+    fn fine(what: impl Into<String>, note: impl Into<String>) -> Self {
+        Self { what: what.into(), fault: None, note: note.into() }
+    }
+
+    fn faulty(what: impl Into<String>, fault: impl Into<String>) -> Self {
+        Self { what: what.into(), fault: Some(fault.into()), note: String::new() }
+    }
+}
+
+impl Check {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let config = load_config(&self.config.config).map_err(Failure::Config)?;
+        let setup = build_setup(config.clone()).map_err(Failure::Config)?;
+        let mut findings = vec![Finding::fine("configuration", self.config.config.display().to_string())];
+        findings.push(Finding::fine("templates", setup.reader.templates().names().collect::<Vec<_>>().join(", ")));
+        findings.push(Finding::fine("letters", setup.letters.locales().collect::<Vec<_>>().join(", ")));
+        findings.push(certificate(&config));
+        findings.push(database(&config).await);
+        if !self.offline {
+            findings.extend(relays(&setup).await);
+        }
+        let mut out = Output::new();
+        for finding in &findings {
+            if self.json.json {
+                out.json(&serde_json::json!({
+                    "what": finding.what,
+                    "ok": finding.fault.is_none(),
+                    "note": finding.fault.as_ref().unwrap_or(&finding.note),
+                }))?;
+            } else {
+                let (mark, text) = match &finding.fault {
+                    Some(fault) => ("FAULT", fault),
+                    None => ("ok", &finding.note),
+                };
+                out.line(format!("{mark:<6} {:<14} {text}", finding.what))?;
+            }
+        }
+        match findings.iter().filter(|finding| finding.fault.is_some()).count() {
+            0 => Ok(()),
+            faults => Err(Failure::Undone(format!("{} found", super::output::count(faults, "fault")))),
+        }
+    }
+}
+
+fn certificate(config: &Config) -> Finding {
+    match &config.door.tls {
+        None => Finding::fine("certificate", "none: STARTTLS is not offered"),
+        Some(files) => match load_tls(files) {
+            Ok(_) => Finding::fine("certificate", files.certificate.display().to_string()),
+            Err(error) => Finding::faulty("certificate", error.to_string()),
+        },
+    }
+}
+
+async fn database(config: &Config) -> Finding {
+    let opened = match SqliteStore::open(&config.database, Access::Desk).await {
+        Ok(store) => store.counts().await,
+        Err(error) => Err(error),
+    };
+    match opened {
+        Ok(counts) => {
+            let all = counts.invitations.values().sum::<u64>();
+            let note = format!("{}: {all} invitations, {} held copies", config.database.display(), counts.held_copies);
+            Finding::fine("database", note)
+        }
+        Err(error) => Finding::faulty("database", error.to_string()),
+    }
+}
+
+async fn relays(setup: &Setup) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for settings in &setup.config.relays {
+        let Some(line) = setup.relays.get(&settings.name) else { continue };
+        let what = format!("relay {}", settings.name);
+        let place = format!("{}:{}", settings.host, settings.port);
+        findings.push(match line.relay.probe().await {
+            Ok(greeting) => {
+                let clear = matches!(settings.tls, Tls::None) || !greeting.protected;
+                let how = if clear { "in the clear" } else { "over TLS" };
+                Finding::fine(what, format!("{place} answers {how}"))
+            }
+            Err(trouble) => Finding::faulty(what, format!("{place}: {}: {}", trouble.phase, trouble.reason)),
+        });
+    }
+    findings
+}

@@ -1,0 +1,56 @@
+//! The demo's sample shop and its sample mails.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::app::load_config;
+use crate::clock::random_bytes;
+use crate::config::{self, Answers, Config};
+use crate::store::SqliteStore;
+
+use crate::cli::Failure;
+use crate::cli::init::new_secret;
+
+/// Order mails of different platforms, written for this project.
+pub(super) fn samples() -> impl Iterator<Item = (&'static str, &'static [u8])> {
+    [
+        ("WooCommerce, order, Swedish", &include_bytes!("../../../tests/fixtures/mail/woocommerce/placed-sv-1.eml")[..]),
+        ("Magento 2, order, English", include_bytes!("../../../tests/fixtures/mail/magento2/placed-en-1.eml")),
+        ("PrestaShop, order, French", include_bytes!("../../../tests/fixtures/mail/prestashop/placed-fr-1.eml")),
+        ("Shopify, shipment, English", include_bytes!("../../../tests/fixtures/mail/shopify/shipped-en-1.eml")),
+        ("Sylius, order, German", include_bytes!("../../../tests/fixtures/mail/sylius/placed-de-1.eml")),
+    ]
+    .into_iter()
+}
+
+/// A configuration of which the delay is nothing, so that letters fall due at once. A folder that has one already keeps its
+/// database and secret; its addresses are written anew.
+pub(super) async fn set_up(folder: &Path, listen: &str, relay: SocketAddr) -> Result<Config, Failure> {
+    fs::create_dir_all(folder)?;
+    let path = folder.join("invited.toml");
+    let secret = match load_config(&path) {
+        Ok(config) => config.shops.first().and_then(|shop| shop.secrets.first()).cloned().unwrap_or_else(new_secret),
+        Err(_) => new_secret(),
+    };
+    let mut answers = Answers::new("demo.example", &secret);
+    answers.ingest_domain = "in.demo.example".to_owned();
+    answers.hostname = "in.demo.example".to_owned();
+    answers.shop_name = "The Demo Shop".to_owned();
+    answers.listen = listen.to_owned();
+    answers.relay = format!("smtp://{relay}");
+    answers.link = "https://demo.example/review/{token}?order={reference}&stars={stars}".to_owned();
+    answers.delay = Duration::ZERO;
+    crate::cli::init::write_private(&path, &config::template(&answers), true)?;
+    let key = folder.join("master.key");
+    if !key.exists() {
+        let hex = random_bytes::<32>().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        crate::cli::init::write_private(&key, &hex, false)?;
+    }
+    let config = load_config(&path).map_err(Failure::Config)?;
+    if !config.database.exists() {
+        SqliteStore::create(&config.database).await?;
+    }
+    Ok(config)
+}

@@ -1,0 +1,198 @@
+//! The command line: one file a noun. Tables for people, one JSON object a line for programs (`docs/cli.md` has the contracts).
+
+mod check;
+mod demo;
+mod explain;
+mod held;
+mod init;
+mod output;
+mod queue;
+mod serve;
+mod template;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::app::{StartError, load_config};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::document::Problem;
+use crate::domain::Policies;
+use crate::store::{Access, SqliteStore, StoreError};
+use output::Output;
+
+/// Self-hosted automatic feedback service: reads BCC'd order mail and sends review invitations at the right time.
+#[derive(Debug, Parser)]
+#[command(name = "invited", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Shows the whole loop on this machine: order mails in, letters out; needs no set-up
+    Demo(demo::Demo),
+    /// Writes a configuration, keys and an empty database for a shop
+    Init(init::Init),
+    /// Runs the daemon
+    Serve(serve::Serve),
+    /// Checks the configuration and everything it names, without starting anything
+    Check(check::Check),
+    /// Looks into the queue of invitations and changes it
+    #[command(subcommand)]
+    Queue(queue::Queue),
+    /// Looks at copies that a person should look at
+    #[command(subcommand)]
+    Held(held::Held),
+    /// Tells the whole story of an address, an order or an invitation
+    Explain(explain::Explain),
+    /// Works with the templates that read mails
+    #[command(subcommand)]
+    Template(template::Template),
+}
+
+/// Where the configuration is.
+#[derive(Debug, Args)]
+struct ConfigArg {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", env = "INVITED_CONFIG", default_value = "/etc/invited/invited.toml")]
+    config: PathBuf,
+}
+
+/// How output looks.
+#[derive(Debug, Args)]
+struct JsonArg {
+    /// One JSON object a line instead of tables
+    #[arg(long)]
+    json: bool,
+}
+
+/// Why a command did not do what was asked.
+#[derive(Debug)]
+enum Failure {
+    /// The thing asked for could not be done: exit code 1.
+    Undone(String),
+    /// The command line is wrong: exit code 2.
+    Usage(String),
+    /// The configuration, or something that it names, is wrong: exit code 78 (`EX_CONFIG` of sysexits).
+    Config(Vec<Problem>),
+    /// Nobody reads the output any more: nothing to say.
+    Closed,
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        let remedy = match &error {
+            StoreError::Missing(_) => "create it with: invited init, or serve --create",
+            StoreError::NewerSchema { .. } => "use the program version that wrote it, or a newer one",
+            StoreError::Unusable { .. } => "see the file's owner and rights, or restore it from a backup",
+            StoreError::Taken { .. } => return Self::Undone(format!("{error}; stop it first, or leave it running")),
+            StoreError::Full | StoreError::Busy | StoreError::Failed(_) => {
+                return Self::Undone(format!("{error}; try again"));
+            }
+        };
+        Self::Config(vec![Problem::with_file("database", error.to_string(), remedy)])
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Self {
+        match error {
+            StartError::Config(problems) => Self::Config(problems),
+            StartError::Store(error) => error.into(),
+            StartError::Listen { .. } => Self::Undone(error.to_string()),
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        if error.kind() == std::io::ErrorKind::BrokenPipe { Self::Closed } else { Self::Undone(error.to_string()) }
+    }
+}
+
+/// Runs the command line and says with which code the process should end.
+pub fn run() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return report(&Failure::Undone(format!("cannot start: {error}"))),
+    };
+    match runtime.block_on(cli.command.run()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => report(&failure),
+    }
+}
+
+impl Command {
+    async fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Demo(demo) => demo.run().await,
+            Self::Init(init) => init.run().await,
+            Self::Serve(serve) => serve.run().await,
+            Self::Check(check) => check.run().await,
+            Self::Queue(queue) => queue.run().await,
+            Self::Held(held) => held.run().await,
+            Self::Explain(explain) => explain.run().await,
+            Self::Template(template) => template.run(),
+        }
+    }
+}
+
+/// Says on standard error what went wrong.
+fn report(failure: &Failure) -> ExitCode {
+    use std::io::Write as _;
+    let mut err = anstream::stderr().lock();
+    // Nothing can be done about a standard error that is closed.
+    let code = match failure {
+        Failure::Undone(why) => {
+            let _ = writeln!(err, "invited: {why}");
+            1
+        }
+        Failure::Usage(why) => {
+            let _ = writeln!(err, "invited: {why}; see: invited --help");
+            2
+        }
+        Failure::Config(problems) => {
+            for problem in problems {
+                let _ = writeln!(err, "{problem}");
+            }
+            let _ = writeln!(err, "invited: {} to put right; nothing was started or changed", output::count(problems.len(), "problem"));
+            78
+        }
+        Failure::Closed => 0,
+    };
+    ExitCode::from(code)
+}
+
+/// A support desk: the configuration, the database, and who sits at it.
+struct Desk {
+    config: Config,
+    store: SqliteStore,
+    clock: Clock,
+}
+
+impl Desk {
+    async fn open(arg: &ConfigArg) -> Result<Self, Failure> {
+        let config = load_config(&arg.config).map_err(Failure::Config)?;
+        let store = SqliteStore::open(&config.database, Access::Desk).await?;
+        Ok(Self { config, store, clock: Clock::System })
+    }
+
+    fn policies(&self) -> Arc<Policies> {
+        Arc::new(self.config.shops.iter().map(|shop| (shop.id.clone(), shop.policy.clone())).collect())
+    }
+
+    /// The zone in which times are shown: the shop's, and UTC when there are several that differ.
+    fn zone(&self) -> crate::domain::Zone {
+        let mut zones = self.config.shops.iter().map(|shop| &shop.zone);
+        match zones.next() {
+            Some(first) if zones.all(|zone| zone == first) => first.clone(),
+            _ => crate::domain::Zone::UTC,
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! `invited serve`: the daemon, and what systemd and people can tell it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+
+use super::{ConfigArg, Failure};
+use crate::app::{Daemon, Tracing, load_config};
+use crate::clock::Clock;
+use crate::store::SqliteStore;
+
+/// Runs the daemon.
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    #[command(flatten)]
+    config: ConfigArg,
+    /// Create the database when there is none, instead of refusing to start
+    #[arg(long)]
+    create: bool,
+    /// What to log, such as `debug` or `invited::door=debug`
+    #[arg(long, value_name = "FILTER", env = "INVITED_LOG")]
+    log: Option<String>,
+    /// Write the listener's addresses into this file once they are bound, one a line
+    #[arg(long, value_name = "FILE", hide = true)]
+    addresses: Option<PathBuf>,
+}
+
+impl Serve {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let path = &self.config.config;
+        let config = load_config(path).map_err(Failure::Config)?;
+        Tracing::install(config.log, self.log.as_deref());
+        if self.create && !config.database.exists() {
+            SqliteStore::create(&config.database).await?;
+        }
+        // Signals are caught before anything starts, so that none that comes early kills a daemon that has begun to answer.
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hang_up = signal(SignalKind::hangup())?;
+        let daemon = Daemon::start(config, Clock::System).await?;
+        if let Some(file) = &self.addresses {
+            let lines = daemon.addresses().iter().map(|address| format!("{address}\n")).collect::<String>();
+            std::fs::write(file, lines)?;
+        }
+        for address in daemon.addresses() {
+            tracing::info!(%address, "listening for copies");
+        }
+        tell_systemd(&[sd_notify::NotifyState::Ready]);
+        let mut watchdog = watchdog();
+        loop {
+            tokio::select! {
+                _ = terminate.recv() => break,
+                _ = interrupt.recv() => break,
+                _ = hang_up.recv() => self.reload(&daemon),
+                () = watchdog.tick() => {
+                    if daemon.is_well().await {
+                        tell_systemd(&[sd_notify::NotifyState::Watchdog]);
+                    }
+                }
+            }
+        }
+        tracing::info!("stopping: sessions and letters under way may end");
+        tell_systemd(&[sd_notify::NotifyState::Stopping]);
+        daemon.stop().await;
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    /// All or nothing: a configuration with a problem leaves the old one in place and says why.
+    fn reload(&self, daemon: &Daemon) {
+        tell_systemd(&[sd_notify::NotifyState::Reloading]);
+        match load_config(&self.config.config).and_then(|config| daemon.reload(config)) {
+            Ok(restart) if restart.is_empty() => tracing::info!("the configuration was reloaded"),
+            Ok(restart) => {
+                tracing::warn!(keys = restart.join(", "), "the configuration was reloaded, but these need a restart");
+            }
+            Err(problems) => {
+                for problem in &problems {
+                    tracing::error!("{problem}");
+                }
+                tracing::error!("the configuration was not reloaded; the old one goes on");
+            }
+        }
+        tell_systemd(&[sd_notify::NotifyState::Ready]);
+    }
+}
+
+/// Without systemd there is nobody to tell.
+fn tell_systemd(state: &[sd_notify::NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::debug!(%error, "systemd was not told");
+    }
+}
+
+/// Ticks at half the time that systemd gives the daemon to show that it lives, or never.
+struct Watchdog(Option<tokio::time::Interval>);
+
+fn watchdog() -> Watchdog {
+    Watchdog(sd_notify::watchdog_enabled().map(|span: Duration| tokio::time::interval(span / 2)))
+}
+
+impl Watchdog {
+    async fn tick(&mut self) {
+        match &mut self.0 {
+            Some(interval) => {
+                interval.tick().await;
+            }
+            None => std::future::pending().await,
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! `invited template`: what the templates make of a mail, without a daemon or a database.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use super::{Failure, JsonArg, Output};
+use crate::app::load_templates;
+use crate::domain::{Finding, Product, Reading};
+use crate::ops::read::explain_mail;
+use crate::read::Reader;
+
+/// Works with the templates that read mails.
+#[derive(Debug, Subcommand)]
+pub(super) enum Template {
+    /// Reads mails and says what was found, by which rule, or why not
+    Explain(Explain),
+}
+
+/// Which mails to read.
+#[derive(Debug, Args)]
+pub(super) struct Explain {
+    #[command(flatten)]
+    json: JsonArg,
+    /// The mails, one file each, as they came in
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// A domain of the shop: mail to it is mail to the shop itself, not to a customer (may be repeated)
+    #[arg(long, value_name = "DOMAIN")]
+    shop_domain: Vec<String>,
+    /// A folder of templates laid over those that ship
+    #[arg(long, value_name = "DIR")]
+    templates: Option<PathBuf>,
+}
+
+/// A reading as `--json` prints it; the names are a contract.
+#[derive(Serialize)]
+struct Row<'a> {
+    file: String,
+    outcome: &'static str,
+    event: Option<&'static str>,
+    customer: Customer<'a>,
+    reference: Option<&'a str>,
+    order_date: Option<&'a str>,
+    products: Vec<Line<'a>>,
+    locale: Option<&'a str>,
+    template: Option<&'a str>,
+    findings: &'a [Finding],
+    reason: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Customer<'a> {
+    name: Option<&'a str>,
+    email: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    name: &'a str,
+    sku: Option<&'a str>,
+    url: Option<&'a str>,
+    price: Option<&'a str>,
+    quantity: Option<u32>,
+}
+
+impl Template {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Explain(explain) => explain.run(),
+        }
+    }
+}
+
+impl Explain {
+    fn run(self) -> Result<(), Failure> {
+        let reader = Reader::new(load_templates(self.templates.as_deref()).map_err(Failure::Config)?);
+        let mut out = Output::new();
+        for (number, path) in self.files.iter().enumerate() {
+            let file = path.display().to_string();
+            let mail = std::fs::read(path).map_err(|error| Failure::Undone(format!("{file} cannot be read: {error}")))?;
+            let reading = explain_mail(&reader, &mail, &self.shop_domain);
+            if self.json.json {
+                out.json(&row(file, &reading))?;
+            } else {
+                if number > 0 {
+                    out.line("")?;
+                }
+                show(&mut out, &file, &reading)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn show(out: &mut Output, file: &str, reading: &Reading) -> Result<(), Failure> {
+    out.line(file)?;
+    let event = reading.event.map(|event| format!(", order {event}")).unwrap_or_default();
+    let template = reading.template.as_deref().map(|name| format!(", template {name}")).unwrap_or_default();
+    out.line(format!("  {}{event}{template}", reading.outcome.as_str()))?;
+    if let Some(reason) = &reading.reason {
+        out.line(format!("  because {reason}"))?;
+    }
+    let rows = reading
+        .findings
+        .iter()
+        .map(|one| vec![format!("  {}", one.field), one.value.clone(), one.layer.as_str().to_owned(), one.rule.clone()])
+        .collect::<Vec<_>>();
+    if !rows.is_empty() {
+        out.table(&["  FIELD", "VALUE", "LAYER", "RULE"], rows)?;
+    }
+    Ok(())
+}
+
+fn row(file: String, reading: &Reading) -> Row<'_> {
+    Row {
+        file,
+        outcome: reading.outcome.as_str(),
+        event: reading.event.map(|event| event.as_str()),
+        customer: Customer {
+            name: reading.customer_name.as_ref().map(|name| name.as_str()),
+            email: reading.customer_email.as_ref().map(|email| email.as_str()),
+        },
+        reference: reading.reference.as_ref().map(|reference| reference.as_str()),
+        order_date: reading.order_date.as_ref().map(|date| date.as_str()),
+        products: reading.products.iter().map(line).collect(),
+        locale: reading.locale.as_deref(),
+        template: reading.template.as_deref(),
+        findings: &reading.findings,
+        reason: reading.reason.as_deref(),
+    }
+}
+
+fn line(product: &Product) -> Line<'_> {
+    Line {
+        name: &product.name,
+        sku: product.sku.as_deref(),
+        url: product.url.as_deref(),
+        price: product.price.as_deref(),
+        quantity: product.quantity,
+    }
+}

@@ -1,0 +1,155 @@
+//! The whole story of an order in plain sentences: what came in, what was read, what was decided and why, what went out, and
+//! what happens next.
+
+use crate::domain::{Invitation, LetterKind, Outcome, State, Timestamp};
+use crate::store::{CopyState, DecisionRecord, LetterPhase, LetterRecord, StoredCopy, Story};
+
+/// A sentence about one instant, or about an invitation as it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// When; `None` for headings and for what comes next.
+    pub at: Option<Timestamp>,
+    /// What.
+    pub text: String,
+}
+
+/// Tells a story. Instants are left to the caller, who knows the reader's zone.
+pub fn tell(story: &Story, when: &dyn Fn(Timestamp) -> String) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for invitation in &story.invitations {
+        lines.push(heading(invitation));
+        let mut told = story
+            .copies
+            .iter()
+            .filter(|copy| tells_of(story, copy, invitation))
+            .flat_map(copy_lines)
+            .chain(story.decisions.iter().filter(|one| one.invitation == invitation.id).map(|one| decision_line(one, when)))
+            .chain(story.letters.iter().filter(|one| one.invitation == invitation.id).flat_map(letter_lines))
+            .collect::<Vec<_>>();
+        told.sort_by_key(|line| line.at);
+        lines.extend(told);
+        lines.push(Line { at: None, text: next(invitation, when) });
+    }
+    let others = story.copies.iter().filter(|copy| !story.invitations.iter().any(|one| tells_of(story, copy, one)));
+    lines.extend(others.flat_map(copy_lines));
+    lines
+}
+
+fn tells_of(story: &Story, copy: &StoredCopy, invitation: &Invitation) -> bool {
+    copy.invitation == Some(invitation.id)
+        || story.decisions.iter().any(|one| one.invitation == invitation.id && one.copy == Some(copy.id))
+}
+
+fn heading(invitation: &Invitation) -> Line {
+    let name = invitation.customer.name.as_ref().map(|name| format!("{name} ")).unwrap_or_default();
+    Line {
+        at: None,
+        text: format!(
+            "Invitation {}: {}, order {}, {name}<{}>, {}",
+            invitation.id, invitation.shop, invitation.reference, invitation.customer.email, invitation.progress.state
+        ),
+    }
+}
+
+fn copy_lines(copy: &StoredCopy) -> Vec<Line> {
+    let from = copy.client.map(|client| format!(" from {client}")).unwrap_or_default();
+    let mut lines = vec![Line {
+        at: Some(copy.received_at),
+        text: format!("copy {} came in for {}{from}, {} bytes", copy.id, copy.shop, copy.size),
+    }];
+    let mut add = |text: String| lines.push(Line { at: Some(copy.received_at), text });
+    match (&copy.reading, copy.state) {
+        (None, CopyState::Unread) => add(format!("copy {} has not been read yet", copy.id)),
+        (None, _) => add(format!("copy {} was {}; what was read from it is no longer kept", copy.id, copy.state.as_str())),
+        (Some(reading), _) => {
+            let template = reading.template.as_deref().map(|name| format!(" by the template {name}")).unwrap_or_default();
+            add(match (reading.outcome, reading.event) {
+                (Outcome::Event, Some(event)) => format!("copy {} was read{template}: order {event}", copy.id),
+                (outcome, _) => format!(
+                    "copy {} was {}{template}: {}",
+                    copy.id,
+                    outcome.as_str(),
+                    reading.reason.as_deref().unwrap_or("no reason was given")
+                ),
+            });
+            for finding in &reading.findings {
+                add(format!("  {}: {} ({} {})", finding.field, finding.value, finding.layer.as_str(), finding.rule));
+            }
+        }
+    }
+    lines
+}
+
+fn decision_line(decision: &DecisionRecord, when: &dyn Fn(Timestamp) -> String) -> Line {
+    let moved = match decision.from {
+        Some(from) if from == decision.to => format!("stays {}", decision.to),
+        Some(from) => format!("{from} becomes {}", decision.to),
+        None => format!("begins as {}", decision.to),
+    };
+    let due = decision.due_at.map(|due| format!(", next at {}", when(due))).unwrap_or_default();
+    let actor = if decision.actor == "daemon" { String::new() } else { format!(" by {}", decision.actor) };
+    let note = decision.note.as_deref().map(|note| format!(" [{note}]")).unwrap_or_default();
+    Line {
+        at: Some(decision.at),
+        text: format!(
+            "{}{actor}: {moved}{due}, because {} ({}){note}",
+            decision.event,
+            decision.rule.sentence(),
+            decision.rule
+        ),
+    }
+}
+
+fn letter_lines(letter: &LetterRecord) -> Vec<Line> {
+    let kind = kind(letter.kind);
+    let mut lines = Vec::new();
+    if let Some(at) = letter.on_the_wire_at {
+        let id = letter.message_id.as_deref().unwrap_or("unknown");
+        lines.push(Line { at: Some(at), text: format!("{kind} went on the wire, Message-ID <{id}>") });
+    }
+    if let Some(at) = letter.settled_at {
+        let said = letter.reply.as_deref().map(|reply| format!("; the relay said: {reply}")).unwrap_or_default();
+        let attempts = letter.attempts;
+        let text = match letter.phase {
+            LetterPhase::Accepted => format!("{kind} was taken by the relay (attempt {attempts}){said}"),
+            phase => format!("{kind}: {} (attempt {attempts}){said}", phase.as_str().replace('_', " ")),
+        };
+        lines.push(Line { at: Some(at), text });
+    }
+    lines
+}
+
+/// What happens next, and what would have to change for something else to happen.
+fn next(invitation: &Invitation, when: &dyn Fn(Timestamp) -> String) -> String {
+    let id = invitation.id;
+    let due = invitation.progress.due_at.map(when).unwrap_or_default();
+    match invitation.progress.state {
+        State::Waiting => {
+            format!("Next: it waits for the mail that starts its delay, until {due}. To send at once: invited queue send-now {id}")
+        }
+        State::Queued | State::Sent => format!(
+            "Next: {} goes out at {due}, unless the order is cancelled. To stop it: invited queue cancel {id}",
+            kind(invitation.next_letter())
+        ),
+        State::Sending => "Next: a letter is being sent at this moment.".to_owned(),
+        State::Done => "Next: nothing; all letters that were meant to go are out, or their time has passed.".to_owned(),
+        State::Cancelled => "Next: nothing; a cancelled invitation is final.".to_owned(),
+        State::Held => format!(
+            "Next: nothing by itself; after the reason above is put right: invited queue send-now {id}"
+        ),
+        State::Failed => format!(
+            "Next: nothing; the relay refused the letter for good. To try once more: invited queue send-now {id}"
+        ),
+        State::InDoubt => format!(
+            "Next: nothing by itself; look into the relay's log for the Message-ID above. If the letter did not go out: \
+             invited queue send-now {id}; if it did: invited queue cancel {id}"
+        ),
+    }
+}
+
+const fn kind(kind: LetterKind) -> &'static str {
+    match kind {
+        LetterKind::Invitation => "the first letter",
+        LetterKind::Reminder => "the reminder",
+    }
+}

@@ -1,0 +1,92 @@
+//! What every use case works with: the store, the clock, and the present set-up, which a reload replaces as a whole.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::Notify;
+
+use super::relays::RelayLine;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::{EmailAddress, Policies, ShopId};
+use crate::letter::Letters;
+use crate::link::UrlPattern;
+use crate::read::Reader;
+use crate::store::Store;
+
+/// Everything that follows from the configuration, checked and compiled. Never changed: a reload makes a new one.
+pub struct Setup {
+    /// The configuration.
+    pub config: Config,
+    /// The reader with its templates.
+    pub reader: Reader,
+    /// The letters.
+    pub letters: Letters,
+    /// The shops' policies.
+    pub policies: Arc<Policies>,
+    /// The shops' review links.
+    pub links: HashMap<ShopId, UrlPattern>,
+    /// The relays by name.
+    pub relays: HashMap<String, Arc<RelayLine>>,
+    /// Keys derived from the master key.
+    pub keys: Keys,
+}
+
+/// One key a purpose, so that none of them gives away another.
+pub struct Keys {
+    /// Signs the tokens in review links and unsubscribe addresses.
+    pub tokens: [u8; 32],
+    /// Makes addresses unrecognisable in logs.
+    pub log_ids: [u8; 32],
+    /// Makes Message-IDs unguessable.
+    pub message_ids: [u8; 32],
+}
+
+/// The house that all doors lead into.
+pub struct House {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// What time it is.
+    pub clock: Clock,
+    /// This daemon's name in claims: no two runs share one.
+    pub owner: String,
+    /// Rung when a copy was taken in.
+    pub copy_came: Notify,
+    /// Rung when an invitation may be due earlier than was known.
+    pub queue_moved: Notify,
+    setup: ArcSwap<Setup>,
+}
+
+impl House {
+    /// A house around a store.
+    pub fn new(store: Arc<dyn Store>, clock: Clock, owner: String, setup: Setup) -> Self {
+        Self {
+            store,
+            clock,
+            owner,
+            copy_came: Notify::new(),
+            queue_moved: Notify::new(),
+            setup: ArcSwap::from_pointee(setup),
+        }
+    }
+
+    /// The present set-up. Take it once for one piece of work, so that a reload does not change it half-way.
+    pub fn setup(&self) -> Arc<Setup> {
+        self.setup.load_full()
+    }
+
+    /// Puts a new set-up in place; work that has begun ends with the old one.
+    pub fn replace_setup(&self, setup: Setup) {
+        self.setup.store(Arc::new(setup));
+        self.queue_moved.notify_one();
+        self.copy_came.notify_one();
+    }
+}
+
+impl Setup {
+    /// What stands for an address in logs.
+    pub fn log_id(&self, address: &EmailAddress) -> String {
+        address.log_id(&self.keys.log_ids)
+    }
+}

@@ -1,0 +1,89 @@
+//! From an invitation to the letter's bytes: links signed, language chosen, Message-ID made.
+
+use std::time::Duration;
+
+use hmac::{KeyInit, Mac};
+
+use super::house::Setup;
+use crate::config::Shop;
+use crate::domain::{DAY, InvitationId, LetterKind, Timestamp};
+use crate::letter::{LetterData, Sender};
+use crate::link::{LinkData, Purpose, Token};
+use crate::store::ClaimedLetter;
+
+/// How long the links in a letter are good for (product, section 5).
+const LINKS_LAST: Duration = DAY.saturating_mul(180);
+
+/// A letter ready for the relay.
+pub struct Ready {
+    /// The message, header section and body.
+    pub message: Vec<u8>,
+    /// Its Message-ID, without angle brackets.
+    pub message_id: String,
+    /// Its subject, for people.
+    pub subject: String,
+}
+
+/// Composes a claimed letter.
+///
+/// # Errors
+/// In words for a support person, when the shop's letters or link cannot make one of this invitation.
+pub fn compose(setup: &Setup, shop: &Shop, letter: &ClaimedLetter, now: Timestamp) -> Result<Ready, String> {
+    let invitation = &letter.invitation;
+    let expires = now.plus(LINKS_LAST);
+    let token = |purpose| Token::sign(&setup.keys.tokens, purpose, &shop.id, invitation.id, expires);
+    let review_token = token(Purpose::Review);
+    let unsubscribe_token = token(Purpose::Unsubscribe);
+    let message_id = letter.message_id.clone().unwrap_or_else(|| message_id(setup, shop, invitation.id, letter.kind));
+    let pattern = setup.links.get(&shop.id).ok_or_else(|| format!("the shop {} has no review link", shop.id))?;
+    let locale = invitation.order.locale.as_deref();
+    let data = LinkData {
+        email: &invitation.customer.email,
+        name: invitation.customer.name.as_ref(),
+        reference: &invitation.reference,
+        token: &review_token,
+        shop: &shop.id,
+        locale: locale.unwrap_or(&shop.locale),
+        letter: letter.kind.as_str(),
+    };
+    let link = pattern.expand(&data);
+    let star_links = pattern.star_links(&data);
+    let composed = setup
+        .letters
+        .compose(&LetterData {
+            kind: letter.kind,
+            locale,
+            sender: Sender {
+                shop: &shop.id,
+                shop_name: &shop.name,
+                from: &shop.from,
+                from_name: &shop.from_name,
+                reply_to: shop.reply_to.as_ref(),
+                unsubscribe: &shop.unsubscribe,
+                locale: &shop.locale,
+                color: &shop.brand.color,
+                logo: shop.brand.logo.as_deref(),
+                postal_address: shop.postal_address.as_deref(),
+            },
+            customer: &invitation.customer,
+            reference: &invitation.reference,
+            products: &invitation.order.products,
+            link: &link,
+            star_links: star_links.as_ref(),
+            message_id: &message_id,
+            date: now,
+            unsubscribe_token: &unsubscribe_token,
+        })
+        .map_err(|error| error.to_string())?;
+    Ok(Ready { message: composed.message, message_id, subject: composed.subject })
+}
+
+/// The same letter has the same Message-ID at every attempt, so that a receiver that got it twice can tell; nobody can guess it
+/// without the key, so that an answer to it proves that the letter was seen.
+fn message_id(setup: &Setup, shop: &Shop, invitation: InvitationId, kind: LetterKind) -> String {
+    let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(&setup.keys.message_ids)
+        .expect("HMAC takes keys of any length (RFC 2104)");
+    mac.update(format!("{}/{invitation}/{}", shop.id, kind.as_str()).as_bytes());
+    let tag = mac.finalize().into_bytes()[..12].iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    format!("{invitation}.{}.{tag}@{}", kind.as_str(), shop.from.domain())
+}

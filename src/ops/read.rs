@@ -1,0 +1,107 @@
+//! Reading what was taken in: copies out of the spool, through the reader, into decisions on invitations. A template that was
+//! fixed takes the same way again.
+
+use std::sync::Arc;
+
+use super::house::{House, Setup};
+use crate::domain::{Field, OrderNews, Outcome, Reading, Timestamp, Zone};
+use crate::read::Context;
+use crate::store::{FiledReading, StoreError, UnreadCopy};
+
+/// A copy that brought the daemon down this often is set aside.
+const ATTEMPTS_AT_MOST: u32 = 3;
+
+/// Copies read in one go: enough to share a commit, few enough that a crash touches few.
+pub const BATCH: usize = 64;
+
+/// Reads the oldest unread copies, at most [`BATCH`] of them, and says how many there were.
+///
+/// # Errors
+/// When the store cannot be read or written; the copies stay where they are.
+pub async fn read_some(house: &House) -> Result<usize, StoreError> {
+    let copies = house.store.claim_copies(BATCH, ATTEMPTS_AT_MOST, house.clock.now()).await?;
+    let count = copies.len();
+    if count == 0 {
+        return Ok(0);
+    }
+    let setup = house.setup();
+    let readings = read_all(&setup, copies).await;
+    let now = house.clock.now();
+    let filed = house.store.file_readings(readings, Arc::clone(&setup.policies), now).await?;
+    for filed in &filed {
+        for (invitation, decision) in &filed.moved {
+            tracing::info!(copy = %filed.copy, %invitation, rule = %decision.rule, state = %decision.progress.state, "an order event was filed");
+        }
+    }
+    house.queue_moved.notify_one();
+    Ok(count)
+}
+
+/// Reading is work for the processor, so it leaves the threads that serve connections alone; two at a time, as there may be no
+/// more cores than that.
+async fn read_all(setup: &Arc<Setup>, copies: Vec<UnreadCopy>) -> Vec<FiledReading> {
+    let half = copies.len().div_ceil(2);
+    let mut copies = copies.into_iter();
+    let mut tasks = Vec::new();
+    loop {
+        let share = copies.by_ref().take(half).collect::<Vec<_>>();
+        if share.is_empty() {
+            break;
+        }
+        let setup = Arc::clone(setup);
+        tasks.push(tokio::task::spawn_blocking(move || {
+            share.into_iter().map(|copy| read_one(&setup, copy)).collect::<Vec<_>>()
+        }));
+    }
+    let mut readings = Vec::new();
+    for task in tasks {
+        // The reader catches its own panics; a share that was lost all the same stays unread and counts as an attempt.
+        readings.extend(task.await.unwrap_or_default());
+    }
+    readings
+}
+
+fn read_one(setup: &Setup, copy: UnreadCopy) -> FiledReading {
+    let reading = match setup.config.shop(&copy.shop) {
+        Some(shop) => {
+            let own = [setup.config.ingest_domain.clone(), shop.from.domain().to_owned()];
+            let context =
+                Context { shop_domains: &shop.domains, own_domains: &own, locale: Some(shop.locale.as_str()) };
+            setup.reader.read(&copy.message, &context)
+        }
+        None => Reading::without_findings(
+            Outcome::Held,
+            format!("the shop {} is no longer configured, so nobody knows its rules", copy.shop),
+        ),
+    };
+    tracing::info!(
+        copy = %copy.id,
+        shop = %copy.shop,
+        outcome = reading.outcome.as_str(),
+        event = reading.event.map(|event| event.as_str()),
+        template = reading.template.as_deref(),
+        "a copy was read"
+    );
+    let zone = setup.config.shop(&copy.shop).map_or(Zone::UTC, |shop| shop.zone.clone());
+    let news = reading.order_event().map(|event| OrderNews {
+        kind: event.kind,
+        expected_by: event.expected_delivery.and_then(|day| end_of(day, &zone)),
+    });
+    FiledReading { copy: copy.id, shop: copy.shop, reading, news }
+}
+
+/// The first instant after a calendar day.
+fn end_of(day: jiff::civil::Date, zone: &Zone) -> Option<Timestamp> {
+    day.tomorrow().ok()?.to_zoned(zone.to_jiff()).ok().map(|midnight| midnight.timestamp().into())
+}
+
+/// Reads one mail that is not in the store, for `invited template explain`.
+pub fn explain_mail(reader: &crate::read::Reader, mail: &[u8], shop_domains: &[String]) -> Reading {
+    reader.read(mail, &Context { shop_domains, own_domains: &[], locale: None })
+}
+
+/// The rule that gave a field its value, for tables.
+pub fn rule_of(reading: &Reading, field: Field) -> Option<String> {
+    let finding = reading.findings.iter().find(|finding| finding.field == field)?;
+    Some(format!("{} {}", finding.layer.as_str(), finding.rule))
+}
