@@ -56,8 +56,9 @@ impl Edition {
 
     /// Subject, HTML and text in a locale of this edition.
     pub(super) fn parts(&self, letter: &LetterData<'_>, locale: &str, lang: &str) -> Result<Parts, Fault> {
-        let (words, star_labels) = self.speak(letter, locale)?;
+        let (mut words, star_labels) = self.speak(letter, locale)?;
         let subject = clean(words.get("subject").map_or("", String::as_str), 200);
+        words.insert("subject", subject.clone());
         let facts = facts::of(letter, lang, &words, &star_labels);
         let text = tidy(&self.fill(&self.template(locale, letter.kind, "txt"), facts.clone())?);
         let template = self.template(locale, letter.kind, "mjml");
@@ -116,8 +117,11 @@ impl Edition {
             what,
             detail: at.and_then(|at| line_at(mjml, at)).map(|line| format!("in {line:?}")),
         };
-        let parsed = mrml::parse(mjml).map_err(|error| fault(position(&error), format!("is no MJML: {error}")))?;
-        let passed_over = parsed
+        let parsed = mrml::parse(mjml).map_err(|error| {
+            let (at, why) = explained(&error);
+            fault(at, format!("is no MJML: {why}"))
+        })?;
+        let mut passed_over: Vec<_> = parsed
             .warnings
             .iter()
             .map(|Warning { kind, span, .. }| {
@@ -127,6 +131,11 @@ impl Edition {
         // No web fonts: a letter fetches nothing but the shop's logo.
         let options = RenderOptions { disable_comments: true, fonts: Default::default(), ..RenderOptions::default() };
         let html = parsed.element.render(&options).map_err(|error| fault(None, format!("cannot be drawn: {error}")))?;
+        passed_over.extend(
+            unknown_elements(&html).map(|element| {
+                fault(mjml.find(element), format!("has an element that MJML does not have: {element}>"))
+            }),
+        );
         Ok((html, passed_over))
     }
 
@@ -138,23 +147,33 @@ impl Edition {
     }
 }
 
+/// Elements of MJML that came through as HTML, since the parser takes what it does not know for HTML: `<mj-butto`.
+fn unknown_elements(html: &str) -> impl Iterator<Item = &str> {
+    html.match_indices("<mj-").map(|(at, _)| {
+        let rest = &html[at..];
+        let end = rest[1..].find(|c: char| !c.is_ascii_alphanumeric() && c != '-').map_or(rest.len(), |end| end + 1);
+        &rest[..end]
+    })
+}
+
 fn line_at(text: &str, at: usize) -> Option<&str> {
     let start = text.get(..at)?.rfind('\n').map_or(0, |newline| newline + 1);
     text[start..].lines().next().map(str::trim)
 }
 
-fn position(error: &MjmlError) -> Option<usize> {
+/// Where in the filled-in template the parser stopped, and why; its own words name places that the author never sees.
+fn explained(error: &MjmlError) -> (Option<usize>, &'static str) {
     match error {
-        MjmlError::UnexpectedElement { position, .. }
-        | MjmlError::UnexpectedToken { position, .. }
-        | MjmlError::MissingAttribute { position, .. }
-        | MjmlError::InvalidAttribute { position, .. }
-        | MjmlError::InvalidFormat { position, .. }
-        | MjmlError::IncludeLoaderError { position, .. } => Some(position.start),
-        MjmlError::EndOfStream { .. }
-        | MjmlError::SizeLimit { .. }
-        | MjmlError::ParserError { .. }
-        | MjmlError::NoRootNode => None,
+        MjmlError::UnexpectedElement { position, .. } => (Some(position.start), "an element that may not stand there"),
+        MjmlError::UnexpectedToken { position, .. } => (Some(position.start), "an unexpected tag"),
+        MjmlError::MissingAttribute { position, .. } => (Some(position.start), "an attribute is missing"),
+        MjmlError::InvalidAttribute { position, .. } => (Some(position.start), "an attribute that cannot be read"),
+        MjmlError::InvalidFormat { position, .. } => (Some(position.start), "a value that cannot be read"),
+        MjmlError::IncludeLoaderError { position, .. } => (Some(position.start), "mj-include is not supported"),
+        MjmlError::EndOfStream { .. } => (None, "an element without its end"),
+        MjmlError::SizeLimit { .. } => (None, "it is too long"),
+        MjmlError::ParserError { .. } => (None, "its tags cannot be read"),
+        MjmlError::NoRootNode => (None, "there is no <mjml> element"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! One complete set of letter templates, compiled: the shipped files with the layers above them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
@@ -77,9 +77,11 @@ impl Edition {
     /// Compiles layers, lowest first. What cannot be compiled is noted and left out.
     pub(super) fn compile(layers: &[Layer], problems: &Problems) -> Self {
         let mut edition = Self { env: environment(), locales: BTreeMap::new(), files: BTreeMap::new() };
-        let names: BTreeSet<&String> = layers.iter().flat_map(|layer| layer.0.keys()).collect();
+        let mut names: Vec<&String> = layers.iter().flat_map(|layer| layer.0.keys()).collect();
+        // The shorter before the longer: `de` comes before `de-at`, which begins with its words.
+        names.sort_by_key(|name| (name.len(), name.as_str()));
+        names.dedup();
         let mut words: BTreeMap<String, Words> = BTreeMap::new();
-        // In this order `de` comes before `de-at`, which begins with its words.
         for name in names {
             let sources: Vec<&Source> = layers.iter().filter_map(|layer| layer.0.get(name)).collect();
             if let Some(locale) = name.strip_suffix("/words.toml") {
@@ -175,6 +177,10 @@ fn shown(locale: &str) -> String {
     out
 }
 
+fn is_html(template: &str) -> bool {
+    template.ends_with(".mjml")
+}
+
 /// Templates in which a misspelt variable is an error, values are always escaped where they become HTML, and a loop ends.
 fn environment() -> Environment<'static> {
     let mut env = Environment::new();
@@ -184,11 +190,13 @@ fn environment() -> Environment<'static> {
     if let Ok(syntax) = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build() {
         env.set_syntax(syntax);
     }
-    env.set_auto_escape_callback(|name| if name.ends_with(".mjml") { AutoEscape::Html } else { AutoEscape::None });
-    // No template may declare a customer's name to be HTML.
+    env.set_auto_escape_callback(|name| if is_html(name) { AutoEscape::Html } else { AutoEscape::None });
+    // No template may declare a customer's name to be HTML, nor quote it in a way that HTML does not know.
     env.remove_filter("safe");
+    env.remove_filter("tojson");
     env.set_formatter(|out, state, value| {
-        if *state.auto_escape() == AutoEscape::None || value.is_safe() {
+        // By the file's name and not by the state, which `{% autoescape false %}` would change.
+        if !is_html(state.name()) || value.is_safe() {
             return minijinja::escape_formatter(out, state, value);
         }
         // The built-in escaping also turns every slash into an entity, and spam filters take a link of entities for a disguise.
@@ -205,4 +213,35 @@ fn environment() -> Environment<'static> {
         Ok(())
     });
     env
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_known_by_their_names() {
+        for (name, known) in [
+            ("layout.mjml", Some("layout.mjml")),
+            ("reminder.txt", Some("reminder.txt")),
+            ("sv/words.toml", Some("sv/words.toml")),
+            ("de-AT/invitation.mjml", Some("de-at/invitation.mjml")),
+            ("words.toml", None),
+            ("sv/layout.mjml", None),
+            ("sv/newsletter.mjml", None),
+            ("invitation.html", None),
+            ("swedish/words.toml", None),
+            ("../sv/words.toml", None),
+            ("sv-/words.toml", None),
+            ("sv/a/words.toml", None),
+        ] {
+            assert_eq!(known_name(name).as_deref(), known, "{name}");
+        }
+    }
+
+    #[test]
+    fn tags_are_looked_up_from_the_special_to_the_general() {
+        assert_eq!(lookup("zh_Hant-TW").collect::<Vec<_>>(), ["zh-hant-tw", "zh-hant", "zh"]);
+        assert_eq!(["de-at", "zh-hant-tw", "en"].map(shown), ["de-AT", "zh-Hant-TW", "en"]);
+    }
 }

@@ -102,3 +102,26 @@ fn paragraphs(text: &str) -> Vec<String> {
 fn lines(text: &str) -> Vec<String> {
     text.lines().map(|line| clean(line, 200)).filter(|line| !line.is_empty()).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn empty_lines_part_paragraphs_and_other_breaks_are_blanks() {
+        assert_eq!(paragraphs("\na\nb \n\n \n c\r\nd\n"), ["a b", "c d"]);
+        assert_eq!(paragraphs(" \n"), Vec::<String>::new());
+        assert_eq!(lines("Shop\u{202e} AB\n\n 1 High  Street "), ["Shop AB", "1 High Street"]);
+    }
+
+    #[test]
+    fn an_unsubscribe_link_is_a_plain_mailto() {
+        let to = EmailAddress::parse("o'malley+stop&x=?#%@b\u{fc}cher.example").unwrap();
+        assert_eq!(
+            unsubscribe_link(&to, "t-1"),
+            "mailto:o%27malley+stop%26x%3D%3F%23%25@xn--bcher-kva.example?subject=unsubscribe%20t-1"
+        );
+        let to = EmailAddress::parse("j\u{fc}rgen@example.com").unwrap();
+        assert_eq!(unsubscribe_link(&to, "t"), "mailto:j%C3%BCrgen@example.com?subject=unsubscribe%20t");
+    }
+}

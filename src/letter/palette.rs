@@ -11,10 +11,14 @@ const DAY: Color = Color([0xff, 0xff, 0xff]);
 const NIGHT: Color = Color([0x1d, 0x22, 0x29]);
 /// True black: with anything lighter there are colours on which neither it nor white reaches 4.5.
 const INK: Color = Color([0, 0, 0]);
+/// The colour of text by night.
+const PALE: Color = Color([0xe6, 0xe9, 0xed]);
 const WHITE: Color = Color([0xff, 0xff, 0xff]);
 
 const TEXT: f64 = 4.5;
 const SIGN: f64 = 3.0;
+/// A button this far from the card is seen to be one; its text is what has to be read.
+const VISIBLE: f64 = 1.25;
 
 /// The colours of a letter, `#rrggbb` each.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +27,7 @@ pub(super) struct Palette {
     accent: String,
     /// The stars by day.
     star: String,
-    /// The button by day, and what is written on it.
+    /// The button by day: the shop's colour where it can be seen, and what is written on it.
     button: String,
     on_button: String,
     /// The shop's colour as text and stars by night.
@@ -36,13 +40,16 @@ pub(super) struct Palette {
 impl Palette {
     /// The shades of the shop's colour.
     pub(super) fn of(brand: Color) -> Self {
-        let night_button = brand.against(NIGHT, SIGN);
+        // A grey has no hue to keep: by night a black brand becomes white, not a grey in the middle.
+        let by_night = if brand.is_grey() && brand.contrast(NIGHT) < TEXT { PALE } else { brand };
+        let night_button = by_night.against(NIGHT, SIGN);
+        let button = brand.against(DAY, VISIBLE);
         Self {
             accent: brand.against(DAY, TEXT).css(),
             star: brand.against(DAY, SIGN).css(),
-            button: brand.css(),
-            on_button: brand.ink().css(),
-            night_accent: brand.against(NIGHT, TEXT).css(),
+            button: button.css(),
+            on_button: button.ink().css(),
+            night_accent: by_night.against(NIGHT, TEXT).css(),
             night_button: night_button.css(),
             night_on_button: night_button.ink().css(),
         }
@@ -95,22 +102,60 @@ impl Color {
         if self.contrast(WHITE) >= TEXT || self.contrast(WHITE) >= self.contrast(INK) { WHITE } else { INK }
     }
 
-    /// The shade nearest to this colour that has the contrast `least` against `ground`: darker by day, lighter by night.
+    /// The shade nearest to this colour that has the contrast `least` against `ground`: darker by day, lighter by night. Hue and
+    /// saturation stay, so that a green does not turn grey.
     fn against(self, ground: Self, least: f64) -> Self {
-        let towards = if ground.luminance() > 0.5 { [0; 3] } else { [255; 3] };
-        (0..=100u32)
-            .map(|step| self.mixed(towards, step))
+        let day = ground.luminance() > 0.5;
+        let lightness = self.lightness();
+        let end = if day { 0.0 } else { 1.0 };
+        (0..=100)
+            .map(|step| {
+                if step == 0 {
+                    self
+                } else {
+                    self.with_lightness(lightness + (end - lightness) * f64::from(step) / 100.0)
+                }
+            })
             .find(|shade| shade.contrast(ground) >= least)
-            .unwrap_or(Self(towards))
+            .unwrap_or(if day { INK } else { WHITE })
     }
 
-    fn mixed(self, towards: [u8; 3], hundredths: u32) -> Self {
-        let mut mixed = self.0;
-        for (channel, end) in mixed.iter_mut().zip(towards) {
-            let sum = u32::from(*channel) * (100 - hundredths) + u32::from(end) * hundredths;
-            *channel = u8::try_from(sum / 100).unwrap_or(end);
-        }
-        Self(mixed)
+    fn is_grey(self) -> bool {
+        let [low, _, high] = self.sorted();
+        high - low < 0.06
+    }
+
+    /// Lightness in HSL, 0 to 1.
+    fn lightness(self) -> f64 {
+        let [low, _, high] = self.sorted();
+        (low + high) / 2.0
+    }
+
+    /// The colour of the same hue and saturation (HSL) with another lightness.
+    fn with_lightness(self, lightness: f64) -> Self {
+        let [low, _, high] = self.sorted();
+        let room = |lightness: f64| 1.0 - (2.0 * lightness - 1.0).abs();
+        let before = self.lightness();
+        let chroma = if room(before) > 0.0 { (high - low) / room(before) * room(lightness) } else { 0.0 };
+        Self(self.0.map(|channel| {
+            // Where the channel stands between the weakest and the strongest; that is what hue is.
+            let share = if high > low { (f64::from(channel) / 255.0 - low) / (high - low) } else { 0.5 };
+            let value = lightness + (share - 0.5) * chroma;
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "clamped to 0..=255 just before"
+            )]
+            let byte = (value * 255.0).round().clamp(0.0, 255.0) as u8;
+            byte
+        }))
+    }
+
+    /// The channels from weakest to strongest, 0 to 1.
+    fn sorted(self) -> [f64; 3] {
+        let mut channels = self.0;
+        channels.sort_unstable();
+        channels.map(|channel| f64::from(channel) / 255.0)
     }
 }
 
@@ -135,7 +180,20 @@ mod tests {
             (palette.accent.as_str(), palette.star.as_str(), palette.on_button.as_str()),
             ("#1f6f54", "#1f6f54", "#ffffff")
         );
-        assert_ne!(palette.night_accent, "#1f6f54");
+        assert_eq!(palette.night_accent, "#2b9a75", "lighter, but as green as before");
+    }
+
+    #[test]
+    fn black_and_white_brands_have_buttons_that_are_seen() {
+        let palette = |text| Palette::of(Color::parse(text).unwrap());
+        assert_eq!(
+            (palette("#101010").night_button.as_str(), palette("#101010").night_on_button.as_str()),
+            ("#e6e9ed", "#000000")
+        );
+        assert_eq!(
+            (palette("#ffffff").button.as_str(), palette("#ffffff").night_button.as_str()),
+            ("#e3e3e3", "#ffffff")
+        );
     }
 
     #[test]
