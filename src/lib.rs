@@ -10,4 +10,6 @@ pub mod config;
 #[cfg(feature = "daemon")]
 pub mod clock;
 #[cfg(feature = "daemon")]
+pub mod door;
+#[cfg(feature = "daemon")]
 pub mod ops;
