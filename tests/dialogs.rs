@@ -6,11 +6,13 @@
 //! `TLS` the handshake; `CLOSED` the server hung up; `KEPT: n` copies taken in so far; `BODY:` the last message. In `C`, `R` and
 //! `BODY` stand the escapes `\r \n \0 \\ \xHH` and `\{n}x`, n times the next character. Sends in a row go out as one write.
 #![cfg(feature = "daemon")]
+#![expect(clippy::unwrap_used, reason = "what a test does not expect is its failure")]
 
 use std::collections::VecDeque;
 use std::fs;
+use std::io::Write;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, Once};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -521,8 +523,34 @@ async fn finish<S: Wire>(mut client: Client<S>) -> Result<(), String> {
     }
 }
 
+/// Everything that this program logs, at every level.
+#[derive(Clone, Copy)]
+struct Log;
+
+static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
+static LOGGING: Once = Once::new();
+
+impl Write for Log {
+    fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+        LOG.lock().unwrap().extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+fn start_logging() {
+    LOGGING.call_once(|| {
+        let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_ansi(false);
+        tracing::subscriber::set_global_default(subscriber.with_writer(|| Log).finish()).unwrap();
+    });
+}
+
 #[tokio::test]
-async fn the_listener_keeps_to_every_script() {
+async fn the_listener_keeps_to_every_script_and_logs_no_address() {
+    start_logging();
     let mut faults = Vec::new();
     for (name, script) in scripts() {
         if let Err(fault) = play_on_a_socket(&script).await {
@@ -530,6 +558,15 @@ async fn the_listener_keeps_to_every_script() {
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+
+    let log = String::from_utf8(LOG.lock().unwrap().clone()).unwrap();
+    for expected in ["client=127.0.0.1", "copy kept", "was not kept", "a sender was told", "550 5.1.1", "421 4.7.0"] {
+        assert!(log.contains(expected), "{expected} is missing in:\n{log}");
+    }
+    let own = log.lines().filter(|line| line.contains("invited::"));
+    for person in ["@", "shop1", "0123456789abcdef", "client.example", "Subject"] {
+        assert!(own.clone().all(|line| !line.contains(person)), "{person} stands in:\n{log}");
+    }
 }
 
 // ------------------------------------------------------------------------------------------------------------- smuggling, TLS
@@ -585,7 +622,7 @@ async fn no_false_end_of_data_lets_a_second_mail_in() {
         client.send(b"EHLO client.example\r\n").await;
         while !client.line().await.unwrap().starts_with("250 ") {}
         client.say("STARTTLS", "220 2.0.0").await;
-        let mut client = Client { stream: server.secure(client.stream).await, heard: Vec::new() };
+        let client = Client { stream: server.secure(client.stream).await, heard: Vec::new() };
         smuggle(client, &server, sequence).await;
         server.end().await;
     }

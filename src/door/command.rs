@@ -109,7 +109,7 @@ fn mail<'a>(text: &'a str, parsed: &str, size: usize) -> Result<Command<'a>, Rep
             if value.len() > 20 {
                 return Err(reply::PARAMETER_VALUE);
             }
-        } else if !(is("BODY") && !value.eq_ignore_ascii_case("BINARYMIME")) {
+        } else if !is("BODY") || value.eq_ignore_ascii_case("BINARYMIME") {
             return Err(reply::PARAMETER);
         }
     }

@@ -257,14 +257,18 @@ impl<'d> Connection<'d> {
                 }
                 self.drained.get_or_insert(Instant::now() + DRAIN);
             }
+            let now = Instant::now();
+            let patience = if in_data { waiting } else { self.since } + SCARCE_PATIENCE;
+            if patience <= now && self.door.places_are_scarce() {
+                return Heard::Enough(Goodbye::TimedOut);
+            }
             let deadline = self.deadline(waiting, in_data);
-            let glance = deadline.min(Instant::now() + SCARCE_PATIENCE);
+            let glance = deadline.min(if patience > now { patience } else { now + SCARCE_PATIENCE });
             let read = tokio::select! {
                 biased;
                 () = self.stop.cancelled(), if self.drained.is_none() => continue,
                 read = timeout_at(glance, stream.read(&mut self.input)) => read,
             };
-            let patient_since = if in_data { waiting } else { self.since };
             match read {
                 Ok(Ok(0) | Err(_)) => return Heard::Nothing,
                 Ok(Ok(octets)) => {
@@ -276,9 +280,6 @@ impl<'d> Connection<'d> {
                     return Heard::Enough(Goodbye::Stopping);
                 }
                 Err(_) if deadline <= Instant::now() => return Heard::Enough(Goodbye::TimedOut),
-                Err(_) if patient_since.elapsed() >= SCARCE_PATIENCE && self.door.places_are_scarce() => {
-                    return Heard::Enough(Goodbye::TimedOut);
-                }
                 Err(_) => {}
             }
         }
