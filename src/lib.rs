@@ -12,6 +12,8 @@ pub mod link;
 #[cfg(feature = "daemon")]
 pub mod clock;
 #[cfg(feature = "daemon")]
+pub mod door;
+#[cfg(feature = "daemon")]
 pub mod ops;
 #[cfg(feature = "daemon")]
 pub mod send;
