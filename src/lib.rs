@@ -8,13 +8,20 @@ pub mod document;
 pub mod config;
 pub mod letter;
 pub mod link;
+pub mod read;
 
+#[cfg(feature = "daemon")]
+pub mod app;
+#[cfg(feature = "daemon")]
+pub mod cli;
 #[cfg(feature = "daemon")]
 pub mod clock;
 #[cfg(feature = "daemon")]
 pub mod door;
 #[cfg(feature = "daemon")]
 pub mod ops;
+#[cfg(feature = "daemon")]
+pub mod scheduler;
 #[cfg(feature = "daemon")]
 pub mod send;
 #[cfg(feature = "daemon")]

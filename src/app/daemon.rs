@@ -116,7 +116,8 @@ impl Daemon {
         let setup = build_setup(config)?;
         let tls =
             door_settings.tls.as_ref().map(door::load_tls).transpose().map_err(|error| vec![tls_problem(&error)])?;
-        self.door.reload(&door_settings, tls);
+        self.door.set_limits(door_settings.limits);
+        self.door.set_tls(tls);
         self.house.replace_setup(setup);
         Ok(restart)
     }

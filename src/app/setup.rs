@@ -9,7 +9,7 @@ use crate::document::Problem;
 use crate::domain::Policies;
 use crate::link::{UrlPattern, derive};
 use crate::ops::{Keys, RelayLine, Setup};
-use crate::send::Relay;
+use crate::send::{Password, Relay};
 
 /// Reads and compiles everything that the configuration names.
 ///
@@ -75,7 +75,7 @@ fn relays(config: &Config, problems: &mut Vec<Problem>) -> HashMap<String, Arc<R
                 continue;
             }
         };
-        match Relay::new(settings, password) {
+        match Relay::new(settings, password.map(Password::from)) {
             Ok(relay) => {
                 relays.insert(settings.name.clone(), Arc::new(RelayLine::new(relay)));
             }

@@ -3,8 +3,8 @@
 use clap::Args;
 
 use super::{ConfigArg, Failure, JsonArg, Output};
-use crate::app::{build_setup, load_config};
-use crate::config::{Config, Tls};
+use crate::app::{build_setup, load_config, load_templates};
+use crate::config::Config;
 use crate::door::load_tls;
 use crate::ops::Setup;
 use crate::store::{Access, SqliteStore, Store};
@@ -43,7 +43,8 @@ impl Check {
         let config = load_config(&self.config.config).map_err(Failure::Config)?;
         let setup = build_setup(config.clone()).map_err(Failure::Config)?;
         let mut findings = vec![Finding::fine("configuration", self.config.config.display().to_string())];
-        findings.push(Finding::fine("templates", setup.reader.templates().names().collect::<Vec<_>>().join(", ")));
+        let templates = load_templates(config.templates_dir.as_deref()).map_err(Failure::Config)?;
+        findings.push(Finding::fine("templates", templates.names().collect::<Vec<_>>().join(", ")));
         findings.push(Finding::fine("letters", setup.letters.locales().collect::<Vec<_>>().join(", ")));
         findings.push(certificate(&config));
         findings.push(database(&config).await);
@@ -106,11 +107,11 @@ async fn relays(setup: &Setup) -> Vec<Finding> {
         let place = format!("{}:{}", settings.host, settings.port);
         findings.push(match line.relay.probe().await {
             Ok(greeting) => {
-                let clear = matches!(settings.tls, Tls::None) || !greeting.protected;
-                let how = if clear { "in the clear" } else { "over TLS" };
-                Finding::fine(what, format!("{place} answers {how}"))
+                let how = greeting.tls.unwrap_or_else(|| "in the clear".to_owned());
+                let login = if greeting.logged_in { ", logged in" } else { "" };
+                Finding::fine(what, format!("{place} answers as {}, {how}{login}", greeting.name))
             }
-            Err(trouble) => Finding::faulty(what, format!("{place}: {}: {}", trouble.phase, trouble.reason)),
+            Err(trouble) => Finding::faulty(what, format!("{place}: {trouble}")),
         });
     }
     findings

@@ -133,7 +133,7 @@ impl Init {
             return Err(Failure::Usage("--domain is missing: name the shop's own domain".to_owned()));
         };
         let mut answers = Answers::new(domain, &secret);
-        let mut take = |given: &Option<String>, into: &mut String| {
+        let take = |given: &Option<String>, into: &mut String| {
             if let Some(given) = given {
                 into.clone_from(given);
             }

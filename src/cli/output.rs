@@ -2,7 +2,8 @@
 
 use std::io::{self, Write};
 
-use comfy_table::{ContentArrangement, Table, presets};
+use comfy_table::presets::NOTHING;
+use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
 
 use crate::domain::{Timestamp, Zone};
@@ -33,7 +34,7 @@ impl Output {
     /// A table with its heading.
     pub(super) fn table(&mut self, heading: &[&str], rows: Vec<Vec<String>>) -> io::Result<()> {
         let mut table = Table::new();
-        table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(heading);
+        table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(heading);
         for row in rows {
             table.add_row(row);
         }

@@ -27,6 +27,11 @@ impl Document {
         &self.file
     }
 
+    /// The text as it is.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
     /// Parses the text and lets `read` take what it wants from the top table; keys that it did not ask for are reported after
     /// it, and so is every syntax error. The value counts only when `problems` is still empty afterwards.
     pub fn read<T>(&self, problems: &Problems, read: impl FnOnce(&Table<'_>) -> Option<T>) -> Option<T> {

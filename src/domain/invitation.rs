@@ -86,6 +86,9 @@ pub enum LetterKind {
 }
 
 impl LetterKind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Invitation, Self::Reminder];
+
     /// The word for it in files, tables and the database.
     pub const fn as_str(self) -> &'static str {
         match self {

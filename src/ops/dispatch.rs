@@ -134,7 +134,7 @@ fn judge(
     match outcome {
         Outcome::Accepted { reply } => {
             line.works();
-            (Attempt::Accepted, reply)
+            (Attempt::Accepted, reply.to_string())
         }
         Outcome::TryLater { phase, reply } => {
             line.works();
@@ -144,10 +144,14 @@ fn judge(
             line.works();
             (Attempt::Refused, format!("{phase}: {reply}"))
         }
-        Outcome::Unavailable { phase, reason, .. } => {
+        Outcome::Unavailable(trouble) => {
             let until = line.fails(now);
-            tracing::warn!(relay = shop.relay, %phase, reason, until = %until, "the relay cannot be used; its letters wait");
-            (Attempt::RelayDown { retry_at: until }, format!("{phase}: {reason}"))
+            if trouble.alarm {
+                tracing::error!(relay = shop.relay, %trouble, %until, "the relay needs a person: waiting will not mend this");
+            } else {
+                tracing::warn!(relay = shop.relay, %trouble, %until, "the relay cannot be used; its letters wait");
+            }
+            (Attempt::RelayDown { retry_at: until }, trouble.to_string())
         }
         Outcome::InDoubt { reason } => {
             tracing::warn!(letter = %letter.id, invitation = %letter.invitation.id, reason, "a letter is in doubt");

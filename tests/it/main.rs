@@ -1,0 +1,11 @@
+//! The house as a whole: the real daemon on a free port, mails over real SMTP, letters at a scripted relay, time steered by hand.
+#![cfg(feature = "daemon")]
+#![expect(clippy::unwrap_used, reason = "what a test does not expect is its failure")]
+
+mod kit;
+#[path = "../kit/relay.rs"]
+mod relay;
+
+mod orders;
+mod platforms;
+mod relays;

@@ -1,0 +1,140 @@
+//! Every order mail of the platforms that have a template goes in by SMTP, and its letter comes out of the relay with the right
+//! recipient, name and reference: the project's own mails always, the corpus of real ones where it is there.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use invited::domain::{DAY, State};
+use serde_json::Value;
+
+use crate::kit::{House, corpus, fixtures, opened};
+
+const PLATFORMS: [&str; 6] = ["woocommerce", "magento2", "prestashop", "shopify", "opencart", "sylius"];
+
+/// What a mail tells, as its description says.
+struct Told {
+    file: PathBuf,
+    /// `None` for a mail that starts nothing.
+    event: Option<String>,
+    email: String,
+    name: String,
+    reference: String,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_projects_own_mails_become_letters() {
+    for platform in PLATFORMS {
+        let told = described(&fixtures().join(platform), |value| Told {
+            file: PathBuf::new(),
+            event: (value["outcome"] == "event").then(|| text(&value["event"])),
+            email: text(&value["email"]),
+            name: text(&value["name"]),
+            reference: text(&value["reference"]),
+        });
+        assert!(told.len() >= 3, "{platform} has mails of its own");
+        letters_come_out(platform, &told).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_corpus_of_real_mails_becomes_letters() {
+    let Some(corpus) = corpus("the_corpus_of_real_mails_becomes_letters") else { return };
+    for platform in PLATFORMS {
+        let told = described(&corpus.join("orders").join(platform), |value| Told {
+            file: PathBuf::new(),
+            event: match value["kind"].as_str() {
+                Some("order") => Some("placed".to_owned()),
+                Some("shipment") => Some("shipped".to_owned()),
+                Some("cancel") => Some("cancelled".to_owned()),
+                Some("refund") => Some("refunded".to_owned()),
+                _ => None,
+            },
+            email: text(&value["customer_email"]),
+            name: text(&value["customer_name"]),
+            reference: text(&value["reference"]),
+        });
+        assert!(told.len() >= 8, "{platform} has mails in the corpus");
+        letters_come_out(platform, &told).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_order_asks_nobody() {
+    let mut folders = vec![fixtures().join("negative")];
+    if let Some(corpus) = corpus("what_is_no_order_asks_nobody (the corpus's part)") {
+        folders.extend([corpus.join("negative"), corpus.join("dsn")]);
+    }
+    let house = House::ordinary().await;
+    for folder in folders {
+        for file in mails(&folder) {
+            let copy = house.hand_in(&std::fs::read(&file).unwrap()).await;
+            assert!(copy.invitation.is_none(), "{} asks somebody", file.display());
+        }
+    }
+    house.pass(DAY * 90);
+    house.until_quiet().await;
+    assert!(house.invitations().await.is_empty());
+    assert!(house.relay.taken().is_empty());
+}
+
+async fn letters_come_out(platform: &str, told: &[Told]) {
+    let house = House::ordinary().await;
+    for one in told {
+        house.hand_in(&std::fs::read(&one.file).unwrap()).await;
+    }
+    let stopped = told
+        .iter()
+        .filter(|one| matches!(one.event.as_deref(), Some("cancelled" | "refunded")))
+        .map(|one| one.reference.as_str())
+        .collect::<BTreeSet<_>>();
+    let expected = told
+        .iter()
+        .filter(|one| one.event.is_some() && !stopped.contains(one.reference.as_str()))
+        .map(|one| ((one.email.to_lowercase(), one.reference.clone()), one))
+        .collect::<BTreeMap<_, _>>();
+    // Past every delay and every expected delivery, before the first reminder's end of life.
+    house.pass(DAY * 30);
+    house.until_quiet().await;
+
+    let mut came = BTreeSet::new();
+    for letter in house.relay.taken() {
+        let message = opened(&letter);
+        let body = message.body_text(0).unwrap().into_owned();
+        let to = letter.to.join(",").to_lowercase();
+        let found = expected.iter().find(|((email, reference), _)| *email == to && body.contains(reference.as_str()));
+        let Some((key, one)) = found else { panic!("{platform}: a letter to {to} that no mail asked for:\n{body}") };
+        assert!(body.contains(&one.name), "{platform}: the letter to {to} does not greet {}:\n{body}", one.name);
+        let shown = message.to().and_then(|to| to.first()).and_then(|to| to.name()).map(str::to_owned);
+        assert_eq!(shown.as_deref(), Some(one.name.as_str()), "{platform}: the To header of the letter to {to}");
+        assert!(came.insert(key.clone()), "{platform}: two letters to {to} about {}", one.reference);
+    }
+    let missing = expected.iter().filter(|(key, _)| !came.contains(key)).map(|(_, one)| one.file.display().to_string());
+    assert_eq!(missing.collect::<Vec<_>>(), Vec::<String>::new(), "{platform}: mails without a letter");
+    for invitation in house.invitations().await {
+        let stopped = stopped.contains(invitation.reference.as_str());
+        let state = if stopped { State::Cancelled } else { State::Sent };
+        assert_eq!(invitation.progress.state, state, "{platform}: {}", invitation.reference);
+    }
+}
+
+fn described(folder: &Path, tell: impl Fn(&Value) -> Told) -> Vec<Told> {
+    mails(folder)
+        .into_iter()
+        .map(|file| {
+            let value = serde_json::from_slice(&std::fs::read(file.with_extension("json")).unwrap()).unwrap();
+            Told { file, ..tell(&value) }
+        })
+        .collect()
+}
+
+fn mails(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files = entries.map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "eml"));
+    files.sort();
+    files
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
