@@ -235,6 +235,29 @@ fn mail_programs_read_back_what_was_written() {
 }
 
 #[test]
+fn a_text_beyond_latin_has_crlf_inside_its_base64_too() {
+    let text = "ご注文ありがとうございました。\nご感想をお聞かせください。\n{{ link }}\n{{ unsubscribe_link }}\n";
+    let letters = Letters::with_overrides(vec![file("invitation.txt", text)]).map_err(|p| format!("{p:?}")).unwrap();
+    let fixture = Fixture::new();
+    let made = letters.compose(&fixture.letter(Kind::Invitation, "en")).unwrap();
+    assert!(String::from_utf8_lossy(&made.message).contains("Content-Transfer-Encoding: base64\r\n"));
+    assert_plain(&made.message);
+    let read = mail_parser::MessageParser::default().parse(&made.message).unwrap();
+    assert_eq!(read.body_text(0).unwrap(), made.text.replace('\n', "\r\n"));
+}
+
+#[test]
+fn the_unsubscribe_header_is_one_line_however_long() {
+    // Some relays fold or unfold on their way, and a DKIM signature over this header breaks.
+    let fixture = Fixture::new();
+    let token = "t".repeat(200);
+    let made = compose(&LetterData { unsubscribe_token: &token, ..fixture.letter(Kind::Invitation, "en") });
+    let line =
+        format!("\r\nList-Unsubscribe: <mailto:avregistrera@nordljus.example?subject=unsubscribe%20{token}>\r\n");
+    assert!(String::from_utf8_lossy(&made.message).contains(&line));
+}
+
+#[test]
 fn every_locale_has_both_letters_for_people_and_for_programs() {
     let fixture = Fixture::new();
     let letters = Letters::embedded();
@@ -634,4 +657,15 @@ fn debug_output_and_errors_keep_the_customer_to_themselves() {
     assert!(!format!("{error} {error:?}").contains("Lindqvist"));
     let made = compose(&fixture.letter(Kind::Invitation, "en"));
     assert!(!format!("{made:?}").contains("Lindqvist") && !format!("{made:?}").contains("kund.example"));
+}
+
+#[test]
+fn the_documentation_names_every_word_and_header_field() {
+    let docs = include_str!("../../docs/letters.md");
+    for key in super::words::SHARED.iter().chain(&super::words::OF_A_KIND) {
+        assert!(docs.contains(&format!("`{key}`")), "{key}");
+    }
+    for field in FIELDS.iter().filter(|name| !["MIME-Version", "Content-Type"].contains(name)) {
+        assert!(docs.contains(&format!("`{field}")), "{field}");
+    }
 }
