@@ -355,6 +355,7 @@ fn the_bare_session_keeps_to_every_script() {
 // --------------------------------------------------------------------------------------------------- (b) the shell on a socket
 
 struct Server {
+    door: Arc<Door>,
     intake: Arc<FakeIntake>,
     address: std::net::SocketAddr,
     trusted: Option<CertificateDer<'static>>,
@@ -386,8 +387,8 @@ impl Server {
         let shared: Arc<dyn Intake> = Arc::<FakeIntake>::clone(&intake);
         let door = Arc::new(Door::new(&config, tls, shared, Arc::new(|| Timestamp::from_seconds(1_795_251_600))));
         let stop = CancellationToken::new();
-        let running = tokio::spawn(serve(door, listener, stop.clone()));
-        Self { intake, address, trusted, stop, running }
+        let running = tokio::spawn(serve(Arc::clone(&door), listener, stop.clone()));
+        Self { door, intake, address, trusted, stop, running }
     }
 
     async fn connect(&self) -> Client<TcpStream> {
@@ -663,6 +664,36 @@ async fn the_true_end_of_data_is_one() {
         );
         server.end().await;
     }
+}
+
+#[tokio::test]
+async fn octets_in_the_clear_instead_of_a_handshake_end_the_session() {
+    let server = Server::start(&Script::parse("tls: yes")).await;
+    let mut client = server.connect().await;
+    client.hear(&["220 "]).await;
+    client.send(b"EHLO client.example\r\n").await;
+    while !client.line().await.unwrap().starts_with("250 ") {}
+    client.say("STARTTLS", "220 2.0.0").await;
+    client.send(b"EHLO client.example\r\nMAIL FROM:<a@example.com>\r\n").await;
+    let mut rest = Vec::new();
+    let _ = timeout(PATIENCE, client.stream.read_to_end(&mut rest)).await.expect("closed in time");
+    assert!(!rest.windows(3).any(|octets| octets == b"250"), "{rest:?}");
+    server.end().await;
+}
+
+#[tokio::test]
+async fn a_certificate_can_come_and_go_while_the_listener_runs() {
+    let server = Server::start(&Script::parse("tls: yes")).await;
+    let certificate = server.door.tls();
+    for offered in [true, false, true] {
+        server.door.set_tls(certificate.clone().filter(|_| offered));
+        let mut client = server.connect().await;
+        client.hear(&["220 "]).await;
+        client.send(b"EHLO client.example\r\n").await;
+        client.hear(&["250-", "250-", "250-", "250-", "250-", "250-"]).await;
+        client.hear(&[if offered { "250-STARTTLS" } else { "250 HELP" }]).await;
+    }
+    server.end().await;
 }
 
 #[tokio::test]

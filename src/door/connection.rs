@@ -294,7 +294,7 @@ impl<'d> Connection<'d> {
         } else {
             self.since + self.limits.command_timeout
         };
-        own.min(self.ends).min(self.drained.unwrap_or(self.ends))
+        own.min(self.ends).min(self.drained.unwrap_or(own))
     }
 
     async fn end<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S, why: Goodbye) -> Ended {

@@ -67,7 +67,8 @@ impl Door {
         self.limits.load_full()
     }
 
-    pub(crate) fn tls(&self) -> Option<Arc<ServerConfig>> {
+    /// The certificate that new sessions get.
+    pub fn tls(&self) -> Option<Arc<ServerConfig>> {
         self.tls.load_full()
     }
 
