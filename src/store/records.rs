@@ -143,6 +143,14 @@ pub enum CopyState {
 }
 
 impl CopyState {
+    /// Every state.
+    pub const ALL: [Self; 4] = [Self::Unread, Self::Event, Self::Ignored, Self::Held];
+
+    /// The state of this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+
     /// The word for it in JSON and the database.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -215,6 +223,11 @@ impl LetterPhase {
             Self::Abandoned => "abandoned",
         }
     }
+
+    /// The phase of this word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|phase| phase.as_str() == word)
+    }
 }
 
 /// A letter and what became of it.
@@ -267,10 +280,10 @@ pub struct DecisionRecord {
     pub copy: Option<CopyId>,
 }
 
-/// Everything that is known about a subject, oldest first.
+/// What is known about a subject, oldest first, the newest [`super::STORY_AT_MOST`] of each.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Story {
-    /// The copies that told of it, and those that name it but were held or ignored.
+    /// The copies that tell of it, and those that name it but were held or ignored.
     pub copies: Vec<StoredCopy>,
     /// The invitations.
     pub invitations: Vec<Invitation>,

@@ -1,0 +1,253 @@
+//! Opening and creating the file. Nothing is assumed: what keeps the promise of durability is set on every connection and read
+//! back, and a file that is not ours, damaged, or of another version is refused with words that help.
+
+use std::fs::{self, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::fs::{Access as Mode, AtFlags, CWD};
+use sqlx::migrate::Migrator;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+
+use super::fault::{Fault, result_code};
+use crate::store::StoreError;
+
+/// The schema's history. A migration that was released is never edited.
+static MIGRATIONS: Migrator = sqlx::migrate!("src/store/sqlite/migrations");
+
+/// `invt` in the file's header, set by the first migration.
+const APPLICATION_ID: i64 = 1_768_846_964;
+
+/// How long a write waits for another process's.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Connections that only read.
+const READERS: u32 = 4;
+
+/// Up to this size the whole file is checked at start; that takes a fraction of a second. Larger ones are checked by
+/// [`super::SqliteStore::check`] when somebody asks.
+const CHECK_AT_START_BYTES: u64 = 64 * 1024 * 1024;
+
+/// The log is cut back to this after a large transaction or a long reader.
+const LOG_SIZE_LIMIT: &str = "67108864";
+
+/// How connections to one file are made.
+#[derive(Debug, Clone)]
+pub(super) struct Engine {
+    path: PathBuf,
+    busy_timeout: Duration,
+}
+
+impl Engine {
+    /// For the file at `path`.
+    pub(super) fn new(path: &Path, busy_timeout: Duration) -> Self {
+        Self { path: path.to_owned(), busy_timeout }
+    }
+
+    /// The folder that holds the file and its log.
+    pub(super) fn folder(&self) -> &Path {
+        match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        }
+    }
+
+    fn options(&self) -> SqliteConnectOptions {
+        SqliteConnectOptions::new()
+            .filename(&self.path)
+            .create_if_missing(false)
+            .busy_timeout(self.busy_timeout)
+            .foreign_keys(true)
+            .disable_statement_logging()
+    }
+
+    fn durable_options(&self) -> SqliteConnectOptions {
+        self.options()
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            // Deleted mails must not stay readable in free pages.
+            .pragma("secure_delete", "ON")
+            .pragma("journal_size_limit", LOG_SIZE_LIMIT)
+    }
+
+    /// A connection of which it is certain that a commit on it survives a power cut.
+    pub(super) async fn connect_to_write(&self) -> Result<SqliteConnection, Fault> {
+        let mut conn = self.durable_options().connect().await?;
+        assert_durable(&mut conn, self.busy_timeout).await?;
+        Ok(conn)
+    }
+
+    /// Connections that cannot write.
+    pub(super) async fn readers(&self) -> Result<SqlitePool, Fault> {
+        let busy_timeout = self.busy_timeout;
+        let pool = SqlitePoolOptions::new()
+            .max_connections(READERS)
+            .min_connections(0)
+            .acquire_timeout(Duration::from_secs(10))
+            .test_before_acquire(false)
+            .after_connect(move |conn, _| {
+                Box::pin(async move {
+                    assert_durable(conn, busy_timeout).await.map_err(|fault| match fault {
+                        Fault::Sql(error) => error,
+                        Fault::Other(why) => sqlx::Error::Configuration(why.into()),
+                    })
+                })
+            });
+        Ok(pool.connect_with(self.durable_options().pragma("query_only", "ON")).await?)
+    }
+
+    /// Looks at the file without changing it, and returns its schema's number.
+    pub(super) async fn inspect(&self, whole_file: bool) -> Result<i64, StoreError> {
+        let size = self.check_file()?;
+        let mut conn = self.options().connect().await.map_err(|error| self.unusable(error))?;
+        let found = self.look(&mut conn, whole_file && size <= CHECK_AT_START_BYTES).await;
+        let _ = conn.close().await;
+        found
+    }
+
+    async fn look(&self, conn: &mut SqliteConnection, whole_file: bool) -> Result<i64, StoreError> {
+        let id: i64 = sqlx::query_scalar("PRAGMA application_id")
+            .fetch_one(&mut *conn)
+            .await
+            .map_err(|error| self.unusable(error))?;
+        if id != APPLICATION_ID {
+            return Err(self.refuse("it is a SQLite database, but of another program, or its creation was interrupted"));
+        }
+        let found = schema(conn).await.map_err(|error| self.unusable(error))?;
+        let known = newest_schema();
+        if found > known {
+            return Err(StoreError::NewerSchema { path: self.path.display().to_string(), found, known });
+        }
+        if whole_file && let Some(why) = quick_check(conn).await.map_err(|error| self.unusable(error))? {
+            return Err(self.refuse(&format!("it is damaged ({why}); restore a backup")));
+        }
+        Ok(found)
+    }
+
+    /// What the file system says before SQLite is asked; returns the file's size.
+    fn check_file(&self) -> Result<u64, StoreError> {
+        let found = match fs::metadata(&self.path) {
+            Err(why) if why.kind() == ErrorKind::NotFound => {
+                return Err(StoreError::Missing(self.path.display().to_string()));
+            }
+            Err(why) => return Err(self.refuse(&why.to_string())),
+            Ok(found) if !found.is_file() => return Err(self.refuse("it is not a file")),
+            // SQLite takes an empty file for a new database.
+            Ok(found) if found.len() == 0 => return Err(self.refuse("it is empty")),
+            Ok(found) => found,
+        };
+        if let Err(why) = OpenOptions::new().read(true).write(true).open(&self.path) {
+            return Err(self.refuse(&format!("it cannot be opened for writing ({why})")));
+        }
+        if let Err(why) =
+            rustix::fs::accessat(CWD, self.folder(), Mode::WRITE_OK | Mode::EXEC_OK, AtFlags::EACCESS)
+        {
+            return Err(self.refuse(&format!(
+                "its folder cannot be written ({why}), and the database keeps its log beside itself"
+            )));
+        }
+        Ok(found.len())
+    }
+
+    /// Brings the schema up to date. Each migration is a transaction.
+    pub(super) async fn migrate(&self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
+        use sqlx::migrate::MigrateError;
+        MIGRATIONS.run(conn).await.map_err(|error| match error {
+            MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+                Fault::from(error).into_store_error()
+            }
+            other => self.refuse(&other.to_string()),
+        })
+    }
+
+    /// Makes a new file, readable by its owner only, with the newest schema, and makes its name durable too.
+    pub(super) async fn create(&self) -> Result<(), StoreError> {
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path) {
+            Ok(_) => {}
+            Err(why) if why.kind() == ErrorKind::AlreadyExists => return Err(self.refuse("it exists already")),
+            Err(why) => return Err(self.refuse(&format!("it cannot be created ({why})"))),
+        }
+        let made = self.fill().await;
+        if made.is_err() {
+            // Ours since a moment ago, and of no use half made.
+            for suffix in ["", "-wal", "-shm"] {
+                let mut name = self.path.as_os_str().to_owned();
+                name.push(suffix);
+                let _ = fs::remove_file(PathBuf::from(name));
+            }
+        }
+        made
+    }
+
+    async fn fill(&self) -> Result<(), StoreError> {
+        let mut conn = self.connect_to_write().await.map_err(Fault::into_store_error)?;
+        self.migrate(&mut conn).await?;
+        conn.close().await.map_err(|error| Fault::from(error).into_store_error())?;
+        fs::File::open(self.folder())
+            .and_then(|folder| folder.sync_all())
+            .map_err(|why| self.refuse(&format!("its folder cannot be written to disk ({why})")))
+    }
+
+    /// The refusal with its path.
+    pub(super) fn refuse(&self, why: &str) -> StoreError {
+        StoreError::Unusable { path: self.path.display().to_string(), why: why.to_owned() }
+    }
+
+    /// An engine's error while opening, in words that say what to do.
+    pub(super) fn unusable(&self, error: impl Into<Fault>) -> StoreError {
+        let error = match error.into() {
+            Fault::Sql(error) => error,
+            Fault::Other(why) => return self.refuse(&why),
+        };
+        match result_code(&error).map(|code| code & 0xff) {
+            Some(26) => self.refuse("it is not a SQLite database, or its first page is damaged; restore a backup"),
+            Some(11) => self.refuse("it is damaged; restore a backup"),
+            Some(14) => self.refuse("it or its log cannot be opened; check owner and permissions of the file and its folder"),
+            Some(8) => self.refuse("it is read-only; check owner and permissions of the file and its folder"),
+            Some(5 | 6 | 13) => Fault::Sql(error).into_store_error(),
+            _ => self.refuse(&error.to_string()),
+        }
+    }
+}
+
+/// The newest schema that this program knows.
+pub(super) fn newest_schema() -> i64 {
+    MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
+}
+
+async fn schema(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations WHERE success").fetch_one(conn).await
+}
+
+/// The first fault that SQLite's `quick_check` finds.
+pub(super) async fn quick_check(conn: &mut SqliteConnection) -> Result<Option<String>, sqlx::Error> {
+    let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(conn).await?;
+    Ok((verdict != "ok").then_some(verdict))
+}
+
+/// Reads back what durability and integrity rest on. With WAL and synchronous NORMAL, a power cut took all of 300
+/// acknowledged commits; with FULL none.
+pub(super) async fn assert_durable(conn: &mut SqliteConnection, busy_timeout: Duration) -> Result<(), Fault> {
+    let (journal, synchronous, foreign_keys, secure_delete, timeout): (String, i64, i64, i64, i64) = sqlx::query_as(
+        "SELECT journal_mode, synchronous, foreign_keys, secure_delete, timeout FROM pragma_journal_mode, \
+         pragma_synchronous, pragma_foreign_keys, pragma_secure_delete, pragma_busy_timeout",
+    )
+    .fetch_one(conn)
+    .await?;
+    let expected_timeout = i64::try_from(busy_timeout.as_millis()).unwrap_or(i64::MAX);
+    if journal != "wal" {
+        return Err(Fault::Other(format!(
+            "its write-ahead log cannot be used (journal mode {journal}); put it on a local disk, not a network share"
+        )));
+    }
+    if (synchronous, foreign_keys, secure_delete, timeout) != (2, 1, 1, expected_timeout) {
+        return Err(Fault::Other(format!(
+            "its settings did not take: synchronous {synchronous}, foreign_keys {foreign_keys}, secure_delete \
+             {secure_delete}, busy_timeout {timeout}"
+        )));
+    }
+    Ok(())
+}
