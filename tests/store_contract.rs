@@ -555,7 +555,8 @@ async fn take(store: &dyn Store, step: Step, now: Timestamp) {
             }
         }
         Step::Desk(id, order) => {
-            let order = [DeskOrder::Cancel, DeskOrder::SendNow, DeskOrder::Reschedule(now.plus(DAY))][usize::from(order)];
+            let order =
+                [DeskOrder::Cancel, DeskOrder::SendNow, DeskOrder::Reschedule(now.plus(DAY))][usize::from(order)];
             store.desk(InvitationId(id.into()), order, &person(""), policies(), now).await.unwrap();
         }
         Step::Recover => {

@@ -15,7 +15,8 @@ use crate::door::{self, Door};
 use crate::ops::House;
 use crate::ops::accept::Accept;
 use crate::scheduler;
-use crate::store::{Access, DaemonLock, SqliteStore, Store, StoreError};
+use crate::store::sqlite::{Access, SqliteStore};
+use crate::store::{DaemonLock, Store, StoreError};
 
 /// A daemon that runs.
 pub struct Daemon {
@@ -27,7 +28,6 @@ pub struct Daemon {
     stop_loops: CancellationToken,
     doors: JoinSet<()>,
     loops: JoinSet<()>,
-    _lock: DaemonLock,
 }
 
 /// Why a daemon did not start.
@@ -65,7 +65,7 @@ impl Daemon {
             .transpose()
             .map_err(|error| StartError::Config(vec![tls_problem(&error)]))?;
         let lock = DaemonLock::acquire(&database)?;
-        let store = Arc::new(SqliteStore::open(&database, Access::Daemon).await?);
+        let store = Arc::new(SqliteStore::open(&database, Access::Daemon(lock)).await?);
         let listeners = listen(&door_settings.listen).await?;
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
 
@@ -85,7 +85,7 @@ impl Daemon {
         loops.spawn(scheduler::read_copies(Arc::clone(&house), stop_loops.clone()));
         loops.spawn(scheduler::send_letters(Arc::clone(&house), stop_loops.clone()));
         loops.spawn(scheduler::keep_house(Arc::clone(&house), stop_loops.clone()));
-        Ok(Self { house, store, door, addresses, stop_doors, stop_loops, doors, loops, _lock: lock })
+        Ok(Self { house, store, door, addresses, stop_doors, stop_loops, doors, loops })
     }
 
     /// The addresses that the SMTP listener has, ports filled in.
@@ -144,9 +144,8 @@ impl Daemon {
 async fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
     let mut listeners = Vec::new();
     for address in addresses {
-        let listener = TcpListener::bind(address)
-            .await
-            .map_err(|error| StartError::Listen { address: *address, error })?;
+        let listener =
+            TcpListener::bind(address).await.map_err(|error| StartError::Listen { address: *address, error })?;
         listeners.push(listener);
     }
     Ok(listeners)

@@ -118,7 +118,10 @@ pub fn read_secret(secret: &Secret) -> Result<String, Problem> {
     Ok(value.to_owned())
 }
 
-#[expect(clippy::disallowed_methods, reason = "systemd passes the folder of credentials in the environment, and nowhere else")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "systemd passes the folder of credentials in the environment, and nowhere else"
+)]
 fn credentials_directory() -> Option<PathBuf> {
     std::env::var("CREDENTIALS_DIRECTORY").ok().map(PathBuf::from)
 }

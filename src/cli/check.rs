@@ -7,7 +7,8 @@ use crate::app::{build_setup, load_config, load_templates};
 use crate::config::Config;
 use crate::door::load_tls;
 use crate::ops::Setup;
-use crate::store::{Access, SqliteStore, Store};
+use crate::store::Store;
+use crate::store::sqlite::{Access, SqliteStore};
 
 /// Checks the configuration and everything it names, without starting anything.
 #[derive(Debug, Args)]

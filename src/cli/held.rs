@@ -95,8 +95,8 @@ impl Show {
         let (copy, message) =
             desk.store.copy(self.id).await?.ok_or_else(|| Failure::Undone(format!("there is no copy {}", self.id)))?;
         if self.raw {
-            let message = message
-                .ok_or_else(|| Failure::Undone(format!("the mail of copy {} is no longer kept", self.id)))?;
+            let message =
+                message.ok_or_else(|| Failure::Undone(format!("the mail of copy {} is no longer kept", self.id)))?;
             std::io::Write::write_all(&mut std::io::stdout(), &message)?;
             return Ok(());
         }

@@ -12,7 +12,7 @@ use crate::app::{load_config, read_config_file};
 use crate::clock::random_bytes;
 use crate::config::{self, Answers, Config, dns_records};
 use crate::document::Document;
-use crate::store::SqliteStore;
+use crate::store::sqlite::SqliteStore;
 
 /// Writes a configuration, keys and an empty database for a shop.
 ///
@@ -74,8 +74,8 @@ impl Init {
         let answers = self.answers(kept_secret.unwrap_or_else(new_secret))?;
         let text = config::template(&answers);
         let folder = if self.dir.as_os_str().is_empty() { Path::new(".") } else { &self.dir };
-        let config = config::parse(&Document::new(path.display().to_string(), text.clone()), folder)
-            .map_err(Failure::Config)?;
+        let config =
+            config::parse(&Document::new(path.display().to_string(), text.clone()), folder).map_err(Failure::Config)?;
 
         let mut out = Output::new();
         if there.is_some() && !self.force {

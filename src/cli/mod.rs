@@ -21,7 +21,8 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::document::Problem;
 use crate::domain::Policies;
-use crate::store::{Access, SqliteStore, StoreError};
+use crate::store::StoreError;
+use crate::store::sqlite::{Access, SqliteStore};
 use output::Output;
 
 /// Self-hosted automatic feedback service: reads BCC'd order mail and sends review invitations at the right time.
@@ -161,7 +162,11 @@ fn report(failure: &Failure) -> ExitCode {
             for problem in problems {
                 let _ = writeln!(err, "{problem}");
             }
-            let _ = writeln!(err, "invited: {} to put right; nothing was started or changed", output::count(problems.len(), "problem"));
+            let _ = writeln!(
+                err,
+                "invited: {} to put right; nothing was started or changed",
+                output::count(problems.len(), "problem")
+            );
             78
         }
         Failure::Closed => 0,

@@ -5,7 +5,9 @@ use serde::Serialize;
 
 use super::output::{count, local};
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
-use crate::domain::{DeskOrder, EmailAddress, Invitation, InvitationId, OrderReference, ShopId, State, Timestamp, Zone};
+use crate::domain::{
+    DeskOrder, EmailAddress, Invitation, InvitationId, OrderReference, ShopId, State, Timestamp, Zone,
+};
 use crate::ops::explain::tell;
 use crate::store::{Actor, Filter, Store, Subject};
 
@@ -211,7 +213,9 @@ impl List {
                 .map_err(|error| usage(format!("--email: {error}")))?,
             reference: match self.reference.as_deref() {
                 Some(text) => Some(
-                    OrderReference::parse(text).ok_or_else(|| usage("--reference: no order reference".to_owned()))?.key(),
+                    OrderReference::parse(text)
+                        .ok_or_else(|| usage("--reference: no order reference".to_owned()))?
+                        .key(),
                 ),
                 None => None,
             },
@@ -226,7 +230,8 @@ impl Show {
         let mut out = Output::new();
         for id in self.ids {
             let story = desk.store.story(&Subject::Invitation(id)).await?;
-            let invitation = story.invitations.first().ok_or_else(|| Failure::Undone(format!("there is no invitation {id}")))?;
+            let invitation =
+                story.invitations.first().ok_or_else(|| Failure::Undone(format!("there is no invitation {id}")))?;
             if self.json.json {
                 let mut value = serde_json::to_value(Row::from(invitation)).map_err(std::io::Error::other)?;
                 value["order"] = serde_json::to_value(&invitation.order).map_err(std::io::Error::other)?;
@@ -248,10 +253,14 @@ impl Show {
                 vec!["language".to_owned(), invitation.order.locale.clone().unwrap_or_default()],
                 vec!["created".to_owned(), local(invitation.created_at, &zone)],
             ];
-            rows.extend(invitation.order.products.iter().map(|product| vec!["product".to_owned(), product.name.clone()]));
+            rows.extend(
+                invitation.order.products.iter().map(|product| vec!["product".to_owned(), product.name.clone()]),
+            );
             rows.retain(|row| !row[1].is_empty());
             out.table(&[], rows)?;
-            if let Some(next) = tell(&story, &|at| local(at, &zone)).iter().rev().find(|line| line.text.starts_with("Next:")) {
+            if let Some(next) =
+                tell(&story, &|at| local(at, &zone)).iter().rev().find(|line| line.text.starts_with("Next:"))
+            {
                 out.line(&next.text)?;
             }
         }
@@ -321,7 +330,8 @@ fn parse_time(text: &str, zone: &Zone, now: Timestamp) -> Result<Timestamp, Fail
         })
     };
     parsed.map_err(|_| {
-        Failure::Usage(format!("{text:?} is no time: write 2026-12-24, \"2026-12-24 09:00\", 2026-12-24T08:00:00Z or \"3 days\""))
+        Failure::Usage(format!(
+            "{text:?} is no time: write 2026-12-24, \"2026-12-24 09:00\", 2026-12-24T08:00:00Z or \"3 days\""
+        ))
     })
-
 }

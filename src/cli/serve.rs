@@ -9,7 +9,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::{ConfigArg, Failure};
 use crate::app::{Daemon, Tracing, load_config};
 use crate::clock::Clock;
-use crate::store::SqliteStore;
+use crate::store::sqlite::SqliteStore;
 
 /// Runs the daemon.
 #[derive(Debug, Args)]

@@ -79,7 +79,8 @@ impl Explain {
         let mut out = Output::new();
         for (number, path) in self.files.iter().enumerate() {
             let file = path.display().to_string();
-            let mail = std::fs::read(path).map_err(|error| Failure::Undone(format!("{file} cannot be read: {error}")))?;
+            let mail =
+                std::fs::read(path).map_err(|error| Failure::Undone(format!("{file} cannot be read: {error}")))?;
             let reading = explain_mail(&reader, &mail, &self.shop_domain);
             if self.json.json {
                 out.json(&row(file, &reading))?;

@@ -1,5 +1,7 @@
 //! An invitation: one customer, one order, one shop, and how far it has come.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::ids::InvitationId;
@@ -95,5 +97,11 @@ impl LetterKind {
             Self::Invitation => "invitation",
             Self::Reminder => "reminder",
         }
+    }
+}
+
+impl fmt::Display for LetterKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }

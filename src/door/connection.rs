@@ -205,6 +205,7 @@ impl<'d> Connection<'d> {
     async fn accept(&mut self, incoming: Incoming) {
         let Incoming { mail_from, recipients, message } = incoming;
         let message: Arc<[u8]> = message.into();
+        let received_at = self.door.now();
         let copies = recipients
             .into_iter()
             .map(|(shop, rcpt_to)| NewCopy {
@@ -215,9 +216,10 @@ impl<'d> Connection<'d> {
                 hello: self.session.hello().to_owned(),
                 tls: self.session.is_secured(),
                 message: Arc::clone(&message),
+                received_at,
             })
             .collect();
-        let answer = self.door.intake().accept(copies, self.door.now()).await;
+        let answer = self.door.intake().accept(copies).await;
         let (client, tls, octets) = (self.client, self.session.is_secured(), message.len());
         match &answer {
             Ok(ids) => {

@@ -37,7 +37,7 @@ impl Intake for SlowIntake {
         Ok(())
     }
 
-    async fn accept(&self, copies: Vec<NewCopy>, _now: Timestamp) -> Result<Vec<CopyId>, NotNow> {
+    async fn accept(&self, copies: Vec<NewCopy>) -> Result<Vec<CopyId>, NotNow> {
         sleep(self.takes).await;
         self.kept.lock().unwrap().extend(copies);
         Ok(vec![CopyId(7)])
@@ -380,7 +380,7 @@ async fn a_panic_ends_one_session_and_frees_its_place() {
         async fn ready(&self) -> Result<(), NotNow> {
             Ok(())
         }
-        async fn accept(&self, _copies: Vec<NewCopy>, _now: Timestamp) -> Result<Vec<CopyId>, NotNow> {
+        async fn accept(&self, _copies: Vec<NewCopy>) -> Result<Vec<CopyId>, NotNow> {
             Err(NotNow::Unavailable)
         }
     }

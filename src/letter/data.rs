@@ -2,37 +2,9 @@
 
 use std::fmt;
 
-use crate::domain::{Customer, EmailAddress, OrderReference, PersonName, Product, ShopId, Timestamp};
+use crate::domain::{Customer, EmailAddress, LetterKind, OrderReference, PersonName, Product, ShopId, Timestamp};
 
 use super::palette::Color;
-
-/// Which of an invitation's letters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
-    /// The first letter.
-    Invitation,
-    /// Every later one.
-    Reminder,
-}
-
-impl Kind {
-    /// Both kinds.
-    pub const ALL: [Self; 2] = [Self::Invitation, Self::Reminder];
-
-    /// The word for it in file names, headers and links.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Invitation => "invitation",
-            Self::Reminder => "reminder",
-        }
-    }
-}
-
-impl fmt::Display for Kind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
 
 /// The shop as its customers see it.
 #[derive(Clone, Copy)]
@@ -63,7 +35,7 @@ pub struct Sender<'a> {
 #[derive(Clone, Copy)]
 pub struct LetterData<'a> {
     /// First letter or reminder.
-    pub kind: Kind,
+    pub kind: LetterKind,
     /// The customer's language, RFC 5646, where the copy told it. Falls back from `de-AT` to `de`, to the shop's, to English.
     pub locale: Option<&'a str>,
     /// Who sends it.

@@ -7,7 +7,8 @@ use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 
 use crate::document::{Document, Problem, Problems};
 
-use super::data::Kind;
+use crate::domain::LetterKind;
+
 use super::words::Words;
 
 /// Steps that one template may take. The shipped ones take some hundreds; a loop without end is stopped.
@@ -35,7 +36,8 @@ impl Layer {
 
 /// A file's name with its locale in lower case, when it is one of a letter's.
 fn known_name(name: &str) -> Option<String> {
-    let letter = |file: &str| Kind::ALL.iter().any(|kind| file.strip_prefix(kind.as_str()).is_some_and(is_template));
+    let letter =
+        |file: &str| LetterKind::ALL.iter().any(|kind| file.strip_prefix(kind.as_str()).is_some_and(is_template));
     match name.split_once('/') {
         None => (name.strip_prefix("layout").is_some_and(is_template) || letter(name)).then(|| name.to_owned()),
         Some((locale, file)) => (is_locale(locale) && (file == "words.toml" || letter(file)))
@@ -123,7 +125,7 @@ impl Edition {
     }
 
     /// The template for a letter's part: the locale's own for this kind, then the kind's, then the layout of all letters.
-    pub(super) fn template(&self, locale: &str, kind: Kind, extension: &str) -> String {
+    pub(super) fn template(&self, locale: &str, kind: LetterKind, extension: &str) -> String {
         lookup(locale)
             .map(|tag| format!("{tag}/{kind}.{extension}"))
             .chain([format!("{kind}.{extension}")])

@@ -17,5 +17,5 @@ mod tests;
 mod trial;
 mod words;
 
-pub use data::{ComposeError, Composed, Kind, LetterData, Sender};
+pub use data::{ComposeError, Composed, LetterData, Sender};
 pub use library::{LetterFile, Letters};

@@ -1,8 +1,8 @@
 //! Letters as customers and mail programs get them.
 
-use crate::domain::{Customer, EmailAddress, OrderReference, PersonName, Product, ShopId, Timestamp};
+use crate::domain::{Customer, EmailAddress, LetterKind, OrderReference, PersonName, Product, ShopId, Timestamp};
 
-use super::{ComposeError, Composed, Kind, LetterData, LetterFile, Letters, Sender};
+use super::{ComposeError, Composed, LetterData, LetterFile, Letters, Sender};
 
 /// Everything that a letter borrows.
 struct Fixture {
@@ -44,7 +44,7 @@ impl Fixture {
         }
     }
 
-    fn letter(&self, kind: Kind, locale: &'static str) -> LetterData<'_> {
+    fn letter(&self, kind: LetterKind, locale: &'static str) -> LetterData<'_> {
         LetterData {
             kind,
             locale: Some(locale),
@@ -89,19 +89,19 @@ fn writes_previews() {
     };
     let mut fixture = Fixture::new();
     for locale in ["en", "de", "fr", "sv", "da"] {
-        for kind in Kind::ALL {
+        for kind in LetterKind::ALL {
             save(&format!("{locale}-{kind}"), &fixture.letter(kind, locale));
         }
     }
     fixture.color = "#ffd400".to_owned();
-    save("yellow", &fixture.letter(Kind::Invitation, "en"));
+    save("yellow", &fixture.letter(LetterKind::Invitation, "en"));
     fixture.color = "#101010".to_owned();
     fixture.customer.name = None;
     fixture.products =
         (1..=9).map(|n| product(&format!("Produktnamn nummer {n} {}", "mycketlångt".repeat(n)))).collect();
-    save("black", &LetterData { star_links: None, ..fixture.letter(Kind::Invitation, "sv") });
+    save("black", &LetterData { star_links: None, ..fixture.letter(LetterKind::Invitation, "sv") });
     let svg = "https://shop.example/logo.png";
-    let letter = fixture.letter(Kind::Reminder, "de");
+    let letter = fixture.letter(LetterKind::Reminder, "de");
     save("logo", &LetterData { products: &[], sender: Sender { logo: Some(svg), ..letter.sender }, ..letter });
 }
 
@@ -153,7 +153,7 @@ const FIELDS: [&str; 15] = [
 #[test]
 fn an_invitation_in_swedish_reads_like_this() {
     let fixture = Fixture::new();
-    let made = compose(&fixture.letter(Kind::Invitation, "sv-SE"));
+    let made = compose(&fixture.letter(LetterKind::Invitation, "sv-SE"));
     assert_eq!(
         (made.subject.as_str(), made.locale.as_str()),
         ("Hur gick det med din beställning från Nordljus?", "sv")
@@ -193,7 +193,7 @@ Storgatan 1
 #[test]
 fn a_letter_has_exactly_this_header() {
     let fixture = Fixture::new();
-    let made = compose(&fixture.letter(Kind::Reminder, "en"));
+    let made = compose(&fixture.letter(LetterKind::Reminder, "en"));
     let expected = [
         "\"Nordljus\" <order@nordljus.example>",
         "=?utf-8?Q?=C3=85sa_Lindqvist?= <asa@kund.example>",
@@ -224,7 +224,7 @@ fn a_letter_has_exactly_this_header() {
 fn mail_programs_read_back_what_was_written() {
     let fixture = Fixture::new();
     for locale in ["en", "de", "fr", "sv", "da"] {
-        let made = compose(&fixture.letter(Kind::Invitation, locale));
+        let made = compose(&fixture.letter(LetterKind::Invitation, locale));
         let read = mail_parser::MessageParser::default().parse(&made.message).unwrap();
         assert_eq!(read.subject(), Some(made.subject.as_str()));
         assert_eq!(read.body_text(0).unwrap().replace("\r\n", "\n"), made.text);
@@ -239,7 +239,7 @@ fn a_text_beyond_latin_has_crlf_inside_its_base64_too() {
     let text = "ご注文ありがとうございました。\nご感想をお聞かせください。\n{{ link }}\n{{ unsubscribe_link }}\n";
     let letters = Letters::with_overrides(vec![file("invitation.txt", text)]).map_err(|p| format!("{p:?}")).unwrap();
     let fixture = Fixture::new();
-    let made = letters.compose(&fixture.letter(Kind::Invitation, "en")).unwrap();
+    let made = letters.compose(&fixture.letter(LetterKind::Invitation, "en")).unwrap();
     assert!(String::from_utf8_lossy(&made.message).contains("Content-Transfer-Encoding: base64\r\n"));
     assert_plain(&made.message);
     let read = mail_parser::MessageParser::default().parse(&made.message).unwrap();
@@ -251,7 +251,7 @@ fn the_unsubscribe_header_is_one_line_however_long() {
     // Some relays fold or unfold on their way, and a DKIM signature over this header breaks.
     let fixture = Fixture::new();
     let token = "t".repeat(200);
-    let made = compose(&LetterData { unsubscribe_token: &token, ..fixture.letter(Kind::Invitation, "en") });
+    let made = compose(&LetterData { unsubscribe_token: &token, ..fixture.letter(LetterKind::Invitation, "en") });
     let line =
         format!("\r\nList-Unsubscribe: <mailto:avregistrera@nordljus.example?subject=unsubscribe%20{token}>\r\n");
     assert!(String::from_utf8_lossy(&made.message).contains(&line));
@@ -265,7 +265,7 @@ fn every_locale_has_both_letters_for_people_and_for_programs() {
     assert_eq!(locales, ["da", "de", "en", "fr", "sv"]);
     for locale in ["da", "de", "en", "fr", "sv"] {
         let mut subjects = Vec::new();
-        for kind in Kind::ALL {
+        for kind in LetterKind::ALL {
             let made = letters.compose(&fixture.letter(kind, locale)).unwrap();
             assert_eq!(made.locale, locale);
             assert!(made.message.len() < 60_000 && made.html.len() < 40_000, "{locale} {kind}: {}", made.message.len());
@@ -337,7 +337,7 @@ fn a_customer_gets_the_nearest_language_that_there_is() {
         (Some("de\r\nBcc: x@example.com"), "fr", "fr"),
         (Some(""), "", "en"),
     ] {
-        let letter = fixture.letter(Kind::Invitation, "en");
+        let letter = fixture.letter(LetterKind::Invitation, "en");
         let letter = LetterData { locale: wanted, sender: Sender { locale: shop, ..letter.sender }, ..letter };
         assert_eq!(letters.compose(&letter).unwrap().locale, expected, "{wanted:?} {shop}");
     }
@@ -346,7 +346,7 @@ fn a_customer_gets_the_nearest_language_that_there_is() {
 #[test]
 fn the_same_data_give_the_same_bytes() {
     let fixture = Fixture::new();
-    let letter = fixture.letter(Kind::Invitation, "de");
+    let letter = fixture.letter(LetterKind::Invitation, "de");
     let once = compose(&letter);
     let again = std::thread::scope(|scope| scope.spawn(|| compose(&letter)).join().unwrap());
     assert!(once == again);
@@ -358,7 +358,7 @@ fn the_same_data_give_the_same_bytes() {
 fn what_is_not_known_leaves_no_gap() {
     let mut fixture = Fixture::new();
     fixture.customer.name = None;
-    let letter = fixture.letter(Kind::Invitation, "en");
+    let letter = fixture.letter(LetterKind::Invitation, "en");
     let sender = Sender { reply_to: None, postal_address: None, ..letter.sender };
     let made = compose(&LetterData { sender, products: &[], star_links: None, ..letter });
     assert!(made.text.contains("\nHello,\n") && made.text.ends_with("u-4711-abc\n"), "{}", made.text);
@@ -375,7 +375,7 @@ fn six_products_are_named_and_the_rest_counted() {
     fixture.products = (1..=7).map(|n| product(&format!("Lamp {n}"))).collect();
     fixture.products.push(product(" \u{200b}"));
     fixture.products[0].name = "x".repeat(500);
-    let text = |fixture: &Fixture, locale| compose(&fixture.letter(Kind::Invitation, locale)).text;
+    let text = |fixture: &Fixture, locale| compose(&fixture.letter(LetterKind::Invitation, locale)).text;
     assert!(text(&fixture, "en").contains(&format!("- {}\u{2026}\n- Lamp 2\n", "x".repeat(79))));
     assert!(text(&fixture, "en").contains("- Lamp 6\n  and 1 more\n"));
     assert!(text(&fixture, "de").contains("  und 1 weiterer Artikel\n"));
@@ -388,13 +388,13 @@ fn six_products_are_named_and_the_rest_counted() {
 fn an_address_beyond_ascii_asks_for_smtputf8() {
     let mut fixture = Fixture::new();
     fixture.unsubscribe = address("avanmäl@nordljus.example");
-    assert!(!compose(&fixture.letter(Kind::Invitation, "sv")).smtputf8, "encoded in its mailto link");
+    assert!(!compose(&fixture.letter(LetterKind::Invitation, "sv")).smtputf8, "encoded in its mailto link");
     fixture.customer.email = address("åsa@kund.example");
-    let made = compose(&fixture.letter(Kind::Invitation, "sv"));
+    let made = compose(&fixture.letter(LetterKind::Invitation, "sv"));
     assert!(made.smtputf8);
     assert!(String::from_utf8(made.message).unwrap().contains("<åsa@kund.example>\r\n"));
     fixture.customer.email = address("asa@blåbär.example");
-    let made = compose(&fixture.letter(Kind::Invitation, "sv"));
+    let made = compose(&fixture.letter(LetterKind::Invitation, "sv"));
     assert!(!made.smtputf8 && made.message.is_ascii());
 }
 
@@ -443,7 +443,7 @@ fn no_value_becomes_markup_a_template_or_a_header() {
     for logo in [None, Some("https://shop.example/logo.png")] {
         let harmless = {
             let fixture = Fixture::new();
-            let letter = fixture.letter(Kind::Invitation, "en");
+            let letter = fixture.letter(LetterKind::Invitation, "en");
             skeleton(&letters.compose(&LetterData { sender: Sender { logo, ..letter.sender }, ..letter }).unwrap().html)
         };
         for hostile in HOSTILE {
@@ -453,7 +453,7 @@ fn no_value_becomes_markup_a_template_or_a_header() {
             fixture.from_name = PersonName::parse(&hostile.replace('@', "")).unwrap_or(fixture.from_name);
             fixture.reference = OrderReference::parse(hostile).unwrap_or(fixture.reference);
             fixture.products = vec![product(hostile), product(hostile)];
-            let letter = fixture.letter(Kind::Invitation, "en");
+            let letter = fixture.letter(LetterKind::Invitation, "en");
             let address = format!("{hostile}\n1 High Street\nLondon");
             // Three lines in the harmless letter too.
             let address = address.replace("\r\n", " ");
@@ -483,7 +483,7 @@ proptest::proptest! {
         fixture.shop_name = shop_name;
         fixture.reference = OrderReference::parse(&reference).unwrap_or(fixture.reference);
         fixture.products = vec![product(&product_name)];
-        let made = compose(&fixture.letter(Kind::Invitation, "en"));
+        let made = compose(&fixture.letter(LetterKind::Invitation, "en"));
         proptest::prop_assert_eq!(field_names(&made.message), FIELDS);
         assert_plain(&made.message);
         let read = mail_parser::MessageParser::default().parse(&made.message).unwrap();
@@ -496,7 +496,7 @@ proptest::proptest! {
 #[test]
 fn what_may_not_stand_in_a_message_is_refused() {
     let fixture = Fixture::new();
-    let letter = fixture.letter(Kind::Invitation, "en");
+    let letter = fixture.letter(LetterKind::Invitation, "en");
     let letters = Letters::embedded();
     let refused = |letter: LetterData<'_>| match letters.compose(&letter) {
         Err(ComposeError::Value { what, .. }) => what,
@@ -558,16 +558,16 @@ fn an_operator_replaces_as_little_as_wanted() {
     .unwrap();
     assert!(letters.locales().eq(["da", "de", "de-AT", "en", "fr", "sv"]));
     let made = |kind, locale| letters.compose(&fixture.letter(kind, locale)).unwrap();
-    assert_eq!(made(Kind::Invitation, "de").subject, "Na, Åsa Lindqvist?");
-    let austrian = made(Kind::Invitation, "de-AT");
+    assert_eq!(made(LetterKind::Invitation, "de").subject, "Na, Åsa Lindqvist?");
+    let austrian = made(LetterKind::Invitation, "de-AT");
     assert_eq!((austrian.locale.as_str(), austrian.subject.as_str()), ("de-AT", "Na, Åsa Lindqvist?"));
     for part in ["Grüß Gott Åsa Lindqvist,", "Meinung sagen:", "Ihr Nordljus", "vielen Dank"] {
         assert!(austrian.text.contains(part), "{part} in {}", austrian.text);
     }
-    assert!(made(Kind::Reminder, "sv").text.starts_with("Har du en minut?\nhttps://"));
-    assert!(made(Kind::Invitation, "sv").text.contains("Bra eller dåligt"));
+    assert!(made(LetterKind::Reminder, "sv").text.starts_with("Har du en minut?\nhttps://"));
+    assert!(made(LetterKind::Invitation, "sv").text.contains("Bra eller dåligt"));
     let other = ShopId::parse("third").unwrap();
-    let letter = fixture.letter(Kind::Invitation, "de");
+    let letter = fixture.letter(LetterKind::Invitation, "de");
     let made = letters.compose(&LetterData { sender: Sender { shop: &other, ..letter.sender }, ..letter }).unwrap();
     assert!(!made.text.contains("Ihr Nordljus") && made.text.contains("Meinung sagen"));
 }
@@ -637,7 +637,7 @@ fn an_operators_template_cannot_turn_escaping_off() {
     let letters = Letters::with_overrides(vec![file("layout.mjml", layout)]).map_err(|p| format!("{p:?}")).unwrap();
     let mut fixture = Fixture::new();
     fixture.customer.name = PersonName::parse("a\"><script>x</script>");
-    let made = letters.compose(&fixture.letter(Kind::Invitation, "en")).unwrap();
+    let made = letters.compose(&fixture.letter(LetterKind::Invitation, "en")).unwrap();
     let page = dom_query::Document::from(made.html.as_str());
     assert_eq!(page.select("script").length(), 0);
     assert_eq!(page.select("p").attr("title").as_deref(), Some("a\"><script>x</script>"));
@@ -652,10 +652,10 @@ fn debug_output_and_errors_keep_the_customer_to_themselves() {
     )])
     .map_err(|p| format!("{p:?}"))
     .unwrap();
-    let error = letters.compose(&fixture.letter(Kind::Invitation, "en")).unwrap_err();
+    let error = letters.compose(&fixture.letter(LetterKind::Invitation, "en")).unwrap_err();
     assert!(matches!(&error, ComposeError::Template { file, line: 1, .. } if file == "layout.txt"), "{error:?}");
     assert!(!format!("{error} {error:?}").contains("Lindqvist"));
-    let made = compose(&fixture.letter(Kind::Invitation, "en"));
+    let made = compose(&fixture.letter(LetterKind::Invitation, "en"));
     assert!(!format!("{made:?}").contains("Lindqvist") && !format!("{made:?}").contains("kund.example"));
 }
 

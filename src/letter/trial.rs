@@ -1,10 +1,10 @@
 //! A trial of an operator's letters with made-up data, so that a template's mistake is known before a letter is due.
 
 use crate::document::{Problem, Problems};
-use crate::domain::{Customer, EmailAddress, OrderReference, PersonName, Product, ShopId, Timestamp};
+use crate::domain::{Customer, EmailAddress, LetterKind, OrderReference, PersonName, Product, ShopId, Timestamp};
 
 use super::compose::Fault;
-use super::data::{Kind, LetterData, Sender};
+use super::data::{LetterData, Sender};
 use super::edition::Edition;
 
 /// Gmail cuts off a message whose HTML is longer than this, and with it the unsubscribe link.
@@ -14,7 +14,7 @@ const LONGEST_HTML: usize = 100 * 1024;
 pub(super) fn run(edition: &Edition, problems: &Problems) {
     let Some(sample) = Sample::new() else { return };
     for locale in edition.locales() {
-        for kind in Kind::ALL {
+        for kind in LetterKind::ALL {
             for letter in [sample.full(kind), sample.sparse(kind)] {
                 try_one(edition, &LetterData { locale: Some(locale), ..letter }, problems);
             }
@@ -90,7 +90,7 @@ impl Sample {
         })
     }
 
-    fn sparse(&self, kind: Kind) -> LetterData<'_> {
+    fn sparse(&self, kind: LetterKind) -> LetterData<'_> {
         LetterData {
             kind,
             locale: None,
@@ -117,7 +117,7 @@ impl Sample {
         }
     }
 
-    fn full(&self, kind: Kind) -> LetterData<'_> {
+    fn full(&self, kind: LetterKind) -> LetterData<'_> {
         let sparse = self.sparse(kind);
         LetterData {
             sender: Sender {

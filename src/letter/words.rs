@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use minijinja::{Environment, Value, context};
 
 use crate::document::{Document, Entry, Problems, Table};
-
-use super::data::Kind;
+use crate::domain::LetterKind;
 
 /// The words that both letters share.
 pub(super) const SHARED: [&str; 13] = [
@@ -53,7 +52,7 @@ impl Words {
             for key in SHARED {
                 words.take(key, key, table, document, env);
             }
-            for kind in Kind::ALL {
+            for kind in LetterKind::ALL {
                 let of_a_kind = |words: &mut Self, table: &Table<'_>| {
                     for key in OF_A_KIND {
                         words.take(&format!("{kind}.{key}"), key, table, document, env);

@@ -23,7 +23,13 @@ pub fn tell(story: &Story, when: &dyn Fn(Timestamp) -> String) -> Vec<Line> {
             .iter()
             .filter(|copy| tells_of(story, copy, invitation))
             .flat_map(copy_lines)
-            .chain(story.decisions.iter().filter(|one| one.invitation == invitation.id).map(|one| decision_line(one, when)))
+            .chain(
+                story
+                    .decisions
+                    .iter()
+                    .filter(|one| one.invitation == invitation.id)
+                    .map(|one| decision_line(one, when)),
+            )
             .chain(story.letters.iter().filter(|one| one.invitation == invitation.id).flat_map(letter_lines))
             .collect::<Vec<_>>();
         told.sort_by_key(|line| line.at);
@@ -60,9 +66,12 @@ fn copy_lines(copy: &StoredCopy) -> Vec<Line> {
     let mut add = |text: String| lines.push(Line { at: Some(copy.received_at), text });
     match (&copy.reading, copy.state) {
         (None, CopyState::Unread) => add(format!("copy {} has not been read yet", copy.id)),
-        (None, _) => add(format!("copy {} was {}; what was read from it is no longer kept", copy.id, copy.state.as_str())),
+        (None, _) => {
+            add(format!("copy {} was {}; what was read from it is no longer kept", copy.id, copy.state.as_str()))
+        }
         (Some(reading), _) => {
-            let template = reading.template.as_deref().map(|name| format!(" by the template {name}")).unwrap_or_default();
+            let template =
+                reading.template.as_deref().map(|name| format!(" by the template {name}")).unwrap_or_default();
             add(match (reading.outcome, reading.event) {
                 (Outcome::Event, Some(event)) => format!("copy {} was read{template}: order {event}", copy.id),
                 (outcome, _) => format!(
@@ -125,7 +134,9 @@ fn next(invitation: &Invitation, when: &dyn Fn(Timestamp) -> String) -> String {
     let due = invitation.progress.due_at.map(when).unwrap_or_default();
     match invitation.progress.state {
         State::Waiting => {
-            format!("Next: it waits for the mail that starts its delay, until {due}. To send at once: invited queue send-now {id}")
+            format!(
+                "Next: it waits for the mail that starts its delay, until {due}. To send at once: invited queue send-now {id}"
+            )
         }
         State::Queued | State::Sent => format!(
             "Next: {} goes out at {due}, unless the order is cancelled. To stop it: invited queue cancel {id}",
@@ -134,9 +145,9 @@ fn next(invitation: &Invitation, when: &dyn Fn(Timestamp) -> String) -> String {
         State::Sending => "Next: a letter is being sent at this moment.".to_owned(),
         State::Done => "Next: nothing; all letters that were meant to go are out, or their time has passed.".to_owned(),
         State::Cancelled => "Next: nothing; a cancelled invitation is final.".to_owned(),
-        State::Held => format!(
-            "Next: nothing by itself; after the reason above is put right: invited queue send-now {id}"
-        ),
+        State::Held => {
+            format!("Next: nothing by itself; after the reason above is put right: invited queue send-now {id}")
+        }
         State::Failed => format!(
             "Next: nothing; the relay refused the letter for good. To try once more: invited queue send-now {id}"
         ),

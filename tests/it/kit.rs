@@ -9,7 +9,8 @@ use invited::config::{self, Answers, Config, Relay as RelaySettings, RelayTimeou
 use invited::document::Document;
 use invited::domain::{CopyId, EmailAddress, Invitation, OrderReference, State, Timestamp};
 use invited::send::{Outcome, Relay};
-use invited::store::{Filter, SqliteStore, Store, StoredCopy, Story, Subject};
+use invited::store::sqlite::SqliteStore;
+use invited::store::{Filter, Store, StoredCopy, Story, Subject};
 use mail_parser::{Message, MessageParser};
 use tempfile::TempDir;
 
@@ -116,9 +117,10 @@ impl House {
     pub async fn until_quiet(&self) {
         until("nothing is due", async || {
             let now = self.clock.now();
-            let busy = self.invitations().await.iter().any(|one| {
-                one.progress.state == State::Sending || one.progress.due_at.is_some_and(|due| due <= now)
-            });
+            let busy =
+                self.invitations().await.iter().any(|one| {
+                    one.progress.state == State::Sending || one.progress.due_at.is_some_and(|due| due <= now)
+                });
             (!busy).then_some(())
         })
         .await;

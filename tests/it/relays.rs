@@ -16,9 +16,12 @@ const SHORT: [(&str, &str); 4] =
 
 /// A relay that does something at one step of its first conversation and is well afterwards.
 async fn first_time(step: At, act: impl Fn() -> Act + Send + Sync + 'static) -> House {
-    let house = House::open(&SHORT, move |moment: &Moment| {
-        if moment.at == step && moment.connection == 0 { act() } else { Act::Ok }
-    })
+    let house = House::open(
+        &SHORT,
+        move |moment: &Moment| {
+            if moment.at == step && moment.connection == 0 { act() } else { Act::Ok }
+        },
+    )
     .await;
     house.hand_in(&order_mail(REFERENCE, "Anna Example", "anna@customer.example.net")).await;
     house.pass(DAY * 7);
@@ -144,12 +147,17 @@ async fn a_shop_that_prefers_a_double_gets_the_same_message_id_again() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_relay_that_comes_back_gets_the_whole_queue_after_one_probe() {
-    let house = House::open(&SHORT, |moment: &Moment| {
-        if moment.at == At::Greeting && moment.connection < 20 { Act::Close } else { Act::Ok }
-    })
-    .await;
+    let house =
+        House::open(
+            &SHORT,
+            |moment: &Moment| {
+                if moment.at == At::Greeting && moment.connection < 20 { Act::Close } else { Act::Ok }
+            },
+        )
+        .await;
     for number in 0..60 {
-        let mail = order_mail(&format!("{number:03}-AB"), "Anna Example", &format!("anna{number}@customer.example.net"));
+        let mail =
+            order_mail(&format!("{number:03}-AB"), "Anna Example", &format!("anna{number}@customer.example.net"));
         house.hand_in(&mail).await;
     }
     house.pass(DAY * 7);

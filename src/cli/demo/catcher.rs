@@ -29,7 +29,9 @@ impl Catcher {
         let filing = Filing { folder: maildir.to_owned(), count: Arc::default(), message: Vec::new() };
         let mut server = Server::new(filing);
         server.with_name("relay.demo.invalid").with_tcp_listener(listener);
-        server.with_ssl(SslConfig::None).map_err(|error| Failure::Undone(format!("the relay cannot start: {error}")))?;
+        server
+            .with_ssl(SslConfig::None)
+            .map_err(|error| Failure::Undone(format!("the relay cannot start: {error}")))?;
         std::thread::Builder::new().name("demo relay".to_owned()).spawn(move || {
             if let Err(error) = server.serve() {
                 tracing::error!(%error, "the demo's relay ended");

@@ -73,7 +73,10 @@ impl Demo {
         if self.once {
             daemon.stop().await;
             if self.dir.is_none() && result.is_ok() {
-                out.line(format!("Everything of this demo is in {}; remove it when you have looked.", folder.display()))?;
+                out.line(format!(
+                    "Everything of this demo is in {}; remove it when you have looked.",
+                    folder.display()
+                ))?;
             }
             return result;
         }
@@ -86,12 +89,15 @@ impl Demo {
 
     fn mails(&self) -> Result<Vec<Mail>, Failure> {
         if self.mail.is_empty() {
-            return Ok(shop::samples().map(|(name, bytes)| Mail { name: name.to_owned(), bytes: bytes.to_vec() }).collect());
+            return Ok(shop::samples()
+                .map(|(name, bytes)| Mail { name: name.to_owned(), bytes: bytes.to_vec() })
+                .collect());
         }
         self.mail
             .iter()
             .map(|path| {
-                let name = path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into());
+                let name =
+                    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into());
                 let bytes = std::fs::read(path)
                     .map_err(|error| Failure::Undone(format!("{} cannot be read: {error}", path.display())))?;
                 Ok(Mail { name, bytes })
@@ -117,9 +123,11 @@ impl Demo {
         for (number, mail) in mails.iter().enumerate() {
             out.line(format!("[{}/{}] {}", number + 1, mails.len(), mail.name))?;
             let copy = hand_in(&door, from, &to, mail, out).await?;
-            let copy = wait(|| async { Ok(store.copy(copy).await?.map(|(copy, _)| copy).filter(|one| one.reading.is_some())) })
-                .await?
-                .ok_or_else(|| Failure::Undone(format!("{} was not read within {PATIENCE:?}", mail.name)))?;
+            let copy = wait(|| async {
+                Ok(store.copy(copy).await?.map(|(copy, _)| copy).filter(|one| one.reading.is_some()))
+            })
+            .await?
+            .ok_or_else(|| Failure::Undone(format!("{} was not read within {PATIENCE:?}", mail.name)))?;
             let Some(id) = tell_reading(&copy, out)? else {
                 if self.mail.is_empty() {
                     faults.push(format!("the sample {} was not read as an order", mail.name));
@@ -144,7 +152,9 @@ impl Demo {
             count(letters, "letter")
         ))?;
         if letters == 0 {
-            faults.push("no letter went out: none of the mails tells of an order that is still to be reviewed".to_owned());
+            faults.push(
+                "no letter went out: none of the mails tells of an order that is still to be reviewed".to_owned(),
+            );
         }
         if faults.is_empty() { Ok(()) } else { Err(Failure::Undone(faults.join("; "))) }
     }
@@ -210,11 +220,9 @@ fn tell_reading(copy: &StoredCopy, out: &mut Output) -> io::Result<Option<Invita
     };
     let template = reading.template.as_deref().unwrap_or("no template");
     out.line(format!("      read    order {event}, by {template}"))?;
-    for finding in [
-        crate::domain::Field::CustomerName,
-        crate::domain::Field::CustomerEmail,
-        crate::domain::Field::Reference,
-    ] {
+    for finding in
+        [crate::domain::Field::CustomerName, crate::domain::Field::CustomerEmail, crate::domain::Field::Reference]
+    {
         if let (Some(rule), Some(found)) =
             (rule_of(reading, finding), reading.findings.iter().find(|one| one.field == finding))
         {
@@ -248,7 +256,10 @@ async fn follow(store: &dyn Store, id: InvitationId, out: &mut Output) -> Result
                 Some(due) => format!("; the reminder is due {due}"),
                 None => String::new(),
             };
-            out.line(format!("      sent    to {}, state {}{next}", invitation.customer.email, invitation.progress.state))?;
+            out.line(format!(
+                "      sent    to {}, state {}{next}",
+                invitation.customer.email, invitation.progress.state
+            ))?;
             Followed::Out(invitation)
         }
         Some(invitation) => match invitation.progress.state {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::app::load_config;
 use crate::clock::random_bytes;
 use crate::config::{self, Answers, Config};
-use crate::store::SqliteStore;
+use crate::store::sqlite::SqliteStore;
 
 use crate::cli::Failure;
 use crate::cli::init::new_secret;
@@ -16,7 +16,10 @@ use crate::cli::init::new_secret;
 /// Order mails of different platforms, written for this project.
 pub(super) fn samples() -> impl Iterator<Item = (&'static str, &'static [u8])> {
     [
-        ("WooCommerce, order, Swedish", &include_bytes!("../../../tests/fixtures/mail/woocommerce/placed-sv-1.eml")[..]),
+        (
+            "WooCommerce, order, Swedish",
+            &include_bytes!("../../../tests/fixtures/mail/woocommerce/placed-sv-1.eml")[..],
+        ),
         ("Magento 2, order, English", include_bytes!("../../../tests/fixtures/mail/magento2/placed-en-1.eml")),
         ("PrestaShop, order, French", include_bytes!("../../../tests/fixtures/mail/prestashop/placed-fr-1.eml")),
         ("Shopify, shipment, English", include_bytes!("../../../tests/fixtures/mail/shopify/shipped-en-1.eml")),

@@ -63,7 +63,11 @@ mod tests {
             for at in 0..packed.len() {
                 let mut damaged = packed.clone();
                 damaged[at] ^= 1;
-                assert_ne!(unpack(&damaged, size as u64).ok().as_deref(), Some(&message[..]).filter(|_| size > 1), "byte {at}");
+                assert_ne!(
+                    unpack(&damaged, size as u64).ok().as_deref(),
+                    Some(&message[..]).filter(|_| size > 1),
+                    "byte {at}"
+                );
             }
         }
     }
