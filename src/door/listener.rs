@@ -8,7 +8,7 @@ use std::time::Duration;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
@@ -24,7 +24,9 @@ use crate::ops::accept::Intake;
 pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// How long accepting rests when the machine has no more file descriptors; retrying at once would burn the processor for nothing.
-const REST: Duration = Duration::from_millis(250);
+const REST: Duration = Duration::from_millis(50);
+/// How often the log is told of it.
+const COMPLAINT: Duration = Duration::from_secs(60);
 
 /// What all sessions share. Limits and certificate can be changed while it serves; sessions that run keep theirs.
 pub struct Door {
@@ -94,6 +96,7 @@ impl Door {
 /// end (for 30 s), tells everybody else 421 4.3.2, and returns when the last session is over. Several calls may share a door.
 pub async fn serve(door: Arc<Door>, listener: TcpListener, stop: CancellationToken) {
     let sessions = TaskTracker::new();
+    let mut complained = None::<Instant>;
     loop {
         let accepted = tokio::select! {
             biased;
@@ -104,7 +107,10 @@ pub async fn serve(door: Arc<Door>, listener: TcpListener, stop: CancellationTok
             Ok((stream, client)) => admit(&door, stream, client.ip(), &stop, &sessions),
             Err(error) if is_the_clients_fault(&error) => {}
             Err(error) => {
-                warn!(%error, "cannot accept connections, resting; if it stays, raise LimitNOFILE or lower limits.sessions");
+                if complained.is_none_or(|last| last.elapsed() > COMPLAINT) {
+                    complained = Some(Instant::now());
+                    warn!(%error, "cannot accept connections for now; if it stays, raise LimitNOFILE or lower limits.sessions");
+                }
                 tokio::select! {
                     () = stop.cancelled() => break,
                     () = sleep(REST) => {}
