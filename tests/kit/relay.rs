@@ -11,6 +11,9 @@
 //! }).await;
 //! ```
 
+#![expect(clippy::unwrap_used, reason = "a relay that fails to start fails its test")]
+#![allow(dead_code, reason = "every test binary uses its own part of the kit")]
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -160,9 +163,11 @@ impl TestRelay {
         self.house.seen.borrow().clone()
     }
 
-    /// Waits until the condition holds.
+    /// Waits until the condition holds; panics if it does not within a minute of tokio's time.
     pub async fn until(&self, condition: impl FnMut(&Seen) -> bool) -> Seen {
-        self.house.seen.subscribe().wait_for(condition).await.unwrap().clone()
+        let mut watched = self.house.seen.subscribe();
+        let met = tokio::time::timeout(Duration::from_secs(60), watched.wait_for(condition)).await;
+        met.expect("the relay sees it within a minute").unwrap().clone()
     }
 
     /// The letters taken until now.
