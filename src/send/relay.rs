@@ -29,7 +29,8 @@ impl fmt::Debug for Password {
     }
 }
 
-/// One configured relay with its connections. Clones share them.
+/// One configured relay with its connections. Clones share them. An idle connection stays open until the relay closes it, which
+/// the next letter notices without a round trip, or until [`Relay::close`].
 #[derive(Clone)]
 pub struct Relay(Arc<Pool>);
 
