@@ -1,6 +1,8 @@
 //! What a letter's outcome is when its relay misbehaves, step by step; that no letter is lost, doubled or mistaken for another;
 //! and that nothing is said to a relay that is not protected as configured.
 
+#![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
+
 #[path = "kit/relay.rs"]
 mod relay;
 
@@ -154,6 +156,9 @@ async fn every_fault_at_every_step_has_the_outcome_of_the_table_and_the_next_let
         assert_eq!(mark(&send(&relay, "second@example.com", b"Second\r\n").await).0, '+', "{cell}");
         let taken = test.taken();
         assert_eq!(taken.len(), 1, "{cell}");
+        // Only a connection whose relay refused this one letter is used again.
+        let again = matches!(expected, 'T' | 'R') && name != "421";
+        assert_eq!(taken[0].connection, usize::from(!again), "{cell}: connection");
         assert_eq!(
             (taken[0].to.as_slice(), taken[0].data.as_slice()),
             (&["second@example.com".to_owned()][..], &b"Second\r\n"[..]),
@@ -187,7 +192,9 @@ async fn an_answer_to_the_dot_counts_only_when_it_is_complete_and_an_answer() {
         assert_eq!(mark(&outcome).0, expected, "{}", bytes.escape_ascii());
     }
     let endless = TestRelay::start(once(At::Dot, Act::Raw(&[b'2'; 100_000]))).await;
+    let start = Instant::now();
     assert_eq!(mark(&send(&to(&endless), "a@example.com", LETTER).await).0, 'D', "a reply line without an end");
+    assert_eq!(start.elapsed().as_secs(), 0, "it is not read to its end");
 }
 
 #[tokio::test]
@@ -373,6 +380,63 @@ async fn a_connection_is_renewed_after_its_number_of_letters() {
     assert_eq!(seen.lines.iter().filter(|(_, line)| line == "QUIT").count(), 3);
     assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await).0, 'U');
     assert_eq!(test.seen().connections, 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_a_storm_of_faults_every_outcome_tells_the_truth() {
+    let faults = ["421", "450", "550", "535", "garbage", "silence", "close", "half"];
+    let test = TestRelay::start(move |moment| {
+        let dice = (moment.letter * 7_919 + moment.connection * 104_729 + moment.at as usize * 1_299_709) % 97;
+        match (dice, moment.at) {
+            (0, At::Dot) => Act::Kept(Box::new(Act::Close)),
+            (1, At::Dot) => Act::Kept(Box::new(Act::After(Duration::from_secs(700), Box::new(Act::Ok)))),
+            (2, At::Dot) => Act::Kept(Box::new(Act::Half(b"250 2.0.0 Ok\r\n421 bye\r\n"))),
+            (3..=10, _) => fault(faults[dice - 3]),
+            (11, _) => Act::After(Duration::from_secs(20), Box::new(Act::Ok)),
+            _ => Act::Ok,
+        }
+    })
+    .await;
+    let relay = to(&test);
+    let mut tasks = tokio::task::JoinSet::new();
+    for number in 0..600 {
+        let relay = relay.clone();
+        tasks.spawn(async move {
+            let rcpt = format!("c{number}@example.com");
+            let letter = format!("Subject: {rcpt}\r\n\r\n{}", "x".repeat(number * 10));
+            let mark = mark(&send(&relay, &rcpt, letter.as_bytes()).await).0;
+            (rcpt, format!("{letter}\r\n"), mark)
+        });
+    }
+    let results = tasks.join_all().await;
+    let taken = test.taken();
+    let mut marks = std::collections::BTreeMap::new();
+    for (rcpt, letter, mark) in results {
+        *marks.entry(mark).or_insert(0) += 1;
+        let copies = taken.iter().filter(|taken| taken.to == [rcpt.as_str()]).collect::<Vec<_>>();
+        match mark {
+            '+' => assert_eq!(copies.len(), 1, "{rcpt}: reported as sent"),
+            'D' => assert!(copies.len() <= 1, "{rcpt}: in doubt"),
+            _ => assert_eq!(copies.len(), 0, "{rcpt}: reported as {mark}"),
+        }
+        assert!(copies.iter().all(|taken| taken.data == letter.as_bytes()), "{rcpt}");
+    }
+    assert!("+TRUAD".chars().all(|mark| marks.contains_key(&mark)) && marks[&'+'] > 300, "{marks:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_under_way_ends_as_it_would_when_the_relay_is_closed() {
+    let late = Act::After(Duration::from_secs(5), Box::new(Act::Ok));
+    let test = TestRelay::start(move |moment| if moment.at == At::Dot { late.clone() } else { Act::Ok }).await;
+    let relay = to(&test);
+    let under_way = tokio::spawn({
+        let relay = relay.clone();
+        async move { mark(&send(&relay, "a@example.com", LETTER).await).0 }
+    });
+    test.until(|seen| seen.dots == 1).await;
+    relay.close().await;
+    assert_eq!(under_way.await.unwrap(), '+');
+    test.until(|seen| seen.open == 0).await;
 }
 
 #[tokio::test]

@@ -121,7 +121,8 @@ impl Connection {
         self.command_limit = access.settings.timeouts.connect;
         self.command(220, Starttls).await.map_err(|failure| failure.trouble(Phase::Tls))?;
         if let Some(what) = self.wire.interruption() {
-            return Err(alarm(Phase::Tls, &format!("between STARTTLS and TLS: {what}")));
+            let trouble = Failure::Broken(format!("between STARTTLS and TLS {what}")).trouble(Phase::Tls);
+            return Err(Trouble { alarm: true, ..trouble });
         }
         let tcp = self.wire.take_tcp().ok_or_else(|| trouble(Phase::Tls, "TLS is already on".to_owned()))?;
         let (io, version) = protect(access, tcp).await?;

@@ -186,6 +186,11 @@ impl Failure {
         }
     }
 
+    /// Whether only the letter failed, at `phase`, and the connection can take another.
+    pub(super) fn spares_connection(&self, phase: Phase) -> bool {
+        matches!(self, Self::Negative(reply) if reply.code != 421 && blame(phase, reply) == Blame::Letter)
+    }
+
     /// The failure as the relay's own trouble.
     pub(super) fn trouble(self, phase: Phase) -> Trouble {
         let (reason, alarm) = match self {

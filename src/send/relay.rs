@@ -29,7 +29,8 @@ impl fmt::Debug for Password {
     }
 }
 
-/// One configured relay with its connections. Clones share them.
+/// One configured relay with its connections. Clones share them. An idle connection stays open until the relay closes it, which
+/// the next letter notices without a round trip, or until [`Relay::close`].
 #[derive(Clone)]
 pub struct Relay(Arc<Pool>);
 
@@ -100,13 +101,16 @@ impl Relay {
         if let Err(error) = before_dot().await {
             return Outcome::NotRecorded(error);
         }
-        let result = connection.letter(message, &self.0.access.settings.timeouts).await;
-        let outcome = match result {
-            Ok(reply) => Outcome::Accepted { reply },
-            Err((phase, failure)) => failure.judge(phase),
-        };
-        self.0.give_back(connection, &outcome).await;
-        outcome
+        match connection.letter(message, &self.0.access.settings.timeouts).await {
+            Ok(reply) => {
+                self.0.keep(connection).await;
+                Outcome::Accepted { reply }
+            }
+            Err((phase, failure)) => {
+                self.0.keep_after(connection, phase, &failure).await;
+                failure.judge(phase)
+            }
+        }
     }
 
     /// Connects as a sending would (TLS, EHLO, login), then says QUIT: for the check of a configuration.
@@ -175,9 +179,7 @@ impl Pool {
         match connection.begin(envelope).await {
             Ok(()) => Ok(connection),
             Err((phase, failure)) => {
-                if matches!(&failure, Failure::Negative(reply) if reply.code != 421 && phase != Phase::Mail) {
-                    self.keep(connection).await;
-                }
+                self.keep_after(connection, phase, &failure).await;
                 Err(Stop::Failure(phase, failure))
             }
         }
@@ -192,12 +194,10 @@ impl Pool {
         }
     }
 
-    /// Keeps a connection whose letter was answered; drops every other.
-    async fn give_back<E>(&self, connection: Connection, outcome: &Outcome<E>) {
-        match outcome {
-            Outcome::Accepted { .. } | Outcome::Refused { .. } => self.keep(connection).await,
-            Outcome::TryLater { reply, .. } if reply.code != 421 => self.keep(connection).await,
-            _ => {}
+    /// Keeps a connection if only the letter failed; drops every other.
+    async fn keep_after(&self, connection: Connection, phase: Phase, failure: &Failure) {
+        if failure.spares_connection(phase) {
+            self.keep(connection).await;
         }
     }
 

@@ -344,3 +344,55 @@ impl AsyncWrite for Io {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    /// A wire and the other end of it, which never blocks.
+    async fn pair() -> (Wire, std::net::TcpStream) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let tcp = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (peer, address) = listener.accept().unwrap();
+        peer.set_nonblocking(true).unwrap();
+        (Wire::new(Io::Plain(tcp), address, b""), peer)
+    }
+
+    #[tokio::test]
+    async fn a_letter_leaves_together_with_its_dot_and_not_before() {
+        let (mut wire, mut peer) = pair().await;
+        let mut bytes = [0; 100];
+        wire.begin_letter();
+        wire.write_all(b"Subject: x\r\n\r\n..").await.unwrap();
+        wire.flush().await.unwrap();
+        assert_eq!(peer.read(&mut bytes).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        assert!(!wire.dot_sent());
+        wire.write_all(END_OF_DATA).await.unwrap();
+        wire.flush().await.unwrap();
+        assert!(wire.dot_sent());
+        let count = peer.read(&mut bytes).unwrap();
+        assert_eq!(&bytes[..count], b"Subject: x\r\n\r\n..\r\n.\r\n");
+    }
+
+    #[tokio::test]
+    async fn replies_are_handed_out_line_by_line_and_what_is_left_is_noticed() {
+        use std::io::Write as _;
+        let (mut wire, mut peer) = pair().await;
+        assert_eq!(wire.interruption(), None);
+        peer.write_all(b"250-one\n250\r\n250 b\xe9\r\n42").unwrap();
+        let mut bytes = [0; 100];
+        for line in ["250-ONE\r\n", "250 \r\n", "250 B?\r\n"] {
+            let count = wire.read(&mut bytes).await.unwrap();
+            assert_eq!(std::str::from_utf8(&bytes[..count]), Ok(line));
+        }
+        assert_eq!(wire.interruption().as_deref(), Some("the relay spoke out of turn: 42"));
+        drop(peer);
+        let count = wire.read(&mut bytes).await.unwrap();
+        assert_eq!((&bytes[..count], wire.has_ended()), (&b"42"[..], true), "a torn line stays torn");
+        assert_eq!(wire.interruption().as_deref(), Some("the relay had closed the connection"));
+    }
+}

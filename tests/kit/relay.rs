@@ -11,6 +11,9 @@
 //! }).await;
 //! ```
 
+#![expect(clippy::unwrap_used, reason = "a relay that fails to start fails its test")]
+#![allow(dead_code, reason = "every test binary uses its own part of the kit")]
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -23,7 +26,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// The step the relay is about to answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum At {
+pub(crate) enum At {
     Greeting,
     Ehlo,
     StartTls,
@@ -38,19 +41,19 @@ pub enum At {
 
 /// Where a conversation is, for the script.
 #[derive(Debug, Clone)]
-pub struct Moment {
-    pub at: At,
+pub(crate) struct Moment {
+    pub(crate) at: At,
     /// Which connection, from 0.
-    pub connection: usize,
+    pub(crate) connection: usize,
     /// Which transaction of the relay (counted at MAIL), from 0.
-    pub letter: usize,
+    pub(crate) letter: usize,
     /// The recipient, from RCPT on.
-    pub rcpt: String,
+    pub(crate) rcpt: String,
 }
 
 /// What the relay does.
 #[derive(Debug, Clone)]
-pub enum Act {
+pub(crate) enum Act {
     /// What a good relay answers.
     Ok,
     /// This reply line; CRLF is added.
@@ -71,31 +74,31 @@ pub enum Act {
 
 /// A letter that the relay took.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Taken {
-    pub connection: usize,
+pub(crate) struct Taken {
+    pub(crate) connection: usize,
     /// The reverse-path between its angle brackets.
-    pub from: String,
-    pub to: Vec<String>,
+    pub(crate) from: String,
+    pub(crate) to: Vec<String>,
     /// The message, dots unstuffed, without the final dot.
-    pub data: Vec<u8>,
+    pub(crate) data: Vec<u8>,
 }
 
 /// What a relay is beside its script.
 #[derive(Default, Clone)]
-pub struct Kit {
+pub(crate) struct Kit {
     /// Offers STARTTLS (or, with `implicit`, begins with TLS) with this certificate.
-    pub tls: Option<Arc<rustls::ServerConfig>>,
-    pub implicit: bool,
+    pub(crate) tls: Option<Arc<rustls::ServerConfig>>,
+    pub(crate) implicit: bool,
     /// Offers AUTH PLAIN and LOGIN and wants this user and password.
-    pub login: Option<(&'static str, &'static str)>,
+    pub(crate) login: Option<(&'static str, &'static str)>,
     /// More EHLO keywords.
-    pub offers: Vec<&'static str>,
+    pub(crate) offers: Vec<&'static str>,
 }
 
 /// A running relay; it ends with the runtime.
 #[derive(Clone)]
-pub struct TestRelay {
-    pub address: SocketAddr,
+pub(crate) struct TestRelay {
+    pub(crate) address: SocketAddr,
     house: Arc<House>,
 }
 
@@ -110,25 +113,25 @@ struct House {
 
 /// What the relay has seen so far.
 #[derive(Debug, Clone, Default)]
-pub struct Seen {
+pub(crate) struct Seen {
     /// The letters it took, in order.
-    pub taken: Vec<Taken>,
+    pub(crate) taken: Vec<Taken>,
     /// Every command line with its connection, without CRLF; AUTH without its secret.
-    pub lines: Vec<(usize, String)>,
+    pub(crate) lines: Vec<(usize, String)>,
     /// Final dots received.
-    pub dots: usize,
+    pub(crate) dots: usize,
     /// Connections in all, now, and at most at one time.
-    pub connections: usize,
-    pub open: usize,
-    pub most_open: usize,
+    pub(crate) connections: usize,
+    pub(crate) open: usize,
+    pub(crate) most_open: usize,
 }
 
 impl TestRelay {
-    pub async fn start(script: impl Fn(&Moment) -> Act + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start(script: impl Fn(&Moment) -> Act + Send + Sync + 'static) -> Self {
         Self::start_with(Kit::default(), script).await
     }
 
-    pub async fn start_with(kit: Kit, script: impl Fn(&Moment) -> Act + Send + Sync + 'static) -> Self {
+    pub(crate) async fn start_with(kit: Kit, script: impl Fn(&Moment) -> Act + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let seen = watch::Sender::new(Seen::default());
@@ -156,17 +159,19 @@ impl TestRelay {
     }
 
     /// What was seen until now.
-    pub fn seen(&self) -> Seen {
+    pub(crate) fn seen(&self) -> Seen {
         self.house.seen.borrow().clone()
     }
 
-    /// Waits until the condition holds.
-    pub async fn until(&self, condition: impl FnMut(&Seen) -> bool) -> Seen {
-        self.house.seen.subscribe().wait_for(condition).await.unwrap().clone()
+    /// Waits until the condition holds; panics if it does not within a minute of tokio's time.
+    pub(crate) async fn until(&self, condition: impl FnMut(&Seen) -> bool) -> Seen {
+        let mut watched = self.house.seen.subscribe();
+        let met = tokio::time::timeout(Duration::from_secs(60), watched.wait_for(condition)).await;
+        met.expect("the relay sees it within a minute").unwrap().clone()
     }
 
     /// The letters taken until now.
-    pub fn taken(&self) -> Vec<Taken> {
+    pub(crate) fn taken(&self) -> Vec<Taken> {
         self.seen().taken
     }
 }
