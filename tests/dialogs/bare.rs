@@ -59,6 +59,7 @@ impl Bare {
                         hello: self.session.hello().to_owned(),
                         tls: self.session.is_secured(),
                         message: Arc::clone(&message),
+                        received_at: invited::domain::Timestamp(0),
                     });
                     let answer = self.intake.keep(copies.collect());
                     self.session.kept(answer.as_deref().map_err(Clone::clone));

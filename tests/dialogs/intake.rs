@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Mutex;
 
 use async_trait::async_trait;
-use invited::domain::{CopyId, ShopId, Timestamp};
+use invited::domain::{CopyId, ShopId};
 use invited::ops::accept::{Intake, NewCopy, NotNow, Recipient};
 
 use crate::SHOP;
@@ -61,7 +61,7 @@ impl Intake for FakeIntake {
         next(&self.ready)
     }
 
-    async fn accept(&self, copies: Vec<NewCopy>, _now: Timestamp) -> Result<Vec<CopyId>, NotNow> {
+    async fn accept(&self, copies: Vec<NewCopy>) -> Result<Vec<CopyId>, NotNow> {
         self.keep(copies)
     }
 }

@@ -17,16 +17,16 @@ use tempfile::TempDir;
 use crate::relay::{Act, Moment, Taken, TestRelay};
 
 /// A Monday morning.
-pub const START: Timestamp = Timestamp::from_seconds(1_772_442_000);
+pub(crate) const START: Timestamp = Timestamp::from_seconds(1_772_442_000);
 /// How long a condition may take to come true before the test has failed.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A shop whose daemon runs in this process.
-pub struct House {
-    pub daemon: Daemon,
-    pub clock: Clock,
-    pub relay: TestRelay,
-    pub config: Config,
+pub(crate) struct House {
+    pub(crate) daemon: Daemon,
+    pub(crate) clock: Clock,
+    pub(crate) relay: TestRelay,
+    pub(crate) config: Config,
     door: Relay,
     bcc: EmailAddress,
     folder: TempDir,
@@ -35,7 +35,7 @@ pub struct House {
 impl House {
     /// A daemon of which only the relay's script and some lines of configuration are special. `extra` replaces lines of the
     /// starter configuration by their keys.
-    pub async fn open(extra: &[(&str, &str)], script: impl Fn(&Moment) -> Act + Send + Sync + 'static) -> Self {
+    pub(crate) async fn open(extra: &[(&str, &str)], script: impl Fn(&Moment) -> Act + Send + Sync + 'static) -> Self {
         let relay = TestRelay::start(script).await;
         let folder = tempfile::tempdir().unwrap();
         let config = configuration(folder.path(), &relay.address.to_string(), extra);
@@ -50,28 +50,28 @@ impl House {
     }
 
     /// With a relay that takes everything.
-    pub async fn ordinary() -> Self {
+    pub(crate) async fn ordinary() -> Self {
         Self::open(&[], |_| Act::Ok).await
     }
 
     /// Ends the daemon and starts it again on the same database, as a restart of the service would.
-    pub async fn restart(mut self) -> Self {
+    pub(crate) async fn restart(mut self) -> Self {
         self.daemon.stop().await;
         self.daemon = Daemon::start(self.config.clone(), self.clock.clone()).await.unwrap();
         self.door = client(&self.daemon.addresses()[0].to_string());
         self
     }
 
-    pub fn folder(&self) -> &Path {
+    pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    pub fn store(&self) -> &dyn Store {
+    pub(crate) fn store(&self) -> &dyn Store {
         &*self.daemon.house().store
     }
 
     /// Hands a mail in over SMTP and waits until it was read.
-    pub async fn hand_in(&self, mail: &[u8]) -> StoredCopy {
+    pub(crate) async fn hand_in(&self, mail: &[u8]) -> StoredCopy {
         let copy = self.take_in(mail).await;
         until("a copy is read", async || {
             let (copy, _) = self.store().copy(copy).await.unwrap().unwrap();
@@ -81,31 +81,31 @@ impl House {
     }
 
     /// Hands a mail in over SMTP.
-    pub async fn take_in(&self, mail: &[u8]) -> CopyId {
+    pub(crate) async fn take_in(&self, mail: &[u8]) -> CopyId {
         hand_in(&self.door, &self.bcc, mail).await
     }
 
     /// Lets time pass.
-    pub fn pass(&self, span: Duration) {
+    pub(crate) fn pass(&self, span: Duration) {
         self.clock.set(self.clock.now().plus(span));
     }
 
-    pub async fn invitations(&self) -> Vec<Invitation> {
+    pub(crate) async fn invitations(&self) -> Vec<Invitation> {
         self.store().list(&Filter::default(), None, 10_000).await.unwrap()
     }
 
-    pub async fn invitation(&self, reference: &str) -> Invitation {
+    pub(crate) async fn invitation(&self, reference: &str) -> Invitation {
         let mut found = self.story(reference).await.invitations;
         assert_eq!(found.len(), 1, "one invitation about {reference}");
         found.remove(0)
     }
 
-    pub async fn story(&self, reference: &str) -> Story {
+    pub(crate) async fn story(&self, reference: &str) -> Story {
         self.store().story(&Subject::Reference(OrderReference::parse(reference).unwrap())).await.unwrap()
     }
 
     /// Waits until the invitation stands in a state.
-    pub async fn until_state(&self, reference: &str, state: State) -> Invitation {
+    pub(crate) async fn until_state(&self, reference: &str, state: State) -> Invitation {
         until(&format!("{reference} is {state}"), async || {
             let one = self.invitation(reference).await;
             (one.progress.state == state).then_some(one)
@@ -114,7 +114,7 @@ impl House {
     }
 
     /// Waits until no invitation is due or being sent.
-    pub async fn until_quiet(&self) {
+    pub(crate) async fn until_quiet(&self) {
         until("nothing is due", async || {
             let now = self.clock.now();
             let busy =
@@ -128,7 +128,7 @@ impl House {
 }
 
 /// Asks until there is an answer.
-pub async fn until<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
     let mut pulse = tokio::time::interval(Duration::from_millis(5));
     let waited = tokio::time::timeout(PATIENCE, async {
         loop {
@@ -145,12 +145,12 @@ pub async fn until<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
 }
 
 /// The starter configuration with some of its lines replaced: `("delay", "\"3 days\"")`, commented ones switched on.
-pub fn configuration(folder: &Path, relay: &str, extra: &[(&str, &str)]) -> Config {
+pub(crate) fn configuration(folder: &Path, relay: &str, extra: &[(&str, &str)]) -> Config {
     let text = configuration_text(relay, extra);
     config::parse(&Document::new("invited.toml", text), folder).unwrap_or_else(|problems| panic!("{problems:#?}"))
 }
 
-pub fn configuration_text(relay: &str, extra: &[(&str, &str)]) -> String {
+pub(crate) fn configuration_text(relay: &str, extra: &[(&str, &str)]) -> String {
     let mut answers = Answers::new("shop.example.com", "abcdefgh23456789abcd");
     "127.0.0.1:0".clone_into(&mut answers.listen);
     answers.relay = format!("smtp://{relay}");
@@ -173,13 +173,13 @@ pub fn configuration_text(relay: &str, extra: &[(&str, &str)]) -> String {
     text
 }
 
-pub fn make_private(path: &Path) {
+pub(crate) fn make_private(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
 }
 
 /// A shop's MTA: keeps one connection open.
-pub fn client(door: &str) -> Relay {
+pub(crate) fn client(door: &str) -> Relay {
     let (host, port) = door.rsplit_once(':').unwrap();
     let settings = RelaySettings {
         name: "door".to_owned(),
@@ -197,7 +197,7 @@ pub fn client(door: &str) -> Relay {
 }
 
 /// Hands a mail in and gives the id that the door's answer names.
-pub async fn hand_in(door: &Relay, bcc: &EmailAddress, mail: &[u8]) -> CopyId {
+pub(crate) async fn hand_in(door: &Relay, bcc: &EmailAddress, mail: &[u8]) -> CopyId {
     let from = EmailAddress::parse("orders@shop.example.com").unwrap();
     let mail = crlf(mail);
     match door.send(Some(&from), bcc, &mail, || async { Ok::<(), std::convert::Infallible>(()) }).await {
@@ -207,7 +207,7 @@ pub async fn hand_in(door: &Relay, bcc: &EmailAddress, mail: &[u8]) -> CopyId {
 }
 
 /// Fixtures that stand in the repository with bare line feeds go over the wire as RFC 5321 wants it.
-pub fn crlf(mail: &[u8]) -> Vec<u8> {
+pub(crate) fn crlf(mail: &[u8]) -> Vec<u8> {
     let mut wire = Vec::with_capacity(mail.len() + 512);
     for line in mail.split_inclusive(|byte| *byte == b'\n') {
         let text = line.strip_suffix(b"\n").unwrap_or(line);
@@ -218,7 +218,7 @@ pub fn crlf(mail: &[u8]) -> Vec<u8> {
 }
 
 /// A plain order mail, in the shape of the AFS snippet, which every reader of this project knows.
-pub fn order_mail(reference: &str, name: &str, email: &str) -> Vec<u8> {
+pub(crate) fn order_mail(reference: &str, name: &str, email: &str) -> Vec<u8> {
     format!(
         "From: Shop <orders@shop.example.com>\r\nTo: {name} <{email}>\r\nSubject: Your order {reference}\r\n\
          Date: Mon, 2 Mar 2026 09:00:00 +0000\r\nMessage-ID: <{reference}.{}@shop.example.com>\r\nMIME-Version: 1.0\r\n\
@@ -231,16 +231,16 @@ pub fn order_mail(reference: &str, name: &str, email: &str) -> Vec<u8> {
 }
 
 /// One of the project's own mails.
-pub fn fixture(name: &str) -> Vec<u8> {
+pub(crate) fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(fixtures().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
-pub fn fixtures() -> PathBuf {
+pub(crate) fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/mail")
 }
 
 /// The corpus of real order mails, where it lies beside the project; `INVITED_REQUIRE_CORPUS` makes its absence a failure.
-pub fn corpus(test: &str) -> Option<PathBuf> {
+pub(crate) fn corpus(test: &str) -> Option<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus");
     if folder.is_dir() {
         return Some(folder);
@@ -251,6 +251,6 @@ pub fn corpus(test: &str) -> Option<PathBuf> {
 }
 
 /// A letter as its reader sees it.
-pub fn opened(letter: &Taken) -> Message<'_> {
+pub(crate) fn opened(letter: &Taken) -> Message<'_> {
     MessageParser::default().parse(&letter.data).unwrap()
 }
