@@ -10,6 +10,8 @@ pub mod letter;
 pub mod link;
 pub mod read;
 
+pub mod read;
+
 #[cfg(feature = "daemon")]
 pub mod app;
 #[cfg(feature = "daemon")]
