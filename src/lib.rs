@@ -10,8 +10,6 @@ pub mod letter;
 pub mod link;
 pub mod read;
 
-pub mod read;
-
 #[cfg(feature = "daemon")]
 pub mod app;
 #[cfg(feature = "daemon")]

@@ -62,10 +62,6 @@ impl House {
         self
     }
 
-    pub(crate) fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
     pub(crate) fn store(&self) -> &dyn Store {
         &*self.daemon.house().store
     }
