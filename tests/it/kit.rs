@@ -29,16 +29,35 @@ pub(crate) struct House {
     pub(crate) config: Config,
     door: Relay,
     bcc: EmailAddress,
-    folder: TempDir,
+    _folder: TempDir,
 }
 
 impl House {
     /// A daemon of which only the relay's script and some lines of configuration are special. `extra` replaces lines of the
     /// starter configuration by their keys.
     pub(crate) async fn open(extra: &[(&str, &str)], script: impl Fn(&Moment) -> Act + Send + Sync + 'static) -> Self {
+        Self::open_with(extra, |_| {}, script).await
+    }
+
+    /// The same with limits so short that a silent relay does not make the test long; shorter than a configuration may have.
+    pub(crate) async fn impatient(
+        extra: &[(&str, &str)],
+        script: impl Fn(&Moment) -> Act + Send + Sync + 'static,
+    ) -> Self {
+        let limit = Duration::from_millis(400);
+        let short = RelayTimeouts { connect: limit, command: limit, data: limit, dot: limit };
+        Self::open_with(extra, |config| config.relays[0].timeouts = short, script).await
+    }
+
+    async fn open_with(
+        extra: &[(&str, &str)],
+        adjust: impl FnOnce(&mut Config),
+        script: impl Fn(&Moment) -> Act + Send + Sync + 'static,
+    ) -> Self {
         let relay = TestRelay::start(script).await;
         let folder = tempfile::tempdir().unwrap();
-        let config = configuration(folder.path(), &relay.address.to_string(), extra);
+        let mut config = configuration(folder.path(), &relay.address.to_string(), extra);
+        adjust(&mut config);
         std::fs::write(folder.path().join("master.key"), "0123456789abcdef0123456789abcdef\n").unwrap();
         make_private(&folder.path().join("master.key"));
         SqliteStore::create(&config.database).await.unwrap();
@@ -46,7 +65,7 @@ impl House {
         let daemon = Daemon::start(config.clone(), clock.clone()).await.unwrap();
         let bcc = EmailAddress::parse(&config.bcc_address(&config.shops[0])).unwrap();
         let door = client(&daemon.addresses()[0].to_string());
-        Self { daemon, clock, relay, config, door, bcc, folder }
+        Self { daemon, clock, relay, config, door, bcc, _folder: folder }
     }
 
     /// With a relay that takes everything.

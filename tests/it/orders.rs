@@ -171,10 +171,7 @@ async fn a_cancellation_before_the_dot_stops_the_letter_on_its_way() {
     let decision = house.store().desk(invitation.id, DeskOrder::Cancel, &actor, policies, now).await.unwrap().unwrap();
     assert_eq!(decision.rule, Rule::DeskCancels);
     go.send(()).unwrap();
-    crate::kit::until("the attempt is settled", async || {
-        house.story(REFERENCE).await.decisions.iter().any(|one| one.rule == Rule::OutcomeAfterStop).then_some(())
-    })
-    .await;
+    house.relay.until(|seen| seen.open == 0 && seen.lines.iter().any(|(_, line)| line == "DATA")).await;
     assert!(house.relay.taken().is_empty(), "the cancellation won");
     assert_eq!(house.invitation(REFERENCE).await.progress.state, State::Cancelled);
 }
