@@ -38,7 +38,9 @@ impl Fault {
     pub(super) fn is_the_statements_own(&self) -> bool {
         match self {
             Self::Other(_) => true,
-            Self::Sql(error) => matches!(result_code(error).map(|code| code & 0xff), Some(code::CONSTRAINT | code::TOO_BIG)),
+            Self::Sql(error) => {
+                matches!(result_code(error).map(|code| code & 0xff), Some(code::CONSTRAINT | code::TOO_BIG))
+            }
         }
     }
 

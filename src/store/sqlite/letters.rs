@@ -38,8 +38,7 @@ impl Work for ClaimDue {
 
     async fn run(&mut self, tx: &mut SqliteConnection) -> Result<Self::Answer, Fault> {
         let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
-        let due: Vec<InvitationRow> =
-            sqlx::query_as(sql::DUE).bind(self.now.0).bind(limit).fetch_all(&mut *tx).await?;
+        let due: Vec<InvitationRow> = sqlx::query_as(sql::DUE).bind(self.now.0).bind(limit).fetch_all(&mut *tx).await?;
         let mut claimed = Vec::with_capacity(due.len());
         let cause = Cause::daemon(Event::Due, self.now);
         for row in due {
@@ -101,12 +100,7 @@ impl Work for MarkOnTheWire {
             .await?
             .rows_affected();
         if marked == 0 {
-            sqlx::query(sql::ABANDON_CLAIM)
-                .bind(self.letter.0)
-                .bind(&self.owner)
-                .bind(self.now.0)
-                .execute(tx)
-                .await?;
+            sqlx::query(sql::ABANDON_CLAIM).bind(self.letter.0).bind(&self.owner).bind(self.now.0).execute(tx).await?;
         }
         Ok(marked > 0)
     }
@@ -200,12 +194,9 @@ impl Work for Recover {
     type Answer = Recovered;
 
     async fn run(&mut self, tx: &mut SqliteConnection) -> Result<Recovered, Fault> {
-        let left: Vec<LetterInHandRow> = sqlx::query_as(sql::ABANDONED)
-            .bind(&self.owner)
-            .bind(self.now.0)
-            .bind(self.is_alone)
-            .fetch_all(&mut *tx)
-            .await?;
+        let over_before = if self.is_alone { i64::MAX } else { self.now.0 };
+        let left: Vec<LetterInHandRow> =
+            sqlx::query_as(sql::ABANDONED).bind(&self.owner).bind(over_before).fetch_all(&mut *tx).await?;
         let mut recovered = Recovered::default();
         for row in left {
             let was_on_the_wire = row.phase()? == LetterPhase::OnTheWire;

@@ -30,8 +30,8 @@ use self::reading::{ClaimCopies, FileReadings, HandedOut, SetAside};
 use self::spool::Packed;
 use self::writer::{Queue, Writer};
 use super::{
-    Actor, ClaimedLetter, Counts, DaemonLock, Filed, FiledReading, Filter, NewCopy, Recovered, Settled, Store, StoreError,
-    StoredCopy, Story, Subject, UnreadCopy,
+    Actor, ClaimedLetter, Counts, DaemonLock, Filed, FiledReading, Filter, NewCopy, Recovered, Settled, Store,
+    StoreError, StoredCopy, Story, Subject, UnreadCopy,
 };
 use crate::domain::{
     Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,

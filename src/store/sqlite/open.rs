@@ -142,9 +142,7 @@ impl Engine {
         if let Err(why) = OpenOptions::new().read(true).write(true).open(&self.path) {
             return Err(self.refuse(&format!("it cannot be opened for writing ({why})")));
         }
-        if let Err(why) =
-            rustix::fs::accessat(CWD, self.folder(), Mode::WRITE_OK | Mode::EXEC_OK, AtFlags::EACCESS)
-        {
+        if let Err(why) = rustix::fs::accessat(CWD, self.folder(), Mode::WRITE_OK | Mode::EXEC_OK, AtFlags::EACCESS) {
             return Err(self.refuse(&format!(
                 "its folder cannot be written ({why}), and the database keeps its log beside itself"
             )));
@@ -205,7 +203,9 @@ impl Engine {
         match result_code(&error).map(|code| code & 0xff) {
             Some(26) => self.refuse("it is not a SQLite database, or its first page is damaged; restore a backup"),
             Some(11) => self.refuse("it is damaged; restore a backup"),
-            Some(14) => self.refuse("it or its log cannot be opened; check owner and permissions of the file and its folder"),
+            Some(14) => {
+                self.refuse("it or its log cannot be opened; check owner and permissions of the file and its folder")
+            }
             Some(8) => self.refuse("it is read-only; check owner and permissions of the file and its folder"),
             Some(5 | 6 | 13) => Fault::Sql(error).into_store_error(),
             _ => self.refuse(&error.to_string()),

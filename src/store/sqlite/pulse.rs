@@ -72,8 +72,9 @@ impl Pulse {
 
     /// A disk that cannot be asked counts as roomy: the write itself will tell.
     fn has_room(&self) -> bool {
-        rustix::fs::statvfs(&self.folder)
-            .map_or(true, |disk| is_roomy(disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize)))
+        rustix::fs::statvfs(&self.folder).map_or(true, |disk| {
+            is_roomy(disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize))
+        })
     }
 }
 

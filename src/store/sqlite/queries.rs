@@ -27,7 +27,8 @@ pub(super) async fn list(
     let mut tx = pool.begin().await?;
     let page = |sql: &'static str| sqlx::query_as::<_, InvitationRow>(sql).bind(before).bind(rows_at_most);
     let mut rows = if let Some(email) = &filter.email {
-        let query = page(sql::LIST_EMAIL).bind(email.as_str()).bind(shop).bind(filter.reference.as_deref()).bind(states);
+        let query =
+            page(sql::LIST_EMAIL).bind(email.as_str()).bind(shop).bind(filter.reference.as_deref()).bind(states);
         query.fetch_all(&mut *tx).await?
     } else if let Some(reference) = &filter.reference {
         page(sql::LIST_REFERENCE).bind(reference).bind(shop).bind(states).fetch_all(&mut *tx).await?
@@ -91,11 +92,7 @@ async fn invitations(tx: &mut SqliteConnection, sql: &'static str, key: &str) ->
     records(rows)
 }
 
-async fn copies_of_reference(
-    tx: &mut SqliteConnection,
-    key: &str,
-    shop: Option<&str>,
-) -> Result<Vec<CopyRow>, Fault> {
+async fn copies_of_reference(tx: &mut SqliteConnection, key: &str, shop: Option<&str>) -> Result<Vec<CopyRow>, Fault> {
     let query = sqlx::query_as(sql::COPIES_OF_REFERENCE).bind(key).bind(as_i64(STORY_AT_MOST)).bind(shop);
     Ok(query.fetch_all(tx).await?)
 }

@@ -10,8 +10,8 @@ use super::moves::{self, Cause, to_json};
 use super::sql;
 use super::writer::Work;
 use crate::domain::{
-    CopyId, Event, EventKind, InvitationId, OrderEvent, OrderNews, Outcome, Policies, Reading, ShopId, State, Timestamp,
-    decide, open,
+    CopyId, Event, EventKind, InvitationId, OrderEvent, OrderNews, Outcome, Policies, Reading, ShopId, State,
+    Timestamp, decide, open,
 };
 use crate::store::{Filed, FiledReading};
 
@@ -123,7 +123,11 @@ impl Work for FileReadings {
                 }
                 Err(fault) if fault.is_the_statements_own() => {
                     sqlx::query(UNDO).execute(&mut *tx).await?;
-                    tracing::error!(copy.id = reading.copy.0, ?fault, "a reading cannot be filed; its copy stays unread");
+                    tracing::error!(
+                        copy.id = reading.copy.0,
+                        ?fault,
+                        "a reading cannot be filed; its copy stays unread"
+                    );
                 }
                 Err(fault) => return Err(fault),
             }

@@ -6,8 +6,8 @@ use sqlx::FromRow;
 
 use super::fault::Fault;
 use crate::domain::{
-    CopyId, Customer, EmailAddress, Invitation, InvitationId, LetterId, LetterKind, OrderReference, PersonName, Progress,
-    Rule, ShopId, State, Timestamp,
+    CopyId, Customer, EmailAddress, Invitation, InvitationId, LetterId, LetterKind, OrderReference, PersonName,
+    Progress, Rule, ShopId, State, Timestamp,
 };
 use crate::store::{CopyState, DecisionRecord, LetterPhase, LetterRecord, StoredCopy};
 
@@ -126,7 +126,9 @@ impl TryFrom<DecisionRow> for DecisionRecord {
     type Error = Fault;
 
     fn try_from(row: DecisionRow) -> Result<Self, Fault> {
-        let state = |word: &str| State::parse(word).ok_or_else(|| Fault::row("decision on invitation", row.invitation_id, word));
+        let state = |word: &str| {
+            State::parse(word).ok_or_else(|| Fault::row("decision on invitation", row.invitation_id, word))
+        };
         Ok(Self {
             invitation: InvitationId(row.invitation_id),
             at: Timestamp(row.at),
