@@ -194,12 +194,9 @@ impl Work for Recover {
     type Answer = Recovered;
 
     async fn run(&mut self, tx: &mut SqliteConnection) -> Result<Recovered, Fault> {
-        let left: Vec<LetterInHandRow> = sqlx::query_as(sql::ABANDONED)
-            .bind(&self.owner)
-            .bind(self.now.0)
-            .bind(self.is_alone)
-            .fetch_all(&mut *tx)
-            .await?;
+        let over_before = if self.is_alone { i64::MAX } else { self.now.0 };
+        let left: Vec<LetterInHandRow> =
+            sqlx::query_as(sql::ABANDONED).bind(&self.owner).bind(over_before).fetch_all(&mut *tx).await?;
         let mut recovered = Recovered::default();
         for row in left {
             let was_on_the_wire = row.phase()? == LetterPhase::OnTheWire;

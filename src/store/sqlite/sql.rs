@@ -76,11 +76,10 @@ statements! {
         " FROM letter JOIN invitation ON invitation.id = letter.invitation_id WHERE letter.id = $1");
     SETTLE_LETTER = "UPDATE letter SET phase = $2, settled_at = $3, reply = COALESCE($4, reply), owner = NULL, \
         lease_until = NULL WHERE id = $1";
-    /// `$3` says that the daemons before this one are known to be gone, whatever their leases say.
     ABANDONED = concat!("SELECT letter.id AS letter_id, letter.phase AS letter_phase, ", invitation_columns!(),
         " FROM letter JOIN invitation ON invitation.id = letter.invitation_id \
-        WHERE letter.phase IN ('claimed', 'on_the_wire') AND letter.owner <> $1 \
-        AND letter.lease_until < CASE WHEN $3 THEN 9223372036854775807 ELSE $2 END ORDER BY letter.id");
+        WHERE letter.phase IN ('claimed', 'on_the_wire') AND letter.lease_until < $2 AND letter.owner <> $1 \
+        ORDER BY letter.lease_until");
 
     LIST_ALL = concat!("SELECT ", invitation_columns!(),
         " FROM invitation WHERE id < $1 ORDER BY id DESC LIMIT $2");

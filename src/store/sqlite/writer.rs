@@ -291,10 +291,11 @@ impl Writer {
         }
     }
 
-    /// Moves the log into the database, so that a copy of the file alone is whole.
+    /// Moves the log into the database, as far as that needs no waiting for others who have it open; the last one who closes it
+    /// does the rest, so that the file alone is whole.
     async fn finish(&mut self) {
         if let Some(mut conn) = self.conn.take() {
-            let _ = exec(&mut conn, "PRAGMA wal_checkpoint(TRUNCATE)").await;
+            let _ = exec(&mut conn, "PRAGMA wal_checkpoint(PASSIVE)").await;
             let _ = conn.close().await;
         }
     }
