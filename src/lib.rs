@@ -7,6 +7,8 @@ pub mod document;
 
 pub mod config;
 
+pub mod read;
+
 #[cfg(feature = "daemon")]
 pub mod clock;
 #[cfg(feature = "daemon")]

@@ -1,0 +1,242 @@
+//! From evidence to a reading: which value of each field is taken, and whether that is enough.
+
+use super::customer::{self, Customer};
+use super::evidence::{Evidence, Value};
+use super::headers::{self, Found};
+use super::reason;
+use super::template::{Class, Sight, Template, Templates};
+use super::words::fold;
+use crate::domain::{EmailAddress, EventKind, Field, Layer, OrderReference, Outcome, PersonName, Product, Reading};
+
+/// Everything that is needed to decide about one mail.
+pub(super) struct Decision<'d> {
+    pub(super) templates: &'d Templates,
+    pub(super) sight: &'d Sight<'d>,
+    /// The template of the mail and what it says.
+    pub(super) found: Option<(&'d Template, Class<'d>)>,
+    /// Whether there was a snippet that could not be read.
+    pub(super) broken_snippet: bool,
+}
+
+/// What is to be done, with its reason.
+type Verdict = Result<(), (Outcome, String)>;
+
+impl Decision<'_> {
+    /// Takes the best of the evidence and says whether it is an event.
+    pub(super) fn make(&self, mut evidence: Evidence) -> Reading {
+        let message = self.sight.message;
+        customer::note_addressees(message, self.sight.ours, &mut evidence);
+        let marked = self.note_subject(&mut evidence);
+        let verdict = self.verdict(&mut evidence, marked);
+        let customer = customer::decide(message, self.sight.ours, &mut evidence);
+        let reference = reference(&evidence);
+        let email = match &customer {
+            Customer::Is(email) => Some(email.clone()),
+            Customer::Unclear(_) => None,
+        };
+        let name = self.name(email.as_ref(), &mut evidence);
+        let event = self.event(&evidence);
+        let mut reading = Reading::without_findings(Outcome::Event, "");
+        reading.reason = None;
+        reading.template = self.found.as_ref().map(|(template, _)| template.name.clone());
+        let complete = verdict.and_then(|()| match (&customer, &reference, event) {
+            (Customer::Unclear(why), ..) => Err((Outcome::Held, why.clone())),
+            (_, Err(why), _) => Err((Outcome::Held, self.with_snippet_note(why))),
+            (.., None) => Err((Outcome::Held, "it does not say what happened to the order".to_owned())),
+            _ => Ok(()),
+        });
+        if let Err((outcome, why)) = complete {
+            (reading.outcome, reading.reason) = (outcome, Some(why));
+        }
+        reading.event = event;
+        reading.customer_email = email;
+        reading.customer_name = name;
+        reading.reference = reference.ok();
+        self.take_the_rest(&mut reading, &evidence);
+        let taken = taken(&reading);
+        reading.findings = evidence.into_findings(&taken);
+        reading
+    }
+
+    fn with_snippet_note(&self, why: &str) -> String {
+        match self.broken_snippet {
+            true => format!("{why}; there is a snippet, but it is no JSON"),
+            false => why.to_owned(),
+        }
+    }
+
+    /// Whether the mail is an order mail at all, as far as rules can tell.
+    fn verdict(&self, evidence: &mut Evidence, marked: bool) -> Verdict {
+        let structured = evidence.has(Layer::Snippet) || evidence.has(Layer::JsonLd) || evidence.has(Layer::Microdata);
+        match &self.found {
+            Some((_, Class::Ignore { rule, why })) => return Err((Outcome::Ignored, reason(rule, why))),
+            Some((_, Class::Hold { rule, why })) => return Err((Outcome::Held, reason(rule, why))),
+            Some((_, Class::Mail { .. })) => return Ok(()),
+            _ if evidence.has(Layer::Snippet) => return Ok(()),
+            _ => {}
+        }
+        let believed = self.found.as_ref().is_none_or(|(template, _)| template.believe_schema_status);
+        if structured && believed && evidence.of(Field::Event).iter().any(|candidate| candidate.layer < Layer::Template)
+        {
+            return Ok(());
+        }
+        match self.templates.refuse(self.sight, false) {
+            Class::Ignore { rule, why } => return Err((Outcome::Ignored, reason(rule, why))),
+            Class::Hold { rule, why } => return Err((Outcome::Held, reason(rule, why))),
+            _ => {}
+        }
+        if let Some((template, _)) = &self.found {
+            return Err((
+                Outcome::Held,
+                format!("it is a mail of {}, but of a kind that its template does not know", template.name),
+            ));
+        }
+        match self.templates.generic_event(self.sight) {
+            Class::Mail { mail, .. } if marked => {
+                evidence.add(Layer::Headers, format!("subject.{}", mail.name), Value::Event(mail.event));
+                Ok(())
+            }
+            Class::Mail { .. } => {
+                Err((Outcome::Held, "it speaks of an order, but its subject has no order reference".to_owned()))
+            }
+            _ if marked => Err((
+                Outcome::Held,
+                "its subject has what may be a reference, but nothing says that it is about an order".to_owned(),
+            )),
+            _ => Err((
+                Outcome::Ignored,
+                "no order mail: no rule knows it, and its subject has no order reference".to_owned(),
+            )),
+        }
+    }
+
+    /// Notes the reference in the subject; whether it is marked as one.
+    fn note_subject(&self, evidence: &mut Evidence) -> bool {
+        let (words, fillers) = (self.templates.labels("order_words"), self.templates.labels("order_fillers"));
+        match headers::reference(&self.sight.message.subject, words, fillers) {
+            Found::Marked(reference) => {
+                evidence.add(Layer::Headers, "subject.marked", Value::Reference(reference));
+                true
+            }
+            Found::Bare(reference) if self.found.is_none() && !evidence.has(Layer::Snippet) => {
+                evidence.add(Layer::Headers, "subject.bare", Value::Reference(reference));
+                false
+            }
+            _ => false,
+        }
+    }
+
+    /// What happened: the best layer that says so. A snippet says nothing, and is sent with the mail that tells of a new order.
+    fn event(&self, evidence: &Evidence) -> Option<EventKind> {
+        let believed = self.found.as_ref().is_none_or(|(template, _)| template.believe_schema_status);
+        let found = evidence.of(Field::Event).into_iter().find_map(|candidate| match candidate.value {
+            Value::Event(kind) if believed || candidate.layer >= Layer::Template => Some(kind),
+            _ => None,
+        });
+        found.or_else(|| evidence.has(Layer::Snippet).then_some(EventKind::Placed))
+    }
+
+    /// The customer's name. The same words in another order are taken as the mail itself shows them: shop software puts given
+    /// names first in its data, also where the family name belongs there.
+    fn name(&self, email: Option<&EmailAddress>, evidence: &mut Evidence) -> Option<PersonName> {
+        if let Some(name) =
+            email.and_then(|email| customer::display_name(self.sight.message, email)).and_then(PersonName::parse)
+        {
+            evidence.add(Layer::Headers, "to.name", Value::Name(name));
+        }
+        let names = evidence.of(Field::CustomerName).into_iter().filter_map(|candidate| match &candidate.value {
+            Value::Name(name) => Some((candidate.layer, name.clone())),
+            _ => None,
+        });
+        let names = names.collect::<Vec<_>>();
+        let (layer, best) = names.first()?;
+        let words = |name: &PersonName| {
+            let mut words = fold(name.as_str()).split(' ').map(str::to_owned).collect::<Vec<_>>();
+            words.sort_unstable();
+            words
+        };
+        let shown = names.iter().find(|(other, name)| *other == Layer::Template && words(name) == words(best));
+        match shown {
+            Some((_, name)) if matches!(layer, Layer::JsonLd | Layer::Microdata) => Some(name.clone()),
+            _ => Some(best.clone()),
+        }
+    }
+
+    fn take_the_rest(&self, reading: &mut Reading, evidence: &Evidence) {
+        for candidate in evidence.of(Field::OrderDate).into_iter().take(1) {
+            if let Value::OrderDate(date) = &candidate.value {
+                reading.order_date = Some(date.clone());
+            }
+        }
+        for candidate in evidence.of(Field::ExpectedDelivery).into_iter().take(1) {
+            if let Value::ExpectedDelivery(day) = &candidate.value {
+                reading.expected_delivery = Some(*day);
+            }
+        }
+        for candidate in evidence.of(Field::Locale).into_iter().take(1) {
+            if let Value::Locale(tag) = &candidate.value {
+                reading.locale = Some(tag.clone());
+            }
+        }
+        reading.products = products(evidence);
+    }
+}
+
+/// The reference: the best layer's, unless that layer names two. One that is an address (some shops send the customer's) only
+/// when there is no other.
+fn reference(evidence: &Evidence) -> Result<OrderReference, String> {
+    let candidates = evidence.of(Field::Reference).into_iter().filter_map(|candidate| match &candidate.value {
+        Value::Reference(reference) => Some((candidate.layer, reference)),
+        _ => None,
+    });
+    let (addresses, mut proper) = candidates.partition::<Vec<_>, _>(|(_, reference)| reference.as_str().contains('@'));
+    if proper.is_empty() {
+        proper = addresses;
+    }
+    let Some((layer, best)) = proper.first().copied() else {
+        return Err("it tells of an order, but not of which: no order reference was found".to_owned());
+    };
+    if proper.iter().any(|(other, reference)| *other == layer && reference.key() != best.key()) {
+        return Err("it names several orders".to_owned());
+    }
+    Ok(best.clone())
+}
+
+/// The best layer's products, completed from the other layers' products of the same name; prices as the mail shows them.
+fn products(evidence: &Evidence) -> Vec<Product> {
+    let lists = evidence.of(Field::Products).into_iter().filter_map(|candidate| match &candidate.value {
+        Value::Products(products) => Some((candidate.layer, products)),
+        _ => None,
+    });
+    let lists = lists.collect::<Vec<_>>();
+    let Some((_, best)) = lists.first() else { return Vec::new() };
+    let complete = |product: &Product| {
+        let mut product = product.clone();
+        let key = fold(&product.name);
+        for (layer, others) in &lists {
+            let same =
+                |other: &&Product| fold(&other.name) == key || (product.sku.is_some() && other.sku == product.sku);
+            let Some(other) = others.iter().find(same) else { continue };
+            product.sku = product.sku.take().or_else(|| other.sku.clone());
+            product.url = product.url.take().or_else(|| other.url.clone());
+            product.image = product.image.take().or_else(|| other.image.clone());
+            product.quantity = product.quantity.or(other.quantity);
+            product.price = match (*layer, &other.price) {
+                (Layer::Template, Some(shown)) => Some(shown.clone()),
+                (_, price) => product.price.take().or_else(|| price.clone()),
+            };
+        }
+        product
+    };
+    best.iter().map(complete).collect()
+}
+
+/// The values that a reading took, so that their findings go first.
+fn taken(reading: &Reading) -> Vec<Value> {
+    let mut taken = Vec::new();
+    taken.extend(reading.event.map(Value::Event));
+    taken.extend(reading.customer_name.clone().map(Value::Name));
+    taken.extend(reading.customer_email.clone().map(Value::Email));
+    taken.extend(reading.reference.clone().map(Value::Reference));
+    taken
+}

@@ -1,0 +1,121 @@
+//! A mail's bytes become a [`Reading`]: who bought, which order, what happened to it. Four layers look, best first: the AFS
+//! snippet, schema.org data, the platform's template, the header fields; for every field the best one that found something wins,
+//! and the others stay as findings. Reading never fails and never asks for time, files or the network.
+
+mod body;
+mod bounds;
+mod customer;
+mod dates;
+mod decide;
+mod embedded;
+mod evidence;
+mod headers;
+mod html;
+mod message;
+mod schema_org;
+mod scripts;
+mod snippet;
+mod template;
+mod words;
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use self::body::Body;
+use self::customer::Ours;
+use self::decide::Decision;
+use self::evidence::{Evidence, Value, locale};
+use self::message::Message;
+use self::template::Class;
+pub use self::template::Templates;
+use crate::domain::{Layer, Outcome, Reading};
+
+/// How many attached mails deep a forwarded copy is followed.
+const FORWARDS: usize = 2;
+
+/// What the reader has to know about the shop.
+#[derive(Clone, Debug, Default)]
+pub struct Context<'a> {
+    /// The shop's own mail domains: nobody there is a customer.
+    pub shop_domains: &'a [String],
+    /// The ingest domain and the domains that our letters come from.
+    pub own_domains: &'a [String],
+    /// The shop's language, where the mail does not tell its own.
+    pub locale: Option<&'a str>,
+}
+
+/// Reads mails. Built once, shared by all.
+pub struct Reader {
+    templates: Templates,
+}
+
+impl Reader {
+    /// A reader with these templates.
+    pub fn new(templates: Templates) -> Self {
+        Self { templates }
+    }
+
+    /// Reads a mail: header section and body, line ends CRLF or LF. Never panics; time and memory are bounded by the bounds on
+    /// size, parts and depth (`bounds`, `html`). A mail beyond them is held.
+    pub fn read(&self, mail: &[u8], context: &Context<'_>) -> Reading {
+        // The MIME and HTML parsers are other people's code over hostile bytes; a panic there costs this mail, not the daemon.
+        catch_unwind(AssertUnwindSafe(|| self.read_at(mail, context, 0))).unwrap_or_else(|_| {
+            Reading::without_findings(Outcome::Held, "the mail could not be read: a parser failed on it")
+        })
+    }
+
+    fn read_at(&self, mail: &[u8], context: &Context<'_>, forwards: usize) -> Reading {
+        let message = match Message::parse(mail) {
+            Ok(message) => message,
+            Err(why) => return Reading::without_findings(Outcome::Held, format!("the mail could not be read: {why}")),
+        };
+        let ours = Ours { shop_domains: context.shop_domains, own_domains: context.own_domains };
+        let body = Body::of(&message);
+        let sight = self.templates.sight(&message, &body, &ours);
+        if let Class::Ignore { rule, why } = self.templates.refuse(&sight, true) {
+            return Reading::without_findings(Outcome::Ignored, reason(rule, why));
+        }
+        // Somebody at the shop forwarded the customer's mail to us as an attachment: that one is the copy.
+        if let Some(attached) = &message.attached
+            && forwards < FORWARDS
+            && ours.is_addressed(&message)
+        {
+            return self.read_at(attached, context, forwards + 1);
+        }
+        let mut evidence = Evidence::default();
+        let broken_snippet = snippet::read(&message.html, &mut evidence) | snippet::read(&message.text, &mut evidence);
+        schema_org::read_json_ld(&message.html, &mut evidence);
+        if let Some(tree) = &body.tree {
+            schema_org::read_microdata(tree, &mut evidence);
+        }
+        let language = body.language.as_deref().and_then(locale);
+        if let Some(tag) = &language {
+            evidence.add(Layer::Template, "html.lang", Value::Locale(tag.clone()));
+        }
+        let found = self.templates.classify(&sight);
+        let mut decision = Decision { templates: &self.templates, sight: &sight, found: None, broken_snippet };
+        if let Some((template, class)) = found {
+            let (mail, spoken) = match &class {
+                Class::Mail { mail, language } => (Some(*mail), language.clone()),
+                _ => (None, None),
+            };
+            if let Some(mail) = mail {
+                evidence.add(Layer::Template, format!("mail.{}", mail.name), Value::Event(mail.event));
+            }
+            if let Some(tag) = spoken.as_deref().and_then(locale) {
+                evidence.add(Layer::Template, "mail.phrase", Value::Locale(tag));
+            }
+            let habit = language.or(spoken).or_else(|| context.locale.and_then(locale));
+            self.templates.extract(template, mail, &sight, habit.as_deref(), &mut evidence);
+            decision.found = Some((template, class));
+        }
+        decision.make(evidence)
+    }
+}
+
+/// A rule's name with its explanation, when that says more.
+fn reason(rule: &str, why: &str) -> String {
+    if rule == why { rule.to_owned() } else { format!("{rule}: {why}") }
+}
+
+#[cfg(test)]
+mod tests;

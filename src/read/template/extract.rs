@@ -1,0 +1,222 @@
+//! Applying a template's field rules to a mail.
+
+use regex::{Captures, Regex};
+
+use super::rules::{FieldRule, Fields, Mail, Place, Sight, Source, Target, Template};
+use super::{Templates, products};
+use crate::domain::{EmailAddress, Layer, OrderDate, OrderReference, PersonName, clean};
+use crate::read::body::{Cell, Text, lines_of};
+use crate::read::dates::Habits;
+use crate::read::evidence::{Evidence, Value, is_unfilled};
+use crate::read::words::{Label, fold};
+
+/// Characters of a value.
+const VALUE: usize = 500;
+/// Lines of a postal address that may hold the person.
+const ADDRESS: usize = 6;
+
+impl Templates {
+    /// Notes everything that the rules of a template find; those of the kind of mail go before those of all its mails.
+    pub(in crate::read) fn extract(
+        &self,
+        template: &Template,
+        mail: Option<&Mail>,
+        sight: &Sight<'_>,
+        language: Option<&str>,
+        evidence: &mut Evidence,
+    ) {
+        let sets = mail.map(|mail| &mail.fields).into_iter().chain([&template.fields]).collect::<Vec<_>>();
+        let rules = |target: Target| {
+            sets.iter().flat_map(move |set: &&Fields| set.rules.iter()).filter(move |rule| rule.target == target)
+        };
+        let greeting = rules(Target::Greeting).find_map(|rule| rule.values(sight, None).into_iter().next());
+        let habits = Habits {
+            months: self.months(),
+            mailed: sight.message.day,
+            month_first: language.is_some_and(|language| language == "en-US"),
+        };
+        for (target, _) in Target::ALL {
+            for rule in rules(target) {
+                let values = rule.values(sight, greeting.as_deref());
+                let Some(value) = values.iter().find_map(|text| checked(target, text, &habits)) else { continue };
+                evidence.add(Layer::Template, rule.id.clone(), value);
+                // The first rule wins; a second address is looked for all the same, since two make the mail ambiguous.
+                if target != Target::CustomerEmail {
+                    break;
+                }
+            }
+        }
+        let found = sets.iter().flat_map(|set| &set.products).find_map(|rule| {
+            let products = products::read(rule, sight.body);
+            (!products.is_empty()).then_some((rule, products))
+        });
+        if let Some((rule, products)) = found {
+            evidence.add(Layer::Template, rule.id.clone(), Value::Products(products));
+        }
+    }
+}
+
+/// The text as the value that the target is for; `None` when it is not one, or when it is for no field.
+fn checked(target: Target, text: &str, habits: &Habits<'_>) -> Option<Value> {
+    if is_unfilled(text) {
+        return None;
+    }
+    match target {
+        Target::CustomerName => PersonName::parse(text).map(Value::Name),
+        Target::CustomerEmail => EmailAddress::parse(text.trim_start_matches("mailto:")).ok().map(Value::Email),
+        // A reference has a digit; or it is a code in capitals, as PrestaShop's.
+        Target::Reference => OrderReference::parse(text)
+            .filter(|reference| {
+                let text = reference.as_str();
+                !text.contains(char::is_whitespace)
+                    && (text.chars().any(|c| c.is_ascii_digit()) || !text.chars().any(char::is_lowercase))
+            })
+            .map(Value::Reference),
+        Target::OrderDate => habits.day_in(text).map(|day| Value::OrderDate(OrderDate::from(day))),
+        Target::ExpectedDelivery => habits.day_in(text).map(Value::ExpectedDelivery),
+        Target::Greeting => None,
+    }
+}
+
+impl FieldRule {
+    /// The texts that the rule finds, best first.
+    fn values(&self, sight: &Sight<'_>, greeting: Option<&str>) -> Vec<String> {
+        let found = match &self.source {
+            Source::Header(name) => sight.message.header(name).map(str::to_owned).take(1).collect(),
+            Source::Subject(pattern) => cut(pattern, &sight.message.subject).into_iter().collect(),
+            Source::Text(pattern) => sight.body.texts.iter().filter_map(|text| cut(pattern, &text.whole)).collect(),
+            Source::Label { labels, place: Place::Address } => {
+                let hint = Hint {
+                    greeting: greeting.map(fold),
+                    addressee: sight.message.to.first().and_then(|to| to.name.as_deref()).map(fold),
+                };
+                sight.body.texts.iter().filter_map(|text| address_line(text, labels, &hint)).collect()
+            }
+            Source::Label { labels, place } => {
+                sight.body.texts.iter().flat_map(|text| labelled(text, labels, *place)).collect()
+            }
+            Source::Css { matcher, attribute } => sight
+                .body
+                .tree
+                .iter()
+                .flat_map(|tree| {
+                    let nodes = tree.select_matcher(matcher);
+                    nodes
+                        .nodes()
+                        .iter()
+                        .take(20)
+                        .filter_map(|node| match attribute {
+                            Some(name) => node.attr(name).map(|value| value.to_string()),
+                            None => Some(lines_of(node).join("\n")),
+                        })
+                        .collect::<Vec<_>>()
+                })
+                .collect::<Vec<_>>(),
+        };
+        let cleaned = found.into_iter().filter_map(|text: String| match &self.pattern {
+            Some(pattern) => cut(pattern, &text),
+            None => Some(text),
+        });
+        cleaned.map(|text| clean(&text, VALUE)).filter(|text| !text.is_empty()).collect()
+    }
+}
+
+/// What a pattern cuts out: the groups `first` and `last` joined, the group `value`, the first group, or the whole match.
+fn cut(pattern: &Regex, text: &str) -> Option<String> {
+    let found = pattern.captures(text)?;
+    let named = |name: &str| Captures::name(&found, name).map(|part| part.as_str());
+    if let (Some(first), Some(last)) = (named("first"), named("last")) {
+        return Some(format!("{first} {last}"));
+    }
+    let value = named("value").or_else(|| found.iter().skip(1).flatten().next().map(|part| part.as_str()));
+    value.or_else(|| found.get(0).map(|whole| whole.as_str())).map(str::to_owned)
+}
+
+/// The values of the first labels that are there.
+fn labelled(text: &Text, labels: &[Label], place: Place) -> Vec<String> {
+    let mut found = Vec::new();
+    if matches!(place, Place::Any | Place::After) {
+        found.extend(text.lines.iter().filter_map(|line| {
+            labels.iter().find_map(|label| label.value_after(line)).filter(|value| !value.is_empty()).map(str::to_owned)
+        }));
+    }
+    let heads = || {
+        text.cells.iter().filter(|cell| {
+            cell.lines.len() <= 2 && {
+                let head = text.cell(cell);
+                labels.iter().any(|label| label.is(&head))
+            }
+        })
+    };
+    if matches!(place, Place::Any | Place::Right) {
+        found.extend(heads().filter_map(|head| right_of(text, head)));
+    }
+    if matches!(place, Place::Any | Place::Below) {
+        found.extend(heads().filter_map(|head| below(text, head)));
+        found.extend(
+            text.lines
+                .iter()
+                .zip(text.lines.iter().skip(1))
+                .filter_map(|(line, next)| labels.iter().any(|label| label.is(line)).then(|| next.clone())),
+        );
+    }
+    found.truncate(20);
+    found
+}
+
+/// The text of the next cell of the row that is not empty.
+fn right_of(text: &Text, head: &Cell) -> Option<String> {
+    text.cells
+        .iter()
+        .filter(|cell| cell.row == head.row && cell.column > head.column && !cell.lines.is_empty())
+        .min_by_key(|cell| cell.column)
+        .map(|cell| text.cell(cell))
+}
+
+/// The text of the cell in the next row of the table that is not empty in this column.
+fn below(text: &Text, head: &Cell) -> Option<String> {
+    text.cells
+        .iter()
+        .filter(|cell| {
+            cell.table == head.table && cell.row > head.row && cell.column == head.column && !cell.lines.is_empty()
+        })
+        .min_by_key(|cell| cell.row)
+        .map(|cell| text.cell(cell))
+}
+
+/// What is known about the person whose address is looked at, folded.
+struct Hint {
+    greeting: Option<String>,
+    addressee: Option<String>,
+}
+
+/// The line of a postal address that is the person: the one that the greeting or `To:` names, else the first.
+fn address_line(text: &Text, labels: &[Label], hint: &Hint) -> Option<String> {
+    let is_head = |line: &str| labels.iter().any(|label| label.is(line));
+    let mut blocks = Vec::new();
+    // Address headings side by side have their addresses in the row below.
+    for head in text.cells.iter().filter(|cell| cell.lines.len() == 1 && is_head(&text.cell(cell))) {
+        let cell = text.cells.iter().filter(|cell| {
+            cell.table == head.table && cell.row > head.row && cell.column == head.column && !cell.lines.is_empty()
+        });
+        if let Some(cell) = cell.min_by_key(|cell| cell.row) {
+            blocks.push(text.lines.get(cell.lines.clone()).unwrap_or_default());
+        }
+    }
+    for (index, _) in text.lines.iter().enumerate().filter(|(_, line)| is_head(line)) {
+        blocks.push(text.lines.get(index + 1..).unwrap_or_default());
+    }
+    let person = |line: &&String| {
+        let line = fold(line);
+        let greeted = hint
+            .greeting
+            .as_ref()
+            .is_some_and(|greeting| greeting.chars().count() > 1 && line.contains(greeting.as_str()));
+        greeted || hint.addressee.as_ref().is_some_and(|name| *name == line)
+    };
+    let near = |block: &&[String]| block.iter().take(ADDRESS).find(person).cloned();
+    blocks.iter().find_map(near).or_else(|| {
+        let first = blocks.first()?.first()?;
+        (!is_head(first) && hint.greeting.is_none()).then(|| first.clone())
+    })
+}

@@ -1,0 +1,79 @@
+//! Layer 3: templates. A template is a TOML file without code: how to know a platform's mails, which of them tell of what, and
+//! where in them the fields stand. `docs/adding-a-parser.md` has the language.
+
+mod classify;
+mod extract;
+mod load;
+mod products;
+mod rules;
+
+use regex::RegexSet;
+
+use super::dates::Months;
+use super::embedded;
+use super::words::Label;
+use crate::document::{Document, Problem};
+
+pub(super) use self::classify::Class;
+pub(super) use self::rules::{Sight, Template};
+
+/// The name of the template whose labels and rules count for all mails.
+const GENERIC: &str = "generic";
+
+/// All templates, compiled.
+pub struct Templates {
+    /// The generic one first.
+    list: Vec<Template>,
+    /// The pieces of HTML that templates look for, searched in one pass.
+    markup: RegexSet,
+    months: Months,
+}
+
+impl Templates {
+    /// The templates that ship with the program.
+    pub fn embedded() -> Self {
+        match Self::with_overrides(Vec::new()) {
+            Ok(templates) => templates,
+            // A test loads every template that ships, so only a broken build gets here.
+            Err(problems) => {
+                debug_assert!(problems.is_empty(), "{problems:?}");
+                Self { list: Vec::new(), markup: RegexSet::empty(), months: Months::default() }
+            }
+        }
+    }
+
+    /// The templates that ship, with some replaced by files of the same `name`, and others added; or everything that is wrong
+    /// with the files. Templates of files are tried before those that ship.
+    pub fn with_overrides(files: Vec<Document>) -> Result<Self, Vec<Problem>> {
+        load::load(files, embedded::documents())
+    }
+
+    /// The names of the templates, in the order in which they are tried.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.platforms().map(|template| template.name.as_str())
+    }
+
+    /// For each template the names of the kinds of mail that it knows: what a fixture is wanted for.
+    pub fn mails(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.platforms()
+            .flat_map(|template| template.mails.iter().map(|mail| (template.name.as_str(), mail.name.as_str())))
+    }
+
+    fn platforms(&self) -> impl Iterator<Item = &Template> {
+        self.list.iter().filter(|template| template.name != GENERIC)
+    }
+
+    fn generic(&self) -> Option<&Template> {
+        self.list.iter().find(|template| template.name == GENERIC)
+    }
+
+    /// A list of labels of the generic template.
+    pub(super) fn labels(&self, name: &str) -> &[Label] {
+        self.generic().and_then(|generic| generic.labels.get(name)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The month names.
+    pub(super) fn months(&self) -> &Months {
+        &self.months
+    }
+}

@@ -1,0 +1,168 @@
+//! Products in tables, in repeated elements and in lines of text.
+
+use dom_query::{Matcher, NodeRef, Selection};
+use regex::{Captures, Regex};
+
+use super::rules::{Part, ProductRule, ProductSource};
+use crate::domain::{Product, clean};
+use crate::read::body::{Body, Cell, Text, lines_of};
+use crate::read::evidence::{PRODUCTS, web_address};
+use crate::read::words::Label;
+
+/// Characters of a product's name.
+const NAME: usize = 300;
+
+/// The products that a rule finds.
+pub(super) fn read(rule: &ProductRule, body: &Body) -> Vec<Product> {
+    let mut products = match &rule.kind {
+        ProductSource::Columns { name, sku, quantity, price } => body
+            .texts
+            .iter()
+            .map(|text| table(text, &Columns { name, sku, quantity, price }, rule.pattern.as_ref()))
+            .find(|products| !products.is_empty())
+            .unwrap_or_default(),
+        ProductSource::Rows { rows, name, parts } => body.tree.as_ref().map_or_else(Vec::new, |tree| {
+            let found = tree.select_matcher(rows);
+            let nodes = found.nodes().iter().take(PRODUCTS);
+            nodes.filter_map(|node| element(node, name, parts, rule.pattern.as_ref())).collect()
+        }),
+        ProductSource::Line(pattern) => {
+            body.texts.iter().map(|text| lines(text, pattern)).find(|products| !products.is_empty()).unwrap_or_default()
+        }
+    };
+    products.truncate(PRODUCTS);
+    products
+}
+
+struct Columns<'r> {
+    name: &'r [Label],
+    sku: &'r [Label],
+    quantity: &'r [Label],
+    price: &'r [Label],
+}
+
+/// The rows under a head row that has the labels of a name and of a quantity or price. A row without a name, or without a
+/// number where the quantity stands, is no product: it is a sum or a note.
+fn table(text: &Text, columns: &Columns<'_>, pattern: Option<&Regex>) -> Vec<Product> {
+    let heads = |labels: &[Label], row: usize| {
+        text.cells.iter().find(|cell| {
+            cell.row == row && !cell.lines.is_empty() && {
+                let head = text.cell(cell);
+                labels.iter().any(|label| label.is(&head))
+            }
+        })
+    };
+    let candidates = text.cells.iter().filter(|cell| cell.lines.len() <= 2).filter(|cell| {
+        let head = text.cell(cell);
+        columns.name.iter().any(|label| label.is(&head))
+    });
+    for head in candidates {
+        let (sku, quantity, price) =
+            (heads(columns.sku, head.row), heads(columns.quantity, head.row), heads(columns.price, head.row));
+        if quantity.is_none() && price.is_none() {
+            continue;
+        }
+        let mut rows = text
+            .cells
+            .iter()
+            .filter(|cell| cell.table == head.table && cell.row > head.row)
+            .map(|cell| cell.row)
+            .collect::<Vec<_>>();
+        rows.sort_unstable();
+        rows.dedup();
+        let products = rows.into_iter().filter_map(|row| {
+            let at = |column: &Cell| {
+                text.cells
+                    .iter()
+                    .find(|cell| cell.row == row && cell.table == head.table && cell.column == column.column)
+            };
+            let value = |column: Option<&Cell>| {
+                column.and_then(at).map(|cell| text.cell(cell)).filter(|value| !value.is_empty())
+            };
+            let name = at(head).and_then(|cell| text.lines.get(cell.lines.clone())?.first())?;
+            let count = value(quantity).and_then(|value| number(&value));
+            if quantity.is_some() && count.is_none() {
+                return None;
+            }
+            let product = Product {
+                name: clean(name, NAME),
+                sku: value(sku).map(|sku| clean(&sku, 100)),
+                quantity: count,
+                price: value(price).map(|price| clean(&price, 60)),
+                ..Product::default()
+            };
+            Some(apart(product, pattern))
+        });
+        let products = products.take(PRODUCTS).collect::<Vec<_>>();
+        if !products.is_empty() {
+            return products;
+        }
+    }
+    Vec::new()
+}
+
+fn element(
+    node: &NodeRef<'_>,
+    name: &Matcher,
+    parts: &[(Part, Matcher, Option<String>)],
+    pattern: Option<&Regex>,
+) -> Option<Product> {
+    let inside = Selection::from(*node);
+    let name = inside.select_single_matcher(name);
+    let lines = lines_of(name.nodes().first()?);
+    let mut product = Product { name: clean(lines.first()?, NAME), ..Product::default() };
+    for (part, matcher, attribute) in parts {
+        let found = inside.select_single_matcher(matcher);
+        let Some(node) = found.nodes().first() else { continue };
+        let value = match attribute {
+            Some(attribute) => node.attr(attribute).map(|value| value.to_string()),
+            None => Some(lines_of(node).join(" ")),
+        };
+        let Some(value) = value.filter(|value| !value.trim().is_empty()) else { continue };
+        match part {
+            Part::Sku => product.sku = Some(clean(value.rsplit(':').next().unwrap_or(&value), 100)),
+            Part::Quantity => product.quantity = number(&value),
+            Part::Price => product.price = Some(clean(&value, 60)),
+            Part::Url => product.url = web_address(&value),
+            Part::Image => product.image = web_address(&value),
+        }
+    }
+    Some(apart(product, pattern))
+}
+
+fn lines(text: &Text, pattern: &Regex) -> Vec<Product> {
+    let products = text.lines.iter().filter_map(|line| {
+        let found = pattern.captures(line)?;
+        Some(filled(Product::default(), &found)).filter(|product| !product.name.is_empty())
+    });
+    products.take(PRODUCTS).collect()
+}
+
+/// A name cell that holds more than the name, taken apart.
+fn apart(product: Product, pattern: Option<&Regex>) -> Product {
+    let name = product.name.clone();
+    match pattern.and_then(|pattern| pattern.captures(&name)) {
+        Some(found) => filled(product, &found),
+        None => product,
+    }
+}
+
+fn filled(mut product: Product, found: &Captures<'_>) -> Product {
+    let part = |name: &str| found.name(name).map(|part| clean(part.as_str(), NAME)).filter(|text| !text.is_empty());
+    if let Some(name) = part("name") {
+        product.name = name;
+    }
+    product.quantity = part("quantity").and_then(|text| number(&text)).or(product.quantity);
+    product.price = part("price").or(product.price);
+    product.sku = part("sku").or(product.sku);
+    product
+}
+
+/// A count, from `2`, `2 x`, `x2`, `2,00`, `2 Stk.`. The first number counts: after it a refund shows what is left.
+fn number(text: &str) -> Option<u32> {
+    let mut runs = text.split(|c: char| !c.is_ascii_digit() && c != '.' && c != ',');
+    let first = runs.find(|run| run.starts_with(|c: char| c.is_ascii_digit()))?;
+    let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+    let whole = first.split(['.', ',']).next()?;
+    whole.parse().ok().filter(|number| (1..=100_000).contains(number) && letters <= 8)
+}
