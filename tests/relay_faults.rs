@@ -1,6 +1,7 @@
 //! What a letter's outcome is when its relay misbehaves, step by step; that no letter is lost, doubled or mistaken for another;
 //! and that nothing is said to a relay that is not protected as configured.
 
+#![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
 
 #[path = "kit/relay.rs"]

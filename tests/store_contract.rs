@@ -1,6 +1,7 @@
 //! What every store must do, written against `dyn Store`: the SQLite store stands under it here, another engine can be put there
 //! by one more `maker`.
 
+#![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
 use std::collections::BTreeMap;
