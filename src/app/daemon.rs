@@ -127,6 +127,14 @@ impl Daemon {
         self.house.store.next_due().await.is_ok()
     }
 
+    /// Comes back only when a part of the daemon has ended by itself, which none of them should: the rest is not worth much then.
+    pub async fn broke(&mut self) -> &'static str {
+        tokio::select! {
+            Some(_) = self.doors.join_next() => "a listener",
+            Some(_) = self.loops.join_next() => "a loop",
+        }
+    }
+
     /// Stops in order: no new sessions, the ones in DATA may end; no new letters, those on the wire may end; the last
     /// transactions are written.
     pub async fn stop(mut self) {
