@@ -57,7 +57,7 @@ impl Message {
         if froms != 1 {
             return Err(format!("it has {froms} From fields, and a mail has exactly one (RFC 5322, section 3.6)"));
         }
-        let mut authors = mailboxes(parsed.from());
+        let mut authors = mailboxes(parsed.from().into_iter());
         if authors.len() != 1 {
             return Err(format!("From holds {} usable addresses instead of one", authors.len()));
         }
@@ -73,8 +73,8 @@ impl Message {
         Ok(Self {
             headers,
             from,
-            to: mailboxes(parsed.to()),
-            reply_to: mailboxes(parsed.reply_to()),
+            to: mailboxes(parsed.all_to()),
+            reply_to: mailboxes(parsed.reply_to().into_iter()),
             subject: clean(parsed.subject().unwrap_or_default(), SUBJECT),
             day,
             html: bodies(&parsed, true),
@@ -92,10 +92,10 @@ impl Message {
     }
 }
 
-/// The valid mailboxes of an address field; groups are opened.
-fn mailboxes(field: Option<&Address<'_>>) -> Vec<Mailbox> {
+/// The valid mailboxes of address fields; groups are opened.
+fn mailboxes<'m>(fields: impl Iterator<Item = &'m Address<'m>>) -> Vec<Mailbox> {
     let mut found: Vec<Mailbox> = Vec::new();
-    for addr in field.iter().flat_map(|field| field.iter()).take(ADDRESSES) {
+    for addr in fields.flat_map(|field| field.iter()).take(ADDRESSES) {
         let Some(email) = addr.address().and_then(|text| EmailAddress::parse(text).ok()) else { continue };
         if found.iter().any(|known| known.email.key() == email.key()) {
             continue;

@@ -204,7 +204,7 @@ impl Loader {
             html,
             css: table.strings("css").unwrap_or_default().into_iter().filter_map(selector).collect(),
             to_us: table.boolean("to_us").map(|entry| entry.value),
-            unless: table.table("unless", |inner| self.condition(inner)).map(Box::new),
+            unless: table.tables("unless", |inner| self.condition(inner)).unwrap_or_default(),
         };
         if table.keys().all(|key| key == "unless") {
             table.problem("tests nothing", "give one of header, from, to, subject, text, html, css, to_us");
