@@ -68,7 +68,9 @@ impl Serve {
         daemon.stop().await;
         tracing::info!("stopped");
         match broken {
-            Some(part) => Err(Failure::Undone(format!("{part} ended by itself; start the daemon again and report this"))),
+            Some(part) => {
+                Err(Failure::Undone(format!("{part} ended by itself; start the daemon again and report this")))
+            }
             None => Ok(()),
         }
     }
