@@ -79,11 +79,11 @@ impl SqliteStore {
                 open::newest_schema()
             )));
         }
-        let mut conn = engine.connect_to_write().await.map_err(|fault| engine.unusable(fault))?;
+        let mut conn = engine.connect_to_write().await.map_err(|error| engine.unusable(error))?;
         if lock.is_some() {
             engine.migrate(&mut conn).await?;
         }
-        let readers = engine.readers().await.map_err(|fault| engine.unusable(fault))?;
+        let readers = engine.readers().await.map_err(|error| engine.unusable(error))?;
         let pulse = Arc::new(Pulse::new(engine.folder().to_owned()));
         let is_alone = lock.is_some();
         let queue = Writer::start(engine.clone(), conn, Arc::clone(&pulse), lock);
@@ -159,6 +159,7 @@ impl Store for SqliteStore {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
+        self.queue.check()?;
         self.pulse.check()
     }
 
