@@ -26,7 +26,7 @@ use sqlx::SqlitePool;
 use self::fault::Fault;
 use self::open::{BUSY_TIMEOUT, Engine};
 use self::pulse::Pulse;
-use self::reading::{ClaimCopies, FileReadings, HandedOut, SetAside};
+use self::reading::{ClaimCopies, FileReadings, HandedOut, Purge, SetAside};
 use self::spool::Packed;
 use self::writer::{Queue, Writer};
 use super::{
@@ -276,7 +276,7 @@ impl Store for SqliteStore {
     }
 
     async fn purge(&self, received_before: Timestamp, limit: usize) -> Result<u64, StoreError> {
-        self.queue.carry_out(letters::Purge { received_before, limit }).await
+        self.queue.carry_out(Purge { received_before, limit }).await
     }
 
     async fn close(&self) {

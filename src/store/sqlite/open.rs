@@ -12,7 +12,7 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
-use super::fault::{Fault, result_code};
+use super::fault::{Fault, code, result_code};
 use crate::store::StoreError;
 
 /// The schema's history. A migration that was released is never edited.
@@ -193,13 +193,17 @@ impl Engine {
             return self.refuse(&why.to_string());
         }
         match result_code(&error).map(|code| code & 0xff) {
-            Some(26) => self.refuse("it is not a SQLite database, or its first page is damaged; restore a backup"),
-            Some(11) => self.refuse("it is damaged; restore a backup"),
-            Some(14) => {
+            Some(code::NO_DATABASE) => {
+                self.refuse("it is not a SQLite database, or its first page is damaged; restore a backup")
+            }
+            Some(code::CORRUPT) => self.refuse("it is damaged; restore a backup"),
+            Some(code::CANNOT_OPEN) => {
                 self.refuse("it or its log cannot be opened; check owner and permissions of the file and its folder")
             }
-            Some(8) => self.refuse("it is read-only; check owner and permissions of the file and its folder"),
-            Some(5 | 6 | 13) => Fault::Sql(error).into_store_error(),
+            Some(code::READ_ONLY) => {
+                self.refuse("it is read-only; check owner and permissions of the file and its folder")
+            }
+            Some(code::BUSY | code::LOCKED | code::FULL) => Fault::Sql(error).into_store_error(),
             _ => self.refuse(&error.to_string()),
         }
     }
@@ -230,18 +234,16 @@ pub(super) async fn assert_durable(conn: &mut SqliteConnection, busy_timeout: Du
     .fetch_one(conn)
     .await?;
     let expected_timeout = i64::try_from(busy_timeout.as_millis()).unwrap_or(i64::MAX);
+    let refuse = |why: String| Err(sqlx::Error::Configuration(why.into()));
     if journal != "wal" {
-        return Err(sqlx::Error::Configuration(format!(
+        return refuse(format!(
             "its write-ahead log cannot be used (journal mode {journal}); put it on a local disk, not a network share"
-        ).into()));
+        ));
     }
     if (synchronous, foreign_keys, secure_delete, timeout) != (2, 1, 1, expected_timeout) {
-        return Err(sqlx::Error::Configuration(
-            format!(
-                "its settings did not take: synchronous {synchronous}, foreign_keys {foreign_keys}, secure_delete \
-             {secure_delete}, busy_timeout {timeout}"
-            )
-            .into(),
+        return refuse(format!(
+            "its settings did not take: synchronous {synchronous}, foreign_keys {foreign_keys}, \
+             secure_delete {secure_delete}, busy_timeout {timeout}"
         ));
     }
     Ok(())
