@@ -1,17 +1,10 @@
-//! The reader over the corpus of real mails beside the repository, over hostile mails, and over its own templates.
+//! The reader over small mails, over hostile mails, and over its own templates. `tests/read_corpus.rs` has the real mails.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde_json::Value;
-
-use super::words::fold;
 use super::*;
-use crate::domain::{EventKind, Product};
-
-/// Platforms whose templates are complete: name, address, reference and event must be right in every mail.
-const COMPLETE: &[&str] = &["woocommerce", "magento2", "prestashop", "shopify", "opencart", "sylius"];
+use crate::domain::EventKind;
 
 fn reader() -> Reader {
     Reader::new(Templates::with_overrides(Vec::new()).unwrap_or_else(|problems| {
@@ -19,220 +12,8 @@ fn reader() -> Reader {
     }))
 }
 
-/// The mails of a folder of the corpus with what is known about them; empty with a line on stderr when there is no corpus.
-fn corpus(folder: &str) -> Vec<(PathBuf, Value, Vec<u8>)> {
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus")).join(folder);
-    if !root.is_dir() {
-        assert!(std::env::var_os("INVITED_REQUIRE_CORPUS").is_none(), "{} is missing", root.display());
-        eprintln!("skipped: there is no corpus at {}", root.display());
-        return Vec::new();
-    }
-    let mut files = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "eml"));
-    files.sort();
-    files
-        .into_iter()
-        .map(|file| {
-            let known = serde_json::from_slice(&fs::read(file.with_extension("json")).unwrap()).unwrap();
-            let mail = fs::read(&file).unwrap();
-            (file, known, mail)
-        })
-        .collect()
-}
-
 fn read(reader: &Reader, mail: &[u8]) -> Reading {
     reader.read(mail, &Context { shop_domains: &[], own_domains: &["invited.example".to_owned()], locale: None })
-}
-
-/// How many of how many.
-#[derive(Default)]
-struct Score {
-    right: usize,
-    of: usize,
-    wrong: Vec<String>,
-}
-
-impl Score {
-    fn count(&mut self, right: bool, note: impl FnOnce() -> String) {
-        self.of += 1;
-        if right {
-            self.right += 1;
-        } else {
-            self.wrong.push(note());
-        }
-    }
-}
-
-fn events(kind: &str) -> &'static [EventKind] {
-    match kind {
-        "order" => &[EventKind::Placed, EventKind::Paid],
-        "shipment" => &[EventKind::Shipped, EventKind::Delivered],
-        "cancel" => &[EventKind::Cancelled],
-        "refund" => &[EventKind::Refunded],
-        _ => &[],
-    }
-}
-
-fn text(known: &Value, key: &str) -> Option<String> {
-    known[key].as_str().map(|text| clean_blanks(text))
-}
-
-fn clean_blanks(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-#[test]
-fn every_mail_of_the_corpus_is_read_right_or_not_at_all() {
-    let reader = reader();
-    let mut table = String::new();
-    let mut faults = Vec::new();
-    let mut platforms = Vec::new();
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus/orders"));
-    if corpus("orders").is_empty() && !root.is_dir() {
-        return;
-    }
-    for entry in fs::read_dir(root).unwrap() {
-        platforms.push(entry.unwrap().file_name().into_string().unwrap());
-    }
-    platforms.sort();
-    for platform in platforms {
-        let complete = COMPLETE.contains(&platform.as_str());
-        let mut scores: BTreeMap<&str, Score> = BTreeMap::new();
-        for (file, known, mail) in corpus(&format!("orders/{platform}")) {
-            let reading = read(&reader, &mail);
-            let kind = known["kind"].as_str().unwrap();
-            let place = format!("{platform}/{}", file.file_stem().unwrap().to_str().unwrap());
-            let name = reading.customer_name.as_ref().map(|name| name.as_str().to_owned());
-            let email = reading.customer_email.as_ref().map(|email| email.as_str().to_owned());
-            let reference = reading.reference.as_ref().map(|reference| reference.as_str().to_owned());
-            let event = (reading.outcome == Outcome::Event).then_some(reading.event).flatten();
-            let mut check = |field: &'static str, right: bool, got: String| {
-                scores
-                    .entry(field)
-                    .or_default()
-                    .count(right, || format!("{place}: {field}: {got} ({:?})", reading.reason));
-            };
-            if !complete {
-                eprintln!(
-                    "{place}: {} {:?} by {:?}: {:?}",
-                    reading.outcome.as_str(),
-                    reading.event.map(EventKind::as_str),
-                    reading.template,
-                    reading.reason
-                );
-            }
-            if kind == "other" {
-                eprintln!(
-                    "{place}: {} {:?} by {:?}: {:?}",
-                    reading.outcome.as_str(),
-                    reading.event.map(EventKind::as_str),
-                    reading.template,
-                    reading.reason
-                );
-                let wrong = matches!(
-                    event,
-                    Some(
-                        EventKind::Placed
-                            | EventKind::Shipped
-                            | EventKind::Delivered
-                            | EventKind::Cancelled
-                            | EventKind::Refunded
-                    )
-                );
-                check("event", !wrong, format!("{event:?}"));
-            } else {
-                check(
-                    "event",
-                    event.is_some_and(|event| events(kind).contains(&event)),
-                    format!("{event:?}, wanted {kind}"),
-                );
-                check(
-                    "name",
-                    name == text(&known, "customer_name"),
-                    format!("{name:?}, wanted {:?}", known["customer_name"]),
-                );
-                check("email", email == text(&known, "customer_email"), format!("{email:?}"));
-                check("reference", reference == text(&known, "reference"), format!("{reference:?}"));
-                if let Some(date) = known["order_date"].as_str() {
-                    let day =
-                        reading.order_date.as_ref().and_then(crate::domain::OrderDate::day).map(|day| day.to_string());
-                    check("date", day.as_deref() == date.get(..10), format!("{day:?}, wanted {date}"));
-                }
-                if let Some(products) = known["products"].as_array().filter(|products| !products.is_empty()) {
-                    let right = reading.products.len() == products.len()
-                        && reading.products.iter().zip(products).all(|(got, want)| same_product(got, want));
-                    check("products", right, format!("{:?}\n      wanted {products:?}", reading.products));
-                }
-                if let Some(locale) = known["locale"].as_str() {
-                    check(
-                        "locale",
-                        reading.locale.as_deref().map(|tag| &tag[..2]) == locale.get(..2),
-                        format!("{:?}, wanted {locale}", reading.locale),
-                    );
-                }
-            }
-            // Whatever the platform: an event is about the right person and order, and of the right kind.
-            if reading.outcome == Outcome::Event {
-                let truth = (text(&known, "customer_email"), text(&known, "reference"));
-                if truth != (email.clone(), reference.clone()) {
-                    faults.push(format!("{place}: an event for {email:?} about {reference:?}, wanted {truth:?}"));
-                }
-                if !events(kind).contains(&reading.event.unwrap())
-                    && !(kind == "other"
-                        && matches!(reading.event, Some(EventKind::Delayed | EventKind::Paid | EventKind::Delivered)))
-                {
-                    faults.push(format!("{place}: {:?}, wanted {kind}", reading.event));
-                }
-            }
-        }
-        table.push_str(&format!("{platform:14}"));
-        for field in ["event", "name", "email", "reference", "date", "products", "locale"] {
-            let score = scores.remove(field).unwrap_or_default();
-            table.push_str(&format!(" {field} {:>2}/{:<2}", score.right, score.of));
-            if complete {
-                let must = matches!(field, "event" | "name" | "email" | "reference");
-                for wrong in score.wrong {
-                    if must { faults.push(wrong) } else { eprintln!("{wrong}") }
-                }
-            }
-        }
-        table.push('\n');
-    }
-    eprintln!("{table}");
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
-}
-
-/// Name and, where the corpus knows them, article number, quantity and price.
-fn same_product(got: &Product, want: &Value) -> bool {
-    let same = |got: Option<&str>, key: &str| {
-        want[key].as_str().is_none_or(|text| got.is_some_and(|got| clean_blanks(got) == clean_blanks(text)))
-    };
-    want["name"].as_str().is_some_and(|name| fold(&got.name).starts_with(&fold(name)))
-        && same(got.sku.as_deref(), "sku")
-        && same(got.price.as_deref(), "price")
-        && want["quantity"].as_u64().is_none_or(|number| got.quantity.map(u64::from) == Some(number))
-}
-
-#[test]
-fn no_mail_that_is_no_order_mail_becomes_an_event() {
-    let reader = reader();
-    let mut faults = Vec::new();
-    for folder in ["negative", "dsn"] {
-        for (file, _, mail) in corpus(folder) {
-            let reading = read(&reader, &mail);
-            if reading.outcome == Outcome::Event {
-                faults.push(format!("{}: {:?} {:?}", file.display(), reading.event, reading.reference));
-            }
-            eprintln!(
-                "{:50} {} {:?} {:?}",
-                file.file_name().unwrap().to_string_lossy(),
-                reading.outcome.as_str(),
-                reading.template,
-                reading.reason
-            );
-        }
-    }
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
 /// A mail from its header fields and a text body.
@@ -529,4 +310,79 @@ fn a_file_replaces_the_template_of_its_name_and_goes_first() {
 fn the_reader_can_be_shared() {
     fn shared<T: Send + Sync>() {}
     shared::<Reader>();
+}
+
+#[test]
+fn names_and_subjects_survive_what_shop_software_does_to_them() {
+    let raw = |to: &[u8], subject: &[u8]| {
+        [b"From: s@shop.example\r\nTo: ".as_slice(), to, b"\r\nSubject: ", subject, b"\r\n\r\n"].concat()
+    };
+    for (to, name) in [
+        (b"=?utf-8?Q?=C3=96rjan?= =?utf-8?Q?_Ek?= <o@example.org>".as_slice(), "\u{d6}rjan Ek"),
+        (b"\"=?utf-8?Q?=C3=96rjan_Ek?=\" <o@example.org>", "\u{d6}rjan Ek"),
+        (b"=?utf-8?Q?=C3?= =?utf-8?Q?=96rjan_Ek?= <o@example.org>", "\u{d6}rjan Ek"),
+        (b"=?iso-2022-jp?B?GyRCOzNFRBsoQiAbJEJCQE86GyhC?= <o@example.org>", "\u{5c71}\u{7530} \u{592a}\u{90ce}"),
+        (b"\xd6rjan Ek <o@example.org>", "\u{d6}rjan Ek"),
+        ("\u{d6}rjan Ek <o@example.org>".as_bytes(), "\u{d6}rjan Ek"),
+        (b"\"Ek, Orjan \\\"Q\\\"\" <o@example.org>", "Ek, Orjan \"Q"),
+        (b"o@example.org (Orjan Ek)", "Orjan Ek"),
+        (b"\"o@example.org\" <o@example.org>", ""),
+        (b"=?utf-8?B?4oCuRXZpbOKArA==?= <o@example.org>", "Evil"),
+    ] {
+        let reading = read(&reader(), &raw(to, b"Your order #1"));
+        let got = reading.customer_name.as_ref().map_or("", |name| name.as_str());
+        assert_eq!(got, name, "{}", String::from_utf8_lossy(to));
+    }
+}
+
+#[test]
+fn bodies_in_another_charset_than_they_say_are_read() {
+    let label = |charset: &str, encoding: &str, bytes: &[u8]| {
+        let head = format!(
+            "From: s@shop.example\r\nTo: o@example.org\r\nSubject: Order\r\nMIME-Version: 1.0\r\n\
+             Content-Type: text/plain; charset={charset}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
+        );
+        [head.as_bytes(), bytes].concat()
+    };
+    let prefix = "Thank you for your interest in our shop\nOrder ID: 7\nDate Added: 1/2/2026\nroute=account/order\nBilling address\n";
+    let name = "\u{d6}rjan \u{c5}s";
+    let utf8 = format!("{prefix}{name}\n");
+    let latin = [prefix.as_bytes(), b"\xd6rjan \xc5s\n"].concat();
+    let quoted = format!("{prefix}=D6rjan =C5s\n").replace("route=", "route=3D");
+    for (what, mail) in [
+        ("right", label("utf-8", "8bit", utf8.as_bytes())),
+        ("UTF-8 labelled Latin-1", label("iso-8859-1", "8bit", utf8.as_bytes())),
+        ("UTF-8 labelled ASCII", label("us-ascii", "7bit", utf8.as_bytes())),
+        ("Latin-1 labelled UTF-8", label("utf-8", "8bit", &latin)),
+        ("Latin-1", label("iso-8859-1", "8bit", &latin)),
+        ("quoted Latin-1 labelled UTF-8", label("utf-8", "quoted-printable", quoted.as_bytes())),
+    ] {
+        let reading = read(&reader(), &mail);
+        assert_eq!(
+            reading.customer_name.as_ref().map(|name| name.as_str()),
+            Some(name),
+            "{what}: {:?}",
+            reading.reason
+        );
+    }
+}
+
+#[test]
+fn the_worked_example_of_the_guide_works() {
+    let guide = include_str!("../../docs/adding-a-parser.md");
+    let example = &guide[guide.find("## A worked example").unwrap()..];
+    let block = |after: &str| {
+        let from = &example[example.find(after).unwrap() + after.len()..];
+        from[..from.find("```").unwrap()].to_owned()
+    };
+    let mail = block("```\n").replacen("\n\n", "\nContent-Type: text/html\n\n", 1);
+    let templates =
+        Templates::with_overrides(vec![crate::document::Document::new("acmeshop.toml", block("```toml\n"))]);
+    let reading = read(&Reader::new(templates.map_err(|problems| format!("{problems:?}")).unwrap()), mail.as_bytes());
+    let event = reading.order_event().unwrap();
+    assert_eq!(event.kind, EventKind::Placed);
+    assert_eq!(event.reference.as_str(), "LN-2204");
+    assert_eq!(event.customer.name.unwrap().as_str(), "Ylva Holm");
+    assert_eq!(event.order_date.unwrap().as_str(), "2026-11-16");
+    assert_eq!((event.products[0].name.as_str(), event.products[0].quantity), ("Brass lantern", Some(2)));
 }
