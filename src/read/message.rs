@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use mail_parser::{Address, HeaderName, MessageParser, MimeHeaders, PartType};
 
-use super::bounds;
+use super::{bounds, repair};
 use crate::domain::{EmailAddress, clean};
 
 /// Longest subject that is looked at, in characters.
@@ -51,7 +51,7 @@ impl Message {
     /// Takes a mail apart, or says in words why it is set aside.
     pub(super) fn parse(mail: &[u8]) -> Result<Self, String> {
         bounds::check(mail)?;
-        let mail = bounds::with_utf8_header(mail);
+        let mail = repair::header_section(mail);
         let parsed = MessageParser::default().parse(mail.as_ref()).ok_or("it has no header section")?;
         let froms = parsed.headers().iter().filter(|field| field.name == HeaderName::From).count();
         if froms != 1 {
@@ -77,8 +77,8 @@ impl Message {
             reply_to: mailboxes(parsed.reply_to().into_iter()),
             subject: clean(parsed.subject().unwrap_or_default(), SUBJECT),
             day,
-            html: bodies(&parsed, true),
-            text: bodies(&parsed, false),
+            html: bodies(&parsed, &mail, true),
+            text: bodies(&parsed, &mail, false),
             attached: parsed.parts.iter().find_map(|part| match &part.body {
                 PartType::Message(inner) => Some(inner.raw_message().to_vec()).filter(|raw| !raw.is_empty()),
                 _ => None,
@@ -107,7 +107,7 @@ fn mailboxes<'m>(fields: impl Iterator<Item = &'m Address<'m>>) -> Vec<Mailbox> 
 }
 
 /// The bodies of one kind, attachments left out.
-fn bodies(message: &mail_parser::Message<'_>, html: bool) -> String {
+fn bodies(message: &mail_parser::Message<'_>, mail: &[u8], html: bool) -> String {
     let mut all = String::new();
     for part in &message.parts {
         let text: &Cow<'_, str> = match &part.body {
@@ -124,7 +124,7 @@ fn bodies(message: &mail_parser::Message<'_>, html: bool) -> String {
         if !all.is_empty() {
             all.push('\n');
         }
-        all.push_str(text);
+        all.push_str(&repair::body(part, mail, text));
     }
     all
 }

@@ -12,6 +12,7 @@ mod evidence;
 mod headers;
 mod html;
 mod message;
+mod repair;
 mod schema_org;
 mod scripts;
 mod snippet;

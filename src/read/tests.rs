@@ -311,3 +311,78 @@ fn the_reader_can_be_shared() {
     fn shared<T: Send + Sync>() {}
     shared::<Reader>();
 }
+
+#[test]
+fn names_and_subjects_survive_what_shop_software_does_to_them() {
+    let raw = |to: &[u8], subject: &[u8]| {
+        [b"From: s@shop.example\r\nTo: ".as_slice(), to, b"\r\nSubject: ", subject, b"\r\n\r\n"].concat()
+    };
+    for (to, name) in [
+        (b"=?utf-8?Q?=C3=96rjan?= =?utf-8?Q?_Ek?= <o@example.org>".as_slice(), "\u{d6}rjan Ek"),
+        (b"\"=?utf-8?Q?=C3=96rjan_Ek?=\" <o@example.org>", "\u{d6}rjan Ek"),
+        (b"=?utf-8?Q?=C3?= =?utf-8?Q?=96rjan_Ek?= <o@example.org>", "\u{d6}rjan Ek"),
+        (b"=?iso-2022-jp?B?GyRCOzNFRBsoQiAbJEJCQE86GyhC?= <o@example.org>", "\u{5c71}\u{7530} \u{592a}\u{90ce}"),
+        (b"\xd6rjan Ek <o@example.org>", "\u{d6}rjan Ek"),
+        ("\u{d6}rjan Ek <o@example.org>".as_bytes(), "\u{d6}rjan Ek"),
+        (b"\"Ek, Orjan \\\"Q\\\"\" <o@example.org>", "Ek, Orjan \"Q"),
+        (b"o@example.org (Orjan Ek)", "Orjan Ek"),
+        (b"\"o@example.org\" <o@example.org>", ""),
+        (b"=?utf-8?B?4oCuRXZpbOKArA==?= <o@example.org>", "Evil"),
+    ] {
+        let reading = read(&reader(), &raw(to, b"Your order #1"));
+        let got = reading.customer_name.as_ref().map_or("", |name| name.as_str());
+        assert_eq!(got, name, "{}", String::from_utf8_lossy(to));
+    }
+}
+
+#[test]
+fn bodies_in_another_charset_than_they_say_are_read() {
+    let label = |charset: &str, encoding: &str, bytes: &[u8]| {
+        let head = format!(
+            "From: s@shop.example\r\nTo: o@example.org\r\nSubject: Order\r\nMIME-Version: 1.0\r\n\
+             Content-Type: text/plain; charset={charset}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
+        );
+        [head.as_bytes(), bytes].concat()
+    };
+    let prefix = "Thank you for your interest in our shop\nOrder ID: 7\nDate Added: 1/2/2026\nroute=account/order\nBilling address\n";
+    let name = "\u{d6}rjan \u{c5}s";
+    let utf8 = format!("{prefix}{name}\n");
+    let latin = [prefix.as_bytes(), b"\xd6rjan \xc5s\n"].concat();
+    let quoted = format!("{prefix}=D6rjan =C5s\n").replace("route=", "route=3D");
+    for (what, mail) in [
+        ("right", label("utf-8", "8bit", utf8.as_bytes())),
+        ("UTF-8 labelled Latin-1", label("iso-8859-1", "8bit", utf8.as_bytes())),
+        ("UTF-8 labelled ASCII", label("us-ascii", "7bit", utf8.as_bytes())),
+        ("Latin-1 labelled UTF-8", label("utf-8", "8bit", &latin)),
+        ("Latin-1", label("iso-8859-1", "8bit", &latin)),
+        ("quoted Latin-1 labelled UTF-8", label("utf-8", "quoted-printable", quoted.as_bytes())),
+    ] {
+        let reading = read(&reader(), &mail);
+        assert_eq!(
+            reading.customer_name.as_ref().map(|name| name.as_str()),
+            Some(name),
+            "{what}: {:?}",
+            reading.reason
+        );
+    }
+}
+
+#[test]
+fn the_worked_example_of_the_guide_works() {
+    let guide = include_str!("../../docs/adding-a-parser.md");
+    let example = &guide[guide.find("## A worked example").unwrap()..];
+    let block = |after: &str| {
+        let from = &example[example.find(after).unwrap() + after.len()..];
+        from[..from.find("```").unwrap()].to_owned()
+    };
+    let mail = block("```\n").replacen("\n\n", "\nContent-Type: text/html\n\n", 1);
+    let templates =
+        Templates::with_overrides(vec![crate::document::Document::new("acmeshop.toml", block("```toml\n"))]);
+    let reading = read(&Reader::new(templates.map_err(|problems| format!("{problems:?}")).unwrap()), mail.as_bytes());
+    let event = reading.order_event().unwrap();
+    assert_eq!(event.kind, EventKind::Placed);
+    assert_eq!(event.reference.as_str(), "LN-2204");
+    assert_eq!(event.customer.name.unwrap().as_str(), "Ylva Holm");
+    assert_eq!(event.order_date.unwrap().as_str(), "2026-11-16");
+    assert_eq!((event.products[0].name.as_str(), event.products[0].quantity), ("Brass lantern", Some(2)));
+}
