@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "what a test does not expect is its failure")]
 
 mod kit;
+mod program;
 #[path = "../kit/relay.rs"]
 mod relay;
 
+mod crash;
 mod orders;
 mod platforms;
 mod relays;
