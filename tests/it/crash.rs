@@ -23,7 +23,7 @@ const CONNECTIONS: usize = 4;
 const LETTERS: usize = 300;
 
 fn setting(name: &str, default: u64) -> u64 {
-    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name} is a number")))
+    std::env::var_os(name).map_or(default, |text| text.to_str().unwrap().parse().unwrap())
 }
 
 /// Numbers that look random and are the same for the same seed (SplitMix64).

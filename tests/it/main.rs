@@ -1,6 +1,7 @@
 //! The house as a whole: the real daemon on a free port, mails over real SMTP, letters at a scripted relay, time steered by hand.
 #![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "what a test does not expect is its failure")]
+#![expect(clippy::print_stderr, reason = "what was not run and what was counted belongs into a test's output")]
 
 mod kit;
 mod program;
@@ -9,5 +10,7 @@ mod relay;
 
 mod crash;
 mod orders;
+mod peers;
 mod platforms;
 mod relays;
+mod serve;
