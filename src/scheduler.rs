@@ -27,7 +27,7 @@ pub const DRAIN: Duration = Duration::from_secs(30);
 
 /// Reads copies as they come.
 pub async fn read_copies(house: Arc<House>, stop: CancellationToken) {
-    loop {
+    while !stop.is_cancelled() {
         let bell = house.copy_came.notified();
         let pause = match read::read_some(&house).await {
             Ok(0) => None,

@@ -2,6 +2,7 @@
 //! lives of invitations keep the promises that the document makes.
 //!
 //! `INVITED_UPDATE_DOCS=1 cargo test --test lifecycle` writes the table anew after a deliberate change.
+#![expect(clippy::unwrap_used, reason = "what a test does not expect is its failure")]
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;

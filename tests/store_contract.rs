@@ -4,6 +4,9 @@
 #![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+#[path = "kit/flaky.rs"]
+mod flaky;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -511,9 +514,21 @@ async fn closing_waits_for_what_is_queued_and_ends_the_store() {
     }
     assert!(matches!(store.spool(vec![mail("nord", "x", T0)]).await, Err(StoreError::Failed(_))));
     assert!(store.counts().await.is_err());
+    assert!(store.ready().await.is_err());
     let path = folder.path().join("invited.db");
     let again = SqliteStore::open(&path, Access::Daemon(DaemonLock::acquire(&path).unwrap())).await.unwrap();
     assert_eq!(again.counts().await.unwrap().unread, kept);
+}
+
+#[tokio::test]
+async fn a_flaky_store_fails_as_told_and_then_works() {
+    let (inner, _folder) = fresh().await;
+    let store = flaky::FlakyStore::new(inner);
+    store.fail("spool", StoreError::Full, 2);
+    for expected in [Err(StoreError::Full), Err(StoreError::Full), Ok(vec![CopyId(1)])] {
+        assert_eq!(store.spool(vec![mail("nord", "x", T0)]).await, expected);
+    }
+    assert_eq!(store.counts().await.unwrap().unread, 1);
 }
 
 /// One step of a random life.

@@ -122,9 +122,19 @@ impl Daemon {
         Ok(restart)
     }
 
-    /// Whether everything that should run still does; asked by the watchdog. The answer comes from the store.
+    /// Whether the store can be read and written; asked by the watchdog. A full disk or a lock is no illness: a restart would not
+    /// help against it.
     pub async fn is_well(&self) -> bool {
-        self.house.store.next_due().await.is_ok()
+        let store = &self.house.store;
+        store.next_due().await.is_ok() && !matches!(store.ready().await, Err(StoreError::Failed(_)))
+    }
+
+    /// Comes back only when a part of the daemon has ended by itself, which none of them should: the rest is not worth much then.
+    pub async fn broke(&mut self) -> &'static str {
+        tokio::select! {
+            Some(_) = self.doors.join_next() => "a listener",
+            Some(_) = self.loops.join_next() => "a loop",
+        }
     }
 
     /// Stops in order: no new sessions, the ones in DATA may end; no new letters, those on the wire may end; the last

@@ -22,6 +22,9 @@ pub(super) struct Init {
     /// The folder to write into; made if it is missing
     #[arg(long, default_value = ".")]
     dir: PathBuf,
+    /// The database file; beside the configuration otherwise. Under systemd: /var/lib/invited/invited.db
+    #[arg(long, value_name = "FILE")]
+    database: Option<String>,
     /// The shop's own domain: mail to it is mail to the shop, not to a customer
     #[arg(long, value_name = "SHOPDOMAIN")]
     domain: Option<String>,
@@ -88,7 +91,7 @@ impl Init {
             }
             out.line(format!("{} is there already; nothing was changed.", path.display()))?;
         } else {
-            fs::create_dir_all(&self.dir).map_err(|error| undone(&self.dir, &error))?;
+            make_folder(&self.dir)?;
             write_private(&path, &text, self.force)?;
             out.line(format!("Wrote {}", path.display()))?;
         }
@@ -106,6 +109,9 @@ impl Init {
             out.line(format!("Wrote {} (links and log ids depend on it: keep it, and keep it secret)", key.display()))?;
         }
         if !config.database.exists() {
+            if let Some(folder) = config.database.parent() {
+                make_folder(folder)?;
+            }
             SqliteStore::create(&config.database).await?;
             out.line(format!("Made {}", config.database.display()))?;
         }
@@ -138,6 +144,7 @@ impl Init {
                 into.clone_from(given);
             }
         };
+        take(&self.database, &mut answers.database);
         take(&self.shop, &mut answers.shop);
         take(&self.name, &mut answers.shop_name);
         take(&self.listen, &mut answers.listen);
@@ -203,6 +210,10 @@ pub(super) fn write_private(path: &Path, text: &str, replace: bool) -> Result<()
         fs::rename(&target, path).map_err(|error| undone(path, &error))?;
     }
     Ok(())
+}
+
+fn make_folder(folder: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(folder).map_err(|error| undone(folder, &error))
 }
 
 fn undone(path: &Path, error: &io::Error) -> Failure {

@@ -39,7 +39,7 @@ impl Serve {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hang_up = signal(SignalKind::hangup())?;
-        let daemon = Daemon::start(config, Clock::System).await?;
+        let mut daemon = Daemon::start(config, Clock::System).await?;
         if let Some(file) = &self.addresses {
             let lines = daemon.addresses().iter().map(|address| format!("{address}\n")).collect::<String>();
             std::fs::write(file, lines)?;
@@ -49,8 +49,10 @@ impl Serve {
         }
         tell_systemd(&[sd_notify::NotifyState::Ready]);
         let mut watchdog = watchdog();
-        loop {
+        let mut broken = None;
+        while broken.is_none() {
             tokio::select! {
+                part = daemon.broke() => broken = Some(part),
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
                 _ = hang_up.recv() => self.reload(&daemon),
@@ -65,7 +67,12 @@ impl Serve {
         tell_systemd(&[sd_notify::NotifyState::Stopping]);
         daemon.stop().await;
         tracing::info!("stopped");
-        Ok(())
+        match broken {
+            Some(part) => {
+                Err(Failure::Undone(format!("{part} ended by itself; start the daemon again and report this")))
+            }
+            None => Ok(()),
+        }
     }
 
     /// All or nothing: a configuration with a problem leaves the old one in place and says why.

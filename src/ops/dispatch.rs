@@ -19,8 +19,8 @@ use crate::store::{ClaimedLetter, StoreError};
 /// How long a claim is good for: longer than all of a relay's timeouts together.
 const LEASE: Duration = Duration::from_secs(30 * 60);
 
-/// How often the end of an attempt is written down before the daemon gives up and leaves it to the next start.
-const SETTLE_TRIES: u32 = 20;
+/// The longest pause between two tries of writing down how an attempt ended.
+const SETTLE_PAUSE: Duration = Duration::from_secs(10);
 
 /// Why a letter did not reach the final dot.
 enum NotMarked {
@@ -72,8 +72,10 @@ pub fn slots(house: &House) -> usize {
 /// Sends one claimed letter and settles it.
 pub async fn send(house: &House, letter: ClaimedLetter) {
     let setup = house.setup();
-    let (attempt, reply) = attempt(house, &setup, &letter).await;
-    settle(house, &setup, &letter, attempt, &reply).await;
+    match attempt(house, &setup, &letter).await {
+        Some((attempt, reply)) => settle(house, &setup, &letter, attempt, &reply).await,
+        None => tracing::info!(letter = %letter.id, "a letter was stopped before it was on the wire"),
+    }
 }
 
 /// Clears up after a daemon that died, and after attempts whose end could not be written down.
@@ -94,19 +96,23 @@ pub async fn recover(house: &House) -> Result<(), StoreError> {
     Ok(())
 }
 
-async fn attempt(house: &House, setup: &Setup, letter: &ClaimedLetter) -> (Attempt, String) {
+/// How the attempt ended, and in whose words; `None` when the invitation was stopped on the way, which is on record already.
+async fn attempt(house: &House, setup: &Setup, letter: &ClaimedLetter) -> Option<(Attempt, String)> {
     let Some(shop) = setup.config.shop(&letter.invitation.shop) else {
-        return (Attempt::Unsendable, format!("the shop {} is no longer configured", letter.invitation.shop));
+        return Some((Attempt::Unsendable, format!("the shop {} is no longer configured", letter.invitation.shop)));
     };
     let Some(line) = setup.relays.get(&shop.relay) else {
-        return (Attempt::Unsendable, format!("the relay {} is no longer configured", shop.relay));
+        return Some((Attempt::Unsendable, format!("the relay {} is no longer configured", shop.relay)));
     };
     if let Err(until) = line.admit(house.clock.now()) {
-        return (Attempt::RelayDown { retry_at: until }, format!("the relay {} rests after a failure", shop.relay));
+        return Some((
+            Attempt::RelayDown { retry_at: until },
+            format!("the relay {} rests after a failure", shop.relay),
+        ));
     }
     let composed = match compose(setup, shop, letter, house.clock.now()) {
         Ok(composed) => composed,
-        Err(error) => return (Attempt::Unsendable, error),
+        Err(error) => return Some((Attempt::Unsendable, error)),
     };
     let mark = || async {
         match house.store.mark_on_the_wire(letter.id, &house.owner, &composed.message_id, house.clock.now()).await {
@@ -127,11 +133,11 @@ fn judge(
     line: &RelayLine,
     letter: &ClaimedLetter,
     outcome: Outcome<NotMarked>,
-) -> (Attempt, String) {
+) -> Option<(Attempt, String)> {
     let now = house.clock.now();
     let seed = letter.id.0.unsigned_abs();
     let retry_at = now.plus(retry_after(letter.invitation.progress.attempts, seed));
-    match outcome {
+    Some(match outcome {
         Outcome::Accepted { reply } => {
             line.works();
             (Attempt::Accepted, reply.to_string())
@@ -157,19 +163,18 @@ fn judge(
             tracing::warn!(letter = %letter.id, invitation = %letter.invitation.id, reason, "a letter is in doubt");
             (Attempt::AnswerLost { retry_at }, reason)
         }
-        Outcome::NotRecorded(NotMarked::Stopped) => {
-            (Attempt::Interrupted, "stopped before the letter was on the wire".to_owned())
-        }
+        Outcome::NotRecorded(NotMarked::Stopped) => return None,
         Outcome::NotRecorded(NotMarked::Store(error)) => {
             (Attempt::Interrupted, format!("the store could not be written, so nothing was sent: {error}"))
         }
-    }
+    })
 }
 
-/// Writes down how an attempt ended, again and again while the store fails: what the relay said is known only here.
+/// Writes down how an attempt ended, again and again while the store fails: what the relay said is known only here. A daemon that
+/// is stopped before it succeeds leaves a letter that was on the wire in doubt.
 async fn settle(house: &House, setup: &Setup, letter: &ClaimedLetter, attempt: Attempt, reply: &str) {
     let to = setup.log_id(&letter.invitation.customer.email);
-    for tries in 1..=SETTLE_TRIES {
+    for tries in 1_u32.. {
         let policies = Arc::clone(&setup.policies);
         match house.store.settle(letter.id, attempt, reply, policies, house.clock.now()).await {
             Ok(settled) => {
@@ -188,7 +193,7 @@ async fn settle(house: &House, setup: &Setup, letter: &ClaimedLetter, attempt: A
             }
             Err(error) => {
                 tracing::error!(letter = %letter.id, tries, %error, "the end of a letter's attempt could not be written down");
-                tokio::time::sleep(Duration::from_millis(250) * tries).await;
+                tokio::time::sleep((Duration::from_millis(250) * tries).min(SETTLE_PAUSE)).await;
             }
         }
     }

@@ -1,7 +1,4 @@
 //! What a mail may cost: counted over the bytes, in one pass, before a parser that would answer with memory or time sees them.
-//! Also the one repair that has to happen on bytes: header sections in a legacy charset.
-
-use std::borrow::Cow;
 
 /// Bytes of a whole message.
 const MESSAGE: usize = 10 * 1024 * 1024;
@@ -55,7 +52,7 @@ pub(super) fn check(mail: &[u8]) -> Result<(), String> {
 }
 
 /// Where the header section ends: the first empty line, or the end of the mail.
-fn header_end(mail: &[u8]) -> usize {
+pub(super) fn header_end(mail: &[u8]) -> usize {
     let mut at = 0;
     for line in mail.split_inclusive(|byte| *byte == b'\n') {
         if matches!(line, b"\n" | b"\r\n") {
@@ -95,37 +92,34 @@ fn boundary_in<'m>(line: &'m [u8], lower: &[u8]) -> Option<&'m [u8]> {
     (!value.is_empty()).then_some(value)
 }
 
-/// The mail with a header section in UTF-8. Shop software that puts raw 8-bit bytes there (against RFC 5322) means Windows-1252
-/// when the line is not UTF-8 (RFC 6532).
-pub(super) fn with_utf8_header(mail: &[u8]) -> Cow<'_, [u8]> {
-    let (header, body) = mail.split_at(header_end(mail));
-    if std::str::from_utf8(header).is_ok() {
-        return Cow::Borrowed(mail);
-    }
-    let mut repaired = Vec::with_capacity(mail.len() + 64);
-    for line in header.split_inclusive(|byte| *byte == b'\n') {
-        match std::str::from_utf8(line) {
-            Ok(_) => repaired.extend_from_slice(line),
-            Err(_) => {
-                let text = line.iter().map(|byte| windows_1252(*byte)).collect::<String>();
-                repaired.extend_from_slice(text.as_bytes());
-            }
-        }
-    }
-    repaired.extend_from_slice(body);
-    Cow::Owned(repaired)
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-/// The WHATWG table of Windows-1252 for 0x80 to 0x9F; elsewhere it is Latin-1.
-fn windows_1252(byte: u8) -> char {
-    const HIGH: [char; 32] = [
-        '\u{20AC}', '\u{81}', '\u{201A}', '\u{192}', '\u{201E}', '\u{2026}', '\u{2020}', '\u{2021}', '\u{2C6}',
-        '\u{2030}', '\u{160}', '\u{2039}', '\u{152}', '\u{8D}', '\u{17D}', '\u{8F}', '\u{90}', '\u{2018}', '\u{2019}',
-        '\u{201C}', '\u{201D}', '\u{2022}', '\u{2013}', '\u{2014}', '\u{2DC}', '\u{2122}', '\u{161}', '\u{203A}',
-        '\u{153}', '\u{9D}', '\u{17E}', '\u{178}',
-    ];
-    match byte {
-        0x80..=0x9F => HIGH[usize::from(byte - 0x80)],
-        other => char::from(other),
+    /// What a mail of `head` and `body` is refused for; empty when it is not.
+    fn refusal(head: &str, body: &str) -> String {
+        check(format!("{head}\r\n\r\n{body}").as_bytes()).err().unwrap_or_default()
+    }
+
+    #[test]
+    fn each_bound_holds_exactly() {
+        let header = |bytes: usize| format!("X: {}", "x".repeat(bytes - 5));
+        assert_eq!(refusal(&header(HEADER), ""), "");
+        assert!(refusal(&header(HEADER + 1), "").contains("header section"));
+        let parts = |count: usize| "--b\r\n\r\n".repeat(count);
+        let mixed = "Content-Type: multipart/mixed;\r\n boundary = \"b\"";
+        assert_eq!(refusal(mixed, &parts(PARTS)), "");
+        assert!(refusal(mixed, &parts(PARTS + 1)).contains("MIME parts"));
+        assert_eq!(refusal("X: y", &parts(PARTS + 1)), "", "a line of dashes is no part");
+        let levels = |count: usize| (0..count).map(|n| format!("X; BOUNDARY*0=b{n}\n")).collect::<String>();
+        assert_eq!(refusal("X: y", &levels(LEVELS)), "");
+        assert!(refusal("X: y", &levels(LEVELS + 1)).contains("levels"));
+        let messages = |count: usize| "Content-Type:\n message/RFC822\n\n".repeat(count);
+        assert_eq!(refusal("X: y", &messages(LEVELS)), "");
+        assert!(refusal("X: y", &messages(LEVELS + 1)).contains("levels"));
+        let pieces = |count: usize| " a*12*=x;\n".repeat(count);
+        assert_eq!(refusal("X: y", &pieces(CONTINUATIONS)), "");
+        assert!(refusal("X: y", &pieces(CONTINUATIONS + 1)).contains("pieces"));
+        assert!(check(&vec![b'x'; MESSAGE + 1]).is_err());
     }
 }

@@ -34,18 +34,18 @@ impl Habits<'_> {
         let tokens = tokens(text);
         for (index, window) in tokens.windows(3).enumerate() {
             if let [Token::Number(a, digits), Token::Number(b, _), Token::Number(c, last)] = window
-                && let Some(day) = self.from_numbers((*a, *digits), *b, (*c, *last))
+                && let Some(day) = self.of_numbers((*a, *digits), *b, (*c, *last))
             {
                 return Some(day);
             }
-            if let Some(day) = self.from_name(&tokens[index..]) {
+            if let Some(day) = self.of_name(&tokens[index..]) {
                 return Some(day);
             }
         }
         None
     }
 
-    fn from_numbers(&self, (a, digits): (i64, usize), b: i64, (c, last): (i64, usize)) -> Option<Date> {
+    fn of_numbers(&self, (a, digits): (i64, usize), b: i64, (c, last): (i64, usize)) -> Option<Date> {
         if digits == 4 {
             return date(a, b, c);
         }
@@ -69,7 +69,7 @@ impl Habits<'_> {
     }
 
     /// `9 February 2026`, `February 9, 2026`, `9. de febrero de 2026`, at the start of `tokens`.
-    fn from_name(&self, tokens: &[Token]) -> Option<Date> {
+    fn of_name(&self, tokens: &[Token]) -> Option<Date> {
         let near = &tokens[..tokens.len().min(6)];
         let (first, rest) = near.split_first()?;
         match first {

@@ -5,7 +5,7 @@ use super::evidence::{Evidence, Value};
 use super::headers::{self, Found};
 use super::reason;
 use super::template::{Class, Sight, Template, Templates};
-use super::words::fold;
+use super::words::{Phrase, fold};
 use crate::domain::{EmailAddress, EventKind, Field, Layer, OrderReference, Outcome, PersonName, Product, Reading};
 
 /// Everything that is needed to decide about one mail.
@@ -17,6 +17,9 @@ pub(super) struct Decision<'d> {
     /// Whether there was a snippet that could not be read.
     pub(super) broken_snippet: bool,
 }
+
+/// The rule of a number in a subject that nothing marks as a reference: it is shown to support, and never taken.
+const BARE: &str = "subject.bare";
 
 /// What is to be done, with its reason.
 type Verdict = Result<(), (Outcome, String)>;
@@ -99,6 +102,9 @@ impl Decision<'_> {
             Class::Mail { .. } => {
                 Err((Outcome::Held, "it speaks of an order, but its subject has no order reference".to_owned()))
             }
+            _ if self.speaks_of_an_order() => {
+                Err((Outcome::Held, "it speaks of an order, but does not say what happened to it".to_owned()))
+            }
             _ if marked => Err((
                 Outcome::Held,
                 "its subject has what may be a reference, but nothing says that it is about an order".to_owned(),
@@ -110,6 +116,11 @@ impl Decision<'_> {
         }
     }
 
+    fn speaks_of_an_order(&self) -> bool {
+        let words = self.templates.labels("order_words");
+        words.iter().filter_map(|word| Phrase::parse(&word.text, None)).any(|word| word.stands_in(&self.sight.subject))
+    }
+
     /// Notes the reference in the subject; whether it is marked as one.
     fn note_subject(&self, evidence: &mut Evidence) -> bool {
         let (words, fillers) = (self.templates.labels("order_words"), self.templates.labels("order_fillers"));
@@ -119,7 +130,7 @@ impl Decision<'_> {
                 true
             }
             Found::Bare(reference) if self.found.is_none() && !evidence.has(Layer::Snippet) => {
-                evidence.add(Layer::Headers, "subject.bare", Value::Reference(reference));
+                evidence.add(Layer::Headers, BARE, Value::Reference(reference));
                 false
             }
             _ => false,
@@ -186,7 +197,7 @@ impl Decision<'_> {
 /// when there is no other.
 fn reference(evidence: &Evidence) -> Result<OrderReference, String> {
     let candidates = evidence.of(Field::Reference).into_iter().filter_map(|candidate| match &candidate.value {
-        Value::Reference(reference) => Some((candidate.layer, reference)),
+        Value::Reference(reference) if candidate.rule != BARE => Some((candidate.layer, reference)),
         _ => None,
     });
     let (addresses, mut proper) = candidates.partition::<Vec<_>, _>(|(_, reference)| reference.as_str().contains('@'));

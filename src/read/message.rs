@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use mail_parser::{Address, HeaderName, MessageParser, MimeHeaders, PartType};
 
-use super::bounds;
+use super::{bounds, repair};
 use crate::domain::{EmailAddress, clean};
 
 /// Longest subject that is looked at, in characters.
@@ -51,13 +51,13 @@ impl Message {
     /// Takes a mail apart, or says in words why it is set aside.
     pub(super) fn parse(mail: &[u8]) -> Result<Self, String> {
         bounds::check(mail)?;
-        let mail = bounds::with_utf8_header(mail);
+        let mail = repair::header_section(mail);
         let parsed = MessageParser::default().parse(mail.as_ref()).ok_or("it has no header section")?;
         let froms = parsed.headers().iter().filter(|field| field.name == HeaderName::From).count();
         if froms != 1 {
             return Err(format!("it has {froms} From fields, and a mail has exactly one (RFC 5322, section 3.6)"));
         }
-        let mut authors = mailboxes(parsed.from());
+        let mut authors = mailboxes(parsed.from().into_iter());
         if authors.len() != 1 {
             return Err(format!("From holds {} usable addresses instead of one", authors.len()));
         }
@@ -73,12 +73,12 @@ impl Message {
         Ok(Self {
             headers,
             from,
-            to: mailboxes(parsed.to()),
-            reply_to: mailboxes(parsed.reply_to()),
+            to: mailboxes(parsed.all_to()),
+            reply_to: mailboxes(parsed.reply_to().into_iter()),
             subject: clean(parsed.subject().unwrap_or_default(), SUBJECT),
             day,
-            html: bodies(&parsed, true),
-            text: bodies(&parsed, false),
+            html: bodies(&parsed, &mail, true),
+            text: bodies(&parsed, &mail, false),
             attached: parsed.parts.iter().find_map(|part| match &part.body {
                 PartType::Message(inner) => Some(inner.raw_message().to_vec()).filter(|raw| !raw.is_empty()),
                 _ => None,
@@ -92,10 +92,10 @@ impl Message {
     }
 }
 
-/// The valid mailboxes of an address field; groups are opened.
-fn mailboxes(field: Option<&Address<'_>>) -> Vec<Mailbox> {
+/// The valid mailboxes of address fields; groups are opened.
+fn mailboxes<'m>(fields: impl Iterator<Item = &'m Address<'m>>) -> Vec<Mailbox> {
     let mut found: Vec<Mailbox> = Vec::new();
-    for addr in field.iter().flat_map(|field| field.iter()).take(ADDRESSES) {
+    for addr in fields.flat_map(|field| field.iter()).take(ADDRESSES) {
         let Some(email) = addr.address().and_then(|text| EmailAddress::parse(text).ok()) else { continue };
         if found.iter().any(|known| known.email.key() == email.key()) {
             continue;
@@ -107,7 +107,7 @@ fn mailboxes(field: Option<&Address<'_>>) -> Vec<Mailbox> {
 }
 
 /// The bodies of one kind, attachments left out.
-fn bodies(message: &mail_parser::Message<'_>, html: bool) -> String {
+fn bodies(message: &mail_parser::Message<'_>, mail: &[u8], html: bool) -> String {
     let mut all = String::new();
     for part in &message.parts {
         let text: &Cow<'_, str> = match &part.body {
@@ -124,7 +124,7 @@ fn bodies(message: &mail_parser::Message<'_>, html: bool) -> String {
         if !all.is_empty() {
             all.push('\n');
         }
-        all.push_str(text);
+        all.push_str(&repair::body(part, mail, text));
     }
     all
 }

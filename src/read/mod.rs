@@ -12,6 +12,7 @@ mod evidence;
 mod headers;
 mod html;
 mod message;
+mod repair;
 mod schema_org;
 mod scripts;
 mod snippet;
@@ -87,10 +88,7 @@ impl Reader {
         if let Some(tree) = &body.tree {
             schema_org::read_microdata(tree, &mut evidence);
         }
-        let language = body.language.as_deref().and_then(locale);
-        if let Some(tag) = &language {
-            evidence.add(Layer::Template, "html.lang", Value::Locale(tag.clone()));
-        }
+        let page = body.language.as_deref().and_then(locale);
         let found = self.templates.classify(&sight);
         let mut decision = Decision { templates: &self.templates, sight: &sight, found: None, broken_snippet };
         if let Some((template, class)) = found {
@@ -101,14 +99,33 @@ impl Reader {
             if let Some(mail) = mail {
                 evidence.add(Layer::Template, format!("mail.{}", mail.name), Value::Event(mail.event));
             }
-            if let Some(tag) = spoken.as_deref().and_then(locale) {
-                evidence.add(Layer::Template, "mail.phrase", Value::Locale(tag));
-            }
-            let habit = language.or(spoken).or_else(|| context.locale.and_then(locale));
+            note_language(page.as_deref(), spoken.as_deref(), &mut evidence);
+            let habit = page.or(spoken).or_else(|| context.locale.and_then(locale));
             self.templates.extract(template, mail, &sight, habit.as_deref(), &mut evidence);
             decision.found = Some((template, class));
+        } else {
+            note_language(page.as_deref(), None, &mut evidence);
         }
         decision.make(evidence)
+    }
+}
+
+/// Notes the language that the page claims and the one that its phrases are in. Many pages claim `en` because their template
+/// did.
+fn note_language(page: Option<&str>, spoken: Option<&str>, evidence: &mut Evidence) {
+    let mut add = |rule: &str, tag: Option<&str>| {
+        if let Some(tag) = tag {
+            evidence.add(Layer::Template, rule, Value::Locale(tag.to_owned()));
+        }
+    };
+    let copied =
+        page.is_some_and(|page| page.starts_with("en")) && spoken.is_some_and(|spoken| !spoken.starts_with("en"));
+    if copied {
+        add("mail.phrase", spoken);
+        add("html.lang", page);
+    } else {
+        add("html.lang", page);
+        add("mail.phrase", spoken);
     }
 }
 

@@ -99,10 +99,9 @@ fn parcel(object: &Map<String, Json>, layer: Layer, evidence: &mut Evidence) {
             order(&part, layer, evidence);
         }
     }
-    if let Some(address) = object.get("deliveryAddress") {
-        if let Some(name) = member(address, "name").and_then(|name| PersonName::parse(&name)) {
-            evidence.add(layer, "ParcelDelivery.deliveryAddress.name", Value::Name(name));
-        }
+    let addressee = object.get("deliveryAddress").and_then(|address| member(address, "name"));
+    if let Some(name) = addressee.and_then(|name| PersonName::parse(&name)) {
+        evidence.add(layer, "ParcelDelivery.deliveryAddress.name", Value::Name(name));
     }
     note_products(as_list_of(object, &["itemShipped"]), "ParcelDelivery.itemShipped", layer, evidence);
 }

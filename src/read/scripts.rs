@@ -54,11 +54,15 @@ fn find_ignoring_case(text: &str, ascii: &str) -> Option<usize> {
 
 /// The JSON value that `content` begins with, and how long it is. Strict JSON first, then with the usual mistakes repaired.
 fn read(content: &str) -> Option<(Value, usize)> {
-    let start = content.find(['{', '['])?;
-    // Between the tag and the value there may be blanks, `<!--`, `//<![CDATA[`; anything longer is something else.
-    if start > 64 {
+    // Between the tag and the value there may be the signs that hide a script from old browsers and XML parsers.
+    let mut text = content.trim_start();
+    while let Some(rest) = ["<!--", "//", "/*", "*/", "<![CDATA["].iter().find_map(|sign| text.strip_prefix(sign)) {
+        text = rest.trim_start();
+    }
+    if !text.starts_with(['{', '[']) {
         return None;
     }
+    let start = content.len() - text.len();
     let mut end = content.len().min(start + BLOCK);
     while !content.is_char_boundary(end) {
         end -= 1;

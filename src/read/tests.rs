@@ -1,17 +1,10 @@
-//! The reader over the corpus of real mails beside the repository, over hostile mails, and over its own templates.
+//! The reader over small mails, over hostile mails, and over its own templates. `tests/read_corpus.rs` has the real mails.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use serde_json::Value;
-
-use super::words::fold;
 use super::*;
-use crate::domain::{EventKind, Product};
-
-/// Platforms whose templates are complete: name, address, reference and event must be right in every mail.
-const COMPLETE: &[&str] = &["woocommerce", "magento2", "prestashop", "shopify", "opencart", "sylius"];
+use crate::domain::EventKind;
 
 fn reader() -> Reader {
     Reader::new(Templates::with_overrides(Vec::new()).unwrap_or_else(|problems| {
@@ -19,202 +12,377 @@ fn reader() -> Reader {
     }))
 }
 
-/// The mails of a folder of the corpus with what is known about them; empty with a line on stderr when there is no corpus.
-fn corpus(folder: &str) -> Vec<(PathBuf, Value, Vec<u8>)> {
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus")).join(folder);
-    if !root.is_dir() {
-        assert!(std::env::var_os("INVITED_REQUIRE_CORPUS").is_none(), "{} is missing", root.display());
-        eprintln!("skipped: there is no corpus at {}", root.display());
-        return Vec::new();
-    }
-    let mut files = fs::read_dir(root).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
-    files.retain(|file| file.extension().is_some_and(|extension| extension == "eml"));
-    files.sort();
-    files
-        .into_iter()
-        .map(|file| {
-            let known = serde_json::from_slice(&fs::read(file.with_extension("json")).unwrap()).unwrap();
-            let mail = fs::read(&file).unwrap();
-            (file, known, mail)
-        })
-        .collect()
-}
-
 fn read(reader: &Reader, mail: &[u8]) -> Reading {
     reader.read(mail, &Context { shop_domains: &[], own_domains: &["invited.example".to_owned()], locale: None })
 }
 
-/// How many of how many.
-#[derive(Default)]
-struct Score {
-    right: usize,
-    of: usize,
-    wrong: Vec<String>,
-}
-
-impl Score {
-    fn count(&mut self, right: bool, note: impl FnOnce() -> String) {
-        self.of += 1;
-        if right {
-            self.right += 1;
-        } else {
-            self.wrong.push(note());
-        }
-    }
-}
-
-fn events(kind: &str) -> &'static [EventKind] {
-    match kind {
-        "order" => &[EventKind::Placed, EventKind::Paid],
-        "shipment" => &[EventKind::Shipped, EventKind::Delivered],
-        "cancel" => &[EventKind::Cancelled],
-        "refund" => &[EventKind::Refunded],
-        _ => &[],
-    }
-}
-
-fn text(known: &Value, key: &str) -> Option<String> {
-    known[key].as_str().map(|text| clean_blanks(text))
-}
-
-fn clean_blanks(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// A mail from its header fields and a text body.
+fn mail(fields: &str, body: &str) -> Vec<u8> {
+    format!("From: Shop <shop@shop.example>\r\n{fields}\r\n\r\n{body}\r\n").into_bytes()
 }
 
 #[test]
-fn every_mail_of_the_corpus_is_read_right_or_not_at_all() {
+fn a_mail_of_an_unknown_platform_is_read_as_afs_reads_it() {
     let reader = reader();
-    let mut table = String::new();
-    let mut faults = Vec::new();
-    let mut platforms = Vec::new();
-    let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/corpus/orders"));
-    if corpus("orders").is_empty() && !root.is_dir() {
-        return;
+    for (to, subject, expected) in [
+        ("Bo Ek <bo@example.org>", "Your order 1024", "event placed 1024"),
+        ("bo@example.org", "Ihre Bestellung Nr. 20417 vom 13. April 2026", "event placed 20417"),
+        ("bo@example.org", "Din order #2111 har skickats", "event shipped 2111"),
+        ("bo@example.org", "Order 43 canceled", "event cancelled 43"),
+        ("bo@example.org", "Refund for order 44", "event refunded 44"),
+        ("bo@example.org", "Your order", "held"),
+        ("bo@example.org", "Order update #1056", "held"),
+        ("bo@example.org", "#2111", "held"),
+        ("bo@example.org", "RE: Your order 1024", "ignored"),
+        ("bo@example.org", "Fwd: Your order 1024", "held"),
+        ("bo@example.org", "Invoice for order 1024", "ignored"),
+        ("bo@example.org", "Summer is here", "ignored"),
+        ("bo@example.org, al@example.net", "Your order 1024", "held"),
+        ("orders@other.example", "Your order 1024", "ignored"),
+        ("staff@shop.example", "Your order 1024", "held"),
+        ("shop+1@in.invited.example", "Your order 1024", "held"),
+        ("undisclosed-recipients:;", "Your order 1024", "held"),
+    ] {
+        let shop = ["shop.example".to_owned()];
+        let own = ["invited.example".to_owned()];
+        let context = Context { shop_domains: &shop, own_domains: &own, locale: None };
+        let reading = reader.read(&mail(&format!("To: {to}\r\nSubject: {subject}"), "Thank you."), &context);
+        let got = match reading.order_event() {
+            Some(event) => format!("event {} {}", event.kind, event.reference),
+            None => reading.outcome.as_str().to_owned(),
+        };
+        assert_eq!(got, expected, "{to} / {subject}: {:?}", reading.reason);
     }
-    for entry in fs::read_dir(root).unwrap() {
-        platforms.push(entry.unwrap().file_name().into_string().unwrap());
-    }
-    platforms.sort();
-    for platform in platforms {
-        let complete = COMPLETE.contains(&platform.as_str());
-        let mut scores: BTreeMap<&str, Score> = BTreeMap::new();
-        for (file, known, mail) in corpus(&format!("orders/{platform}")) {
-            let reading = read(&reader, &mail);
-            let kind = known["kind"].as_str().unwrap();
-            let place = format!("{platform}/{}", file.file_stem().unwrap().to_str().unwrap());
-            let name = reading.customer_name.as_ref().map(|name| name.as_str().to_owned());
-            let email = reading.customer_email.as_ref().map(|email| email.as_str().to_owned());
-            let reference = reading.reference.as_ref().map(|reference| reference.as_str().to_owned());
-            let event = (reading.outcome == Outcome::Event).then_some(reading.event).flatten();
-            let mut check = |field: &'static str, right: bool, got: String| {
-                scores
-                    .entry(field)
-                    .or_default()
-                    .count(right, || format!("{place}: {field}: {got} ({:?})", reading.reason));
-            };
-            if kind == "other" {
-                let wrong = matches!(
-                    event,
-                    Some(
-                        EventKind::Placed
-                            | EventKind::Shipped
-                            | EventKind::Delivered
-                            | EventKind::Cancelled
-                            | EventKind::Refunded
-                    )
-                );
-                check("event", !wrong, format!("{event:?}"));
-            } else {
-                check(
-                    "event",
-                    event.is_some_and(|event| events(kind).contains(&event)),
-                    format!("{event:?}, wanted {kind}"),
-                );
-                check(
-                    "name",
-                    name == text(&known, "customer_name"),
-                    format!("{name:?}, wanted {:?}", known["customer_name"]),
-                );
-                check("email", email == text(&known, "customer_email"), format!("{email:?}"));
-                check("reference", reference == text(&known, "reference"), format!("{reference:?}"));
-                if let Some(date) = known["order_date"].as_str() {
-                    let day =
-                        reading.order_date.as_ref().and_then(crate::domain::OrderDate::day).map(|day| day.to_string());
-                    check("date", day.as_deref() == date.get(..10), format!("{day:?}, wanted {date}"));
-                }
-                if let Some(products) = known["products"].as_array().filter(|products| !products.is_empty()) {
-                    let right = reading.products.len() == products.len()
-                        && reading.products.iter().zip(products).all(|(got, want)| same_product(got, want));
-                    check("products", right, format!("{:?}\n      wanted {products:?}", reading.products));
-                }
-                if let Some(locale) = known["locale"].as_str() {
-                    check(
-                        "locale",
-                        reading.locale.as_deref().map(|tag| &tag[..2]) == locale.get(..2),
-                        format!("{:?}, wanted {locale}", reading.locale),
-                    );
-                }
-            }
-            // Whatever the platform: an event is about the right person and order, and of the right kind.
-            if reading.outcome == Outcome::Event {
-                let truth = (text(&known, "customer_email"), text(&known, "reference"));
-                if truth != (email.clone(), reference.clone()) {
-                    faults.push(format!("{place}: an event for {email:?} about {reference:?}, wanted {truth:?}"));
-                }
-                if !events(kind).contains(&reading.event.unwrap())
-                    && !(kind == "other"
-                        && matches!(reading.event, Some(EventKind::Delayed | EventKind::Paid | EventKind::Delivered)))
-                {
-                    faults.push(format!("{place}: {:?}, wanted {kind}", reading.event));
-                }
-            }
-        }
-        table.push_str(&format!("{platform:14}"));
-        for field in ["event", "name", "email", "reference", "date", "products", "locale"] {
-            let score = scores.remove(field).unwrap_or_default();
-            table.push_str(&format!(" {field} {:>2}/{:<2}", score.right, score.of));
-            if complete {
-                let must = matches!(field, "event" | "name" | "email" | "reference");
-                for wrong in score.wrong {
-                    if must { faults.push(wrong) } else { eprintln!("{wrong}") }
-                }
-            }
-        }
-        table.push('\n');
-    }
-    eprintln!("{table}");
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// Name and, where the corpus knows them, article number, quantity and price.
-fn same_product(got: &Product, want: &Value) -> bool {
-    let same = |got: Option<&str>, key: &str| {
-        want[key].as_str().is_none_or(|text| got.is_some_and(|got| clean_blanks(got) == clean_blanks(text)))
+#[test]
+fn machines_that_answer_are_ignored_before_anything_else() {
+    let reader = reader();
+    let snippet = "<script type='application/json+trustpilot'>{\"recipientEmail\":\"bo@example.org\",\"referenceId\":\"7\"}</script>";
+    for (field, outcome) in [
+        ("X-Invited-Letter: 1", Outcome::Ignored),
+        ("Auto-Submitted: auto-replied", Outcome::Ignored),
+        ("List-Id: <x.example>", Outcome::Ignored),
+        ("Content-Type: multipart/report; report-type=delivery-status", Outcome::Ignored),
+        ("Auto-Submitted: auto-generated", Outcome::Event),
+        ("List-Unsubscribe: <https://x.example>", Outcome::Event),
+        ("Precedence: bulk", Outcome::Event),
+    ] {
+        let reading = read(&reader, &mail(&format!("To: bo@example.org\r\nSubject: Order\r\n{field}"), snippet));
+        assert_eq!(reading.outcome, outcome, "{field}: {:?}", reading.reason);
+    }
+}
+
+#[test]
+fn the_snippet_wins_and_the_others_stay_as_findings() {
+    let body = "<html lang='sv'><script type='application/json+trustpilot'>{\"recipientEmail\":\"bo@example.org\",\
+        \"recipientName\":\"Bo Ek\",\"referenceId\":\"A-7\",\"locale\":\"de_DE\"}</script>\
+        <script type='application/ld+json'>{\"@type\":\"Order\",\"orderNumber\":\"8\",\"orderStatus\":\"OrderCancelled\",\
+        \"customer\":{\"name\":\"Al\",\"email\":\"al@example.net\"}}</script>";
+    let reading =
+        read(&reader(), &mail("To: shop+1@in.invited.example\r\nSubject: Order #9\r\nContent-Type: text/html", body));
+    let event = reading.order_event().unwrap();
+    assert_eq!(
+        (event.customer.email.as_str(), event.reference.as_str(), event.kind, event.locale.as_deref()),
+        ("bo@example.org", "A-7", EventKind::Cancelled, Some("de-DE"))
+    );
+    let references = reading.findings.iter().filter(|finding| finding.field == crate::domain::Field::Reference);
+    assert_eq!(references.map(|finding| finding.value.as_str()).collect::<Vec<_>>(), ["A-7", "8", "9"]);
+}
+
+#[test]
+fn two_plausible_customers_hold_the_mail() {
+    let body = "<script type='application/ld+json'>{\"@type\":\"Order\",\"orderNumber\":\"8\",\"orderStatus\":\"OrderProcessing\",\
+        \"customer\":{\"name\":\"Al\",\"email\":\"al@example.net\"}}</script>";
+    for (to, held) in [("bo@example.org", true), ("al@example.net, bo@example.org", false), ("AL@example.net", false)] {
+        let reading = read(&reader(), &mail(&format!("To: {to}\r\nSubject: Order\r\nContent-Type: text/html"), body));
+        assert_eq!(reading.outcome == Outcome::Held, held, "{to}: {:?}", reading.reason);
+    }
+}
+
+#[test]
+fn an_attached_mail_counts_when_it_was_forwarded_to_us() {
+    let inner = "From: shop@shop.example\r\nTo: Bo Ek <bo@example.org>\r\nSubject: Your order 1024\r\n\r\nThanks";
+    let outer = |to: &str| {
+        format!(
+            "From: clerk@shop.example\r\nTo: {to}\r\nSubject: Fwd: Your order 1024\r\nMIME-Version: 1.0\r\n\
+             Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n{inner}\r\n--b--\r\n"
+        )
     };
-    want["name"].as_str().is_some_and(|name| fold(&got.name).starts_with(&fold(name)))
-        && same(got.sku.as_deref(), "sku")
-        && same(got.price.as_deref(), "price")
-        && want["quantity"].as_u64().is_none_or(|number| got.quantity.map(u64::from) == Some(number))
+    let reading = read(&reader(), outer("shop+1@in.invited.example").as_bytes());
+    assert_eq!(
+        reading.order_event().map(|event| event.customer.email.as_str().to_owned()).as_deref(),
+        Some("bo@example.org")
+    );
+    assert_eq!(read(&reader(), outer("al@example.net").as_bytes()).outcome, Outcome::Held);
 }
 
 #[test]
-fn no_mail_that_is_no_order_mail_becomes_an_event() {
+fn a_name_that_would_forge_a_header_is_one_line() {
+    let reading =
+        read(&reader(), &mail("To: =?utf-8?b?Qm9iDQpCY2M6IHZAeC50ZXN0?= <b@y.example>\r\nSubject: Your order #1", ""));
+    assert_eq!(
+        reading.customer_name.as_ref().map(|name| name.as_str()),
+        Some("Bob Bcc: v@x.test").filter(|name| !name.contains('@'))
+    );
+    let shown = format!("{:?}", reading.findings);
+    assert!(!shown.contains("\\r") && !shown.contains("\\n"), "{shown}");
+}
+
+/// Mails that cost too much, or try to: each with a word for what it is.
+fn hostile_mails() -> Vec<(&'static str, Vec<u8>)> {
+    let head = "From: a@b.example\r\nTo: c@d.example\r\nSubject: Order #1\r\n";
+    let html = |body: String| format!("{head}Content-Type: text/html\r\n\r\n{body}").into_bytes();
+    let nested = (0..20_000)
+        .map(|n| format!("Content-Type: multipart/mixed; boundary=b{n}\r\n\r\n--b{n}\r\n"))
+        .collect::<String>();
+    let forwarded = "Content-Type: message/rfc822\r\n\r\n".repeat(20_000);
+    let parts =
+        format!("{head}Content-Type: multipart/mixed; boundary=b\r\n\r\n{}", "--b\r\n\r\nx\r\n".repeat(200_000));
+    let pieces = (0..50_000).map(|n| format!(" n*{n}=x;\r\n")).collect::<String>();
+    let part_pieces =
+        format!("{head}Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: x/y;\r\n{pieces}\r\n");
+    let object = format!("{{\"@type\":\"Order\",\"orderNumber\":{}1{}}}", "[".repeat(100_000), "]".repeat(100_000));
+    vec![
+        ("empty", Vec::new()),
+        ("one byte", b"x".to_vec()),
+        ("no header", b"\r\n\r\nhello".to_vec()),
+        ("binary", (0..200_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect()),
+        ("only newlines", vec![b'\n'; 1_000_000]),
+        ("two authors", format!("From: x@y.example\r\n{head}\r\n").into_bytes()),
+        ("no author", b"To: c@d.example\r\nSubject: Order #1\r\n\r\n".to_vec()),
+        (
+            "NUL in an address",
+            b"From: a@b.example\r\nTo: c@d.example\0@e.example\r\nSubject: Order #1\r\n\r\n".to_vec(),
+        ),
+        ("comment in an address", b"From: a@b.example\r\nTo: c@d(x)@e.example\r\nSubject: Order #1\r\n\r\n".to_vec()),
+        ("many header fields", "X: y\r\n".repeat(1_000_000).into_bytes()),
+        ("a header of 2 MB", format!("From: a@b.example\r\nSubject: {}\r\n\r\n", "x".repeat(2_000_000)).into_bytes()),
+        ("many addressees", format!("From: a@b.example\r\nTo: {}\r\n\r\n", "a@b.example,".repeat(8_000)).into_bytes()),
+        ("nested comments", format!("From: a@b.example\r\nTo: {}c@d.example\r\n\r\n", "(".repeat(90_000)).into_bytes()),
+        (
+            "encoded words",
+            format!("From: a@b.example\r\nSubject: {}\r\n\r\n", "=?utf-8?q?=41?= ".repeat(6_000)).into_bytes(),
+        ),
+        ("nested multiparts", format!("{head}{nested}").into_bytes()),
+        ("nested messages", format!("{head}{forwarded}").into_bytes()),
+        ("many parts", parts.into_bytes()),
+        ("pieces of parameters", part_pieces.into_bytes()),
+        ("eleven megabytes", format!("{head}\r\n{}", "x".repeat(11 * 1024 * 1024)).into_bytes()),
+        ("UTF-7", format!("{head}Content-Type: text/html; charset=utf-7\r\n\r\n+ADw-script+AD4-Order #1").into_bytes()),
+        ("deep lists", html("<ul><li>".repeat(36_000))),
+        ("deep divisions", html("<div>".repeat(300_000))),
+        ("deep tables", html("<table><tr><td>".repeat(100_000))),
+        (
+            "open fonts",
+            html(format!("{}{}", (0..400).map(|n| format!("<font a={n}>")).collect::<String>(), "<p>x".repeat(90_000))),
+        ),
+        (
+            "fonts in tables",
+            html(format!(
+                "<table>{}{}",
+                (0..400).map(|n| format!("<b a={n}>")).collect::<String>(),
+                "<tr></tr>x".repeat(90_000)
+            )),
+        ),
+        ("unclosed comment", html(format!("<!--{}", "--".repeat(500_000)))),
+        ("unclosed tag", html(format!("<a {}", "x=\"y\" ".repeat(200_000)))),
+        ("unclosed scripts", html("<script type='application/ld+json'>{\"a\":".repeat(40_000))),
+        ("deep JSON", html(format!("<script type='application/ld+json'>{object}</script>"))),
+        ("many cells", html(format!("<table>{}</table>", "<tr><td>Product</td><td>Quantity</td></tr>".repeat(4_000)))),
+        ("many labels", html("<p>Order ID: 1</p>".repeat(20_000))),
+        ("one long line", html("order has been ".repeat(100_000))),
+        ("stars", format!("{head}\r\n{}", "your order ".repeat(90_000)).into_bytes()),
+    ]
+}
+
+#[test]
+fn hostile_mails_are_held_or_read_in_bounded_time() {
     let reader = reader();
-    let mut faults = Vec::new();
-    for folder in ["negative", "dsn"] {
-        for (file, _, mail) in corpus(folder) {
-            let reading = read(&reader, &mail);
-            if reading.outcome == Outcome::Event {
-                faults.push(format!("{}: {:?} {:?}", file.display(), reading.event, reading.reference));
-            }
-            eprintln!(
-                "{:50} {} {:?} {:?}",
-                file.file_name().unwrap().to_string_lossy(),
-                reading.outcome.as_str(),
-                reading.template,
-                reading.reason
+    for (what, bytes) in hostile_mails() {
+        let begin = std::time::Instant::now();
+        let reading = read(&reader, &bytes);
+        let took = begin.elapsed();
+        eprintln!("{what:25} {:>6} ms {} {:?}", took.as_millis(), reading.outcome.as_str(), reading.reason);
+        // 250 ms in a release build (threats: parse budget); a debug build on a shared machine is many times slower.
+        assert!(took.as_secs() < 15, "{what} took {took:?}");
+    }
+}
+
+#[test]
+fn every_template_file_is_embedded_and_its_name_is_its_file() {
+    let folder = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/templates/parsers"));
+    for entry in fs::read_dir(folder).unwrap() {
+        let file = entry.unwrap().file_name().into_string().unwrap();
+        if file.ends_with(".toml") {
+            assert!(
+                super::embedded::FILES.iter().any(|(name, _)| *name == file),
+                "{file} has no line in src/read/embedded.rs"
             );
         }
     }
-    assert!(faults.is_empty(), "{}", faults.join("\n"));
+    let names = Templates::embedded().names().map(str::to_owned).collect::<Vec<_>>();
+    for (file, _) in super::embedded::FILES {
+        let name = file.trim_end_matches(".toml");
+        assert!(name == "generic" || names.iter().any(|known| known == name), "{file} is called something else inside");
+    }
+}
+
+fn problems(text: &str) -> Vec<String> {
+    let files = vec![crate::document::Document::new("x.toml", text)];
+    match Templates::with_overrides(files) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn all_mistakes_of_a_template_are_reported_at_once() {
+    let found = problems(
+        r##"name = "x"
+colour = "red"
+[[match]]
+htlm = "x"
+[[ignore]]
+when = { css = "a[" }
+[[mail]]
+name = "a"
+event = "sold"
+when = { subject = { english = "x" } }
+[[reference]]
+subject = '(\d'
+[[reference]]
+subject = '{nothing} (\d+)'
+label = "order_words"
+[[reference]]
+text = '\d*'
+[[order_date]]
+label = "nothing"
+where = "above"
+[[products]]
+rows = "tr"
+"##,
+    );
+    for expected in [
+        "x.toml:2:1: colour: is no key of this table",
+        "x.toml:4:1: match[0].htlm: is no key of this table; did you mean \"html\"?",
+        "ignore[0].name: is missing",
+        "ignore[0].when.css: is no CSS selector",
+        "mail[0].event: is no kind of event; use one of placed",
+        "english: is no language",
+        "reference[0].subject: unclosed group",
+        "reference[1].subject: there is no list of labels \"nothing\"",
+        "reference[1]: names 2 sources; give exactly one of",
+        "reference[2].text: matches the empty text",
+        "order_date[0].label: there is no list of labels \"nothing\"",
+        "order_date[0].where: \"above\" is no place; use any, after",
+        "products[0].name: is missing",
+    ] {
+        assert!(
+            found.iter().any(|problem| problem.contains(expected)),
+            "{expected} is not among\n{}",
+            found.join("\n")
+        );
+    }
+}
+
+#[test]
+fn patterns_are_bounded() {
+    let template =
+        |pattern: &str| format!("name = \"x\"\n[[match]]\ntext = \"y\"\n[[reference]]\nsubject = '{pattern}'\n");
+    assert!(problems(&template(&"x".repeat(1_001)))[0].contains("longer than 1000 bytes"));
+    assert!(problems(&template(r"(\w{1000}){100}"))[0].contains("size limit"));
+    assert!(problems(&template(r"No (\d+)")).is_empty());
+}
+
+#[test]
+fn a_file_replaces_the_template_of_its_name_and_goes_first() {
+    let text = "name = \"sylius\"\n[[match]]\nfrom = \"@shop.example\"\n[[mail]]\nname = \"o\"\nevent = \"placed\"\nwhen = { subject = \"gekauft\" }\n[[reference]]\nsubject = 'Beleg (\\S+)'\n";
+    let templates = Templates::with_overrides(vec![crate::document::Document::new("sylius.toml", text)]).unwrap();
+    assert_eq!(templates.names().next(), Some("sylius"));
+    assert_eq!(templates.names().filter(|name| *name == "sylius").count(), 1);
+    let reading = read(&Reader::new(templates), &mail("To: bo@example.org\r\nSubject: gekauft! Beleg 77", ""));
+    assert_eq!(reading.order_event().map(|event| event.reference.as_str().to_owned()).as_deref(), Some("77"));
+    assert_eq!(reading.template.as_deref(), Some("sylius"));
+}
+
+#[test]
+fn the_reader_can_be_shared() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Reader>();
+}
+
+#[test]
+fn names_and_subjects_survive_what_shop_software_does_to_them() {
+    let raw = |to: &[u8], subject: &[u8]| {
+        [b"From: s@shop.example\r\nTo: ".as_slice(), to, b"\r\nSubject: ", subject, b"\r\n\r\n"].concat()
+    };
+    for (to, name) in [
+        (b"=?utf-8?Q?=C3=96rjan?= =?utf-8?Q?_Ek?= <o@example.org>".as_slice(), "\u{d6}rjan Ek"),
+        (b"\"=?utf-8?Q?=C3=96rjan_Ek?=\" <o@example.org>", "\u{d6}rjan Ek"),
+        (b"=?utf-8?Q?=C3?= =?utf-8?Q?=96rjan_Ek?= <o@example.org>", "\u{d6}rjan Ek"),
+        (b"=?iso-2022-jp?B?GyRCOzNFRBsoQiAbJEJCQE86GyhC?= <o@example.org>", "\u{5c71}\u{7530} \u{592a}\u{90ce}"),
+        (b"\xd6rjan Ek <o@example.org>", "\u{d6}rjan Ek"),
+        ("\u{d6}rjan Ek <o@example.org>".as_bytes(), "\u{d6}rjan Ek"),
+        (b"\"Ek, Orjan \\\"Q\\\"\" <o@example.org>", "Ek, Orjan \"Q"),
+        (b"o@example.org (Orjan Ek)", "Orjan Ek"),
+        (b"\"o@example.org\" <o@example.org>", ""),
+        (b"=?utf-8?B?4oCuRXZpbOKArA==?= <o@example.org>", "Evil"),
+    ] {
+        let reading = read(&reader(), &raw(to, b"Your order #1"));
+        let got = reading.customer_name.as_ref().map_or("", |name| name.as_str());
+        assert_eq!(got, name, "{}", String::from_utf8_lossy(to));
+    }
+}
+
+#[test]
+fn bodies_in_another_charset_than_they_say_are_read() {
+    let label = |charset: &str, encoding: &str, bytes: &[u8]| {
+        let head = format!(
+            "From: s@shop.example\r\nTo: o@example.org\r\nSubject: Order\r\nMIME-Version: 1.0\r\n\
+             Content-Type: text/plain; charset={charset}\r\nContent-Transfer-Encoding: {encoding}\r\n\r\n"
+        );
+        [head.as_bytes(), bytes].concat()
+    };
+    let prefix = "Thank you for your interest in our shop\nOrder ID: 7\nDate Added: 1/2/2026\nroute=account/order\nBilling address\n";
+    let name = "\u{d6}rjan \u{c5}s";
+    let utf8 = format!("{prefix}{name}\n");
+    let latin = [prefix.as_bytes(), b"\xd6rjan \xc5s\n"].concat();
+    let quoted = format!("{prefix}=D6rjan =C5s\n").replace("route=", "route=3D");
+    for (what, mail) in [
+        ("right", label("utf-8", "8bit", utf8.as_bytes())),
+        ("UTF-8 labelled Latin-1", label("iso-8859-1", "8bit", utf8.as_bytes())),
+        ("UTF-8 labelled ASCII", label("us-ascii", "7bit", utf8.as_bytes())),
+        ("Latin-1 labelled UTF-8", label("utf-8", "8bit", &latin)),
+        ("Latin-1", label("iso-8859-1", "8bit", &latin)),
+        ("quoted Latin-1 labelled UTF-8", label("utf-8", "quoted-printable", quoted.as_bytes())),
+    ] {
+        let reading = read(&reader(), &mail);
+        assert_eq!(
+            reading.customer_name.as_ref().map(|name| name.as_str()),
+            Some(name),
+            "{what}: {:?}",
+            reading.reason
+        );
+    }
+}
+
+#[test]
+fn the_worked_example_of_the_guide_works() {
+    let guide = include_str!("../../docs/adding-a-parser.md");
+    let example = &guide[guide.find("## A worked example").unwrap()..];
+    let block = |after: &str| {
+        let from = &example[example.find(after).unwrap() + after.len()..];
+        from[..from.find("```").unwrap()].to_owned()
+    };
+    let mail = block("```\n").replacen("\n\n", "\nContent-Type: text/html\n\n", 1);
+    let templates =
+        Templates::with_overrides(vec![crate::document::Document::new("acmeshop.toml", block("```toml\n"))]);
+    let reading = read(&Reader::new(templates.map_err(|problems| format!("{problems:?}")).unwrap()), mail.as_bytes());
+    let event = reading.order_event().unwrap();
+    assert_eq!(event.kind, EventKind::Placed);
+    assert_eq!(event.reference.as_str(), "LN-2204");
+    assert_eq!(event.customer.name.unwrap().as_str(), "Ylva Holm");
+    assert_eq!(event.order_date.unwrap().as_str(), "2026-11-16");
+    assert_eq!((event.products[0].name.as_str(), event.products[0].quantity), ("Brass lantern", Some(2)));
 }

@@ -168,6 +168,7 @@ pub(crate) fn configuration(folder: &Path, relay: &str, extra: &[(&str, &str)]) 
 pub(crate) fn configuration_text(relay: &str, extra: &[(&str, &str)]) -> String {
     let mut answers = Answers::new("shop.example.com", "abcdefgh23456789abcd");
     "127.0.0.1:0".clone_into(&mut answers.listen);
+    "in.invited.example".clone_into(&mut answers.ingest_domain);
     answers.relay = format!("smtp://{relay}");
     "https://shop.example.com/review/{token}?order={reference}&stars={stars}".clone_into(&mut answers.link);
     let mut text = config::template(&answers);

@@ -236,7 +236,7 @@ fn tell_reading(copy: &StoredCopy, out: &mut Output) -> io::Result<Option<Invita
 /// Where an invitation came to rest.
 enum Followed {
     /// A letter went out.
-    Out(Invitation),
+    Out(Box<Invitation>),
     /// No letter is to go out.
     Stopped(String),
     /// A letter should have gone out and did not.
@@ -260,7 +260,7 @@ async fn follow(store: &dyn Store, id: InvitationId, out: &mut Output) -> Result
                 "      sent    to {}, state {}{next}",
                 invitation.customer.email, invitation.progress.state
             ))?;
-            Followed::Out(invitation)
+            Followed::Out(Box::new(invitation))
         }
         Some(invitation) => match invitation.progress.state {
             State::Cancelled | State::Waiting | State::Done => {

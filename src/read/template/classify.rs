@@ -65,6 +65,10 @@ impl Templates {
                 Class::Unknown => {}
                 class => return Some((template, class)),
             }
+            match refusal(template, sight, false) {
+                Class::Unknown => {}
+                class => return Some((template, class)),
+            }
             first = first.or(Some((template, Class::Unknown)));
         }
         first
@@ -145,7 +149,7 @@ impl Condition {
                 return None;
             }
         }
-        if self.unless.as_ref().is_some_and(|unless| unless.holds(sight).is_some()) {
+        if self.unless.iter().any(|unless| unless.holds(sight).is_some()) {
             return None;
         }
         Some(Held { language })

@@ -153,12 +153,9 @@ fn labelled(text: &Text, labels: &[Label], place: Place) -> Vec<String> {
     }
     if matches!(place, Place::Any | Place::Below) {
         found.extend(heads().filter_map(|head| below(text, head)));
-        found.extend(
-            text.lines
-                .iter()
-                .zip(text.lines.iter().skip(1))
-                .filter_map(|(line, next)| labels.iter().any(|label| label.is(line)).then(|| next.clone())),
-        );
+        let pairs = text.lines.iter().zip(text.lines.iter().skip(1));
+        let labelled = pairs.filter(|(line, _)| labels.iter().any(|label| label.is(line)));
+        found.extend(labelled.map(|(_, next)| next.clone()));
     }
     found.truncate(20);
     found

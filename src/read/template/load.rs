@@ -1,25 +1,16 @@
 //! Reading templates from TOML: everything is checked and compiled here, and everything that is wrong is reported at once.
 
 use std::collections::BTreeMap;
-use std::fmt::Display;
 
-use dom_query::Matcher;
-use regex::{Regex, RegexBuilder, RegexSetBuilder};
+use regex::RegexSetBuilder;
 
-use super::rules::{
-    Condition, FieldRule, Fields, HeaderTest, Mail, Part, Place, ProductRule, ProductSource, Refusal, Source, Target,
-    Template,
-};
+use super::load_fields::{COMPILED, selector};
+use super::rules::{Condition, HeaderTest, Mail, Refusal, Template};
 use super::{GENERIC, Templates};
 use crate::document::{Document, Entry, Problem, Problems, Table};
 use crate::domain::EventKind;
 use crate::read::dates::Months;
 use crate::read::words::{Label, Phrase, Phrases, fold};
-
-/// Bytes of a pattern as it is written.
-const PATTERN: usize = 1_000;
-/// Bytes of a compiled pattern.
-const COMPILED: usize = 1024 * 1024;
 
 /// Loads files over the documents that ship.
 pub(super) fn load(files: Vec<Document>, shipped: Vec<Document>) -> Result<Templates, Vec<Problem>> {
@@ -112,9 +103,9 @@ const KEYS: &[&str] = &[
     "greeting",
 ];
 
-struct Loader {
+pub(super) struct Loader {
     /// Labels of the generic template, and for the time of its reading those of the template that is read.
-    labels: BTreeMap<String, Vec<Label>>,
+    pub(super) labels: BTreeMap<String, Vec<Label>>,
     markup: Vec<String>,
     months: Vec<Vec<String>>,
     generic: bool,
@@ -204,7 +195,7 @@ impl Loader {
             html,
             css: table.strings("css").unwrap_or_default().into_iter().filter_map(selector).collect(),
             to_us: table.boolean("to_us").map(|entry| entry.value),
-            unless: table.table("unless", |inner| self.condition(inner)).map(Box::new),
+            unless: table.tables("unless", |inner| self.condition(inner)).unwrap_or_default(),
         };
         if table.keys().all(|key| key == "unless") {
             table.problem("tests nothing", "give one of header, from, to, subject, text, html, css, to_us");
@@ -212,217 +203,11 @@ impl Loader {
         }
         Some(condition)
     }
-
-    fn fields(&mut self, table: &Table<'_>) -> Fields {
-        let mut fields = Fields::default();
-        for (target, key) in Target::ALL {
-            fields.rules.extend(table.tables(key, |inner| self.field(target, key, inner)).unwrap_or_default());
-        }
-        fields.products = table.tables("products", |inner| self.products(inner)).unwrap_or_default();
-        fields
-    }
-
-    fn field(&mut self, target: Target, key: &str, table: &Table<'_>) -> Option<FieldRule> {
-        let place = table.string("where");
-        let attribute = table.string("attribute").map(|entry| entry.value.to_owned());
-        let pattern = self.pattern(table, "pattern");
-        let mut sources = Vec::new();
-        sources.extend(
-            table.string("header").map(|entry| ("header", Some(Source::Header(entry.value.to_ascii_lowercase())))),
-        );
-        for (name, make) in [("subject", Source::Subject as fn(Regex) -> Source), ("text", Source::Text)] {
-            if table.keys().any(|known| known == name) {
-                sources.push((name, self.pattern(table, name).map(make)));
-            }
-        }
-        sources.extend(table.string("label").map(|entry| {
-            let labels = self.labels_named(&entry);
-            let place = place.as_ref().map_or(Some(Place::Any), place_named);
-            ("label", labels.zip(place).map(|(labels, place)| Source::Label { labels, place }))
-        }));
-        sources.extend(table.string("css").map(|entry| {
-            ("css", selector(entry).map(|matcher| Source::Css { matcher, attribute: attribute.clone() }))
-        }));
-        if sources.len() != 1 {
-            table.problem(
-                format!("names {} sources", sources.len()),
-                "give exactly one of header, subject, text, label, css",
-            );
-            return None;
-        }
-        let (name, source) = sources.pop()?;
-        if name != "label"
-            && let Some(place) = place
-        {
-            place.problem("goes with label only", "leave it out");
-        }
-        if name != "css" && attribute.is_some() {
-            table.problem("attribute goes with css only", "leave it out");
-        }
-        Some(FieldRule { target, id: format!("{key}.{name}"), source: source?, pattern })
-    }
-
-    fn products(&mut self, table: &Table<'_>) -> Option<ProductRule> {
-        let pattern = self.pattern(table, "pattern");
-        let columns = table.table("columns", |inner| {
-            let mut list =
-                |key: &'static str| inner.string(key).and_then(|entry| self.labels_named(&entry)).unwrap_or_default();
-            let columns = ProductSource::Columns {
-                name: list("name"),
-                sku: list("sku"),
-                quantity: list("quantity"),
-                price: list("price"),
-            };
-            inner.required("name", "name the list of labels of the column with the names");
-            Some(("columns", columns))
-        });
-        let rows = table.string("rows").and_then(selector).zip(table.required_name_of_rows());
-        let mut parts = Vec::new();
-        for (key, part) in [
-            ("sku", Part::Sku),
-            ("quantity", Part::Quantity),
-            ("price", Part::Price),
-            ("url", Part::Url),
-            ("image", Part::Image),
-        ] {
-            parts.extend(table.string(key).and_then(|entry| {
-                let (css, attribute) = match entry.value.rsplit_once(" @") {
-                    Some((css, attribute)) => (css, Some(attribute.to_owned())),
-                    None => (entry.value, None),
-                };
-                Some((
-                    part,
-                    Matcher::new(css)
-                        .map_err(|_| entry.problem("is no CSS selector", "see https://www.w3.org/TR/selectors-3/"))
-                        .ok()?,
-                    attribute,
-                ))
-            }));
-        }
-        let rows = rows.map(|(rows, name)| ("rows", ProductSource::Rows { rows, name, parts }));
-        let line = self.pattern(table, "line").map(|pattern| ("line", ProductSource::Line(pattern)));
-        let mut kinds = [columns, rows, line].into_iter().flatten().collect::<Vec<_>>();
-        if kinds.len() != 1 {
-            table
-                .problem(format!("names {} sources", kinds.len()), "give exactly one of columns, rows with name, line");
-            return None;
-        }
-        let (name, kind) = kinds.pop()?;
-        Some(ProductRule { id: format!("products.{name}"), kind, pattern })
-    }
-
-    fn labels_named(&self, entry: &Entry<'_, &str>) -> Option<Vec<Label>> {
-        let found = self.labels.get(entry.value).cloned();
-        if found.is_none() {
-            entry.problem(
-                format!("there is no list of labels {:?}", entry.value),
-                format!("add [labels.{}]", entry.value),
-            );
-        }
-        found
-    }
-
-    /// A regex, with `{name}` standing for a list of labels.
-    fn pattern(&self, table: &Table<'_>, key: &'static str) -> Option<Regex> {
-        let entry = table.string(key)?;
-        if entry.value.len() > PATTERN {
-            entry.problem(format!("is longer than {PATTERN} bytes"), "split it into two rules");
-            return None;
-        }
-        let expanded = match self.expanded(entry.value) {
-            Ok(expanded) => expanded,
-            Err(name) => {
-                entry.problem(format!("there is no list of labels {name:?}"), format!("add [labels.{name}]"));
-                return None;
-            }
-        };
-        match RegexBuilder::new(&expanded).size_limit(COMPILED).nest_limit(50).build() {
-            Ok(pattern) if pattern.is_match("") => {
-                entry.problem("matches the empty text", "ask for something that must be there");
-                None
-            }
-            Ok(pattern) => Some(pattern),
-            Err(error) => {
-                entry.problem(last_line(&error), "see https://docs.rs/regex/latest/regex/#syntax");
-                None
-            }
-        }
-    }
-
-    fn expanded(&self, pattern: &str) -> Result<String, String> {
-        let mut out = String::with_capacity(pattern.len());
-        let mut rest = pattern;
-        while let Some(at) = rest.find('{') {
-            let (before, after) = rest.split_at(at);
-            out.push_str(before);
-            let name = after[1..].split_once('}').map(|(name, _)| name).filter(|name| {
-                name.starts_with(|c: char| c.is_ascii_lowercase())
-                    && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
-            });
-            // `\p{…}` is a class of characters.
-            match name.filter(|_| {
-                !before.ends_with("\\p")
-                    && !before.ends_with("\\P")
-                    && !before.ends_with("\\x")
-                    && !before.ends_with("\\u")
-            }) {
-                Some(name) => {
-                    let labels = self.labels.get(name).ok_or_else(|| name.to_owned())?;
-                    let words = labels.iter().map(|label| loose(&label.text)).collect::<Vec<_>>();
-                    out.push_str(&format!("(?i:{})", words.join("|")));
-                    rest = &after[name.len() + 2..];
-                }
-                None => {
-                    out.push('{');
-                    rest = &after[1..];
-                }
-            }
-        }
-        out.push_str(rest);
-        Ok(out)
-    }
-}
-
-/// A label as a pattern: any blanks between its words, either kind of apostrophe.
-fn loose(label: &str) -> String {
-    label
-        .split_whitespace()
-        .map(|word| regex::escape(word).replace(['\'', '\u{2019}'], "['\u{2019}]"))
-        .collect::<Vec<_>>()
-        .join("\\s+")
-}
-
-fn last_line(error: &impl Display) -> String {
-    error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
 }
 
 fn header_test(entry: &Entry<'_, &str>) -> HeaderTest {
     let (name, text) = entry.value.split_once(':').unwrap_or((entry.value, ""));
     HeaderTest { name: name.trim().to_ascii_lowercase(), text: fold(text.trim()) }
-}
-
-fn selector(entry: Entry<'_, &str>) -> Option<Matcher> {
-    match Matcher::new(entry.value) {
-        Ok(matcher) => Some(matcher),
-        Err(_) => {
-            entry.problem("is no CSS selector", "see https://www.w3.org/TR/selectors-3/");
-            None
-        }
-    }
-}
-
-fn place_named(entry: &Entry<'_, &str>) -> Option<Place> {
-    match entry.value {
-        "any" => Some(Place::Any),
-        "after" => Some(Place::After),
-        "right" => Some(Place::Right),
-        "below" => Some(Place::Below),
-        "address" => Some(Place::Address),
-        other => {
-            entry.problem(format!("{other:?} is no place"), "use any, after, right, below or address");
-            None
-        }
-    }
 }
 
 /// Phrases: a text, a list, or a table with a text or list for each language.
@@ -483,18 +268,3 @@ const LANGUAGES: &[&str] = &[
     "any", "bg", "ca", "cs", "da", "de", "el", "en", "es", "et", "fi", "fr", "ga", "hr", "hu", "is", "it", "ja", "ko",
     "lt", "lv", "mt", "nb", "nl", "no", "nn", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "tr", "uk", "zh",
 ];
-
-/// The name selector of `rows`, asked for only where `rows` is given.
-trait RowsName {
-    fn required_name_of_rows(&self) -> Option<Matcher>;
-}
-
-impl RowsName for Table<'_> {
-    fn required_name_of_rows(&self) -> Option<Matcher> {
-        let name = self.string("name");
-        if self.keys().any(|key| key == "rows") {
-            self.required("name", "give the selector of the element with the product's name");
-        }
-        selector(name?)
-    }
-}

@@ -4,6 +4,7 @@
 mod classify;
 mod extract;
 mod load;
+mod load_fields;
 mod products;
 mod rules;
 

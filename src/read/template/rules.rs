@@ -59,7 +59,8 @@ pub(in crate::read) struct Condition {
     pub(in crate::read) html: Option<Vec<usize>>,
     pub(in crate::read) css: Vec<Matcher>,
     pub(in crate::read) to_us: Option<bool>,
-    pub(in crate::read) unless: Option<Box<Condition>>,
+    /// None of these may hold.
+    pub(in crate::read) unless: Vec<Condition>,
 }
 
 /// A header field that must be there, with some text in it.

@@ -3,14 +3,18 @@
 use crate::store::StoreError;
 
 /// SQLite's primary result codes that mean something of their own here (<https://www.sqlite.org/rescode.html>).
-mod code {
-    pub(super) const BUSY: i32 = 5;
-    pub(super) const LOCKED: i32 = 6;
-    pub(super) const CONSTRAINT: i32 = 19;
-    pub(super) const FULL: i32 = 13;
-    pub(super) const TOO_BIG: i32 = 18;
+pub(super) mod code {
+    pub(in crate::store::sqlite) const BUSY: i32 = 5;
+    pub(in crate::store::sqlite) const LOCKED: i32 = 6;
+    pub(in crate::store::sqlite) const READ_ONLY: i32 = 8;
+    pub(in crate::store::sqlite) const CORRUPT: i32 = 11;
+    pub(in crate::store::sqlite) const FULL: i32 = 13;
+    pub(in crate::store::sqlite) const CANNOT_OPEN: i32 = 14;
+    pub(in crate::store::sqlite) const TOO_BIG: i32 = 18;
+    pub(in crate::store::sqlite) const CONSTRAINT: i32 = 19;
+    pub(in crate::store::sqlite) const NO_DATABASE: i32 = 26;
     /// Extended: the shared-memory file could not grow, which is how a full disk shows itself there.
-    pub(super) const IOERR_SHMSIZE: i32 = 4874;
+    pub(in crate::store::sqlite) const IOERR_SHMSIZE: i32 = 4874;
 }
 
 /// A statement that failed, or a row that makes no sense.

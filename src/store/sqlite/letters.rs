@@ -243,19 +243,3 @@ impl Work for Desk {
         Ok(Some(decision))
     }
 }
-
-/// Deletes the bytes of old copies.
-pub(super) struct Purge {
-    pub(super) received_before: Timestamp,
-    pub(super) limit: usize,
-}
-
-#[async_trait]
-impl Work for Purge {
-    type Answer = u64;
-
-    async fn run(&mut self, tx: &mut SqliteConnection) -> Result<u64, Fault> {
-        let limit = i64::try_from(self.limit).unwrap_or(i64::MAX);
-        Ok(sqlx::query(sql::PURGE).bind(self.received_before.0).bind(limit).execute(tx).await?.rows_affected())
-    }
-}

@@ -26,7 +26,7 @@ use sqlx::SqlitePool;
 use self::fault::Fault;
 use self::open::{BUSY_TIMEOUT, Engine};
 use self::pulse::Pulse;
-use self::reading::{ClaimCopies, FileReadings, HandedOut, SetAside};
+use self::reading::{ClaimCopies, FileReadings, HandedOut, Purge, SetAside};
 use self::spool::Packed;
 use self::writer::{Queue, Writer};
 use super::{
@@ -79,11 +79,11 @@ impl SqliteStore {
                 open::newest_schema()
             )));
         }
-        let mut conn = engine.connect_to_write().await.map_err(|fault| engine.unusable(fault))?;
+        let mut conn = engine.connect_to_write().await.map_err(|error| engine.unusable(error))?;
         if lock.is_some() {
             engine.migrate(&mut conn).await?;
         }
-        let readers = engine.readers().await.map_err(|fault| engine.unusable(fault))?;
+        let readers = engine.readers().await.map_err(|error| engine.unusable(error))?;
         let pulse = Arc::new(Pulse::new(engine.folder().to_owned()));
         let is_alone = lock.is_some();
         let queue = Writer::start(engine.clone(), conn, Arc::clone(&pulse), lock);
@@ -159,6 +159,7 @@ impl Store for SqliteStore {
     }
 
     async fn ready(&self) -> Result<(), StoreError> {
+        self.queue.check()?;
         self.pulse.check()
     }
 
@@ -275,7 +276,7 @@ impl Store for SqliteStore {
     }
 
     async fn purge(&self, received_before: Timestamp, limit: usize) -> Result<u64, StoreError> {
-        self.queue.carry_out(letters::Purge { received_before, limit }).await
+        self.queue.carry_out(Purge { received_before, limit }).await
     }
 
     async fn close(&self) {

@@ -12,7 +12,7 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
 
-use super::fault::{Fault, result_code};
+use super::fault::{Fault, code, result_code};
 use crate::store::StoreError;
 
 /// The schema's history. A migration that was released is never edited.
@@ -74,29 +74,22 @@ impl Engine {
     }
 
     /// A connection of which it is certain that a commit on it survives a power cut.
-    pub(super) async fn connect_to_write(&self) -> Result<SqliteConnection, Fault> {
+    pub(super) async fn connect_to_write(&self) -> Result<SqliteConnection, sqlx::Error> {
         let mut conn = self.durable_options().connect().await?;
         assert_durable(&mut conn, self.busy_timeout).await?;
         Ok(conn)
     }
 
     /// Connections that cannot write.
-    pub(super) async fn readers(&self) -> Result<SqlitePool, Fault> {
+    pub(super) async fn readers(&self) -> Result<SqlitePool, sqlx::Error> {
         let busy_timeout = self.busy_timeout;
         let pool = SqlitePoolOptions::new()
             .max_connections(READERS)
             .min_connections(0)
             .acquire_timeout(Duration::from_secs(10))
             .test_before_acquire(false)
-            .after_connect(move |conn, _| {
-                Box::pin(async move {
-                    assert_durable(conn, busy_timeout).await.map_err(|fault| match fault {
-                        Fault::Sql(error) => error,
-                        Fault::Other(why) => sqlx::Error::Configuration(why.into()),
-                    })
-                })
-            });
-        Ok(pool.connect_with(self.durable_options().pragma("query_only", "ON")).await?)
+            .after_connect(move |conn, _| Box::pin(assert_durable(conn, busy_timeout)));
+        pool.connect_with(self.durable_options().pragma("query_only", "ON")).await
     }
 
     /// Looks at the file without changing it, and returns its schema's number.
@@ -181,9 +174,9 @@ impl Engine {
     }
 
     async fn fill(&self) -> Result<(), StoreError> {
-        let mut conn = self.connect_to_write().await.map_err(Fault::into_store_error)?;
+        let mut conn = self.connect_to_write().await.map_err(|error| self.unusable(error))?;
         self.migrate(&mut conn).await?;
-        conn.close().await.map_err(|error| Fault::from(error).into_store_error())?;
+        conn.close().await.map_err(|error| self.unusable(error))?;
         fs::File::open(self.folder())
             .and_then(|folder| folder.sync_all())
             .map_err(|why| self.refuse(&format!("its folder cannot be written to disk ({why})")))
@@ -195,19 +188,22 @@ impl Engine {
     }
 
     /// An engine's error while opening, in words that say what to do.
-    pub(super) fn unusable(&self, error: impl Into<Fault>) -> StoreError {
-        let error = match error.into() {
-            Fault::Sql(error) => error,
-            Fault::Other(why) => return self.refuse(&why),
-        };
+    pub(super) fn unusable(&self, error: sqlx::Error) -> StoreError {
+        if let sqlx::Error::Configuration(why) = &error {
+            return self.refuse(&why.to_string());
+        }
         match result_code(&error).map(|code| code & 0xff) {
-            Some(26) => self.refuse("it is not a SQLite database, or its first page is damaged; restore a backup"),
-            Some(11) => self.refuse("it is damaged; restore a backup"),
-            Some(14) => {
+            Some(code::NO_DATABASE) => {
+                self.refuse("it is not a SQLite database, or its first page is damaged; restore a backup")
+            }
+            Some(code::CORRUPT) => self.refuse("it is damaged; restore a backup"),
+            Some(code::CANNOT_OPEN) => {
                 self.refuse("it or its log cannot be opened; check owner and permissions of the file and its folder")
             }
-            Some(8) => self.refuse("it is read-only; check owner and permissions of the file and its folder"),
-            Some(5 | 6 | 13) => Fault::Sql(error).into_store_error(),
+            Some(code::READ_ONLY) => {
+                self.refuse("it is read-only; check owner and permissions of the file and its folder")
+            }
+            Some(code::BUSY | code::LOCKED | code::FULL) => Fault::Sql(error).into_store_error(),
             _ => self.refuse(&error.to_string()),
         }
     }
@@ -230,7 +226,7 @@ pub(super) async fn quick_check(conn: &mut SqliteConnection) -> Result<Option<St
 
 /// Reads back what durability and integrity rest on. With WAL and synchronous NORMAL, a power cut took all of 300
 /// acknowledged commits; with FULL none.
-pub(super) async fn assert_durable(conn: &mut SqliteConnection, busy_timeout: Duration) -> Result<(), Fault> {
+pub(super) async fn assert_durable(conn: &mut SqliteConnection, busy_timeout: Duration) -> Result<(), sqlx::Error> {
     let (journal, synchronous, foreign_keys, secure_delete, timeout): (String, i64, i64, i64, i64) = sqlx::query_as(
         "SELECT journal_mode, synchronous, foreign_keys, secure_delete, timeout FROM pragma_journal_mode, \
          pragma_synchronous, pragma_foreign_keys, pragma_secure_delete, pragma_busy_timeout",
@@ -238,16 +234,17 @@ pub(super) async fn assert_durable(conn: &mut SqliteConnection, busy_timeout: Du
     .fetch_one(conn)
     .await?;
     let expected_timeout = i64::try_from(busy_timeout.as_millis()).unwrap_or(i64::MAX);
+    let refuse = |why: String| Err(sqlx::Error::Configuration(why.into()));
     if journal != "wal" {
-        return Err(Fault::Other(format!(
+        return refuse(format!(
             "its write-ahead log cannot be used (journal mode {journal}); put it on a local disk, not a network share"
-        )));
+        ));
     }
     if (synchronous, foreign_keys, secure_delete, timeout) != (2, 1, 1, expected_timeout) {
-        return Err(Fault::Other(format!(
-            "its settings did not take: synchronous {synchronous}, foreign_keys {foreign_keys}, secure_delete \
-             {secure_delete}, busy_timeout {timeout}"
-        )));
+        return refuse(format!(
+            "its settings did not take: synchronous {synchronous}, foreign_keys {foreign_keys}, \
+             secure_delete {secure_delete}, busy_timeout {timeout}"
+        ));
     }
     Ok(())
 }

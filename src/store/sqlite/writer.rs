@@ -77,6 +77,11 @@ impl Queue {
         }
     }
 
+    /// Whether the writer is there.
+    pub(super) fn check(&self) -> Result<(), StoreError> {
+        if self.0.is_closed() { Err(closed()) } else { Ok(()) }
+    }
+
     async fn put(&self, job: Job) -> Result<(), StoreError> {
         self.0.send(job).await.map_err(|_| closed())
     }

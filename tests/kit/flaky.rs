@@ -1,0 +1,74 @@
+//! A store that fails when it is told to, for tests of what stands above it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use invited::domain::{Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, Timestamp};
+use invited::store::{
+    Actor, ClaimedLetter, Counts, Filed, FiledReading, Filter, NewCopy, Recovered, Settled, Store, StoreError,
+    StoredCopy, Story, Subject, UnreadCopy,
+};
+
+/// Hands every call on to another store, save those that were told to fail.
+pub(crate) struct FlakyStore {
+    inner: Arc<dyn Store>,
+    faults: Mutex<HashMap<&'static str, (StoreError, usize)>>,
+}
+
+impl FlakyStore {
+    /// In front of `inner`.
+    pub(crate) fn new(inner: Arc<dyn Store>) -> Self {
+        Self { inner, faults: Mutex::default() }
+    }
+
+    /// Lets the next `times` calls of `method` fail with `error`, without reaching the store.
+    pub(crate) fn fail(&self, method: &'static str, error: StoreError, times: usize) {
+        self.faults.lock().unwrap().insert(method, (error, times));
+    }
+
+    fn pass(&self, method: &'static str) -> Result<(), StoreError> {
+        match self.faults.lock().unwrap().get_mut(method) {
+            Some((error, times)) if *times > 0 => {
+                *times -= 1;
+                Err(error.clone())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+macro_rules! hand_on {
+    ($($method:ident($($argument:ident: $of:ty),*) -> $answer:ty;)*) => {
+        #[async_trait]
+        impl Store for FlakyStore {
+            $(async fn $method(&self, $($argument: $of),*) -> Result<$answer, StoreError> {
+                self.pass(stringify!($method))?;
+                self.inner.$method($($argument),*).await
+            })*
+
+            async fn close(&self) {
+                self.inner.close().await;
+            }
+        }
+    };
+}
+
+hand_on! {
+    spool(copies: Vec<NewCopy>) -> Vec<CopyId>;
+    ready() -> ();
+    claim_copies(limit: usize, attempts_at_most: u32, now: Timestamp) -> Vec<UnreadCopy>;
+    file_readings(readings: Vec<FiledReading>, policies: Arc<Policies>, now: Timestamp) -> Vec<Filed>;
+    claim_due(limit: usize, owner: &str, lease_until: Timestamp, policies: Arc<Policies>, now: Timestamp) -> Vec<ClaimedLetter>;
+    mark_on_the_wire(letter: LetterId, owner: &str, message_id: &str, now: Timestamp) -> bool;
+    settle(letter: LetterId, attempt: Attempt, reply: &str, policies: Arc<Policies>, now: Timestamp) -> Settled;
+    recover(owner: &str, policies: Arc<Policies>, now: Timestamp) -> Recovered;
+    desk(invitation: InvitationId, order: DeskOrder, actor: &Actor, policies: Arc<Policies>, now: Timestamp) -> Option<Decision>;
+    list(filter: &Filter, before: Option<InvitationId>, limit: usize) -> Vec<Invitation>;
+    story(subject: &Subject) -> Story;
+    held_copies(before: Option<CopyId>, limit: usize) -> Vec<StoredCopy>;
+    copy(id: CopyId) -> Option<(StoredCopy, Option<Vec<u8>>)>;
+    next_due() -> Option<Timestamp>;
+    counts() -> Counts;
+    purge(received_before: Timestamp, limit: usize) -> u64;
+}
