@@ -8,6 +8,7 @@ mod program;
 #[path = "../kit/relay.rs"]
 mod relay;
 
+mod cli;
 mod crash;
 mod orders;
 mod peers;

@@ -50,7 +50,7 @@ impl Postfix {
              mydestination =\nmynetworks = 127.0.0.0/8\ninet_interfaces = 127.0.0.1\ninet_protocols = ipv4\n\
              smtp_dns_support_level = disabled\nsmtpd_peername_lookup = no\nalias_maps =\nalias_database =\nbiff = no\n\
              local_transport = error:no local delivery\nlocal_recipient_maps =\nalways_bcc = {BCC}\n\
-             transport_maps = inline:{{ {{invited.shop.example.com=smtp:[{}]:{}}}, {{*=smtp:[{}]:{}}} }}\n\
+             transport_maps = inline:{{ {{in.invited.example=smtp:[{}]:{}}}, {{*=smtp:[{}]:{}}} }}\n\
              minimal_backoff_time = 1s\nqueue_run_delay = 1s\n",
             to_door.ip(),
             to_door.port(),
@@ -186,7 +186,7 @@ async fn the_whole_loop_through_a_real_postfix_on_both_sides() {
 
 /// A certificate of the test's own making.
 fn certificate(site: &Site) -> (PathBuf, PathBuf) {
-    let made = rcgen::generate_simple_self_signed(["invited.shop.example.com".to_owned()]).unwrap();
+    let made = rcgen::generate_simple_self_signed(["in.invited.example".to_owned()]).unwrap();
     let (chain, key) = (site.path("chain.pem"), site.path("key.pem"));
     std::fs::write(&chain, made.cert.pem()).unwrap();
     std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
@@ -236,7 +236,7 @@ async fn swaks_hands_mails_in_over_tls_pipelined_and_from_nobody() {
         copies += 1;
     }
     let refused =
-        swaks(service.address, &site.path("mail.eml"), &["--from", "<>", "--to", "nobody@invited.shop.example.com"]);
+        swaks(service.address, &site.path("mail.eml"), &["--from", "<>", "--to", "nobody@in.invited.example"]);
     assert!(refused.code != 0 && refused.out.contains("550 5.1.1 "), "{refused:?}");
     until("every mail is an invitation", async || (site.invitations().await.len() == copies).then_some(())).await;
     let encrypted = site.number("SELECT count(*) FROM copy WHERE tls = 1").await;

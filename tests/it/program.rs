@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use crate::kit::{configuration_text, crlf, make_private, until};
 
 /// The BCC address of the shop in [`configuration_text`].
-pub(crate) const BCC: &str = "shop+abcdefgh23456789abcd@invited.shop.example.com";
+pub(crate) const BCC: &str = "shop+abcdefgh23456789abcd@in.invited.example";
 
 /// A folder with a configuration, a master key and a database.
 pub(crate) struct Site {
