@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use invited::domain::{Layer, Reading};
+use invited::domain::{Layer, Outcome, Reading};
 use invited::read::{Context, Reader, Templates};
 use serde::Deserialize;
 
@@ -84,6 +84,44 @@ fn every_fixture_is_read_as_it_says_and_every_kind_of_mail_has_one() {
         faults.push(format!("no fixture is read as the mail {mail:?} of the template {template:?}"));
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// Cuts, copies and flips bytes of the fixtures, the same ones in every run. (In 30,000 mutations of real mails mail-parser 0.11.9
+/// panicked three times; such a mail is held.)
+#[test]
+fn no_mutation_of_a_fixture_makes_the_reader_fail() {
+    let reader = Reader::new(Templates::embedded());
+    let mails = mails(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/mail")));
+    let mails = mails.iter().map(|file| fs::read(file).unwrap()).collect::<Vec<_>>();
+    let mut state = 0x9E37_79B9_u32;
+    let mut below = |bound: usize| {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state as usize % bound.max(1)
+    };
+    const PIECES: [&[u8]; 10] = [b"<", b">", b"</td>", b"\xff", b"=?", b"?=", b"\"", b"<table>", b"<!--", b"\r\n\r\n"];
+    for round in 0..1_000 {
+        let mut mail = mails[below(mails.len())].clone();
+        for _ in 0..=below(20) {
+            let at = below(mail.len());
+            let end = (at + below(200)).min(mail.len());
+            match below(4) {
+                0 => mail[at] = below(256) as u8,
+                1 => drop(mail.drain(at..end)),
+                2 => mail.extend_from_within(at..end),
+                _ => drop(mail.splice(at..at, PIECES[below(PIECES.len())].iter().copied())),
+            }
+            if mail.is_empty() {
+                break;
+            }
+        }
+        let reading = reader.read(&mail, &Context::default());
+        let reason = reading.reason.as_deref().unwrap_or_default();
+        assert!(!reason.contains("the reader failed"), "round {round}");
+        assert_eq!(reading.outcome == Outcome::Event, reading.order_event().is_some(), "round {round}");
+        assert!(reading.findings.iter().all(|finding| !finding.value.contains(char::is_control)), "round {round}");
+    }
 }
 
 fn differences(reading: &Reading, expected: &Expected) -> Vec<String> {

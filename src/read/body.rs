@@ -12,6 +12,8 @@ use crate::domain::clean;
 
 /// Lines of a body that are kept.
 const LINES: usize = 6_000;
+/// Table cells of a body that are kept.
+const CELLS: usize = 4_000;
 /// Characters of a line that are kept.
 const LINE: usize = 2_000;
 /// Bytes of text that phrases and regexes look at.
@@ -259,7 +261,9 @@ impl Walker {
                 self.columns.pop();
             }
             "td" | "th" => {
-                if let Some((column, start)) = self.cells.pop() {
+                if let Some((column, start)) = self.cells.pop()
+                    && self.text.cells.len() < CELLS
+                {
                     let lines = start..self.text.lines.len();
                     let table = self.tables.last().copied().unwrap_or_default();
                     let row = self.rows.last().copied().unwrap_or_default();

@@ -2,6 +2,7 @@
 
 use super::evidence::{Evidence, Value};
 use super::message::{Mailbox, Message};
+use super::words::fold;
 use crate::domain::{EmailAddress, Field, Layer};
 
 /// The domains that belong to the shop and to us; nobody there is a customer.
@@ -107,14 +108,31 @@ fn first(emails: Vec<EmailAddress>) -> Customer {
     }
 }
 
-/// A mail to the shop or to us only: shop software names the customer in Reply-To then.
+/// A mail to the shop or to us only: shop software names the customer in Reply-To then. Others name their help desk there, so the
+/// name must be that of the customer in the body.
 fn answered(message: &Message, ours: &Ours<'_>, evidence: &mut Evidence) -> Customer {
-    let replies = message.reply_to.iter().filter(|reply| ours.plausible(&reply.email, message)).collect::<Vec<_>>();
-    match replies[..] {
-        [one] if !message.to.is_empty() && one.email.domain() != message.from.email.domain() => {
+    let known =
+        evidence.of(Field::CustomerName).into_iter().any(|candidate| match (&candidate.value, &message.reply_to[..]) {
+            (Value::Name(name), [reply]) => reply.name.as_deref().map(fold) == Some(fold(name.as_str())),
+            _ => false,
+        });
+    match &message.reply_to[..] {
+        [one] if known && !message.to.is_empty() && ours.plausible(&one.email, message) => {
             evidence.add(Layer::Headers, "reply_to.address", Value::Email(one.email.clone()));
             Customer::Is(one.email.clone())
         }
         _ => Customer::Unclear("neither To nor the body names a customer".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_covers_what_is_below_it_and_nothing_beside() {
+        let within = |email: &str| super::within(&EmailAddress::parse(email).unwrap(), &["Shop.example.".to_owned()]);
+        assert!(within("a@shop.example") && within("a@mail.SHOP.example"));
+        assert!(!within("a@myshop.example") && !within("a@shop.example.org"));
     }
 }

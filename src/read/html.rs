@@ -4,12 +4,14 @@
 //! builder sees is what was counted. Everything left open is closed with the block it stands in: html5ever would open `<font>` and
 //! its kind again in each block that follows, which is a bomb of its own.
 
-/// Bytes of HTML that are read; longer pages are read as text.
+/// Bytes of the page as it is written again; longer pages are read as text.
 const SIZE: usize = 2 * 1024 * 1024;
 /// Open elements at one time.
 const DEPTH: usize = 512;
 /// Open elements, summed up over all tags: the tree builder walks the open ones for many a tag. A large order mail has 300,000.
 const STEPS: usize = 4_000_000;
+/// Bytes of one attribute; longer ones, pictures as `data:` addresses, are dropped.
+const VALUE: usize = 4_000;
 /// Attributes of one tag; the rest is dropped.
 const ATTRIBUTES: usize = 40;
 
@@ -124,10 +126,7 @@ const BLOCKS: &[&str] = &[
 
 /// The page written again, well nested, or `None` when it is too large or too deep.
 pub(super) fn harmless(html: &str) -> Option<String> {
-    if html.len() > SIZE {
-        return None;
-    }
-    let mut page = Page { out: String::with_capacity(html.len()), open: Vec::new(), steps: 0 };
+    let mut page = Page { out: String::with_capacity(html.len().min(SIZE)), open: Vec::new(), steps: 0 };
     let mut rest = html;
     while let Some(at) = rest.find('<') {
         page.out.push_str(&rest[..at]);
@@ -143,12 +142,12 @@ pub(super) fn harmless(html: &str) -> Option<String> {
             },
             Token::Close(name) => page.close(&name),
         }
-        if page.open.len() > DEPTH || page.steps > STEPS {
+        if page.open.len() > DEPTH || page.steps > STEPS || page.out.len() > SIZE {
             return None;
         }
     }
     page.out.push_str(rest);
-    Some(page.out)
+    (page.out.len() <= SIZE).then_some(page.out)
 }
 
 /// The page as it is written again.
@@ -345,7 +344,7 @@ fn attributes(mut text: &str) -> (Vec<(&str, &str)>, &str) {
             };
         }
         let plain = name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b':'));
-        if plain && found.len() < ATTRIBUTES {
+        if plain && value.len() <= VALUE && found.len() < ATTRIBUTES {
             found.push((name, value));
         }
     }
@@ -381,5 +380,7 @@ mod tests {
         assert!(harmless(&format!("{}{}", "<div>".repeat(400), "<p>x".repeat(90_000))).is_none());
         assert!(harmless(&"<p>x</p>".repeat(10_000)).is_some());
         assert!(harmless(&"x".repeat(SIZE + 1)).is_none());
+        let picture = format!("<img src=\"data:image/png;base64,{}\" alt=x>", "A".repeat(SIZE));
+        assert_eq!(harmless(&picture).as_deref(), Some("<img alt=\"x\">"));
     }
 }

@@ -2,6 +2,7 @@
 //! here knows about orders.
 
 use std::borrow::Cow;
+use std::panic::catch_unwind;
 
 use mail_parser::{Address, HeaderName, MessageParser, MimeHeaders, PartType};
 
@@ -12,8 +13,6 @@ use crate::domain::{EmailAddress, clean};
 const SUBJECT: usize = 998;
 /// Longest value of any other header field that is looked at, in characters.
 const HEADER: usize = 2_000;
-/// Most bytes of one text body that are kept; what comes after is legal text and styles.
-const BODY: usize = 2 * 1024 * 1024;
 /// Most addresses that are taken from one header field.
 const ADDRESSES: usize = 50;
 
@@ -52,7 +51,10 @@ impl Message {
     pub(super) fn parse(mail: &[u8]) -> Result<Self, String> {
         bounds::check(mail)?;
         let mail = repair::header_section(mail);
-        let parsed = MessageParser::default().parse(mail.as_ref()).ok_or("it has no header section")?;
+        // mail-parser 0.11.9 panics on some broken multiparts ("Invalid part ID"); that costs the mail, and nothing else.
+        let parsed = catch_unwind(|| MessageParser::default().parse(mail.as_ref()))
+            .map_err(|_| "the MIME parser failed on it")?
+            .ok_or("it has no header section")?;
         let froms = parsed.headers().iter().filter(|field| field.name == HeaderName::From).count();
         if froms != 1 {
             return Err(format!("it has {froms} From fields, and a mail has exactly one (RFC 5322, section 3.6)"));
@@ -118,7 +120,7 @@ fn bodies(message: &mail_parser::Message<'_>, mail: &[u8], html: bool) -> String
         let attachment = part.content_disposition().is_some_and(|disposition| disposition.is_attachment());
         let plain = html
             || part.content_type().is_none_or(|kind| kind.subtype().is_none_or(|s| s.eq_ignore_ascii_case("plain")));
-        if attachment || !plain || all.len() + text.len() > BODY {
+        if attachment || !plain {
             continue;
         }
         if !all.is_empty() {

@@ -58,9 +58,9 @@ impl Reader {
     /// Reads a mail: header section and body, line ends CRLF or LF. Never panics; time and memory are bounded by the bounds on
     /// size, parts and depth (`bounds`, `html`). A mail beyond them is held.
     pub fn read(&self, mail: &[u8], context: &Context<'_>) -> Reading {
-        // The MIME and HTML parsers are other people's code over hostile bytes; a panic there costs this mail, not the daemon.
+        // The last resort: a fault here or in a parser costs this mail, not the daemon.
         catch_unwind(AssertUnwindSafe(|| self.read_at(mail, context, 0))).unwrap_or_else(|_| {
-            Reading::without_findings(Outcome::Held, "the mail could not be read: a parser failed on it")
+            Reading::without_findings(Outcome::Held, "the mail could not be read: the reader failed on it")
         })
     }
 

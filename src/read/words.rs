@@ -110,6 +110,8 @@ impl Phrases {
 pub(super) struct Label {
     /// As it was written in the template.
     pub(super) text: String,
+    /// The language it is in, when no other language of the same list has the same label.
+    pub(super) language: Option<String>,
     folded: Vec<char>,
 }
 
@@ -117,7 +119,12 @@ impl Label {
     /// The label, or `None` when it is empty.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let folded = fold(text.trim_end_matches([':', ' '])).chars().collect::<Vec<_>>();
-        (!folded.is_empty()).then(|| Self { text: text.to_owned(), folded })
+        (!folded.is_empty()).then(|| Self { text: text.to_owned(), language: None, folded })
+    }
+
+    /// Whether two labels are the same words.
+    pub(super) fn same_words(&self, other: &Self) -> bool {
+        self.folded == other.folded
     }
 
     /// What stands after the label when `line` begins with it and a separator or a blank follows.

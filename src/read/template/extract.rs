@@ -1,5 +1,6 @@
 //! Applying a template's field rules to a mail.
 
+use dom_query::NodeRef;
 use regex::{Captures, Regex};
 
 use super::rules::{FieldRule, Fields, Mail, Place, Sight, Source, Target, Template};
@@ -7,11 +8,13 @@ use super::{Templates, products};
 use crate::domain::{EmailAddress, Layer, OrderDate, OrderReference, PersonName, clean};
 use crate::read::body::{Cell, Text, lines_of};
 use crate::read::dates::Habits;
-use crate::read::evidence::{Evidence, Value, is_unfilled};
+use crate::read::evidence::{Evidence, Value, is_unfilled, locale};
 use crate::read::words::{Label, fold};
 
 /// Characters of a value.
 const VALUE: usize = 500;
+/// Places of one rule that are looked at.
+const VALUES: usize = 20;
 /// Lines of a postal address that may hold the person.
 const ADDRESS: usize = 6;
 
@@ -29,7 +32,8 @@ impl Templates {
         let rules = |target: Target| {
             sets.iter().flat_map(move |set: &&Fields| set.rules.iter()).filter(move |rule| rule.target == target)
         };
-        let greeting = rules(Target::Greeting).find_map(|rule| rule.values(sight, None).into_iter().next());
+        let greeting =
+            rules(Target::Greeting).find_map(|rule| rule.values(sight, None).into_iter().next().map(|one| one.text));
         let habits = Habits {
             months: self.months(),
             mailed: sight.message.day,
@@ -37,11 +41,21 @@ impl Templates {
         };
         for (target, _) in Target::ALL {
             for rule in rules(target) {
-                let values = rule.values(sight, greeting.as_deref());
-                let Some(value) = values.iter().find_map(|text| checked(target, text, &habits)) else { continue };
-                evidence.add(Layer::Template, rule.id.clone(), value);
-                // The first rule wins; a second address is looked for all the same, since two make the mail ambiguous.
+                let mut found = rule.values(sight, greeting.as_deref());
+                found.retain(|one| checked(target, &one.text, &habits).is_some());
+                // The first value of the first rule wins. Of addresses all are noted, since two make the mail ambiguous.
                 if target != Target::CustomerEmail {
+                    found.truncate(1);
+                }
+                let enough = !found.is_empty() && target != Target::CustomerEmail;
+                for one in found {
+                    let Some(value) = checked(target, &one.text, &habits) else { continue };
+                    evidence.add(Layer::Template, rule.id.clone(), value);
+                    if let Some(tag) = one.language.and_then(locale) {
+                        evidence.add(Layer::Template, rule.id.clone(), Value::Locale(tag));
+                    }
+                }
+                if enough {
                     break;
                 }
             }
@@ -78,46 +92,56 @@ fn checked(target: Target, text: &str, habits: &Habits<'_>) -> Option<Value> {
     }
 }
 
+/// A value as a rule found it.
+struct Found<'r> {
+    text: String,
+    /// The language of the label that it stood at.
+    language: Option<&'r str>,
+}
+
+impl From<String> for Found<'_> {
+    fn from(text: String) -> Self {
+        Self { text, language: None }
+    }
+}
+
 impl FieldRule {
     /// The texts that the rule finds, best first.
-    fn values(&self, sight: &Sight<'_>, greeting: Option<&str>) -> Vec<String> {
-        let found = match &self.source {
-            Source::Header(name) => sight.message.header(name).map(str::to_owned).take(1).collect(),
-            Source::Subject(pattern) => cut(pattern, &sight.message.subject).into_iter().collect(),
-            Source::Text(pattern) => sight.body.texts.iter().filter_map(|text| cut(pattern, &text.whole)).collect(),
+    fn values(&self, sight: &Sight<'_>, greeting: Option<&str>) -> Vec<Found<'_>> {
+        let texts = &sight.body.texts;
+        let found: Vec<Found<'_>> = match &self.source {
+            Source::Header(name) => sight.message.header(name).take(1).map(|value| value.to_owned().into()).collect(),
+            Source::Subject(pattern) => cut(pattern, &sight.message.subject).into_iter().map(Found::from).collect(),
+            Source::Text(pattern) => {
+                texts.iter().filter_map(|text| cut(pattern, &text.whole)).map(Found::from).collect()
+            }
             Source::Label { labels, place: Place::Address } => {
                 let hint = Hint {
                     greeting: greeting.map(fold),
                     addressee: sight.message.to.first().and_then(|to| to.name.as_deref()).map(fold),
                 };
-                sight.body.texts.iter().filter_map(|text| address_line(text, labels, &hint)).collect()
+                texts.iter().filter_map(|text| address_line(text, labels, &hint)).map(Found::from).collect()
             }
-            Source::Label { labels, place } => {
-                sight.body.texts.iter().flat_map(|text| labelled(text, labels, *place)).collect()
+            Source::Label { labels, place } => texts.iter().flat_map(|text| labelled(text, labels, *place)).collect(),
+            Source::Css { matcher, attribute } => {
+                let Some(tree) = &sight.body.tree else { return Vec::new() };
+                let nodes = tree.select_matcher(matcher);
+                let value = |node: &NodeRef<'_>| match attribute {
+                    Some(name) => node.attr(name).map(|value| value.to_string().into()),
+                    None => Some(lines_of(node).join("\n").into()),
+                };
+                nodes.nodes().iter().take(VALUES).filter_map(value).collect()
             }
-            Source::Css { matcher, attribute } => sight
-                .body
-                .tree
-                .iter()
-                .flat_map(|tree| {
-                    let nodes = tree.select_matcher(matcher);
-                    nodes
-                        .nodes()
-                        .iter()
-                        .take(20)
-                        .filter_map(|node| match attribute {
-                            Some(name) => node.attr(name).map(|value| value.to_string()),
-                            None => Some(lines_of(node).join("\n")),
-                        })
-                        .collect::<Vec<_>>()
-                })
-                .collect::<Vec<_>>(),
         };
-        let cleaned = found.into_iter().filter_map(|text: String| match &self.pattern {
-            Some(pattern) => cut(pattern, &text),
-            None => Some(text),
+        let cleaned = found.into_iter().filter_map(|one| {
+            let text = match &self.pattern {
+                Some(pattern) => cut(pattern, &one.text)?,
+                None => one.text,
+            };
+            let text = clean(&text, VALUE);
+            (!text.is_empty()).then_some(Found { text, language: one.language })
         });
-        cleaned.map(|text| clean(&text, VALUE)).filter(|text| !text.is_empty()).collect()
+        cleaned.collect()
     }
 }
 
@@ -132,33 +156,29 @@ fn cut(pattern: &Regex, text: &str) -> Option<String> {
     value.or_else(|| found.get(0).map(|whole| whole.as_str())).map(str::to_owned)
 }
 
-/// The values of the first labels that are there.
-fn labelled(text: &Text, labels: &[Label], place: Place) -> Vec<String> {
-    let mut found = Vec::new();
+/// The values at labels, with the language of each label.
+fn labelled<'l>(text: &Text, labels: &'l [Label], place: Place) -> Vec<Found<'l>> {
+    let mut found: Vec<(String, Option<&str>)> = Vec::new();
+    let is_label = |words: &str| labels.iter().find(|label| label.is(words));
     if matches!(place, Place::Any | Place::After) {
         found.extend(text.lines.iter().filter_map(|line| {
-            labels.iter().find_map(|label| label.value_after(line)).filter(|value| !value.is_empty()).map(str::to_owned)
+            let (label, value) = labels.iter().find_map(|label| Some((label, label.value_after(line)?)))?;
+            (!value.is_empty()).then(|| (value.to_owned(), label.language.as_deref()))
         }));
     }
     let heads = || {
-        text.cells.iter().filter(|cell| {
-            cell.lines.len() <= 2 && {
-                let head = text.cell(cell);
-                labels.iter().any(|label| label.is(&head))
-            }
-        })
+        let short = text.cells.iter().filter(|cell| cell.lines.len() <= 2);
+        short.filter_map(|cell| Some((cell, is_label(&text.cell(cell))?.language.as_deref()))).take(VALUES)
     };
     if matches!(place, Place::Any | Place::Right) {
-        found.extend(heads().filter_map(|head| right_of(text, head)));
+        found.extend(heads().filter_map(|(head, language)| Some((right_of(text, head)?, language))));
     }
     if matches!(place, Place::Any | Place::Below) {
-        found.extend(heads().filter_map(|head| below(text, head)));
+        found.extend(heads().filter_map(|(head, language)| Some((below(text, head)?, language))));
         let pairs = text.lines.iter().zip(text.lines.iter().skip(1));
-        let labelled = pairs.filter(|(line, _)| labels.iter().any(|label| label.is(line)));
-        found.extend(labelled.map(|(_, next)| next.clone()));
+        found.extend(pairs.filter_map(|(line, next)| Some((next.clone(), is_label(line)?.language.as_deref()))));
     }
-    found.truncate(20);
-    found
+    found.into_iter().take(VALUES).map(|(text, language)| Found { text, language }).collect()
 }
 
 /// The text of the next cell of the row that is not empty.
@@ -192,7 +212,8 @@ fn address_line(text: &Text, labels: &[Label], hint: &Hint) -> Option<String> {
     let is_head = |line: &str| labels.iter().any(|label| label.is(line));
     let mut blocks = Vec::new();
     // Address headings side by side have their addresses in the row below.
-    for head in text.cells.iter().filter(|cell| cell.lines.len() == 1 && is_head(&text.cell(cell))) {
+    let heads = text.cells.iter().filter(|cell| cell.lines.len() == 1 && is_head(&text.cell(cell)));
+    for head in heads.take(VALUES) {
         let cell = text.cells.iter().filter(|cell| {
             cell.table == head.table && cell.row > head.row && cell.column == head.column && !cell.lines.is_empty()
         });
@@ -200,7 +221,7 @@ fn address_line(text: &Text, labels: &[Label], hint: &Hint) -> Option<String> {
             blocks.push(text.lines.get(cell.lines.clone()).unwrap_or_default());
         }
     }
-    for (index, _) in text.lines.iter().enumerate().filter(|(_, line)| is_head(line)) {
+    for (index, _) in text.lines.iter().enumerate().filter(|(_, line)| is_head(line)).take(VALUES) {
         blocks.push(text.lines.get(index + 1..).unwrap_or_default());
     }
     let person = |line: &&String| {

@@ -223,7 +223,8 @@ fn phrases(table: &Table<'_>, key: &'static str) -> Option<Phrases> {
             if crate::read::evidence::locale(language.value).is_none() {
                 language.problem("is no language", "use en, de, pt-BR …");
             }
-            texts.iter().for_each(|text| add(text, Some(language.value)));
+            let language = Some(language.value).filter(|language| *language != "any");
+            texts.iter().for_each(|text| add(text, language));
         }
     } else {
         table.strings(key)?.iter().for_each(|text| add(text, None));
@@ -234,13 +235,19 @@ fn phrases(table: &Table<'_>, key: &'static str) -> Option<Phrases> {
 /// `[labels.name]` tables: a text or list for each language.
 fn labels(table: &Table<'_>) -> BTreeMap<String, Vec<Label>> {
     let read = |name: &str, inner: &Table<'_>| {
-        let mut list = Vec::new();
+        let mut list: Vec<Label> = Vec::new();
         for key in inner.keys() {
             let Some(language) = LANGUAGES.iter().find(|known| **known == key) else { continue };
             for text in inner.strings(language).unwrap_or_default() {
-                match Label::parse(text.value) {
-                    Some(label) => list.push(label),
-                    None => text.problem("has no words", "write the label as the mail has it"),
+                let Some(mut label) = Label::parse(text.value) else {
+                    text.problem("has no words", "write the label as the mail has it");
+                    continue;
+                };
+                label.language = (*language != "any").then(|| (*language).to_owned());
+                match list.iter_mut().find(|known| known.same_words(&label)) {
+                    Some(known) if known.language != label.language => known.language = None,
+                    Some(_) => {}
+                    None => list.push(label),
                 }
             }
         }

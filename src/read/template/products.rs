@@ -1,5 +1,7 @@
 //! Products in tables, in repeated elements and in lines of text.
 
+use std::collections::BTreeMap;
+
 use dom_query::{Matcher, NodeRef, Selection};
 use regex::{Captures, Regex};
 
@@ -9,6 +11,8 @@ use crate::read::body::{Body, Cell, Text, lines_of};
 use crate::read::evidence::{PRODUCTS, web_address};
 use crate::read::words::Label;
 
+/// Cells that may be the head of a product column that are looked at.
+const HEADS: usize = 5;
 /// Characters of a product's name.
 const NAME: usize = 300;
 
@@ -44,61 +48,68 @@ struct Columns<'r> {
 /// The rows under a head row that has the labels of a name and of a quantity or price. A row without a name, or without a
 /// number where the quantity stands, is no product: it is a sum or a note.
 fn table(text: &Text, columns: &Columns<'_>, pattern: Option<&Regex>) -> Vec<Product> {
-    let heads = |labels: &[Label], row: usize| {
-        text.cells.iter().find(|cell| {
-            cell.row == row && !cell.lines.is_empty() && {
-                let head = text.cell(cell);
-                labels.iter().any(|label| label.is(&head))
-            }
-        })
+    let is_head = |labels: &[Label], cell: &Cell| {
+        (1..=2).contains(&cell.lines.len()) && {
+            let head = text.cell(cell);
+            labels.iter().any(|label| label.is(&head))
+        }
     };
-    let candidates = text.cells.iter().filter(|cell| cell.lines.len() <= 2).filter(|cell| {
-        let head = text.cell(cell);
-        columns.name.iter().any(|label| label.is(&head))
-    });
-    for head in candidates {
-        let (sku, quantity, price) =
-            (heads(columns.sku, head.row), heads(columns.quantity, head.row), heads(columns.price, head.row));
-        if quantity.is_none() && price.is_none() {
+    let mut rows: BTreeMap<(usize, usize), Vec<&Cell>> = BTreeMap::new();
+    for cell in &text.cells {
+        rows.entry((cell.table, cell.row)).or_default().push(cell);
+    }
+    let names = text.cells.iter().filter(|cell| is_head(columns.name, cell));
+    for name in names.take(HEADS) {
+        let head_row = rows.get(&(name.table, name.row)).map(Vec::as_slice).unwrap_or_default();
+        let head = |labels: &[Label]| head_row.iter().find(|cell| is_head(labels, cell)).map(|cell| cell.column);
+        let row = Row {
+            text,
+            name: name.column,
+            sku: head(columns.sku),
+            quantity: head(columns.quantity),
+            price: head(columns.price),
+        };
+        if row.quantity.is_none() && row.price.is_none() {
             continue;
         }
-        let mut rows = text
-            .cells
-            .iter()
-            .filter(|cell| cell.table == head.table && cell.row > head.row)
-            .map(|cell| cell.row)
-            .collect::<Vec<_>>();
-        rows.sort_unstable();
-        rows.dedup();
-        let products = rows.into_iter().filter_map(|row| {
-            let at = |column: &Cell| {
-                text.cells
-                    .iter()
-                    .find(|cell| cell.row == row && cell.table == head.table && cell.column == column.column)
-            };
-            let value = |column: Option<&Cell>| {
-                column.and_then(at).map(|cell| text.cell(cell)).filter(|value| !value.is_empty())
-            };
-            let name = at(head).and_then(|cell| text.lines.get(cell.lines.clone())?.first())?;
-            let count = value(quantity).and_then(|value| number(&value));
-            if quantity.is_some() && count.is_none() {
-                return None;
-            }
-            let product = Product {
-                name: clean(name, NAME),
-                sku: value(sku).map(|sku| clean(&sku, 100)),
-                quantity: count,
-                price: value(price).map(|price| clean(&price, 60)),
-                ..Product::default()
-            };
-            Some(apart(product, pattern))
-        });
+        let below = rows.range((name.table, name.row + 1)..(name.table + 1, 0));
+        let products = below.filter_map(|(_, cells)| row.product(cells)).map(|product| apart(product, pattern));
         let products = products.take(PRODUCTS).collect::<Vec<_>>();
         if !products.is_empty() {
             return products;
         }
     }
     Vec::new()
+}
+
+/// The columns of a table's parts.
+struct Row<'t> {
+    text: &'t Text,
+    name: usize,
+    sku: Option<usize>,
+    quantity: Option<usize>,
+    price: Option<usize>,
+}
+
+impl Row<'_> {
+    fn product(&self, cells: &[&Cell]) -> Option<Product> {
+        let at = |column: usize| cells.iter().find(|cell| cell.column == column);
+        let value = |column: Option<usize>| {
+            column.and_then(at).map(|cell| self.text.cell(cell)).filter(|value| !value.is_empty())
+        };
+        let name = self.text.lines.get(at(self.name)?.lines.clone())?.first()?;
+        let quantity = value(self.quantity).and_then(|value| number(&value));
+        if self.quantity.is_some() && quantity.is_none() {
+            return None;
+        }
+        Some(Product {
+            name: clean(name, NAME),
+            sku: value(self.sku).map(|sku| clean(&sku, 100)),
+            quantity,
+            price: value(self.price).map(|price| clean(&price, 60)),
+            ..Product::default()
+        })
+    }
 }
 
 fn element(
