@@ -173,7 +173,12 @@ impl Tracing {
     /// `invited=debug`; the default shows what a mail admin wants to see.
     pub fn install(format: LogFormat, filter: Option<&str>) {
         let filter = tracing_subscriber::EnvFilter::new(filter.unwrap_or("info"));
-        let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+        let lines = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            // A journal or a file is searched, and colours would stand between the words.
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .with_target(false);
         // A second daemon in one process (the demo, tests) keeps the first one's subscriber.
         let _ = match format {
             LogFormat::Text => lines.compact().try_init(),

@@ -281,7 +281,14 @@ impl Change {
             let decision = desk.store.desk(id, order, &actor, policies.clone(), desk.clock.now()).await?;
             let Some(decision) = decision else {
                 refused += 1;
-                out.line(format!("{id}: there is no such invitation"))?;
+                if self.json.json {
+                    let nothing = serde_json::Value::Null;
+                    out.json(&serde_json::json!({
+                        "id": id, "done": false, "state": nothing, "due_at": nothing, "rule": nothing,
+                    }))?;
+                } else {
+                    out.line(format!("{id}: there is no such invitation"))?;
+                }
                 continue;
             };
             refused += usize::from(decision.rule.is_refusal());

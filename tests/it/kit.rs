@@ -143,7 +143,7 @@ impl House {
 }
 
 /// Asks until there is an answer.
-pub(crate) async fn until<T>(what: &str, ask: impl AsyncFn() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> T {
     let mut pulse = tokio::time::interval(Duration::from_millis(5));
     let waited = tokio::time::timeout(PATIENCE, async {
         loop {

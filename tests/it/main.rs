@@ -4,9 +4,14 @@
 #![expect(clippy::print_stderr, reason = "what was not run, and the figures of what was, belong into the log")]
 
 mod kit;
+mod program;
 #[path = "../kit/relay.rs"]
 mod relay;
 
+mod cli;
+mod crash;
 mod orders;
+mod peers;
 mod platforms;
 mod relays;
+mod serve;

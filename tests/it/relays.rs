@@ -155,11 +155,13 @@ async fn a_relay_that_comes_back_gets_the_whole_queue_after_one_probe() {
     house.pass(DAY * 7);
     let mut tries = 0;
     while house.relay.taken().len() < 60 {
-        let seen = until("the relay is tried, or nothing is due", async || {
+        // Only when each attempt has its end does the clock move: a rest that began later would outlast the step.
+        let seen = until("the relay was tried, or nothing is due", async || {
             let seen = house.relay.seen();
             let next = house.store().next_due().await.unwrap();
             let idle = next.is_none_or(|due| due > house.clock.now());
-            (seen.connections > tries || idle).then_some(seen)
+            let busy = house.invitations().await.iter().any(|one| one.progress.state == State::Sending);
+            (!busy && (seen.connections > tries || idle)).then_some(seen)
         })
         .await;
         tries = seen.connections;

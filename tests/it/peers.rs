@@ -1,0 +1,247 @@
+//! Programs that we did not write: Postfix as the shop's MTA and as our relay, swaks as a client. They are run as they are
+//! packaged; what is missing is said on standard error, and is a failure when `INVITED_REQUIRE_PEERS` is set.
+
+use std::fmt::Write as _;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use invited::domain::State;
+use invited::store::CopyState;
+use invited::store::Store as _;
+use invited::store::sqlite::{Access, SqliteStore};
+use tempfile::TempDir;
+
+use crate::kit::{fixture, make_private, opened, order_mail, until};
+use crate::program::{BCC, Dialog, Ran, Site, has, is_root, not_run, run};
+use crate::relay::{Act, TestRelay};
+
+/// A Postfix of the test's own, beside whatever the machine runs: its own configuration, queue and port.
+struct Postfix {
+    folder: TempDir,
+    address: SocketAddr,
+}
+
+impl Postfix {
+    /// `to_door` gets the mail for the ingest domain, `to_customers` every other.
+    async fn start(to_door: SocketAddr, to_customers: SocketAddr) -> Self {
+        let folder = tempfile::Builder::new().prefix("postfix-").tempdir().unwrap();
+        let address = free_address();
+        for name in ["etc", "queue", "data"] {
+            std::fs::create_dir(folder.path().join(name)).unwrap();
+        }
+        let postfix = Self { folder, address };
+        // Its processes run as another user and must find their way.
+        open_to_all(postfix.folder.path());
+        postfix.write_configuration(to_door, to_customers);
+        let owned = Command::new("chown").arg("postfix").arg(postfix.folder.path().join("data")).status().unwrap();
+        assert!(owned.success());
+        let started = postfix.control("start");
+        assert_eq!(started.code, 0, "{started:?}\n{}", postfix.log());
+        until("Postfix listens", async || Dialog::open(address).await.ok()).await;
+        postfix
+    }
+
+    fn write_configuration(&self, to_door: SocketAddr, to_customers: SocketAddr) {
+        let root = self.folder.path().display();
+        let main = format!(
+            "compatibility_level = 3.6\nqueue_directory = {root}/queue\ndata_directory = {root}/data\n\
+             maillog_file = {root}/log\nmaillog_file_prefixes = {root}\nmyhostname = mta.shop.example.com\n\
+             mydestination =\nmynetworks = 127.0.0.0/8\ninet_interfaces = 127.0.0.1\ninet_protocols = ipv4\n\
+             smtp_dns_support_level = disabled\nsmtpd_peername_lookup = no\nalias_maps =\nalias_database =\nbiff = no\n\
+             local_transport = error:no local delivery\nlocal_recipient_maps =\nalways_bcc = {BCC}\n\
+             transport_maps = inline:{{ {{in.invited.example=smtp:[{}]:{}}}, {{*=smtp:[{}]:{}}} }}\n\
+             minimal_backoff_time = 1s\nqueue_run_delay = 1s\n",
+            to_door.ip(),
+            to_door.port(),
+            to_customers.ip(),
+            to_customers.port(),
+        );
+        let mut master = format!("{} inet n - n - - smtpd\n", self.address);
+        for (service, kind, private, wakeup, limit, program) in [
+            ("pickup", "unix", "n", "60", "1", "pickup"),
+            ("cleanup", "unix", "n", "-", "0", "cleanup"),
+            ("qmgr", "unix", "n", "300", "1", "qmgr"),
+            ("rewrite", "unix", "-", "-", "-", "trivial-rewrite"),
+            ("bounce", "unix", "-", "-", "0", "bounce"),
+            ("defer", "unix", "-", "-", "0", "bounce"),
+            ("trace", "unix", "-", "-", "0", "bounce"),
+            ("verify", "unix", "-", "-", "1", "verify"),
+            ("flush", "unix", "n", "1000?", "0", "flush"),
+            ("proxymap", "unix", "-", "-", "-", "proxymap"),
+            ("smtp", "unix", "-", "-", "-", "smtp"),
+            ("relay", "unix", "-", "-", "-", "smtp"),
+            ("showq", "unix", "n", "-", "-", "showq"),
+            ("error", "unix", "-", "-", "-", "error"),
+            ("retry", "unix", "-", "-", "-", "error"),
+            ("anvil", "unix", "-", "-", "1", "anvil"),
+            ("scache", "unix", "-", "-", "1", "scache"),
+            ("tlsmgr", "unix", "-", "1000?", "1", "tlsmgr"),
+            ("postlog", "unix-dgram", "n", "-", "1", "postlogd"),
+        ] {
+            writeln!(master, "{service} {kind} {private} - n {wakeup} {limit} {program}").unwrap();
+        }
+        std::fs::write(self.folder.path().join("etc/main.cf"), main).unwrap();
+        std::fs::write(self.folder.path().join("etc/master.cf"), master).unwrap();
+    }
+
+    fn control(&self, what: &str) -> Ran {
+        // Its script wants a folder that every user may enter.
+        run(Command::new("/usr/sbin/postfix").current_dir("/").arg("-c").arg(self.folder.path().join("etc")).arg(what))
+    }
+
+    fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Postfix {
+    fn drop(&mut self) {
+        let stopped = self.control("stop");
+        if stopped.code != 0 || std::thread::panicking() {
+            eprintln!("{stopped:?}\n{}", self.log());
+        }
+    }
+}
+
+fn open_to_all(folder: &Path) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+/// A port that nobody had a moment ago.
+fn free_address() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+fn can_run_postfix(test: &str) -> bool {
+    let there = Path::new("/usr/sbin/postfix").is_file() && is_root();
+    if !there {
+        not_run(test, "/usr/sbin/postfix and root");
+    }
+    there
+}
+
+fn can_run_swaks(test: &str) -> bool {
+    let there = has("swaks");
+    if !there {
+        not_run(test, "swaks");
+    }
+    there
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_whole_loop_through_a_real_postfix_on_both_sides() {
+    if !can_run_postfix("the_whole_loop_through_a_real_postfix_on_both_sides") {
+        return;
+    }
+    let customers = TestRelay::start(|_| Act::Ok).await;
+    // The daemon must know its relay before Postfix can know the daemon, so the relay's address comes with a reload.
+    let site = Site::new(free_address(), &[("hold_all", "true")]).await;
+    let service = site.serve().await;
+    let postfix = Postfix::start(service.address, customers.address).await;
+    site.configure(postfix.address, &[]);
+    service.signal("HUP");
+    service.says("the configuration was reloaded").await;
+
+    let mut shop = Dialog::open(postfix.address).await.unwrap();
+    let customer = "anna@customer.example.net";
+    let reply = shop.mail(customer, &order_mail("PF-1001", "Anna Exempel", customer)).await.unwrap();
+    assert!(reply.starts_with("250 "), "{reply}");
+    let seen = customers.until(|seen| seen.taken.len() == 2).await;
+    let letters = seen.taken.iter().filter(|one| opened(one).header_raw("X-Invited-Letter").is_some());
+    let letters = letters.collect::<Vec<_>>();
+    assert_eq!((letters.len(), &*letters[0].to), (1, &[customer.to_owned()][..]));
+    let text = opened(letters[0]).body_text(0).unwrap().into_owned();
+    assert!(text.contains("Anna Exempel") && text.contains("PF-1001"), "{text}");
+
+    // always_bcc copies our own letter too; it must not become an order.
+    let store = SqliteStore::open(&site.database(), Access::Desk).await.unwrap();
+    let own = until("the copy of our own letter is read", async || {
+        let (copy, _) = store.copy(invited::domain::CopyId(2)).await.unwrap()?;
+        copy.reading.is_some().then_some(copy)
+    })
+    .await;
+    assert_eq!(own.state, CopyState::Ignored, "{:?}", own.reading);
+    let invitations = until("the letter is settled", async || {
+        let all = site.invitations().await;
+        all.iter().all(|one| one.progress.state == State::Done).then_some(all)
+    })
+    .await;
+    assert_eq!(invitations.len(), 1);
+
+    // A mail of a real platform's shape, long lines and all, survives Postfix.
+    let reply = shop.mail("customer@example.net", &fixture("woocommerce/placed-sv-1.eml")).await.unwrap();
+    assert!(reply.starts_with("250 "), "{reply}");
+    customers.until(|seen| seen.taken.len() == 4).await;
+    let invitations = until("both are done", async || {
+        let all = site.invitations().await;
+        (all.len() == 2 && all.iter().all(|one| one.progress.state == State::Done)).then_some(all)
+    })
+    .await;
+    eprintln!("through Postfix: 2 orders, {} invitations, {} letters", invitations.len(), customers.taken().len() - 2);
+    drop(postfix);
+    service.stop().await;
+}
+
+/// A certificate of the test's own making.
+fn certificate(site: &Site) -> (PathBuf, PathBuf) {
+    let made = rcgen::generate_simple_self_signed(["in.invited.example".to_owned()]).unwrap();
+    let (chain, key) = (site.path("chain.pem"), site.path("key.pem"));
+    std::fs::write(&chain, made.cert.pem()).unwrap();
+    std::fs::write(&key, made.signing_key.serialize_pem()).unwrap();
+    make_private(&key);
+    (chain, key)
+}
+
+/// Has swaks hand a mail in.
+fn swaks(door: SocketAddr, mail: &Path, more: &[&str]) -> Ran {
+    run(Command::new("swaks")
+        .args(["--server", &door.to_string(), "--to", BCC, "--helo", "mta.shop.example.com"])
+        .arg("--data")
+        .arg(format!("@{}", mail.display()))
+        .args(more))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn swaks_hands_mails_in_over_tls_pipelined_and_from_nobody() {
+    if !can_run_swaks("swaks_hands_mails_in_over_tls_pipelined_and_from_nobody") {
+        return;
+    }
+    let relay = TestRelay::start(|_| Act::Ok).await;
+    let site = Site::new(relay.address, &[("hold_all", "true")]).await;
+    let (chain, key) = certificate(&site);
+    let tls = format!("{{ certificate = {chain:?}, key = {key:?} }}");
+    site.configure(relay.address, &[("hold_all", "true"), ("tls", &tls)]);
+    let service = site.serve().await;
+    let sender = ["--from", "orders@shop.example.com"];
+    let ways: [(&str, Vec<&str>); 4] = [
+        ("plain", sender.to_vec()),
+        ("tls", [&sender[..], &["--tls"]].concat()),
+        ("pipelined", [&sender[..], &["--pipeline"]].concat()),
+        ("null sender", vec!["--from", "<>"]),
+    ];
+    let mut copies = 0;
+    for (number, (way, options)) in ways.iter().enumerate() {
+        if *way == "tls" && !run(Command::new("swaks").arg("--support")).out.contains("=== TLS supported") {
+            not_run("swaks --tls", "libnet-ssleay-perl");
+            continue;
+        }
+        let mail = site.path("mail.eml");
+        let customer = format!("anna{number}@customer.example.net");
+        std::fs::write(&mail, order_mail(&format!("SW-{number}"), "Anna Exempel", &customer)).unwrap();
+        let ran = swaks(service.address, &mail, options).ended(0);
+        assert!(ran.out.contains("250 2.0.0 kept as copy"), "{way}: {ran:?}");
+        assert_eq!(ran.out.contains("TLS started"), *way == "tls", "{way}: {ran:?}");
+        copies += 1;
+    }
+    let refused =
+        swaks(service.address, &site.path("mail.eml"), &["--from", "<>", "--to", "nobody@in.invited.example"]);
+    assert!(refused.code != 0 && refused.out.contains("550 5.1.1 "), "{refused:?}");
+    until("every mail is an invitation", async || (site.invitations().await.len() == copies).then_some(())).await;
+    let encrypted = site.number("SELECT count(*) FROM copy WHERE tls = 1").await;
+    let from_nobody = site.number("SELECT count(*) FROM copy WHERE mail_from = ''").await;
+    eprintln!("swaks: {copies} mails, {encrypted} over TLS, {from_nobody} from nobody");
+    assert_eq!((encrypted, from_nobody), (i64::from(copies == 4), 1));
+    service.stop().await;
+}

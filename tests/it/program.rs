@@ -1,0 +1,314 @@
+//! The program as a process, as people and systemd run it: a folder with all that it needs, its commands, its daemon with
+//! signals, and an SMTP client that speaks line by line.
+
+use std::ffi::OsStr;
+use std::io::{Error, ErrorKind, Result as IoResult};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use invited::app::load_config;
+use invited::domain::Invitation;
+use invited::store::sqlite::{Access, SqliteStore};
+use invited::store::{Filter, Store};
+use serde_json::Value;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
+
+use crate::kit::{configuration_text, crlf, make_private, until};
+
+/// The BCC address of the shop in [`configuration_text`].
+pub(crate) const BCC: &str = "shop+abcdefgh23456789abcd@in.invited.example";
+
+/// A folder with a configuration, a master key and a database.
+pub(crate) struct Site {
+    folder: TempDir,
+}
+
+/// What a command said and how it ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    /// Standard output as one JSON object a line.
+    pub(crate) fn json(&self) -> Vec<Value> {
+        self.out.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}"))).collect()
+    }
+
+    /// Checks the exit code; everything that was said stands in the failure.
+    #[track_caller]
+    pub(crate) fn ended(self, code: i32) -> Self {
+        assert_eq!(self.code, code, "{self:#?}");
+        self
+    }
+}
+
+impl Site {
+    /// With the letters for `relay` due at once, and no reminders. `extra` replaces lines of the starter configuration.
+    pub(crate) async fn new(relay: SocketAddr, extra: &[(&str, &str)]) -> Self {
+        let site = Self { folder: tempfile::tempdir().unwrap() };
+        site.configure(relay, extra);
+        std::fs::write(site.path("master.key"), "0123456789abcdef0123456789abcdef\n").unwrap();
+        make_private(&site.path("master.key"));
+        SqliteStore::create(&site.database()).await.unwrap();
+        site
+    }
+
+    /// Writes the configuration anew.
+    pub(crate) fn configure(&self, relay: SocketAddr, extra: &[(&str, &str)]) {
+        let mut lines = vec![("delay", "\"0 days\""), ("reminder", "false")];
+        lines.retain(|(key, _)| extra.iter().all(|(other, _)| other != key));
+        lines.extend(extra);
+        std::fs::write(self.config(), configuration_text(&relay.to_string(), &lines)).unwrap();
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn config(&self) -> PathBuf {
+        self.path("invited.toml")
+    }
+
+    /// Where the database is, by the configuration.
+    pub(crate) fn database(&self) -> PathBuf {
+        load_config(&self.config()).unwrap().database
+    }
+
+    /// Runs a command of this site's: `--config` is added.
+    pub(crate) fn run<S: AsRef<OsStr>>(&self, words: &[S]) -> Ran {
+        run(command().args(words).arg("--config").arg(self.config()))
+    }
+
+    /// Starts the daemon and waits until it listens.
+    pub(crate) async fn serve(&self) -> Service {
+        self.serve_with(&[]).await
+    }
+
+    /// The same with more of an environment.
+    pub(crate) async fn serve_with(&self, environment: &[(&str, &OsStr)]) -> Service {
+        let mut service = self.begin(environment);
+        let addresses = self.path("addresses");
+        let address = until("the daemon listens", async || {
+            if let Some(status) = service.ended() {
+                panic!("the daemon ended ({status}): {}", service.log());
+            }
+            let text = std::fs::read_to_string(&addresses).ok()?;
+            text.ends_with('\n').then(|| text.lines().next().unwrap().parse().unwrap())
+        })
+        .await;
+        service.address = address;
+        service
+    }
+
+    /// Starts the daemon without waiting for anything.
+    pub(crate) fn begin(&self, environment: &[(&str, &OsStr)]) -> Service {
+        let addresses = self.path("addresses");
+        let _ = std::fs::remove_file(&addresses);
+        let log = self.path("log");
+        let mut serve = command();
+        serve.arg("serve").arg("--config").arg(self.config()).arg("--addresses").arg(&addresses);
+        let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
+        let began = file.metadata().unwrap().len();
+        serve.envs(environment.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);
+        let mut serve = tokio::process::Command::from(serve);
+        let child = serve.kill_on_drop(true).spawn().unwrap();
+        let pid = child.id().unwrap();
+        Service { child: std::sync::Mutex::new(child), pid, log, began, address: ([0, 0, 0, 0], 0).into() }
+    }
+
+    /// Every invitation that is stored.
+    pub(crate) async fn invitations(&self) -> Vec<Invitation> {
+        let store = SqliteStore::open(&self.database(), Access::Desk).await.unwrap();
+        let mut all = Vec::new();
+        loop {
+            let before = all.last().map(|one: &Invitation| one.id);
+            let page = store.list(&Filter::default(), before, 1000).await.unwrap();
+            if page.is_empty() {
+                return all;
+            }
+            all.extend(page);
+        }
+    }
+
+    /// A connection of the test's own to the database.
+    pub(crate) async fn sql(&self) -> SqliteConnection {
+        SqliteConnectOptions::new().filename(self.database()).create_if_missing(false).connect().await.unwrap()
+    }
+
+    /// One number out of the database.
+    pub(crate) async fn number(&self, sql: &'static str) -> i64 {
+        let mut conn = self.sql().await;
+        let number = sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap();
+        conn.close().await.unwrap();
+        number
+    }
+
+    /// SQLite's own verdict on the whole file.
+    pub(crate) async fn integrity(&self) -> String {
+        let mut conn = self.sql().await;
+        sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut conn).await.unwrap()
+    }
+}
+
+/// The program, without settings that the test's own environment may have.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_invited"));
+    for key in ["INVITED_CONFIG", "INVITED_LOG", "INVITED_ACTOR", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
+        command.env_remove(key);
+    }
+    command.stdin(Stdio::null());
+    command
+}
+
+/// Runs it to its end.
+pub(crate) fn run(command: &mut Command) -> Ran {
+    let output = command.output().unwrap();
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        out: String::from_utf8(output.stdout).unwrap(),
+        err: String::from_utf8(output.stderr).unwrap(),
+    }
+}
+
+/// A daemon that runs in a process of its own; killed when it is dropped.
+pub(crate) struct Service {
+    child: std::sync::Mutex<tokio::process::Child>,
+    pub(crate) pid: u32,
+    pub(crate) address: SocketAddr,
+    log: PathBuf,
+    began: u64,
+}
+
+impl Service {
+    /// What this process has said on standard error.
+    pub(crate) fn log(&self) -> String {
+        let all = std::fs::read(&self.log).unwrap();
+        String::from_utf8_lossy(&all[usize::try_from(self.began).unwrap()..]).into_owned()
+    }
+
+    /// How it ended, if it did.
+    pub(crate) fn ended(&self) -> Option<std::process::ExitStatus> {
+        self.child.lock().unwrap().try_wait().unwrap()
+    }
+
+    /// Sends a signal: TERM, INT, HUP.
+    pub(crate) fn signal(&self, name: &str) {
+        let sent = Command::new("sh").arg("-c").arg(format!("kill -{name} {}", self.pid)).status().unwrap();
+        assert!(sent.success());
+    }
+
+    /// `kill -9`, and waits until the process is gone.
+    pub(crate) async fn kill(self) {
+        self.child.lock().unwrap().start_kill().unwrap();
+        until("the daemon is dead", async || self.ended()).await;
+    }
+
+    /// Waits for its end and gives the exit code.
+    pub(crate) async fn code(&self) -> Option<i32> {
+        until("the daemon ends", async || self.ended()).await.code()
+    }
+
+    /// Stops it as systemd does.
+    pub(crate) async fn stop(self) {
+        self.signal("TERM");
+        assert_eq!(self.code().await, Some(0), "{}", self.log());
+    }
+
+    /// Waits until standard error has said it.
+    pub(crate) async fn says(&self, text: &str) {
+        until(&format!("the log says {text:?}"), async || self.log().contains(text).then_some(())).await;
+    }
+}
+
+/// An SMTP client.
+pub(crate) struct Dialog {
+    peer: BufReader<TcpStream>,
+}
+
+impl Dialog {
+    /// Connects, waits for the greeting and says EHLO.
+    pub(crate) async fn open(address: SocketAddr) -> IoResult<Self> {
+        let tcp = TcpStream::connect(address).await?;
+        tcp.set_nodelay(true)?;
+        let mut dialog = Self { peer: BufReader::new(tcp) };
+        good(dialog.reply().await?)?;
+        good(dialog.say("EHLO mta.shop.example.com").await?)?;
+        Ok(dialog)
+    }
+
+    /// The last line of the next reply; an error when the connection is over.
+    pub(crate) async fn reply(&mut self) -> IoResult<String> {
+        loop {
+            let mut line = String::new();
+            if self.peer.read_line(&mut line).await? == 0 {
+                return Err(ErrorKind::UnexpectedEof.into());
+            }
+            if line.as_bytes().get(3) != Some(&b'-') {
+                return Ok(line.trim_end().to_owned());
+            }
+        }
+    }
+
+    /// Sends a command and waits for its reply.
+    pub(crate) async fn say(&mut self, command: &str) -> IoResult<String> {
+        self.peer.write_all(format!("{command}\r\n").as_bytes()).await?;
+        self.reply().await
+    }
+
+    /// Hands a mail in: the first reply that is not good, or the last.
+    pub(crate) async fn mail(&mut self, to: &str, mail: &[u8]) -> IoResult<String> {
+        for command in ["MAIL FROM:<orders@shop.example.com>", &format!("RCPT TO:<{to}>"), "DATA"] {
+            let reply = self.say(command).await?;
+            if !reply.starts_with(['2', '3']) {
+                return Ok(reply);
+            }
+        }
+        self.body(mail).await
+    }
+
+    /// The message after 354, with its final dot.
+    pub(crate) async fn body(&mut self, mail: &[u8]) -> IoResult<String> {
+        let mut wire = crlf(mail);
+        wire.extend_from_slice(b".\r\n");
+        self.peer.write_all(&wire).await?;
+        self.reply().await
+    }
+
+    /// Whether the other side has closed; waits for it.
+    pub(crate) async fn is_over(&mut self) -> bool {
+        let mut rest = Vec::new();
+        self.peer.read_to_end(&mut rest).await.is_ok_and(|_| rest.is_empty())
+    }
+}
+
+fn good(reply: String) -> IoResult<()> {
+    if reply.starts_with('2') { Ok(()) } else { Err(Error::other(reply)) }
+}
+
+/// A test that needs what is not there: says so, or fails when `INVITED_REQUIRE_PEERS` wants everything to be there.
+pub(crate) fn not_run(test: &str, missing: &str) {
+    assert!(std::env::var_os("INVITED_REQUIRE_PEERS").is_none(), "{test} needs {missing}");
+    eprintln!("NOT RUN: {test} needs {missing}");
+}
+
+/// Whether a program can be found.
+pub(crate) fn has(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let more = ["/usr/sbin", "/sbin"].map(Path::new);
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+        || more.iter().any(|folder| folder.join(program).is_file())
+}
+
+/// Whether this process is root's.
+pub(crate) fn is_root() -> bool {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata("/proc/self").is_ok_and(|found| found.uid() == 0)
+}
