@@ -40,7 +40,19 @@ impl Place {
     }
 
     async fn daemon(&self) -> Result<SqliteStore, StoreError> {
-        SqliteStore::open(&self.path, Access::Daemon(DaemonLock::acquire(&self.path)?)).await
+        // Another test of this process may just be starting a program: between its fork and its exec the child holds a copy of
+        // every lock of ours, also of one that was given up in that moment.
+        let mut pulse = tokio::time::interval(std::time::Duration::from_millis(1));
+        let mut lock = DaemonLock::acquire(&self.path);
+        for _ in 0..50 {
+            if lock.is_ok() {
+                break;
+            }
+            pulse.tick().await;
+            lock = DaemonLock::acquire(&self.path);
+        }
+        let lock = lock?;
+        SqliteStore::open(&self.path, Access::Daemon(lock)).await
     }
 
     /// Another process's connection.
