@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(&str, &[&str], Purity)] = &[
     ("domain", &[], Purity::Pure),
     ("document", &[], Purity::Pure),
-    ("config", &["domain", "document"], Purity::Pure),
-    ("read", &["domain", "document"], Purity::Pure),
     ("link", &["domain"], Purity::Pure),
+    ("config", &["domain", "document", "link"], Purity::Pure),
+    ("read", &["domain", "document"], Purity::Pure),
     ("letter", &["domain", "document", "link"], Purity::Pure),
     ("clock", &["domain"], Purity::Shell),
     ("store", &["domain"], Purity::Shell),

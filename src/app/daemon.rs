@@ -184,5 +184,11 @@ impl Tracing {
             LogFormat::Text => lines.compact().try_init(),
             LogFormat::Json => lines.json().try_init(),
         };
+        // The words of a panic can quote what was being read. Panics over a mail are caught and the mail is held; where one
+        // happened is enough to find it.
+        std::panic::set_hook(Box::new(|panic| {
+            let place = panic.location().map(ToString::to_string).unwrap_or_default();
+            tracing::error!(place, "a panic was met; please report it");
+        }));
     }
 }

@@ -7,7 +7,7 @@ use super::files::{load_letters, load_templates, read_secret};
 use crate::config::Config;
 use crate::document::Problem;
 use crate::domain::Policies;
-use crate::link::{UrlPattern, derive};
+use crate::link::derive;
 use crate::ops::{Keys, RelayLine, Setup};
 use crate::send::{Password, Relay};
 
@@ -26,7 +26,6 @@ pub fn build_setup(config: Config) -> Result<Setup, Vec<Problem>> {
     };
     let letters = load_letters(config.letters_dir.as_deref()).map_err(|more| problems.extend(more)).ok();
     let master = read_secret(&config.master_key).map_err(|problem| problems.push(problem)).ok();
-    let links = links(&config, &mut problems);
     let relays = relays(&config, &mut problems);
     match (reader, letters, master) {
         (Some(reader), Some(letters), Some(master)) if problems.is_empty() => Ok(Setup {
@@ -41,28 +40,10 @@ pub fn build_setup(config: Config) -> Result<Setup, Vec<Problem>> {
             config,
             reader,
             letters,
-            links,
             relays,
         }),
         _ => Err(problems),
     }
-}
-
-fn links(config: &Config, problems: &mut Vec<Problem>) -> HashMap<crate::domain::ShopId, UrlPattern> {
-    let mut links = HashMap::new();
-    for shop in &config.shops {
-        match UrlPattern::parse(&shop.link) {
-            Ok(pattern) => {
-                links.insert(shop.id.clone(), pattern);
-            }
-            Err(error) => {
-                let mut problem = Problem::with_file("configuration", error.what, error.remedy);
-                problem.key = format!("the link of the shop {}", shop.id);
-                problems.push(problem);
-            }
-        }
-    }
-    links
 }
 
 fn relays(config: &Config, problems: &mut Vec<Problem>) -> HashMap<String, Arc<RelayLine>> {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::{DAY, EmailAddress, PersonName, Policy, ShopId, Zone};
+use crate::link::UrlPattern;
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -224,9 +225,8 @@ pub struct Shop {
     pub locale: String,
     /// The shop's zone.
     pub zone: Zone,
-    /// The review link with its placeholders. Checked here only to be an `http` or `https` address: what the placeholders mean
-    /// is the business of the `link` room, which checks them at the start.
-    pub link: String,
+    /// Where a letter's stars and button lead.
+    pub link: UrlPattern,
     /// Who wrote, at the letter's foot: name and postal address, as the law asks.
     pub postal_address: Option<String>,
     /// How the letters look.

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::document::{Entry, Table};
 use crate::domain::{DAY, EmailAddress, InDoubt, PersonName, Policy, ShopId, Trigger, Zone, clean};
+use crate::link::{InvalidPattern, UrlPattern};
 
 use super::settings::{Brand, DEFAULT_RELAY, Shop};
 use super::values::{has, host, listed, problem_at, span, word};
@@ -222,16 +223,14 @@ fn zone(entry: Entry<'_, &str>) -> Option<Zone> {
     })
 }
 
-fn link(entry: Entry<'_, &str>) -> Option<String> {
-    entry.check("write an address that begins with https://", |text| {
-        let after = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        match after {
-            None => Err("is no https:// address"),
-            Some(after) if after.is_empty() || after.starts_with(['/', '?', '#']) => Err("names no host"),
-            Some(after) if after.chars().any(|c| c.is_whitespace() || c.is_control()) => Err("has a blank in it"),
-            Some(_) => Ok((*text).to_owned()),
+fn link(entry: Entry<'_, &str>) -> Option<UrlPattern> {
+    match UrlPattern::parse(entry.value) {
+        Ok(pattern) => Some(pattern),
+        Err(InvalidPattern { what, remedy }) => {
+            entry.problem(what, remedy);
+            None
         }
-    })
+    }
 }
 
 fn postal_address(entry: Entry<'_, &str>) -> Option<String> {

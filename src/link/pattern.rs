@@ -20,6 +20,16 @@ pub struct UrlPattern {
     pieces: Vec<Piece>,
 }
 
+/// The pattern as it is configured, what a URL may not hold encoded.
+impl fmt::Display for UrlPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.pieces.iter().try_for_each(|piece| match piece {
+            Piece::Literal(text) => f.write_str(text),
+            Piece::Value(placeholder) => write!(f, "{{{}}}", placeholder.name()),
+        })
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Piece {
     Literal(String),
@@ -49,6 +59,10 @@ impl Placeholder {
         ("stars", Self::Stars),
         ("letter", Self::Letter),
     ];
+
+    fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, placeholder)| *placeholder == self).map_or("", |(name, _)| name)
+    }
 
     fn named(name: &str) -> Option<Self> {
         Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, placeholder)| *placeholder)

@@ -9,9 +9,8 @@ use tokio::sync::Notify;
 use super::relays::RelayLine;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::{EmailAddress, Policies, ShopId};
+use crate::domain::{EmailAddress, Policies};
 use crate::letter::Letters;
-use crate::link::UrlPattern;
 use crate::read::Reader;
 use crate::store::Store;
 
@@ -25,8 +24,6 @@ pub struct Setup {
     pub letters: Letters,
     /// The shops' policies.
     pub policies: Arc<Policies>,
-    /// The shops' review links.
-    pub links: HashMap<ShopId, UrlPattern>,
     /// The relays by name.
     pub relays: HashMap<String, Arc<RelayLine>>,
     /// Keys derived from the master key.

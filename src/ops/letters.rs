@@ -35,7 +35,6 @@ pub fn compose(setup: &Setup, shop: &Shop, letter: &ClaimedLetter, now: Timestam
     let review_token = token(Purpose::Review);
     let unsubscribe_token = token(Purpose::Unsubscribe);
     let message_id = letter.message_id.clone().unwrap_or_else(|| message_id(setup, shop, invitation.id, letter.kind));
-    let pattern = setup.links.get(&shop.id).ok_or_else(|| format!("the shop {} has no review link", shop.id))?;
     let locale = invitation.order.locale.as_deref();
     let data = LinkData {
         email: &invitation.customer.email,
@@ -46,8 +45,8 @@ pub fn compose(setup: &Setup, shop: &Shop, letter: &ClaimedLetter, now: Timestam
         locale: locale.unwrap_or(&shop.locale),
         letter: letter.kind.as_str(),
     };
-    let link = pattern.expand(&data);
-    let star_links = pattern.star_links(&data);
+    let link = shop.link.expand(&data);
+    let star_links = shop.link.star_links(&data);
     let composed = setup
         .letters
         .compose(&LetterData {
