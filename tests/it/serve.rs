@@ -198,23 +198,26 @@ async fn the_unit_can_reload_while_the_relay_is_down() {
 async fn a_second_daemon_on_one_database_is_refused_and_the_next_starts_after_a_kill() {
     let relay = relay().await;
     let site = Site::new(relay.address, &[]).await;
-    let first = site.serve().await;
-    let began = Instant::now();
-    let second = site.run(&["serve"]).ended(1);
-    let took = began.elapsed();
-    assert!(
-        second.err.contains(&format!("another daemon (process {}) runs on this database", first.pid)),
-        "{second:?}"
-    );
-    assert!(took < Duration::from_secs(1), "{took:?}");
-    let mut dialog = Dialog::open(first.address).await.unwrap();
-    assert!(dialog.mail(BCC, &order("FIRST-1")).await.unwrap().starts_with("250 "), "the first one was not disturbed");
-    first.kill().await;
-    let began = Instant::now();
-    let third = site.serve().await;
-    let took = began.elapsed();
-    assert!(took < Duration::from_secs(2), "{took:?}");
-    third.stop().await;
+    // The best of some tries: a busy machine may take its time over one, a program that waits takes it over each.
+    let (mut refused, mut restarted) = (Duration::MAX, Duration::MAX);
+    let mut first = site.serve().await;
+    for number in 0..5 {
+        let began = Instant::now();
+        let second = site.run(&["serve"]).ended(1);
+        refused = refused.min(began.elapsed());
+        let said = format!("another daemon (process {}) runs on this database", first.pid);
+        assert!(second.err.contains(&said), "{second:?}");
+        let mut dialog = Dialog::open(first.address).await.unwrap();
+        let reply = dialog.mail(BCC, &order(&format!("FIRST-{number}"))).await.unwrap();
+        assert!(reply.starts_with("250 "), "the first one was not disturbed: {reply}");
+        first.kill().await;
+        let began = Instant::now();
+        first = site.serve().await;
+        restarted = restarted.min(began.elapsed());
+    }
+    eprintln!("a second daemon is refused in {refused:?}; one starts {restarted:?} after a kill -9");
+    assert!(refused < Duration::from_secs(1) && restarted < Duration::from_secs(2), "{refused:?}, {restarted:?}");
+    first.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
