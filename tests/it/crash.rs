@@ -95,16 +95,25 @@ async fn kill_9_during_intake_loses_nothing_that_was_acknowledged() {
     })
     .await;
     service.stop().await;
-    let stored = site.invitations().await.into_iter().map(|one| one.reference.to_string()).collect::<BTreeSet<_>>();
-    let lost = acknowledged.iter().filter(|one| !stored.contains(&one.reference)).count();
+    let lost = missing(&site, &acknowledged).await;
+    let invited = site.invitations().await.into_iter().map(|one| one.reference.to_string()).collect::<BTreeSet<_>>();
+    let unread = acknowledged.iter().filter(|one| !invited.contains(&one.reference)).map(|one| one.copy);
+    let unread = unread.collect::<BTreeSet<_>>();
+    // The copy that is being read when the process dies three times running is set aside for a person; it might be the cause.
+    let held = site.run(&["held", "list", "--json", "--limit", "10000"]).ended(0).json();
+    let held = held.iter().map(|row| row["id"].as_i64().unwrap()).collect::<BTreeSet<_>>();
     let integrity = site.integrity().await;
     eprintln!(
-        "kill -9 during intake: seed {seed}, {rounds} kills, {} acknowledged, {} stored, acknowledged - stored = {lost}, \
-         integrity_check {integrity}",
+        "kill -9 during intake: seed {seed}, {rounds} kills, {} acknowledged, acknowledged - stored = {lost}, {} invitations, \
+         {} set aside and listed (at most {}), integrity_check {integrity}",
         acknowledged.len(),
-        stored.len(),
+        invited.len(),
+        held.len(),
+        rounds / 2,
     );
     assert_eq!((lost, integrity.as_str()), (0, "ok"));
+    assert!(unread.is_subset(&held), "what became no invitation is listed: {unread:?}");
+    assert!(u64::try_from(held.len()).unwrap() <= rounds / 2, "one more at most for two kills: {held:?}");
     assert!(u64::try_from(acknowledged.len()).unwrap() >= rounds, "the clients were served");
 }
 

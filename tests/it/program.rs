@@ -89,12 +89,12 @@ impl Site {
 
     /// Starts the daemon and waits until it listens.
     pub(crate) async fn serve(&self) -> Service {
-        self.serve_with(&[]).await
+        self.serve_with(&[], &[]).await
     }
 
-    /// The same with more of an environment.
-    pub(crate) async fn serve_with(&self, environment: &[(&str, &OsStr)]) -> Service {
-        let mut service = self.begin(environment);
+    /// The same with more words and more of an environment.
+    pub(crate) async fn serve_with(&self, words: &[&str], environment: &[(&str, &OsStr)]) -> Service {
+        let mut service = self.begin(words, environment);
         let addresses = self.path("addresses");
         let address = until("the daemon listens", async || {
             if let Some(status) = service.ended() {
@@ -109,12 +109,12 @@ impl Site {
     }
 
     /// Starts the daemon without waiting for anything.
-    pub(crate) fn begin(&self, environment: &[(&str, &OsStr)]) -> Service {
+    pub(crate) fn begin(&self, words: &[&str], environment: &[(&str, &OsStr)]) -> Service {
         let addresses = self.path("addresses");
         let _ = std::fs::remove_file(&addresses);
         let log = self.path("log");
         let mut serve = command();
-        serve.arg("serve").arg("--config").arg(self.config()).arg("--addresses").arg(&addresses);
+        serve.arg("serve").args(words).arg("--config").arg(self.config()).arg("--addresses").arg(&addresses);
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
         let began = file.metadata().unwrap().len();
         serve.envs(environment.iter().copied()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(file);

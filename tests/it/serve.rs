@@ -198,23 +198,41 @@ async fn the_unit_can_reload_while_the_relay_is_down() {
 async fn a_second_daemon_on_one_database_is_refused_and_the_next_starts_after_a_kill() {
     let relay = relay().await;
     let site = Site::new(relay.address, &[]).await;
-    let first = site.serve().await;
-    let began = Instant::now();
-    let second = site.run(&["serve"]).ended(1);
-    let took = began.elapsed();
-    assert!(
-        second.err.contains(&format!("another daemon (process {}) runs on this database", first.pid)),
-        "{second:?}"
-    );
-    assert!(took < Duration::from_secs(1), "{took:?}");
-    let mut dialog = Dialog::open(first.address).await.unwrap();
-    assert!(dialog.mail(BCC, &order("FIRST-1")).await.unwrap().starts_with("250 "), "the first one was not disturbed");
-    first.kill().await;
-    let began = Instant::now();
-    let third = site.serve().await;
-    let took = began.elapsed();
-    assert!(took < Duration::from_secs(2), "{took:?}");
-    third.stop().await;
+    // The best of some tries: a busy machine may take its time over one, a program that waits takes it over each.
+    let (mut refused, mut restarted) = (Duration::MAX, Duration::MAX);
+    let mut first = site.serve().await;
+    for number in 0..5 {
+        let began = Instant::now();
+        let second = site.run(&["serve"]).ended(1);
+        refused = refused.min(began.elapsed());
+        let said = format!("another daemon (process {}) runs on this database", first.pid);
+        assert!(second.err.contains(&said), "{second:?}");
+        let mut dialog = Dialog::open(first.address).await.unwrap();
+        let reply = dialog.mail(BCC, &order(&format!("FIRST-{number}"))).await.unwrap();
+        assert!(reply.starts_with("250 "), "the first one was not disturbed: {reply}");
+        first.kill().await;
+        let began = Instant::now();
+        first = site.serve().await;
+        restarted = restarted.min(began.elapsed());
+    }
+    eprintln!("a second daemon is refused in {refused:?}; one starts {restarted:?} after a kill -9");
+    assert!(refused < Duration::from_secs(1) && restarted < Duration::from_secs(2), "{refused:?}, {restarted:?}");
+    first.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn create_makes_a_database_that_is_missing_and_takes_one_that_is_there() {
+    let relay = relay().await;
+    let site = Site::new(relay.address, &[]).await;
+    std::fs::remove_file(site.database()).unwrap();
+    for number in 1..=2 {
+        let service = site.serve_with(&["--create"], &[]).await;
+        let mut dialog = Dialog::open(service.address).await.unwrap();
+        assert!(dialog.mail(BCC, &order(&format!("CREATE-{number}"))).await.unwrap().starts_with("250 "));
+        service.stop().await;
+        assert_eq!(site.number("SELECT count(*) FROM copy").await, number);
+    }
+    assert_eq!(std::fs::metadata(site.database()).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 /// Starts the daemon, which must refuse with 78; gives what it said.
@@ -340,7 +358,7 @@ async fn systemd_is_told_of_start_reload_life_and_end() {
     let systemd = Systemd::bind(&site.path("notify"));
     let socket = site.path("notify");
     let environment = [("NOTIFY_SOCKET", socket.as_os_str()), ("WATCHDOG_USEC", OsStr::new("200000"))];
-    let service = site.begin(&environment);
+    let service = site.begin(&[], &environment);
     assert_eq!(systemd.until("READY=1"), ["READY=1"], "ready is the first thing it says");
     assert!(site.path("addresses").exists(), "and it listens then");
     systemd.until("WATCHDOG=1");
@@ -365,7 +383,7 @@ async fn the_log_names_no_customer_even_when_it_says_everything() {
     };
     let relay = TestRelay::start(refusing).await;
     let site = Site::new(relay.address, &[]).await;
-    let service = site.serve_with(&[("INVITED_LOG", OsStr::new("debug"))]).await;
+    let service = site.serve_with(&[], &[("INVITED_LOG", OsStr::new("trace"))]).await;
     let people = [
         ("LOG-1", "Anna Exempel", "anna.exempel@kund.example.net"),
         ("LOG-2", "Bert Beispiel", "bert.beispiel@kunde.example.net"),
