@@ -104,6 +104,10 @@ fn no_mutation_of_a_fixture_makes_the_reader_fail() {
     for round in 0..1_000 {
         let mut mail = mails[below(mails.len())].clone();
         for _ in 0..=below(20) {
+            // One fixture is an empty mail, and a change can leave one.
+            if mail.is_empty() {
+                break;
+            }
             let at = below(mail.len());
             let end = (at + below(200)).min(mail.len());
             match below(4) {
@@ -111,9 +115,6 @@ fn no_mutation_of_a_fixture_makes_the_reader_fail() {
                 1 => drop(mail.drain(at..end)),
                 2 => mail.extend_from_within(at..end),
                 _ => drop(mail.splice(at..at, PIECES[below(PIECES.len())].iter().copied())),
-            }
-            if mail.is_empty() {
-                break;
             }
         }
         let reading = reader.read(&mail, &Context::default());

@@ -70,23 +70,26 @@ impl Decision<'_> {
 
     /// Whether the mail is an order mail at all, as far as rules can tell.
     fn verdict(&self, evidence: &mut Evidence, marked: bool) -> Verdict {
-        let structured = evidence.has(Layer::Snippet) || evidence.has(Layer::JsonLd) || evidence.has(Layer::Microdata);
         match &self.found {
-            Some((_, Class::Ignore { rule, why })) => return Err((Outcome::Ignored, reason(rule, why))),
-            Some((_, Class::Hold { rule, why })) => return Err((Outcome::Held, reason(rule, why))),
+            Some((_, class @ (Class::Ignore { .. } | Class::Hold { .. }))) => return refused(class),
             Some((_, Class::Mail { .. })) => return Ok(()),
-            _ if evidence.has(Layer::Snippet) => return Ok(()),
             _ => {}
         }
-        let believed = self.found.as_ref().is_none_or(|(template, _)| template.believe_schema_status);
-        if structured && believed && evidence.of(Field::Event).iter().any(|candidate| candidate.layer < Layer::Template)
-        {
+        let (snippet, told) = (evidence.has(Layer::Snippet), self.data_tell_the_event(evidence));
+        if !snippet && !told {
+            refused(&self.templates.refuse(self.sight, false))?;
+        }
+        // What has not happened, or went wrong: also where there are data.
+        refused(&self.templates.refuse(self.sight, true))?;
+        if snippet {
+            // A snippet does not say what happened, and shops send it with more than new orders: the mail's own words do.
+            if let Class::Mail { mail, .. } = self.templates.generic_event(self.sight) {
+                evidence.add(Layer::Headers, format!("words.{}", mail.name), Value::Event(mail.event));
+            }
             return Ok(());
         }
-        match self.templates.refuse(self.sight, false) {
-            Class::Ignore { rule, why } => return Err((Outcome::Ignored, reason(rule, why))),
-            Class::Hold { rule, why } => return Err((Outcome::Held, reason(rule, why))),
-            _ => {}
+        if told {
+            return Ok(());
         }
         if let Some((template, _)) = &self.found {
             return Err((
@@ -94,9 +97,20 @@ impl Decision<'_> {
                 format!("it is a mail of {}, but of a kind that its template does not know", template.name),
             ));
         }
+        self.generic_verdict(evidence, marked)
+    }
+
+    /// Whether schema.org data say what happened, and are believed.
+    fn data_tell_the_event(&self, evidence: &Evidence) -> bool {
+        let believed = self.found.as_ref().is_none_or(|(template, _)| template.believe_schema_status);
+        believed && evidence.of(Field::Event).iter().any(|candidate| candidate.layer < Layer::Template)
+    }
+
+    /// The verdict on a mail without data and of no known platform.
+    fn generic_verdict(&self, evidence: &mut Evidence, marked: bool) -> Verdict {
         match self.templates.generic_event(self.sight) {
             Class::Mail { mail, .. } if marked => {
-                evidence.add(Layer::Headers, format!("subject.{}", mail.name), Value::Event(mail.event));
+                evidence.add(Layer::Headers, format!("words.{}", mail.name), Value::Event(mail.event));
                 Ok(())
             }
             Class::Mail { .. } => {
@@ -137,7 +151,8 @@ impl Decision<'_> {
         }
     }
 
-    /// What happened: the best layer that says so. A snippet says nothing, and is sent with the mail that tells of a new order.
+    /// What happened: the best layer that says so. Where there is a snippet and the mail says nothing, it tells of a new order:
+    /// that is the mail that shops are told to put the snippet into.
     fn event(&self, evidence: &Evidence) -> Option<EventKind> {
         let believed = self.found.as_ref().is_none_or(|(template, _)| template.believe_schema_status);
         let found = evidence.of(Field::Event).into_iter().find_map(|candidate| match candidate.value {
@@ -190,6 +205,15 @@ impl Decision<'_> {
             }
         }
         reading.products = products(evidence);
+    }
+}
+
+/// The verdict of a rule that sets a mail aside.
+fn refused(class: &Class<'_>) -> Verdict {
+    match class {
+        Class::Ignore { rule, why } => Err((Outcome::Ignored, reason(rule, why))),
+        Class::Hold { rule, why } => Err((Outcome::Held, reason(rule, why))),
+        _ => Ok(()),
     }
 }
 

@@ -8,6 +8,7 @@ mod customer;
 mod dates;
 mod decide;
 mod embedded;
+mod entities;
 mod evidence;
 mod headers;
 mod html;

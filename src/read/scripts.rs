@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use super::entities::named;
+
 /// Blocks of one type that are looked at.
 const BLOCKS: usize = 20;
 /// Bytes of one block.
@@ -185,44 +187,14 @@ fn unescape_once(text: &str) -> String {
     out
 }
 
-/// The entities that `htmlspecialchars` and template engines write into data.
+/// The character of an entity, without its `&` and `;`.
 fn character(entity: &str) -> Option<char> {
-    if let Some(number) = entity.strip_prefix('#') {
-        let code = match number.strip_prefix(['x', 'X']) {
-            Some(hex) => u32::from_str_radix(hex, 16),
-            None => number.parse(),
-        };
-        return code.ok().and_then(char::from_u32);
-    }
-    Some(match entity {
-        "amp" => '&',
-        "lt" => '<',
-        "gt" => '>',
-        "quot" => '"',
-        "apos" => '\'',
-        "nbsp" => '\u{A0}',
-        "ndash" => '\u{2013}',
-        "mdash" => '\u{2014}',
-        "euro" => '\u{20AC}',
-        "pound" => '\u{A3}',
-        "auml" => '\u{E4}',
-        "ouml" => '\u{F6}',
-        "uuml" => '\u{FC}',
-        "Auml" => '\u{C4}',
-        "Ouml" => '\u{D6}',
-        "Uuml" => '\u{DC}',
-        "szlig" => '\u{DF}',
-        "aring" => '\u{E5}',
-        "Aring" => '\u{C5}',
-        "aelig" => '\u{E6}',
-        "oslash" => '\u{F8}',
-        "eacute" => '\u{E9}',
-        "egrave" => '\u{E8}',
-        "agrave" => '\u{E0}',
-        "ccedil" => '\u{E7}',
-        "ntilde" => '\u{F1}',
-        _ => return None,
-    })
+    let Some(number) = entity.strip_prefix('#') else { return named(entity) };
+    let code = match number.strip_prefix(['x', 'X']) {
+        Some(hex) => u32::from_str_radix(hex, 16),
+        None => number.parse(),
+    };
+    code.ok().and_then(char::from_u32)
 }
 
 #[cfg(test)]

@@ -30,6 +30,20 @@ fn a_mail_of_an_unknown_platform_is_read_as_afs_reads_it() {
         ("bo@example.org", "Din order #2111 har skickats", "event shipped 2111"),
         ("bo@example.org", "Order 43 canceled", "event cancelled 43"),
         ("bo@example.org", "Refund for order 44", "event refunded 44"),
+        // Subjects that say that it did not happen, or not yet, and words that only look like it.
+        ("bo@example.org", "Your order 45 could not be delivered", "held"),
+        ("bo@example.org", "Order 45: we couldn\u{2019}t deliver your parcel", "held"),
+        ("bo@example.org", "Ihre Bestellung 45 konnte nicht zugestellt werden", "held"),
+        ("bo@example.org", "Din order 45 har \u{e4}nnu inte skickats", "held"),
+        ("bo@example.org", "Votre commande 45 n'a pas pu \u{ea}tre livr\u{e9}e", "held"),
+        ("bo@example.org", "Su pedido 45 no se ha podido entregar", "held"),
+        ("bo@example.org", "Je bestelling 45 is nog niet verzonden", "held"),
+        ("bo@example.org", "Pedido No 45 enviado", "event shipped 45"),
+        ("bo@example.org", "Your order 45 is delayed and will be shipped on Monday", "event delayed 45"),
+        ("bo@example.org", "Your order 45 will be delivered tomorrow", "event placed 45"),
+        ("bo@example.org", "Merci d'avoir pass\u{e9} commande 45", "event placed 45"),
+        ("bo@example.org", "Partial refund for order 44", "ignored"),
+        ("bo@example.org", "Bestellung 44: Teilerstattung", "ignored"),
         ("bo@example.org", "Your order", "held"),
         ("bo@example.org", "Order update #1056", "held"),
         ("bo@example.org", "#2111", "held"),
@@ -52,6 +66,31 @@ fn a_mail_of_an_unknown_platform_is_read_as_afs_reads_it() {
             None => reading.outcome.as_str().to_owned(),
         };
         assert_eq!(got, expected, "{to} / {subject}: {:?}", reading.reason);
+    }
+}
+
+#[test]
+fn a_mail_with_a_snippet_tells_of_what_its_own_words_say() {
+    let reader = reader();
+    for (subject, body, expected) in [
+        ("Thank you!", "We pack it today.", "event placed"),
+        ("Order SG-1-09 has been cancelled", "", "event cancelled"),
+        ("About your order", "Your order SG-1-09 has been cancelled.", "event cancelled"),
+        ("Order confirmation", "Once an order was cancelled, it cannot be taken up again.", "event placed"),
+        ("Your order has shipped", "The cup of your order was cancelled.", "event shipped"),
+        ("Your order has not shipped yet", "", "held"),
+        ("Your partial refund", "", "ignored"),
+        ("Refund for your order", "", "event refunded"),
+    ] {
+        let snippet = r#"{"recipientEmail":"bo@example.org","recipientName":"Bo Ek","referenceId":"SG-1-09"}"#;
+        let html = format!("<p>{body}</p><script type=\"application/json+trustpilot\">{snippet}</script>");
+        let fields = format!("To: bo@example.org\r\nSubject: {subject}\r\nContent-Type: text/html");
+        let reading = read(&reader, &mail(&fields, &html));
+        let got = match reading.order_event() {
+            Some(event) => format!("event {}", event.kind),
+            None => reading.outcome.as_str().to_owned(),
+        };
+        assert_eq!(got, expected, "{subject} / {body}: {:?}", reading.reason);
     }
 }
 

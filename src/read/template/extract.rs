@@ -86,7 +86,11 @@ fn checked(target: Target, text: &str, habits: &Habits<'_>) -> Option<Value> {
                     && (text.chars().any(|c| c.is_ascii_digit()) || !text.chars().any(char::is_lowercase))
             })
             .map(Value::Reference),
-        Target::OrderDate => habits.day_in(text).map(|day| Value::OrderDate(OrderDate::from(day))),
+        // A date-time that was written for machines is kept as precise as it is.
+        Target::OrderDate => OrderDate::parse(text)
+            .filter(|date| date.as_str().contains('T'))
+            .or_else(|| habits.day_in(text).map(OrderDate::from))
+            .map(Value::OrderDate),
         Target::ExpectedDelivery => habits.day_in(text).map(Value::ExpectedDelivery),
         Target::Greeting => None,
     }
