@@ -13,6 +13,10 @@ use crate::ops::{House, dispatch, purge, read};
 /// How long a loop rests after the store failed.
 const STORE_RESTS: Duration = Duration::from_secs(1);
 
+/// How long copies gather after the reader has caught up. A look costs it two commits, however few copies it finds, and these
+/// stand in line with the door's: without a pause a busy door would wait for the reader most of the time.
+const GATHER: Duration = Duration::from_millis(100);
+
 /// How often the queue is looked at without a bell: another process, such as the support desk, may have moved it.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
@@ -25,13 +29,15 @@ const PURGE_EVERY: Duration = Duration::from_secs(3600);
 /// How long letters that are being sent may go on after the daemon was told to stop.
 pub const DRAIN: Duration = Duration::from_secs(30);
 
-/// Reads copies as they come.
+/// Reads copies as they come: the first at once, those that follow closely together. After `stop` no batch is begun; what is
+/// unread then is read after the next start.
 pub async fn read_copies(house: Arc<House>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let bell = house.copy_came.notified();
         let pause = match read::read_some(&house).await {
             Ok(0) => None,
-            Ok(_) => continue,
+            Ok(read::BATCH) => continue,
+            Ok(_) => Some(GATHER),
             Err(error) => {
                 tracing::error!(%error, "copies cannot be read");
                 Some(STORE_RESTS)

@@ -106,8 +106,10 @@ pub(super) struct FileReadings {
 }
 
 const BEGIN: &str = "SAVEPOINT reading";
-const KEEP: &str = "RELEASE reading";
-const UNDO: &str = "ROLLBACK TO reading; RELEASE reading";
+/// Together, since each call costs a hop to the connection's thread and back, which is dearer than most statements.
+const NEXT: &str = "RELEASE reading; SAVEPOINT reading";
+const UNDO: &str = "ROLLBACK TO reading";
+const END: &str = "RELEASE reading";
 
 #[async_trait]
 impl Work for FileReadings {
@@ -115,11 +117,11 @@ impl Work for FileReadings {
 
     async fn run(&mut self, tx: &mut SqliteConnection) -> Result<Self::Answer, Fault> {
         let mut filed = Vec::with_capacity(self.readings.len());
+        sqlx::query(BEGIN).execute(&mut *tx).await?;
         for reading in &self.readings {
-            sqlx::query(BEGIN).execute(&mut *tx).await?;
             match file(tx, reading, &self.policies, self.now).await {
                 Ok(moved) => {
-                    sqlx::query(KEEP).execute(&mut *tx).await?;
+                    sqlx::query(NEXT).execute(&mut *tx).await?;
                     filed.push(Filed { copy: reading.copy, moved });
                 }
                 Err(fault) if fault.is_the_statements_own() => {
@@ -133,6 +135,7 @@ impl Work for FileReadings {
                 Err(fault) => return Err(fault),
             }
         }
+        sqlx::query(END).execute(tx).await?;
         Ok(filed)
     }
 }
