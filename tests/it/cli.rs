@@ -377,6 +377,7 @@ const STORY: &str = "\
 Invitation 1: shop, order Q-1, Anna Exempel <person1@customer.example.net>, cancelled
   DATE TIME ZONE  copy 1 came in for shop from 127.0.0.1, 594 bytes
   DATE TIME ZONE  copy 1 was read: order placed
+  DATE TIME ZONE    event: placed (headers words.placed)
   DATE TIME ZONE    customer_name: Anna Exempel (snippet recipientName)
   DATE TIME ZONE    customer_name: Anna Exempel (headers to.name)
   DATE TIME ZONE    customer_email: person1@customer.example.net (snippet recipientEmail)
