@@ -95,6 +95,29 @@ fn a_mail_with_a_snippet_tells_of_what_its_own_words_say() {
 }
 
 #[test]
+fn data_that_hide_the_bad_news_of_the_words_hold_the_mail() {
+    let reader = reader();
+    for (status, subject, expected) in [
+        ("OrderProcessing", "Your order", "event placed"),
+        ("OrderProcessing", "Your order has been cancelled", "held"),
+        ("OrderCancelled", "Your order has been cancelled", "event cancelled"),
+        ("OrderInTransit", "Your order 7 could not be delivered", "held"),
+        ("OrderDelivered", "Refund for your order", "held"),
+    ] {
+        let html = format!(
+            r#"<script type="application/ld+json">{{"@type":"Order","orderNumber":"7","orderStatus":"{status}"}}</script>"#
+        );
+        let fields = format!("To: bo@example.org\r\nSubject: {subject}\r\nContent-Type: text/html");
+        let reading = read(&reader, &mail(&fields, &html));
+        let got = match reading.order_event() {
+            Some(event) => format!("event {}", event.kind),
+            None => reading.outcome.as_str().to_owned(),
+        };
+        assert_eq!(got, expected, "{status} / {subject}: {:?}", reading.reason);
+    }
+}
+
+#[test]
 fn machines_that_answer_are_ignored_before_anything_else() {
     let reader = reader();
     let snippet = "<script type='application/json+trustpilot'>{\"recipientEmail\":\"bo@example.org\",\"referenceId\":\"7\"}</script>";
