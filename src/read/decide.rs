@@ -81,15 +81,8 @@ impl Decision<'_> {
         }
         // What has not happened, or went wrong: also where there are data.
         refused(&self.templates.refuse(self.sight, true))?;
-        if snippet {
-            // A snippet does not say what happened, and shops send it with more than new orders: the mail's own words do.
-            if let Class::Mail { mail, .. } = self.templates.generic_event(self.sight) {
-                evidence.add(Layer::Headers, format!("words.{}", mail.name), Value::Event(mail.event));
-            }
-            return Ok(());
-        }
-        if told {
-            return Ok(());
+        if snippet || told {
+            return self.words_beside_data(evidence);
         }
         if let Some((template, _)) = &self.found {
             return Err((
@@ -98,6 +91,20 @@ impl Decision<'_> {
             ));
         }
         self.generic_verdict(evidence, marked)
+    }
+
+    /// Notes what a mail with data says in words. A snippet does not say what happened, and shops send it with more than new
+    /// orders; schema.org data may say where the order stood before. Bad news that only the words tell is for a person.
+    fn words_beside_data(&self, evidence: &mut Evidence) -> Verdict {
+        let Class::Mail { mail, .. } = self.templates.generic_event(self.sight) else { return Ok(()) };
+        evidence.add(Layer::Headers, format!("words.{}", mail.name), Value::Event(mail.event));
+        let stops = |kind| matches!(kind, EventKind::Cancelled | EventKind::Refunded);
+        match self.event(evidence) {
+            Some(told) if stops(mail.event) && !stops(told) => {
+                Err((Outcome::Held, format!("its words say {}, but its data say {told}", mail.event)))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether schema.org data say what happened, and are believed.

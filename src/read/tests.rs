@@ -95,6 +95,60 @@ fn a_mail_with_a_snippet_tells_of_what_its_own_words_say() {
 }
 
 #[test]
+fn data_that_hide_the_bad_news_of_the_words_hold_the_mail() {
+    let reader = reader();
+    for (status, subject, expected) in [
+        ("OrderProcessing", "Your order", "event placed"),
+        ("OrderProcessing", "Your order has been cancelled", "held"),
+        ("OrderCancelled", "Your order has been cancelled", "event cancelled"),
+        ("OrderInTransit", "Your order 7 could not be delivered", "held"),
+        ("OrderDelivered", "Refund for your order", "held"),
+    ] {
+        let html = format!(
+            r#"<script type="application/ld+json">{{"@type":"Order","orderNumber":"7","orderStatus":"{status}"}}</script>"#
+        );
+        let fields = format!("To: bo@example.org\r\nSubject: {subject}\r\nContent-Type: text/html");
+        let reading = read(&reader, &mail(&fields, &html));
+        let got = match reading.order_event() {
+            Some(event) => format!("event {}", event.kind),
+            None => reading.outcome.as_str().to_owned(),
+        };
+        assert_eq!(got, expected, "{status} / {subject}: {:?}", reading.reason);
+    }
+}
+
+#[test]
+fn a_status_is_known_by_its_place_and_a_partial_refund_by_its_words() {
+    let reader = reader();
+    let opencart = |sentence: &str, status: &str| {
+        format!(
+            "Objedn\u{e1}vka \u{10d}.: 12<br>Datum p\u{159}id\u{e1}n\u{ed}: 5.3.2026<br><br>{sentence}<br><br>{status}<br>\
+             https://lampa.example/index.php?route=account/order.info&order_id=12"
+        )
+    };
+    let woocommerce =
+        |sentence: &str| format!("{sentence}<br>[Order #12] (5 March 2026)<br><div id=\"template_container\"></div>");
+    let unlisted = "Objedn\u{e1}vka m\u{e1} te\u{10f} tento stav:";
+    for (body, expected) in [
+        (opencart(unlisted, "Zru\u{161}eno"), "event cancelled 12"),
+        (opencart(unlisted, "Odesl\u{e1}no"), "event shipped 12"),
+        (opencart(unlisted, "\u{10c}ek\u{e1}"), "held"),
+        (opencart("D\u{11b}kujeme.", "Zru\u{161}eno"), "held"),
+        (woocommerce("Your order on Lamps has been refunded."), "event refunded 12"),
+        (woocommerce("Your order on Lamps has been partially refunded."), "ignored"),
+        (woocommerce("Din best\u{e4}llning p\u{e5} Lampor har delvis \u{e5}terbetalats."), "ignored"),
+    ] {
+        let fields = "To: bo@example.org\r\nSubject: Lampa\r\nContent-Type: text/html; charset=utf-8";
+        let reading = read(&reader, &mail(fields, &body));
+        let got = match reading.order_event() {
+            Some(event) => format!("event {} {}", event.kind, event.reference),
+            None => reading.outcome.as_str().to_owned(),
+        };
+        assert_eq!(got, expected, "{body}: {:?}", reading.reason);
+    }
+}
+
+#[test]
 fn machines_that_answer_are_ignored_before_anything_else() {
     let reader = reader();
     let snippet = "<script type='application/json+trustpilot'>{\"recipientEmail\":\"bo@example.org\",\"referenceId\":\"7\"}</script>";

@@ -111,9 +111,12 @@ async fn letters_come_out(platform: &str, told: &[Told]) {
         .filter(|one| one.tells == Tells::OfItsEnd)
         .map(|one| one.reference.as_str())
         .collect::<BTreeSet<_>>();
-    let expected = told
-        .iter()
-        .filter(|one| matches!(one.tells, Tells::OfAnOrder | Tells::OfSomethingElse))
+    // Several mails may tell of one order; the letter has the name from one that has it.
+    let mut asking =
+        told.iter().filter(|one| matches!(one.tells, Tells::OfAnOrder | Tells::OfSomethingElse)).collect::<Vec<_>>();
+    asking.sort_by_key(|one| (one.tells == Tells::OfAnOrder, !one.name.is_empty()));
+    let expected = asking
+        .into_iter()
         .filter(|one| !stopped.contains(one.reference.as_str()))
         .map(|one| ((one.email.to_lowercase(), one.reference.clone()), one))
         .collect::<BTreeMap<_, _>>();
