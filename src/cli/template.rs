@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{Failure, JsonArg, Output};
 use crate::app::load_templates;
-use crate::domain::{Finding, Product, Reading};
+use crate::domain::{EventKind, Finding, Product, Reading};
 use crate::ops::read::explain_mail;
 use crate::read::Reader;
 
@@ -40,6 +40,8 @@ struct Row<'a> {
     file: String,
     outcome: &'static str,
     event: Option<&'static str>,
+    /// Whether the event is about a part of the order only.
+    partial: bool,
     customer: Customer<'a>,
     reference: Option<&'a str>,
     order_date: Option<&'a str>,
@@ -118,7 +120,8 @@ fn row(file: String, reading: &Reading) -> Row<'_> {
     Row {
         file,
         outcome: reading.outcome.as_str(),
-        event: reading.event.map(|event| event.as_str()),
+        event: reading.event.map(word),
+        partial: reading.event == Some(EventKind::RefundedInPart),
         customer: Customer {
             name: reading.customer_name.as_ref().map(|name| name.as_str()),
             email: reading.customer_email.as_ref().map(|email| email.as_str()),
@@ -130,6 +133,14 @@ fn row(file: String, reading: &Reading) -> Row<'_> {
         template: reading.template.as_deref(),
         findings: &reading.findings,
         reason: reading.reason.as_deref(),
+    }
+}
+
+/// A refund is a refund to scripts; `partial` says the rest.
+fn word(event: EventKind) -> &'static str {
+    match event {
+        EventKind::RefundedInPart => EventKind::Refunded.as_str(),
+        whole => whole.as_str(),
     }
 }
 

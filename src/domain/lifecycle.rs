@@ -169,7 +169,7 @@ pub struct Decision {
 pub fn open(news: OrderNews, order_cancelled: bool, policy: &Policy, now: Timestamp) -> Decision {
     let mut progress =
         Progress { state: State::Cancelled, due_at: None, expires_at: None, letters_sent: 0, attempts: 0 };
-    let rule = if ends_the_order(news.kind) {
+    let rule = if news.kind.ends_the_order() {
         Rule::CancelledBeforeOrder
     } else if order_cancelled {
         Rule::OrderWasCancelled
@@ -197,7 +197,7 @@ pub fn decide(before: &Progress, event: &Event, policy: &Policy, now: Timestamp)
 }
 
 fn on_order(progress: &mut Progress, news: OrderNews, policy: &Policy, now: Timestamp) -> Rule {
-    if ends_the_order(news.kind) {
+    if news.kind.ends_the_order() {
         return match progress.state {
             State::Waiting | State::Queued | State::Sending | State::Sent | State::Held | State::InDoubt => {
                 end(progress, State::Cancelled);
@@ -388,14 +388,10 @@ fn later(expected_by: Option<Timestamp>, now: Timestamp) -> Timestamp {
     expected_by.map_or(now, |expected| expected.max(now))
 }
 
-fn ends_the_order(kind: EventKind) -> bool {
-    matches!(kind, EventKind::Cancelled | EventKind::Refunded)
-}
-
 /// Whether this news is at least as far in an order's life as the trigger.
 fn reaches(kind: EventKind, trigger: Trigger) -> bool {
     let reached = match kind {
-        EventKind::Placed | EventKind::Paid | EventKind::Delayed => Trigger::Order,
+        EventKind::Placed | EventKind::Paid | EventKind::Delayed | EventKind::RefundedInPart => Trigger::Order,
         EventKind::Shipped => Trigger::Shipment,
         EventKind::Delivered => Trigger::Delivery,
         EventKind::Cancelled | EventKind::Refunded => return false,

@@ -9,7 +9,7 @@ use super::text::clean;
 
 /// What happened to an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
 pub enum EventKind {
     /// The order was placed or confirmed.
     Placed,
@@ -25,12 +25,22 @@ pub enum EventKind {
     Cancelled,
     /// The money went back.
     Refunded,
+    /// A part of the money went back; the rest of the order stands.
+    RefundedInPart,
 }
 
 impl EventKind {
     /// Every kind, in the order of an order's life.
-    pub const ALL: [Self; 7] =
-        [Self::Placed, Self::Paid, Self::Shipped, Self::Delivered, Self::Delayed, Self::Cancelled, Self::Refunded];
+    pub const ALL: [Self; 8] = [
+        Self::Placed,
+        Self::Paid,
+        Self::Shipped,
+        Self::Delivered,
+        Self::Delayed,
+        Self::Cancelled,
+        Self::Refunded,
+        Self::RefundedInPart,
+    ];
 
     /// The word for it in templates, JSON and the database.
     pub const fn as_str(self) -> &'static str {
@@ -42,7 +52,13 @@ impl EventKind {
             Self::Delayed => "delayed",
             Self::Cancelled => "cancelled",
             Self::Refunded => "refunded",
+            Self::RefundedInPart => "refunded_in_part",
         }
+    }
+
+    /// Whether nobody is to be asked about the order any more.
+    pub const fn ends_the_order(self) -> bool {
+        matches!(self, Self::Cancelled | Self::Refunded)
     }
 
     /// The kind of this word.
@@ -51,9 +67,13 @@ impl EventKind {
     }
 }
 
+/// In words, for people.
 impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.write_str(match self {
+            Self::RefundedInPart => "refunded in part",
+            whole => whole.as_str(),
+        })
     }
 }
 

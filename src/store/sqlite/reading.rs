@@ -11,8 +11,8 @@ use super::moves::{self, Cause, to_json};
 use super::sql;
 use super::writer::Work;
 use crate::domain::{
-    CopyId, Event, EventKind, InvitationId, OrderEvent, OrderNews, Outcome, Policies, Reading, ShopId, State,
-    Timestamp, decide, open,
+    CopyId, Event, InvitationId, OrderEvent, OrderNews, Outcome, Policies, Reading, ShopId, State, Timestamp, decide,
+    open,
 };
 use crate::store::{Filed, FiledReading};
 
@@ -186,7 +186,7 @@ async fn tell(
 ) -> Result<Moved, Fault> {
     let policy = policies.of(shop);
     let key = order.customer.email.key();
-    let ends = matches!(news.kind, EventKind::Cancelled | EventKind::Refunded);
+    let ends = news.kind.ends_the_order();
     let cause = Cause { copy: Some(copy), ..Cause::daemon(Event::Order(news), now) };
     let invitations = moves::of_order(tx, shop.as_str(), &order.reference.key()).await?;
     let order_cancelled = invitations.iter().any(|invitation| invitation.progress.state == State::Cancelled);
