@@ -136,6 +136,7 @@ fn a_status_is_known_by_its_place_and_a_partial_refund_by_its_words() {
         (opencart("D\u{11b}kujeme.", "Zru\u{161}eno"), "held"),
         (woocommerce("Your order on Lamps has been refunded."), "event refunded 12"),
         (woocommerce("Your order on Lamps has been partially refunded."), "ignored"),
+        (woocommerce("One of your shipments has been removed."), "held"),
         (woocommerce("Din best\u{e4}llning p\u{e5} Lampor har delvis \u{e5}terbetalats."), "ignored"),
     ] {
         let fields = "To: bo@example.org\r\nSubject: Lampa\r\nContent-Type: text/html; charset=utf-8";
