@@ -38,6 +38,7 @@ fn a_mail_of_an_unknown_platform_is_read_as_afs_reads_it() {
         ("bo@example.org", "Votre commande 45 n'a pas pu \u{ea}tre livr\u{e9}e", "held"),
         ("bo@example.org", "Su pedido 45 no se ha podido entregar", "held"),
         ("bo@example.org", "Je bestelling 45 is nog niet verzonden", "held"),
+        ("bo@example.org", "Don't miss free delivery", "ignored"),
         ("bo@example.org", "Pedido No 45 enviado", "event shipped 45"),
         ("bo@example.org", "Your order 45 is delayed and will be shipped on Monday", "event delayed 45"),
         ("bo@example.org", "Your order 45 will be delivered tomorrow", "event placed 45"),
