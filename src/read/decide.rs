@@ -79,8 +79,10 @@ impl Decision<'_> {
         if !snippet && !told {
             refused(&self.templates.refuse(self.sight, false))?;
         }
-        // What has not happened, or went wrong: also where there are data.
-        refused(&self.templates.refuse(self.sight, true))?;
+        // What has not happened, or went wrong: also where there are data. An advertisement may say "don't miss free delivery".
+        if snippet || told || marked || self.speaks_of_an_order() {
+            refused(&self.templates.refuse(self.sight, true))?;
+        }
         if snippet || told {
             return self.words_beside_data(evidence);
         }

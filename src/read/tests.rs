@@ -38,6 +38,7 @@ fn a_mail_of_an_unknown_platform_is_read_as_afs_reads_it() {
         ("bo@example.org", "Votre commande 45 n'a pas pu \u{ea}tre livr\u{e9}e", "held"),
         ("bo@example.org", "Su pedido 45 no se ha podido entregar", "held"),
         ("bo@example.org", "Je bestelling 45 is nog niet verzonden", "held"),
+        ("bo@example.org", "Don't miss free delivery", "ignored"),
         ("bo@example.org", "Pedido No 45 enviado", "event shipped 45"),
         ("bo@example.org", "Your order 45 is delayed and will be shipped on Monday", "event delayed 45"),
         ("bo@example.org", "Your order 45 will be delivered tomorrow", "event placed 45"),
@@ -136,6 +137,7 @@ fn a_status_is_known_by_its_place_and_a_partial_refund_by_its_words() {
         (opencart("D\u{11b}kujeme.", "Zru\u{161}eno"), "held"),
         (woocommerce("Your order on Lamps has been refunded."), "event refunded 12"),
         (woocommerce("Your order on Lamps has been partially refunded."), "ignored"),
+        (woocommerce("One of your shipments has been removed."), "held"),
         (woocommerce("Din best\u{e4}llning p\u{e5} Lampor har delvis \u{e5}terbetalats."), "ignored"),
     ] {
         let fields = "To: bo@example.org\r\nSubject: Lampa\r\nContent-Type: text/html; charset=utf-8";
