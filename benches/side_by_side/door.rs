@@ -130,15 +130,19 @@ fn cell(plan: Plan, servers: &[Box<dyn Server>], mail: &Path, octets: usize, loa
 
 fn run(server: &dyn Server, mail: &Path, load: Load, messages: usize) -> Result<Run> {
     let tree = server.tree();
+    let before = server.kept()?;
     let (cpu, start) = (tree.cpu(), Instant::now());
     let (taken, resident) = while_looking(tree, || hand_in(server.port(), mail, load, messages));
     let taken = taken?;
     server.drain()?;
-    let (all, count) = (start.elapsed(), messages as f64);
+    let (all, count, cpu) = (start.elapsed(), messages as f64, tree.cpu() - cpu);
+    if let (Some(before), Some(after)) = (before, server.kept()?) {
+        ensure!(after - before == messages as u64, "{messages} messages were handed in and {} kept", after - before);
+    }
     Ok(Run {
         rate: count / taken.as_secs_f64(),
         worked_off: count / all.as_secs_f64(),
-        cpu: (tree.cpu() - cpu).as_secs_f64() * 1000.0 / count,
+        cpu: cpu.as_secs_f64() * 1000.0 / count,
         resident,
     })
 }

@@ -1,5 +1,5 @@
-//! Letters sent: a queue of due invitations, made by the real daemon at an earlier time, goes out into `smtp-sink`. Beside it the
-//! ceiling: `smtp-source` with mails of the same size, which records nothing.
+//! Letters sent: a queue of due invitations, made by the real daemon at an earlier time, goes out into `smtp-sink`. Beside it
+//! `smtp-source` with mails of the same size, which records nothing.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -44,7 +44,7 @@ pub(crate) struct Out {
     /// The mean size of a letter on the wire.
     pub(crate) octets: usize,
     /// What `smtp-source` makes of mails of that size, each second.
-    pub(crate) ceiling_per_second: f64,
+    pub(crate) smtp_source_per_second: f64,
 }
 
 /// Measures all numbers of connections.
@@ -59,12 +59,12 @@ pub(crate) fn measure(plan: Plan, work: &Path) -> Result<Vec<Out>> {
         let watched = few.send(&work.join(format!("watched-{connections}")), connections, Watch::Fsyncs)?;
         let letter = work.join("letter.eml");
         fs::write(&letter, mails::order("10483-2026", "anna@customer.example.net", watched.octets))?;
-        let (mut sent, mut ceiling) = (Vec::new(), Vec::new());
+        let (mut sent, mut source) = (Vec::new(), Vec::new());
         for round in 0..plan.rounds {
             sent.push(queue.send(&work.join(format!("out-{connections}-{round}")), connections, Watch::No)?);
             let sink = Sink::start(None, None)?;
             let load = Load { sessions: connections, reuse: true };
-            ceiling.push(plan.letters as f64 / hand_in(sink.port(), &letter, load, plan.letters)?.as_secs_f64());
+            source.push(plan.letters as f64 / hand_in(sink.port(), &letter, load, plan.letters)?.as_secs_f64());
         }
         let rates = sent.iter().map(|sent| sent.rate);
         all.push(Out {
@@ -75,7 +75,7 @@ pub(crate) fn measure(plan: Plan, work: &Path) -> Result<Vec<Out>> {
             fsyncs_per_letter: watched.fsyncs,
             peak_resident: sent.iter().map(|sent| sent.resident).max().unwrap_or(0),
             octets: watched.octets,
-            ceiling_per_second: median(ceiling.into_iter()),
+            smtp_source_per_second: median(source.into_iter()),
         });
     }
     Ok(all)

@@ -110,7 +110,7 @@ fn out_table(out: &[Out]) -> Table {
             format!("{:.3}", row.fsyncs_per_letter),
             mebibytes(row.peak_resident),
             row.octets.to_string(),
-            format!("{:.0}", row.ceiling_per_second),
+            format!("{:.0}", row.smtp_source_per_second),
         ]);
     }
     table

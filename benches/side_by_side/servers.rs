@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use invited::config::{Answers, template};
+use invited::domain::InvitationId;
 use invited::store::sqlite::{Access, SqliteStore};
-use invited::store::{Counts, Store};
+use invited::store::{Counts, Store, Subject};
 
 use crate::process::{Kept, Tree, run, signal, wait_until};
 
@@ -41,6 +42,10 @@ pub(crate) trait Server {
     fn tree(&self) -> Tree;
     /// Waits until all that was taken in is worked off: read and filed, or delivered.
     fn drain(&self) -> Result<()>;
+    /// How many messages it has kept so far, where it keeps any: what was answered with 250 must be there.
+    fn kept(&self) -> Result<Option<u64>> {
+        Ok(None)
+    }
     /// Stops it in order.
     fn stop(self: Box<Self>) -> Result<()>;
 }
@@ -141,6 +146,12 @@ impl Server for Invited {
 
     fn drain(&self) -> Result<()> {
         wait_until("invited has read all copies", PATIENCE, || Ok(self.counts()?.unread == 0))
+    }
+
+    fn kept(&self) -> Result<Option<u64>> {
+        // Copies are numbered without gaps, and all that the door takes here tell of one invitation.
+        let story = self.runtime.block_on(self.desk.story(&Subject::Invitation(InvitationId(1))))?;
+        Ok(story.copies.iter().map(|copy| copy.id.0.unsigned_abs()).max())
     }
 
     fn stop(mut self: Box<Self>) -> Result<()> {
@@ -278,7 +289,7 @@ scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
 ";
 
-/// `smtp-sink`: no work, so it shows what the generator and the loopback can do at most.
+/// `smtp-sink`: keeps nothing. No ceiling: it is one process that looks at each octet, so a server on more cores can be faster.
 pub(crate) struct Sink {
     child: Kept,
     port: u16,
