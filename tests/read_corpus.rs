@@ -61,10 +61,10 @@ fn read(reader: &Reader, mail: &[u8]) -> Reading {
     reader.read(mail, &Context { shop_domains: &[], own_domains: &["invited.example".to_owned()], locale: None })
 }
 
-/// What the corpus says that a mail tells of. A partial refund is nothing that an invitation hangs on: the order stands.
+/// What the corpus says that a mail tells of; it notes where a refund is of a part.
 fn kind(known: &Value) -> &str {
     match known["kind"].as_str().unwrap_or_default() {
-        "refund" if known["note"].as_str().is_some_and(|note| note.contains("partial refund")) => "other",
+        "refund" if known["note"].as_str().is_some_and(|note| note.contains("partial refund")) => "partial refund",
         kind => kind,
     }
 }
@@ -76,6 +76,7 @@ fn events(kind: &str) -> &'static [EventKind] {
         "shipment" => &[EventKind::Shipped, EventKind::Delivered],
         "cancel" => &[EventKind::Cancelled],
         "refund" => &[EventKind::Refunded],
+        "partial refund" => &[EventKind::RefundedInPart],
         // Notes, invoices, delays, payments: nothing that would begin or end an invitation.
         _ => &[EventKind::Delayed, EventKind::Paid],
     }

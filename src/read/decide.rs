@@ -100,9 +100,8 @@ impl Decision<'_> {
     fn words_beside_data(&self, evidence: &mut Evidence) -> Verdict {
         let Class::Mail { mail, .. } = self.templates.generic_event(self.sight) else { return Ok(()) };
         evidence.add(Layer::Headers, format!("words.{}", mail.name), Value::Event(mail.event));
-        let stops = |kind| matches!(kind, EventKind::Cancelled | EventKind::Refunded);
         match self.event(evidence) {
-            Some(told) if stops(mail.event) && !stops(told) => {
+            Some(told) if mail.event.ends_the_order() && !told.ends_the_order() => {
                 Err((Outcome::Held, format!("its words say {}, but its data say {told}", mail.event)))
             }
             _ => Ok(()),

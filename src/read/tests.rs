@@ -43,8 +43,8 @@ fn a_mail_of_an_unknown_platform_is_read_as_afs_reads_it() {
         ("bo@example.org", "Your order 45 is delayed and will be shipped on Monday", "event delayed 45"),
         ("bo@example.org", "Your order 45 will be delivered tomorrow", "event placed 45"),
         ("bo@example.org", "Merci d'avoir pass\u{e9} commande 45", "event placed 45"),
-        ("bo@example.org", "Partial refund for order 44", "ignored"),
-        ("bo@example.org", "Bestellung 44: Teilerstattung", "ignored"),
+        ("bo@example.org", "Partial refund for order 44", "event refunded in part 44"),
+        ("bo@example.org", "Bestellung 44: Teilerstattung", "event refunded in part 44"),
         ("bo@example.org", "Your order", "held"),
         ("bo@example.org", "Order update #1056", "held"),
         ("bo@example.org", "#2111", "held"),
@@ -80,7 +80,7 @@ fn a_mail_with_a_snippet_tells_of_what_its_own_words_say() {
         ("Order confirmation", "Once an order was cancelled, it cannot be taken up again.", "event placed"),
         ("Your order has shipped", "The cup of your order was cancelled.", "event shipped"),
         ("Your order has not shipped yet", "", "held"),
-        ("Your partial refund", "", "ignored"),
+        ("Your partial refund", "", "event refunded in part"),
         ("Refund for your order", "", "event refunded"),
     ] {
         let snippet = r#"{"recipientEmail":"bo@example.org","recipientName":"Bo Ek","referenceId":"SG-1-09"}"#;
@@ -136,9 +136,9 @@ fn a_status_is_known_by_its_place_and_a_partial_refund_by_its_words() {
         (opencart(unlisted, "\u{10c}ek\u{e1}"), "held"),
         (opencart("D\u{11b}kujeme.", "Zru\u{161}eno"), "held"),
         (woocommerce("Your order on Lamps has been refunded."), "event refunded 12"),
-        (woocommerce("Your order on Lamps has been partially refunded."), "ignored"),
+        (woocommerce("Your order on Lamps has been partially refunded."), "event refunded in part 12"),
         (woocommerce("One of your shipments has been removed."), "held"),
-        (woocommerce("Din best\u{e4}llning p\u{e5} Lampor har delvis \u{e5}terbetalats."), "ignored"),
+        (woocommerce("Din best\u{e4}llning p\u{e5} Lampor har delvis \u{e5}terbetalats."), "event refunded in part 12"),
     ] {
         let fields = "To: bo@example.org\r\nSubject: Lampa\r\nContent-Type: text/html; charset=utf-8";
         let reading = read(&reader, &mail(fields, &body));
