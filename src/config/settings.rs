@@ -27,7 +27,7 @@ pub struct Config {
     pub templates_dir: Option<PathBuf>,
     /// A folder whose letters replace or extend those that ship.
     pub letters_dir: Option<PathBuf>,
-    /// How long a copy is kept after it was taken in, for support and replay.
+    /// How long a copy is kept after it was taken in, for support.
     pub keep_copies: Duration,
     /// Queue letters, but hand none to a relay: a safety switch.
     pub hold_all: bool,
