@@ -104,16 +104,16 @@ async fn attempt(house: &House, setup: &Setup, letter: &ClaimedLetter) -> Option
     let Some(line) = setup.relays.get(&shop.relay) else {
         return Some((Attempt::Unsendable, format!("the relay {} is no longer configured", shop.relay)));
     };
+    let composed = match compose(setup, shop, letter, house.clock.now()) {
+        Ok(composed) => composed,
+        Err(error) => return Some((Attempt::Unsendable, error)),
+    };
     if let Err(until) = line.admit(house.clock.now()) {
         return Some((
             Attempt::RelayDown { retry_at: until },
             format!("the relay {} rests after a failure", shop.relay),
         ));
     }
-    let composed = match compose(setup, shop, letter, house.clock.now()) {
-        Ok(composed) => composed,
-        Err(error) => return Some((Attempt::Unsendable, error)),
-    };
     let mark = || async {
         match house.store.mark_on_the_wire(letter.id, &house.owner, &composed.message_id, house.clock.now()).await {
             Ok(true) => Ok(()),
@@ -163,8 +163,12 @@ fn judge(
             tracing::warn!(letter = %letter.id, invitation = %letter.invitation.id, reason, "a letter is in doubt");
             (Attempt::AnswerLost { retry_at }, reason)
         }
-        Outcome::NotRecorded(NotMarked::Stopped) => return None,
+        Outcome::NotRecorded(NotMarked::Stopped) => {
+            line.works();
+            return None;
+        }
         Outcome::NotRecorded(NotMarked::Store(error)) => {
+            line.works();
             (Attempt::Interrupted, format!("the store could not be written, so nothing was sent: {error}"))
         }
     })
