@@ -429,6 +429,7 @@ fn template_explain_has_the_promised_names_and_reads_without_a_configuration() {
         "file",
         "outcome",
         "event",
+        "partial",
         "customer",
         "reference",
         "order_date",

@@ -11,7 +11,7 @@ use invited::domain::State;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::kit::{opened, order_mail, until};
+use crate::kit::{opened, order_mail, say, until};
 use crate::program::{BCC, Dialog, Site};
 use crate::relay::{Act, Seen, TestRelay};
 
@@ -103,14 +103,14 @@ async fn kill_9_during_intake_loses_nothing_that_was_acknowledged() {
     let held = site.run(&["held", "list", "--json", "--limit", "10000"]).ended(0).json();
     let held = held.iter().map(|row| row["id"].as_i64().unwrap()).collect::<BTreeSet<_>>();
     let integrity = site.integrity().await;
-    eprintln!(
+    say(&format!(
         "kill -9 during intake: seed {seed}, {rounds} kills, {} acknowledged, acknowledged - stored = {lost}, {} invitations, \
          {} set aside and listed (at most {}), integrity_check {integrity}",
         acknowledged.len(),
         invited.len(),
         held.len(),
         rounds / 2,
-    );
+    ));
     assert_eq!((lost, integrity.as_str()), (0, "ok"));
     assert!(unread.is_subset(&held), "what became no invitation is listed: {unread:?}");
     assert!(u64::try_from(held.len()).unwrap() <= rounds / 2, "one more at most for two kills: {held:?}");
@@ -194,14 +194,14 @@ async fn judge(site: &Site, relay: &TestRelay, kills: u64, seed: u64) {
         .count();
     let listed = site.run(&["queue", "list", "--state", "in_doubt", "--json", "--limit", "10000"]).ended(0).json();
     let integrity = site.integrity().await;
-    eprintln!(
+    say(&format!(
         "kill -9 during sending: seed {seed}, {kills} kills, {LETTERS} letters, {} taken by the relay, lost {lost}, doubled \
          {doubled}, in doubt {} (at most {}), {} of them listed, integrity_check {integrity}",
         relay.taken().len(),
         in_doubt.len(),
         usize::try_from(kills).unwrap() * CONNECTIONS,
         listed.len(),
-    );
+    ));
     assert_eq!((lost, doubled, integrity.as_str()), (0, 0, "ok"));
     assert_eq!((ids.len(), recipients.len()), (taken.len(), taken.len()), "one Message-ID to a customer");
     assert!(in_doubt.len() <= usize::try_from(kills).unwrap() * CONNECTIONS);

@@ -262,8 +262,16 @@ pub(crate) fn corpus(test: &str) -> Option<PathBuf> {
         return Some(folder);
     }
     assert!(std::env::var_os("INVITED_REQUIRE_CORPUS").is_none(), "{test} needs the corpus in ../shared/corpus");
-    eprintln!("NOT RUN: {test} needs the corpus of order mails in ../shared/corpus");
+    say(&format!("NOT RUN: {test} needs the corpus of order mails in ../shared/corpus"));
     None
+}
+
+/// Says something past the test harness, which keeps the output of tests that pass to itself: what was not run, and the figures of
+/// what was.
+#[expect(clippy::explicit_write, reason = "the harness keeps what is printed by tests that pass to itself")]
+pub(crate) fn say(text: &str) {
+    use std::io::Write as _;
+    writeln!(std::io::stderr(), "{text}").unwrap();
 }
 
 /// A letter as its reader sees it.

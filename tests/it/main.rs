@@ -1,7 +1,6 @@
 //! The house as a whole: the real daemon on a free port, mails over real SMTP, letters at a scripted relay, time steered by hand.
 #![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "what a test does not expect is its failure")]
-#![expect(clippy::print_stderr, reason = "what was not run, and the figures of what was, belong into the log")]
 
 mod kit;
 mod program;

@@ -12,7 +12,7 @@ use invited::store::Store as _;
 use invited::store::sqlite::{Access, SqliteStore};
 use tempfile::TempDir;
 
-use crate::kit::{fixture, make_private, opened, order_mail, until};
+use crate::kit::{fixture, make_private, opened, order_mail, say, until};
 use crate::program::{BCC, Dialog, Ran, Site, has, is_root, not_run, run};
 use crate::relay::{Act, TestRelay};
 
@@ -99,7 +99,7 @@ impl Drop for Postfix {
     fn drop(&mut self) {
         let stopped = self.control("stop");
         if stopped.code != 0 || std::thread::panicking() {
-            eprintln!("{stopped:?}\n{}", self.log());
+            say(&format!("{stopped:?}\n{}", self.log()));
         }
     }
 }
@@ -179,7 +179,11 @@ async fn the_whole_loop_through_a_real_postfix_on_both_sides() {
         (all.len() == 2 && all.iter().all(|one| one.progress.state == State::Done)).then_some(all)
     })
     .await;
-    eprintln!("through Postfix: 2 orders, {} invitations, {} letters", invitations.len(), customers.taken().len() - 2);
+    say(&format!(
+        "through Postfix: 2 orders, {} invitations, {} letters",
+        invitations.len(),
+        customers.taken().len() - 2
+    ));
     drop(postfix);
     service.stop().await;
 }
@@ -241,7 +245,7 @@ async fn swaks_hands_mails_in_over_tls_pipelined_and_from_nobody() {
     until("every mail is an invitation", async || (site.invitations().await.len() == copies).then_some(())).await;
     let encrypted = site.number("SELECT count(*) FROM copy WHERE tls = 1").await;
     let from_nobody = site.number("SELECT count(*) FROM copy WHERE mail_from = ''").await;
-    eprintln!("swaks: {copies} mails, {encrypted} over TLS, {from_nobody} from nobody");
+    say(&format!("swaks: {copies} mails, {encrypted} over TLS, {from_nobody} from nobody"));
     assert_eq!((encrypted, from_nobody), (i64::from(copies == 4), 1));
     service.stop().await;
 }

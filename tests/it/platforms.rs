@@ -31,7 +31,7 @@ enum Tells {
     OfAnOrder,
     /// No more letters.
     OfItsEnd,
-    /// Nothing that must lead to a letter, such as a payment that was received; a letter is no fault.
+    /// Nothing that must lead to a letter, such as a payment that was received or a refund of a part; a letter is no fault.
     OfSomethingElse,
     /// Nothing at all: no letter.
     Nothing,
@@ -65,6 +65,7 @@ async fn the_corpus_of_real_mails_becomes_letters() {
             file: PathBuf::new(),
             tells: match value["kind"].as_str() {
                 Some("order" | "shipment") => Tells::OfAnOrder,
+                Some("refund") if text(&value["note"]).contains("partial") => Tells::OfSomethingElse,
                 Some("cancel" | "refund") => Tells::OfItsEnd,
                 _ => Tells::OfSomethingElse,
             },

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use crate::kit::{configuration_text, crlf, make_private, until};
+use crate::kit::{configuration_text, crlf, make_private, say, until};
 
 /// The BCC address of the shop in [`configuration_text`].
 pub(crate) const BCC: &str = "shop+abcdefgh23456789abcd@in.invited.example";
@@ -296,7 +296,7 @@ fn good(reply: String) -> IoResult<()> {
 /// A test that needs what is not there: says so, or fails when `INVITED_REQUIRE_PEERS` wants everything to be there.
 pub(crate) fn not_run(test: &str, missing: &str) {
     assert!(std::env::var_os("INVITED_REQUIRE_PEERS").is_none(), "{test} needs {missing}");
-    eprintln!("NOT RUN: {test} needs {missing}");
+    say(&format!("NOT RUN: {test} needs {missing}"));
 }
 
 /// Whether a program can be found.

@@ -15,7 +15,7 @@ use sqlx::Connection as _;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::kit::{order_mail, until};
+use crate::kit::{order_mail, say, until};
 use crate::program::{BCC, Dialog, Service, Site, command, is_root, not_run, run};
 use crate::relay::{Act, At, Moment, TestRelay};
 
@@ -86,7 +86,7 @@ async fn drains_at(signal: &str) {
     let stored = invitations.iter().map(|one| one.reference.to_string()).collect::<BTreeSet<_>>();
     let lost = acknowledged.iter().filter(|one| !stored.contains(*one)).count();
     let sent = relay.taken().into_iter().map(|letter| letter.to.join(",")).collect::<Vec<_>>();
-    eprintln!("SIG{signal}: {} acknowledged, lost {lost}, {} letters", acknowledged.len(), sent.len());
+    say(&format!("SIG{signal}: {} acknowledged, lost {lost}, {} letters", acknowledged.len(), sent.len()));
     assert_eq!(lost, 0);
     assert!(invitations.iter().all(|one| one.progress.state == State::Done));
     assert_eq!((sent.len(), sent.iter().collect::<BTreeSet<_>>().len()), (stored.len(), stored.len()), "each once");
@@ -215,7 +215,7 @@ async fn a_second_daemon_on_one_database_is_refused_and_the_next_starts_after_a_
         first = site.serve().await;
         restarted = restarted.min(began.elapsed());
     }
-    eprintln!("a second daemon is refused in {refused:?}; one starts {restarted:?} after a kill -9");
+    say(&format!("a second daemon is refused in {refused:?}; one starts {restarted:?} after a kill -9"));
     assert!(refused < Duration::from_secs(1) && restarted < Duration::from_secs(2), "{refused:?}, {restarted:?}");
     first.stop().await;
 }
