@@ -1,8 +1,8 @@
 //! `invited init`: a configuration, a master key and an empty database for one shop, and what to do next.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -91,7 +91,7 @@ impl Init {
             }
             out.line(format!("{} is there already; nothing was changed.", path.display()))?;
         } else {
-            make_folder(&self.dir)?;
+            make_folder(&self.dir, 0o755)?;
             write_private(&path, &text, self.force)?;
             out.line(format!("Wrote {}", path.display()))?;
         }
@@ -110,7 +110,7 @@ impl Init {
         }
         if !config.database.exists() {
             if let Some(folder) = config.database.parent() {
-                make_folder(folder)?;
+                make_folder(folder, 0o700)?;
             }
             SqliteStore::create(&config.database).await?;
             out.line(format!("Made {}", config.database.display()))?;
@@ -212,8 +212,9 @@ pub(super) fn write_private(path: &Path, text: &str, replace: bool) -> Result<()
     Ok(())
 }
 
-fn make_folder(folder: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(folder).map_err(|error| undone(folder, &error))
+/// Makes a folder with these rights; one that is there keeps its own.
+fn make_folder(folder: &Path, mode: u32) -> Result<(), Failure> {
+    DirBuilder::new().recursive(true).mode(mode).create(folder).map_err(|error| undone(folder, &error))
 }
 
 fn undone(path: &Path, error: &io::Error) -> Failure {

@@ -314,7 +314,7 @@ async fn stay(
     let config = folder.join("invited.toml");
     out.line("")?;
     out.line("The daemon stays up. Send it a mail by hand from another terminal:")?;
-    out.line(format!("  swaks --server {door} --from shop@demo.example --to '{bcc}' --data order.eml"))?;
+    out.line(format!("  swaks --server {door} --from shop@demo.example --to '{bcc}' --data @order.eml"))?;
     out.line("and look at what became of it:")?;
     out.line(format!("  invited queue list --config {}", config.display()))?;
     out.line(format!("  invited explain ADDRESS --config {}", config.display()))?;
