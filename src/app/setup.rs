@@ -6,7 +6,6 @@ use std::sync::Arc;
 use super::files::{load_letters, load_templates, read_secret};
 use crate::config::Config;
 use crate::document::Problem;
-use crate::domain::Policies;
 use crate::link::derive;
 use crate::ops::{Keys, RelayLine, Setup};
 use crate::send::{Password, Relay};
@@ -29,9 +28,7 @@ pub fn build_setup(config: Config) -> Result<Setup, Vec<Problem>> {
     let relays = relays(&config, &mut problems);
     match (reader, letters, master) {
         (Some(reader), Some(letters), Some(master)) if problems.is_empty() => Ok(Setup {
-            policies: Arc::new(
-                config.shops.iter().map(|shop| (shop.id.clone(), shop.policy.clone())).collect::<Policies>(),
-            ),
+            policies: Arc::new(config.policies()),
             keys: Keys {
                 tokens: derive(master.as_bytes(), "tokens"),
                 log_ids: derive(master.as_bytes(), "log ids"),

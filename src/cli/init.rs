@@ -104,8 +104,7 @@ impl Init {
     async fn complete(&self, config: &Config, out: &mut Output) -> Result<(), Failure> {
         let key = self.dir.join("master.key");
         if !key.exists() {
-            let hex = random_bytes::<32>().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-            write_private(&key, &format!("{hex}\n"), false)?;
+            write_master_key(&key)?;
             out.line(format!("Wrote {} (links and log ids depend on it: keep it, and keep it secret)", key.display()))?;
         }
         if !config.database.exists() {
@@ -192,6 +191,12 @@ fn asked(question: &str, given: Option<String>, guess: Option<String>) -> Result
 pub(super) fn new_secret() -> String {
     const ALPHABET: &[u8; 32] = b"abcdefghjkmnpqrstuvwxyz023456789";
     random_bytes::<20>().iter().map(|byte| char::from(ALPHABET[usize::from(byte % 32)])).collect()
+}
+
+/// 256 random bits, hexadecimal. A key that is there is never replaced: every link that was sent depends on it.
+pub(super) fn write_master_key(path: &Path) -> Result<(), Failure> {
+    let hex = random_bytes::<32>().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    write_private(path, &format!("{hex}\n"), false)
 }
 
 /// Only the owner may read what is written here. A file that is there is replaced as a whole, or not at all.

@@ -189,7 +189,7 @@ impl Desk {
     }
 
     fn policies(&self) -> Arc<Policies> {
-        Arc::new(self.config.shops.iter().map(|shop| (shop.id.clone(), shop.policy.clone())).collect())
+        Arc::new(self.config.policies())
     }
 
     /// The zone in which times are shown: the shop's, and UTC when there are several that differ.

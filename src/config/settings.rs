@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::{DAY, EmailAddress, PersonName, Policy, ShopId, Zone};
+use crate::domain::{DAY, EmailAddress, PersonName, Policies, Policy, ShopId, Zone};
 use crate::link::UrlPattern;
 
 /// The whole configuration.
@@ -297,6 +297,11 @@ impl Config {
     /// The address that a shop adds to its mails, with the first of its secrets.
     pub fn bcc_address(&self, shop: &Shop) -> String {
         format!("{}+{}@{}", shop.id, shop.secrets.first().map_or("", String::as_str), self.ingest_domain)
+    }
+
+    /// The shops' policies.
+    pub fn policies(&self) -> Policies {
+        self.shops.iter().map(|shop| (shop.id.clone(), shop.policy.clone())).collect()
     }
 
     /// The shop of this id.

@@ -15,20 +15,18 @@ use crate::store::ClaimedLetter;
 const LINKS_LAST: Duration = DAY.saturating_mul(180);
 
 /// A letter ready for the relay.
-pub struct Ready {
+pub(super) struct Ready {
     /// The message, header section and body.
-    pub message: Vec<u8>,
+    pub(super) message: Vec<u8>,
     /// Its Message-ID, without angle brackets.
-    pub message_id: String,
-    /// Its subject, for people.
-    pub subject: String,
+    pub(super) message_id: String,
 }
 
 /// Composes a claimed letter.
 ///
 /// # Errors
 /// In words for a support person, when the shop's letters or link cannot make one of this invitation.
-pub fn compose(setup: &Setup, shop: &Shop, letter: &ClaimedLetter, now: Timestamp) -> Result<Ready, String> {
+pub(super) fn compose(setup: &Setup, shop: &Shop, letter: &ClaimedLetter, now: Timestamp) -> Result<Ready, String> {
     let invitation = &letter.invitation;
     let expires = now.plus(LINKS_LAST);
     let token = |purpose| Token::sign(&setup.keys.tokens, purpose, &shop.id, invitation.id, expires);
@@ -74,7 +72,7 @@ pub fn compose(setup: &Setup, shop: &Shop, letter: &ClaimedLetter, now: Timestam
             unsubscribe_token: &unsubscribe_token,
         })
         .map_err(|error| error.to_string())?;
-    Ok(Ready { message: composed.message, message_id, subject: composed.subject })
+    Ok(Ready { message: composed.message, message_id })
 }
 
 /// The same letter has the same Message-ID at every attempt, so that a receiver that got it twice can tell; nobody can guess it

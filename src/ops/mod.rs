@@ -11,5 +11,4 @@ pub mod read;
 mod relays;
 
 pub use house::{House, Keys, Setup};
-pub use letters::{Ready, compose};
 pub use relays::{Readiness, RelayLine};

@@ -6,12 +6,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::app::load_config;
-use crate::clock::random_bytes;
 use crate::config::{self, Answers, Config};
 use crate::store::sqlite::SqliteStore;
 
 use crate::cli::Failure;
-use crate::cli::init::new_secret;
+use crate::cli::init::{new_secret, write_master_key, write_private};
 
 /// Order mails of different platforms, written for this project.
 pub(super) fn samples() -> impl Iterator<Item = (&'static str, &'static [u8])> {
@@ -45,11 +44,10 @@ pub(super) async fn set_up(folder: &Path, listen: &str, relay: SocketAddr) -> Re
     answers.relay = format!("smtp://{relay}");
     answers.link = "https://demo.example/review/{token}?order={reference}&stars={stars}".to_owned();
     answers.delay = Duration::ZERO;
-    crate::cli::init::write_private(&path, &config::template(&answers), true)?;
+    write_private(&path, &config::template(&answers), true)?;
     let key = folder.join("master.key");
     if !key.exists() {
-        let hex = random_bytes::<32>().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-        crate::cli::init::write_private(&key, &hex, false)?;
+        write_master_key(&key)?;
     }
     let config = load_config(&path).map_err(Failure::Config)?;
     if !config.database.exists() {
