@@ -1,4 +1,4 @@
-//! Whether the store can be written, without writing: how the last write went, and how much room its disk has.
+//! Whether the store can be written, without writing: how the last write went, and how much room a file's disk has.
 
 use std::path::PathBuf;
 use std::sync::Mutex;
@@ -26,15 +26,15 @@ const TRY_AGAIN: Duration = Duration::from_secs(2);
 /// How the writer fares.
 #[derive(Debug)]
 pub(super) struct Pulse {
-    folder: PathBuf,
+    folder: Option<PathBuf>,
     commits: AtomicU64,
     trouble: Mutex<Option<(StoreError, Instant)>>,
     looked: Mutex<Option<(bool, Instant)>>,
 }
 
 impl Pulse {
-    /// Of a database in `folder`.
-    pub(super) fn new(folder: PathBuf) -> Self {
+    /// Of a database in `folder`, or on a server, whose disk is its own business.
+    pub(super) fn new(folder: Option<PathBuf>) -> Self {
         Self { folder, commits: AtomicU64::new(0), trouble: Mutex::new(None), looked: Mutex::new(None) }
     }
 
@@ -72,7 +72,10 @@ impl Pulse {
 
     /// A disk that cannot be asked counts as roomy: the write itself will tell.
     fn has_room(&self) -> bool {
-        rustix::fs::statvfs(&self.folder).map_or(true, |disk| {
+        let Some(folder) = &self.folder else {
+            return true;
+        };
+        rustix::fs::statvfs(folder).map_or(true, |disk| {
             is_roomy(disk.f_bavail.saturating_mul(disk.f_frsize), disk.f_blocks.saturating_mul(disk.f_frsize))
         })
     }
@@ -97,7 +100,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_failed_write_closes_the_door_until_a_commit_or_for_two_seconds() {
-        let pulse = Pulse::new(std::env::temp_dir());
+        let pulse = Pulse::new(Some(std::env::temp_dir()));
         pulse.failed(&StoreError::Full);
         assert_eq!(pulse.check(), Err(StoreError::Full));
         pulse.committed();

@@ -1,4 +1,4 @@
-//! Rows as SQLite gives them, and how they become records. A row that makes no sense is an error with its number, never a guess.
+//! Rows as an engine gives them, and how they become records. A row that makes no sense is an error with its number, never a guess.
 
 use std::fmt::Debug;
 
@@ -22,8 +22,8 @@ pub(super) struct InvitationRow {
     state: String,
     due_at: Option<i64>,
     expires_at: Option<i64>,
-    letters_sent: u32,
-    attempts: u32,
+    letters_sent: i64,
+    attempts: i64,
     created_at: i64,
     updated_at: i64,
 }
@@ -46,8 +46,8 @@ impl TryFrom<InvitationRow> for Invitation {
                 state: State::parse(&row.state).ok_or_else(|| fault(&row.state))?,
                 due_at: row.due_at.map(Timestamp),
                 expires_at: row.expires_at.map(Timestamp),
-                letters_sent: row.letters_sent,
-                attempts: row.attempts,
+                letters_sent: count(row.letters_sent),
+                attempts: count(row.attempts),
             },
             created_at: Timestamp(row.created_at),
             updated_at: Timestamp(row.updated_at),
@@ -60,6 +60,8 @@ impl TryFrom<InvitationRow> for Invitation {
 pub(super) struct LetterInHandRow {
     pub(super) letter_id: i64,
     pub(super) letter_phase: String,
+    pub(super) letter_owner: Option<String>,
+    pub(super) letter_attempts: i64,
     #[sqlx(flatten)]
     pub(super) invitation: InvitationRow,
 }
@@ -83,7 +85,7 @@ pub(super) struct CopyRow {
     client: Option<String>,
     size: i64,
     state: String,
-    attempts: u32,
+    attempts: i64,
     reading: Option<String>,
     invitation_id: Option<i64>,
 }
@@ -100,7 +102,7 @@ impl TryFrom<CopyRow> for StoredCopy {
             client: row.client.and_then(|client| client.parse().ok()),
             size: u64::try_from(row.size).unwrap_or(0),
             state: CopyState::parse(&row.state).ok_or_else(|| Fault::row("copy", row.id, &row.state))?,
-            attempts: row.attempts,
+            attempts: count(row.attempts),
             // A reading that an older version wrote and this one does not understand must not hide the copy.
             reading: row.reading.and_then(|reading| serde_json::from_str(&reading).ok()),
             invitation: row.invitation_id.map(InvitationId),
@@ -151,7 +153,7 @@ pub(super) struct LetterRow {
     invitation_id: i64,
     kind: String,
     phase: String,
-    attempts: u32,
+    attempts: i64,
     message_id: Option<String>,
     claimed_at: i64,
     on_the_wire_at: Option<i64>,
@@ -172,7 +174,7 @@ impl TryFrom<LetterRow> for LetterRecord {
             invitation: InvitationId(row.invitation_id),
             kind,
             phase: phase(row.id, &row.phase)?,
-            attempts: row.attempts,
+            attempts: count(row.attempts),
             message_id: row.message_id,
             claimed_at: Timestamp(row.claimed_at),
             on_the_wire_at: row.on_the_wire_at.map(Timestamp),
@@ -180,6 +182,29 @@ impl TryFrom<LetterRow> for LetterRecord {
             reply: row.reply,
         })
     }
+}
+
+/// An invitation that was just written.
+#[derive(FromRow)]
+pub(super) struct OpenedRow {
+    pub(super) id: i64,
+    pub(super) shop: String,
+    pub(super) reference_key: String,
+    pub(super) email_key: String,
+}
+
+/// A letter that was just claimed.
+#[derive(FromRow)]
+pub(super) struct ClaimedRow {
+    pub(super) id: i64,
+    pub(super) invitation_id: i64,
+    pub(super) attempts: i64,
+    pub(super) message_id: Option<String>,
+}
+
+/// A count, which is never negative in a table of ours.
+pub(super) fn count(number: i64) -> u32 {
+    u32::try_from(number).unwrap_or_default()
 }
 
 /// All rows as records.

@@ -1,0 +1,388 @@
+//! Letters on their way: claimed, on the wire, settled, and cleared up after a daemon that died.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::{Value as Json, json};
+
+use super::connection::Connection;
+use super::fault::Fault;
+use super::moves::{self, Book, Cause, to_json};
+use super::rows::{ClaimedRow, InvitationRow, LetterInHandRow, count};
+use super::statements as sql;
+use super::turns::{self, Turn};
+use super::writer::{Joint, Work};
+use crate::domain::{
+    Attempt, Decision, DeskOrder, Event, Invitation, InvitationId, LetterId, Policies, Rule, State, Timestamp, clean,
+};
+use crate::store::{Actor, Claim, ClaimedLetter, ClaimedRound, LetterPhase, Recovered, Round, Settled};
+
+/// A relay's words are kept up to this many characters.
+const REPLY_CHARS: usize = 500;
+
+/// When a letter in doubt is sent again, for a shop that wants it so: as long as the first step of any retry.
+const IN_DOUBT_RETRY: Duration = Duration::from_secs(6 * 60);
+
+/// Letters of dead daemons that are cleared up in one transaction.
+const ORPHANS_AT_MOST: usize = 1000;
+
+/// Claims what is due.
+pub(super) struct ClaimDue {
+    pub(super) round: Round,
+    pub(super) policies: Arc<Policies>,
+    pub(super) now: Timestamp,
+}
+
+#[async_trait]
+impl Work for ClaimDue {
+    type Answer = ClaimedRound;
+
+    async fn run(&self, conn: &mut Connection) -> Result<Self::Answer, Fault> {
+        let limit = self.free(conn).await?;
+        if limit == 0 {
+            return Ok(ClaimedRound::default());
+        }
+        let shops = to_json(&self.round.shops)?;
+        let due: Vec<InvitationRow> = conn.rows(sql::DUE, [shops.into(), self.now.into(), limit.into()]).await?;
+        let dealt_with = due.len();
+        let mut book = Book::default();
+        let mut claimed = Vec::with_capacity(due.len());
+        for row in due {
+            match Invitation::try_from(row) {
+                Ok(mut invitation) => {
+                    book.tell(&mut invitation, &Cause::daemon(Event::Due, self.now), &self.policies);
+                    if invitation.progress.state == State::Sending {
+                        claimed.push(invitation);
+                    }
+                }
+                // One row that makes no sense must not keep all other letters back.
+                Err(fault) => {
+                    tracing::error!(?fault, "an invitation that is due cannot be read and is passed over");
+                }
+            }
+        }
+        book.write(conn).await?;
+        Ok(ClaimedRound { letters: self.claim(claimed, conn).await?, dealt_with })
+    }
+}
+
+impl ClaimDue {
+    /// How many letters may be claimed: a relay's connections are shared by all daemons.
+    async fn free(&self, conn: &mut Connection) -> Result<usize, Fault> {
+        let Some(relay) = &self.round.relay else {
+            return Ok(self.round.limit);
+        };
+        turns::take(conn, std::iter::once(Turn::Relay(&relay.name))).await?;
+        let in_hand = conn.number(sql::IN_HAND_AT, [relay.name.as_str().into()]).await?.unwrap_or(0);
+        let free = relay.connections.saturating_sub(usize::try_from(in_hand).unwrap_or(0));
+        Ok(free.min(self.round.limit))
+    }
+
+    async fn claim(&self, invitations: Vec<Invitation>, conn: &mut Connection) -> Result<Vec<ClaimedLetter>, Fault> {
+        if invitations.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = invitations.iter().map(|invitation| {
+            json!([invitation.id, invitation.progress.letters_sent + 1, invitation.next_letter().as_str()])
+        });
+        let rows = to_json(&rows.collect::<Vec<_>>())?;
+        let owner = self.round.owner.as_str();
+        let relay = self.round.relay.as_ref().map(|relay| relay.name.as_str());
+        let claims: Vec<ClaimedRow> =
+            conn.rows(sql::CLAIM_LETTERS, [rows.into(), owner.into(), relay.into(), self.now.into()]).await?;
+        let mut claims = claims.into_iter().map(|row| (row.invitation_id, row)).collect::<HashMap<_, _>>();
+        let letters = invitations.into_iter().filter_map(|invitation| {
+            let row = claims.remove(&invitation.id.0)?;
+            let claim = Claim { letter: LetterId(row.id), owner: owner.to_owned(), attempt: count(row.attempts) };
+            Some(ClaimedLetter { claim, kind: invitation.next_letter(), message_id: row.message_id, invitation })
+        });
+        Ok(letters.collect())
+    }
+}
+
+/// Records that the final dot is next.
+pub(super) struct Mark {
+    pub(super) claim: Claim,
+    pub(super) message_id: String,
+    pub(super) now: Timestamp,
+}
+
+#[async_trait]
+impl Joint for Mark {
+    type Answer = bool;
+
+    async fn run(jobs: &[&Self], conn: &mut Connection) -> Result<Vec<bool>, Fault> {
+        let rows = jobs.iter().map(|job| {
+            json!([job.claim.letter, job.claim.owner, job.claim.attempt, job.message_id, job.now])
+        });
+        let rows = to_json(&rows.collect::<Vec<_>>())?;
+        let marked: Vec<(i64,)> = conn.rows(sql::MARK, [rows.as_str().into()]).await?;
+        let marked = marked.into_iter().map(|(id,)| LetterId(id)).collect::<HashSet<_>>();
+        if marked.len() < jobs.len() {
+            conn.execute(sql::ABANDON, [rows.into()]).await?;
+        }
+        Ok(jobs.iter().map(|job| marked.contains(&job.claim.letter)).collect())
+    }
+}
+
+/// Records how an attempt ended.
+pub(super) struct Settle {
+    pub(super) claim: Claim,
+    pub(super) attempt: Attempt,
+    pub(super) reply: String,
+    pub(super) policies: Arc<Policies>,
+    pub(super) now: Timestamp,
+}
+
+#[async_trait]
+impl Joint for Settle {
+    type Answer = Settled;
+
+    async fn run(jobs: &[&Self], conn: &mut Connection) -> Result<Vec<Settled>, Fault> {
+        let ids = to_json(&jobs.iter().map(|job| job.claim.letter).collect::<Vec<_>>())?;
+        let mut desk = Settling::new(conn.rows(sql::LETTERS, [ids.into()]).await?)?;
+        let mut answers = Vec::with_capacity(jobs.len());
+        for job in jobs {
+            let reply = clean(&job.reply, REPLY_CHARS);
+            let end = End {
+                attempt: job.attempt,
+                reply: Some(reply.as_str()).filter(|reply| !reply.is_empty()),
+                policies: &job.policies,
+                at: job.now,
+            };
+            answers.push(desk.settle(job.claim.letter, Some(&job.claim), end)?);
+        }
+        desk.write(conn).await?;
+        Ok(answers)
+    }
+}
+
+/// Whether a letter in this phase can still end like this. An outcome that is told twice must not count twice; one that comes
+/// late, or from somebody whose claim is over, counts only when the letter went out after all.
+fn is_open_to(phase: LetterPhase, is_theirs: bool, attempt: Attempt) -> bool {
+    match phase {
+        LetterPhase::Claimed | LetterPhase::OnTheWire => is_theirs || attempt == Attempt::Accepted,
+        LetterPhase::Accepted => false,
+        LetterPhase::Deferred | LetterPhase::Refused | LetterPhase::InDoubt | LetterPhase::Abandoned => {
+            attempt == Attempt::Accepted
+        }
+    }
+}
+
+/// A letter as it stands while it is settled.
+struct InHand {
+    phase: LetterPhase,
+    owner: Option<String>,
+    attempt: u32,
+    invitation: InvitationId,
+}
+
+/// How an attempt ended, and by whose rules and clock.
+#[derive(Clone, Copy)]
+struct End<'e> {
+    attempt: Attempt,
+    reply: Option<&'e str>,
+    policies: &'e Policies,
+    at: Timestamp,
+}
+
+/// Letters that are settled in one transaction.
+struct Settling {
+    letters: HashMap<LetterId, InHand>,
+    invitations: HashMap<InvitationId, Invitation>,
+    settled: Vec<Json>,
+    book: Book,
+}
+
+impl Settling {
+    fn new(rows: Vec<LetterInHandRow>) -> Result<Self, Fault> {
+        let (mut letters, mut invitations) = (HashMap::new(), HashMap::new());
+        for row in rows {
+            let (id, phase) = (LetterId(row.letter_id), row.phase()?);
+            let invitation = Invitation::try_from(row.invitation)?;
+            let letter =
+                InHand { phase, owner: row.letter_owner, attempt: count(row.letter_attempts), invitation: invitation.id };
+            letters.insert(id, letter);
+            invitations.insert(invitation.id, invitation);
+        }
+        Ok(Self { letters, invitations, settled: Vec::new(), book: Book::default() })
+    }
+
+    /// Settles one letter. Without a claim whoever asks is entitled to.
+    fn settle(&mut self, id: LetterId, claim: Option<&Claim>, end: End<'_>) -> Result<Settled, Fault> {
+        let missing = || Fault::Other(format!("there is no letter {id}"));
+        let letter = self.letters.get_mut(&id).ok_or_else(missing)?;
+        let invitation = self.invitations.get_mut(&letter.invitation).ok_or_else(missing)?;
+        let is_theirs = claim
+            .is_none_or(|claim| letter.owner.as_ref() == Some(&claim.owner) && letter.attempt == claim.attempt);
+        if !is_open_to(letter.phase, is_theirs, end.attempt) {
+            let decision = Decision { progress: invitation.progress.clone(), rule: Rule::OutcomeWithoutSending };
+            return Ok(Settled { invitation: invitation.id, decision });
+        }
+        let cause = Cause { note: end.reply, ..Cause::daemon(Event::Attempt(end.attempt), end.at) };
+        let decision = self.book.tell(invitation, &cause, end.policies);
+        letter.phase = phase_after(end.attempt, &decision);
+        letter.owner = None;
+        self.settled.push(json!([id, letter.phase.as_str(), end.at, end.reply]));
+        Ok(Settled { invitation: invitation.id, decision })
+    }
+
+    async fn write(self, conn: &mut Connection) -> Result<(), Fault> {
+        if !self.settled.is_empty() {
+            conn.execute(sql::SETTLE, [to_json(&self.settled)?.into()]).await?;
+        }
+        self.book.write(conn).await?;
+        Ok(())
+    }
+}
+
+fn phase_after(attempt: Attempt, decision: &Decision) -> LetterPhase {
+    let goes_on = decision.progress.due_at.is_some();
+    match attempt {
+        Attempt::Accepted => LetterPhase::Accepted,
+        Attempt::Refused => LetterPhase::Refused,
+        Attempt::AnswerLost { .. } if !goes_on => LetterPhase::InDoubt,
+        Attempt::Unsendable => LetterPhase::Abandoned,
+        _ if goes_on => LetterPhase::Deferred,
+        _ => LetterPhase::Abandoned,
+    }
+}
+
+/// Takes letters out of hands that let go of them: those that were not on the wire go back in line, the others are in doubt.
+async fn take_back(
+    left: Vec<LetterInHandRow>,
+    policies: &Policies,
+    now: Timestamp,
+    conn: &mut Connection,
+) -> Result<Recovered, Fault> {
+    let ids = left.iter().map(|row| Ok((LetterId(row.letter_id), row.phase()?))).collect::<Result<Vec<_>, Fault>>()?;
+    let mut desk = Settling::new(left)?;
+    let mut recovered = Recovered::default();
+    for (id, phase) in ids {
+        let was_on_the_wire = phase == LetterPhase::OnTheWire;
+        let attempt = if was_on_the_wire {
+            Attempt::AnswerLost { retry_at: now.plus(IN_DOUBT_RETRY) }
+        } else {
+            Attempt::Interrupted
+        };
+        let settled = desk.settle(id, None, End { attempt, reply: None, policies, at: now })?;
+        if was_on_the_wire {
+            recovered.in_doubt += 1;
+        } else if settled.decision.progress.due_at.is_some() {
+            recovered.requeued += 1;
+        }
+    }
+    desk.write(conn).await?;
+    Ok(recovered)
+}
+
+/// Shows that a daemon lives.
+pub(super) struct Beat {
+    pub(super) owner: String,
+    pub(super) lease_until: Timestamp,
+    pub(super) now: Timestamp,
+}
+
+#[async_trait]
+impl Work for Beat {
+    /// The oldest schema whose programs may still work with this database.
+    type Answer = i64;
+
+    async fn run(&self, conn: &mut Connection) -> Result<i64, Fault> {
+        conn.execute(sql::BEAT, [self.owner.as_str().into(), self.now.into(), self.lease_until.into()]).await?;
+        let floor: Option<(String,)> = conn.row(sql::PROPERTY, ["compatible_from".into()]).await?;
+        Ok(floor.and_then(|(floor,)| floor.parse().ok()).unwrap_or(0))
+    }
+}
+
+/// Takes a daemon's name off the list of those that live.
+pub(super) struct Leave {
+    pub(super) owner: String,
+}
+
+#[async_trait]
+impl Work for Leave {
+    type Answer = ();
+
+    async fn run(&self, conn: &mut Connection) -> Result<(), Fault> {
+        conn.execute(sql::LEAVE, [self.owner.as_str().into()]).await?;
+        Ok(())
+    }
+}
+
+/// Clears up after others.
+pub(super) struct Recover {
+    /// Who asks: its own claims are its own business.
+    pub(super) owner: String,
+    /// Whether the lock says that no other daemon can be alive.
+    pub(super) is_alone: bool,
+    pub(super) policies: Arc<Policies>,
+    pub(super) now: Timestamp,
+}
+
+#[async_trait]
+impl Work for Recover {
+    type Answer = Recovered;
+
+    async fn run(&self, conn: &mut Connection) -> Result<Recovered, Fault> {
+        let owner = self.owner.as_str();
+        if self.is_alone {
+            conn.execute(sql::FORGET_OTHER_DAEMONS, [owner.into()]).await?;
+        }
+        let left = conn.rows(sql::ORPHANS, [self.now.into(), owner.into(), ORPHANS_AT_MOST.into()]).await?;
+        let recovered = take_back(left, &self.policies, self.now, conn).await?;
+        conn.execute(sql::FREE_COPIES, [self.now.into(), owner.into()]).await?;
+        conn.execute(sql::FORGET_DAEMONS, [self.now.into(), owner.into()]).await?;
+        Ok(recovered)
+    }
+}
+
+/// Gives back what an owner was given without learning of it.
+pub(super) struct Release {
+    pub(super) owner: String,
+    pub(super) in_hand: Vec<LetterId>,
+    pub(super) policies: Arc<Policies>,
+    pub(super) now: Timestamp,
+}
+
+#[async_trait]
+impl Work for Release {
+    type Answer = Recovered;
+
+    async fn run(&self, conn: &mut Connection) -> Result<Recovered, Fault> {
+        let in_hand = to_json(&self.in_hand)?;
+        let unknown = conn.rows(sql::UNKNOWN_CLAIMS, [self.owner.as_str().into(), in_hand.into()]).await?;
+        take_back(unknown, &self.policies, self.now, conn).await
+    }
+}
+
+/// Carries out a person's order.
+pub(super) struct Desk {
+    pub(super) invitation: InvitationId,
+    pub(super) order: DeskOrder,
+    pub(super) actor: Actor,
+    pub(super) policies: Arc<Policies>,
+    pub(super) now: Timestamp,
+}
+
+#[async_trait]
+impl Work for Desk {
+    type Answer = Option<Decision>;
+
+    async fn run(&self, conn: &mut Connection) -> Result<Self::Answer, Fault> {
+        let Some(mut invitation) = moves::invitation(conn, self.invitation).await? else {
+            return Ok(None);
+        };
+        let cause = Cause {
+            actor: &self.actor.name,
+            note: self.actor.reason.as_deref(),
+            ..Cause::daemon(Event::Desk(self.order), self.now)
+        };
+        let mut book = Book::default();
+        let decision = book.tell(&mut invitation, &cause, &self.policies);
+        book.write(conn).await?;
+        Ok(Some(decision))
+    }
+}

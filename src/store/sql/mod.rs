@@ -1,0 +1,301 @@
+//! The store in SQL, written once for both engines. `writer` is the task that writes, with a commit for all who wait; reads have
+//! connections of their own. `docs/storage.md` has the tables and what each method costs.
+
+mod body;
+pub(super) mod connection;
+pub(super) mod engine;
+pub(super) mod fault;
+mod letters;
+mod moves;
+mod pulse;
+mod queries;
+mod readers;
+mod reading;
+mod rows;
+mod spool;
+pub(super) mod statements;
+mod turns;
+mod writer;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use self::connection::Connection;
+use self::engine::Engine;
+use self::pulse::Pulse;
+use self::readers::Readers;
+use self::reading::{ClaimCopies, FileReadings, HandedOut, Purge, SetAside};
+use self::spool::Spool;
+use self::writer::{Queue, Writer};
+use super::{
+    Actor, Claim, ClaimedRound, Counts, DaemonLock, Filed, FiledReading, Filter, NewCopy, Recovered, Round, Settled,
+    Store, StoreError, StoredCopy, Story, Subject, UnreadCopy,
+};
+use crate::domain::{
+    Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
+};
+
+/// A [`Store`] in a database. Dropping it lets what is queued be written; [`Store::close`] waits for that.
+#[derive(Debug, Clone)]
+pub struct SqlStore {
+    engine: Engine,
+    readers: Readers,
+    writers: Writers,
+    pulse: Arc<Pulse>,
+    is_alone: bool,
+}
+
+/// Who writes what. A file has one writer; a server has one for each kind of work, so that a copy is not kept waiting by letters.
+#[derive(Debug, Clone)]
+struct Writers {
+    spool: Queue,
+    letters: Queue,
+    reading: Queue,
+}
+
+impl Writers {
+    fn each(&self) -> [&Queue; 3] {
+        [&self.spool, &self.letters, &self.reading]
+    }
+}
+
+impl SqlStore {
+    /// Starts the writers on a database that was looked at and found fit. `lock` makes this the only daemon there can be.
+    pub(super) async fn start(engine: Engine, lock: Option<DaemonLock>) -> Result<Self, fault::Fault> {
+        let is_alone = lock.is_some();
+        let lock = lock.map(Arc::new);
+        let folder = match &engine {
+            Engine::Sqlite(file) => Some(file.folder().to_owned()),
+            Engine::Postgres(_) => None,
+        };
+        let pulse = Arc::new(Pulse::new(folder));
+        let writers = match &engine {
+            Engine::Sqlite(_) => {
+                let conn = engine.connect_to_write().await?;
+                let one = Writer::start(engine.clone(), conn, Arc::clone(&pulse), lock);
+                Writers { spool: one.clone(), letters: one.clone(), reading: one }
+            }
+            Engine::Postgres(_) => {
+                let mut queues = Vec::new();
+                for _ in 0..3 {
+                    let conn = engine.connect_to_write().await?;
+                    queues.push(Writer::start(engine.clone(), conn, Arc::clone(&pulse), None));
+                }
+                let [spool, letters, reading] =
+                    queues.try_into().map_err(|_| fault::Fault::Other("three writers are three".to_owned()))?;
+                Writers { spool, letters, reading }
+            }
+        };
+        Ok(Self { readers: Readers::new(engine.clone()), engine, writers, pulse, is_alone })
+    }
+
+    /// Checks the whole database as far as the engine can: a file by SQLite's `quick_check`, in time that grows with it. A server
+    /// checks its own pages.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`] with the first fault that is found.
+    pub async fn check(&self) -> Result<(), StoreError> {
+        let found = self
+            .readers
+            .read(|conn| {
+                Box::pin(async move {
+                    Ok(match conn {
+                        Connection::Sqlite(conn) => super::sqlite::quick_check(conn).await?,
+                        Connection::Postgres(_) => None,
+                    })
+                })
+            })
+            .await?;
+        match found {
+            None => Ok(()),
+            Some(why) => Err(self.engine.refuse(&format!("it is damaged ({why}); restore a backup"))),
+        }
+    }
+
+    /// How many transactions were committed since the store was opened: less than what was written, when callers share them.
+    pub fn commits(&self) -> u64 {
+        self.pulse.commits()
+    }
+
+    /// Sets a copy aside whose bytes are gone or damaged.
+    async fn set_aside(&self, copy: CopyId, why: String, now: Timestamp) -> Result<(), StoreError> {
+        tracing::error!(copy.id = copy.0, why, "a copy cannot be handed out and is held");
+        self.writers.reading.carry_out(SetAside { copy, why, now }).await
+    }
+}
+
+/// The copy with its bytes unpacked.
+fn unread(copy: HandedOut) -> Result<UnreadCopy, String> {
+    let packed = copy.body.ok_or("its bytes are gone")?;
+    Ok(UnreadCopy {
+        id: CopyId(copy.id),
+        shop: ShopId::parse(&copy.shop).map_err(|why| why.to_string())?,
+        message: body::unpack(&packed, u64::try_from(copy.size).unwrap_or(0))?,
+        attempts: rows::count(copy.attempts),
+    })
+}
+
+#[async_trait]
+impl Store for SqlStore {
+    async fn spool(&self, copies: Vec<NewCopy>) -> Result<Vec<CopyId>, StoreError> {
+        if copies.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.writers.spool.spool(Spool::new(copies).await?).await
+    }
+
+    async fn ready(&self) -> Result<(), StoreError> {
+        self.writers.spool.check()?;
+        self.pulse.check()
+    }
+
+    async fn claim_copies(
+        &self,
+        limit: usize,
+        attempts_at_most: u32,
+        owner: &str,
+        now: Timestamp,
+    ) -> Result<Vec<UnreadCopy>, StoreError> {
+        loop {
+            let claim = ClaimCopies { limit, attempts_at_most, owner: owner.to_owned(), now };
+            let handed_out = self.writers.reading.carry_out(claim).await?;
+            let is_end = handed_out.is_empty();
+            let mut copies = Vec::with_capacity(handed_out.len());
+            for copy in handed_out {
+                let id = CopyId(copy.id);
+                match unread(copy) {
+                    Ok(copy) => copies.push(copy),
+                    Err(why) => self.set_aside(id, why, now).await?,
+                }
+            }
+            if is_end || !copies.is_empty() {
+                return Ok(copies);
+            }
+        }
+    }
+
+    async fn file_readings(
+        &self,
+        readings: Vec<FiledReading>,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Vec<Filed>, StoreError> {
+        self.writers.reading.carry_out(FileReadings { readings, policies, now }).await
+    }
+
+    async fn claim_due(
+        &self,
+        round: Round,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<ClaimedRound, StoreError> {
+        self.writers.letters.carry_out(letters::ClaimDue { round, policies, now }).await
+    }
+
+    async fn mark_on_the_wire(&self, claim: &Claim, message_id: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let mark = letters::Mark { claim: claim.clone(), message_id: message_id.to_owned(), now };
+        self.writers.letters.mark(mark).await
+    }
+
+    async fn settle(
+        &self,
+        claim: &Claim,
+        attempt: Attempt,
+        reply: &str,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Settled, StoreError> {
+        let settle = letters::Settle { claim: claim.clone(), attempt, reply: reply.to_owned(), policies, now };
+        self.writers.letters.settle(settle).await
+    }
+
+    async fn beat(&self, owner: &str, lease_until: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        let beat = letters::Beat { owner: owner.to_owned(), lease_until, now };
+        let floor = self.writers.letters.carry_out(beat).await?;
+        self.engine.check_floor(floor)
+    }
+
+    async fn leave(&self, owner: &str) -> Result<(), StoreError> {
+        self.writers.letters.carry_out(letters::Leave { owner: owner.to_owned() }).await
+    }
+
+    async fn recover(&self, owner: &str, policies: Arc<Policies>, now: Timestamp) -> Result<Recovered, StoreError> {
+        let is_alone = self.is_alone;
+        self.writers.letters.carry_out(letters::Recover { owner: owner.to_owned(), is_alone, policies, now }).await
+    }
+
+    async fn release(
+        &self,
+        owner: &str,
+        in_hand: Vec<LetterId>,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Recovered, StoreError> {
+        self.writers.letters.carry_out(letters::Release { owner: owner.to_owned(), in_hand, policies, now }).await
+    }
+
+    async fn desk(
+        &self,
+        invitation: InvitationId,
+        order: DeskOrder,
+        actor: &Actor,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Option<Decision>, StoreError> {
+        self.writers.letters.carry_out(letters::Desk { invitation, order, actor: actor.clone(), policies, now }).await
+    }
+
+    async fn list(
+        &self,
+        filter: &Filter,
+        before: Option<InvitationId>,
+        limit: usize,
+    ) -> Result<Vec<Invitation>, StoreError> {
+        let filter = Arc::new(filter.clone());
+        self.readers
+            .read(move |conn| {
+                let filter = Arc::clone(&filter);
+                Box::pin(async move { queries::list(conn, &filter, before, limit).await })
+            })
+            .await
+    }
+
+    async fn story(&self, subject: &Subject) -> Result<Story, StoreError> {
+        let subject = Arc::new(subject.clone());
+        self.readers
+            .read(move |conn| {
+                let subject = Arc::clone(&subject);
+                Box::pin(async move { queries::story(conn, &subject).await })
+            })
+            .await
+    }
+
+    async fn held_copies(&self, before: Option<CopyId>, limit: usize) -> Result<Vec<StoredCopy>, StoreError> {
+        self.readers.read(move |conn| Box::pin(queries::held_copies(conn, before, limit))).await
+    }
+
+    async fn copy(&self, id: CopyId) -> Result<Option<(StoredCopy, Option<Vec<u8>>)>, StoreError> {
+        self.readers.read(move |conn| Box::pin(queries::copy(conn, id))).await
+    }
+
+    async fn next_due(&self) -> Result<Vec<(ShopId, Timestamp)>, StoreError> {
+        self.readers.read(|conn| Box::pin(queries::next_due(conn))).await
+    }
+
+    async fn counts(&self) -> Result<Counts, StoreError> {
+        self.readers.read(|conn| Box::pin(queries::counts(conn))).await
+    }
+
+    async fn purge(&self, received_before: Timestamp, limit: usize) -> Result<u64, StoreError> {
+        self.writers.reading.carry_out(Purge { received_before, limit }).await
+    }
+
+    async fn close(&self) {
+        // Readers first: the last reader's end is what lets a file's log be emptied.
+        self.readers.close().await;
+        for queue in self.writers.each() {
+            queue.close().await;
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! What is only read, on connections that cannot write.
+
+use std::collections::BTreeMap;
+
+use super::body;
+use super::connection::{Connection, Value};
+use super::fault::Fault;
+use super::moves::to_json;
+use super::rows::{CopyRow, DecisionRow, InvitationRow, LetterRow, records};
+use super::statements::{self as sql, Statement};
+use crate::domain::{CopyId, Invitation, InvitationId, ShopId, State, Timestamp};
+use crate::store::{Counts, Filter, STORY_AT_MOST, StoredCopy, Story, Subject};
+
+/// A page of invitations. The narrowest thing that is asked for chooses the index; the rest is looked at row by row.
+pub(super) async fn list(
+    conn: &mut Connection,
+    filter: &Filter,
+    before: Option<InvitationId>,
+    limit: usize,
+) -> Result<Vec<Invitation>, Fault> {
+    let before = before.map_or(i64::MAX, |id| id.0);
+    let shop = filter.shop.as_ref().map(|shop| shop.as_str());
+    let words = filter.states.iter().map(|state| state.as_str()).collect::<Vec<_>>();
+    let states = if words.is_empty() { None } else { Some(to_json(&words)?) };
+    let page = |more: Vec<Value>| [before.into(), limit.into()].into_iter().chain(more);
+    let mut rows: Vec<InvitationRow> = if let Some(email) = &filter.email {
+        let reference = filter.reference.as_deref();
+        conn.rows(sql::LIST_EMAIL, page(vec![email.as_str().into(), shop.into(), reference.into(), states.into()])).await?
+    } else if let Some(reference) = &filter.reference {
+        conn.rows(sql::LIST_REFERENCE, page(vec![reference.as_str().into(), shop.into(), states.into()])).await?
+    } else if words.is_empty() && shop.is_none() {
+        conn.rows(sql::LIST_ALL, page(vec![])).await?
+    } else {
+        let words = if words.is_empty() { State::ALL.iter().map(|state| state.as_str()).collect() } else { words };
+        let mut rows = Vec::new();
+        for word in words {
+            rows.extend(match shop {
+                Some(shop) => conn.rows(sql::LIST_SHOP_STATE, page(vec![word.into(), shop.into()])).await?,
+                None => conn.rows(sql::LIST_STATE, page(vec![word.into()])).await?,
+            });
+        }
+        rows
+    };
+    rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.id));
+    rows.dedup_by_key(|row| row.id);
+    rows.truncate(limit);
+    records(rows)
+}
+
+/// All about a subject, from one state of everything.
+pub(super) async fn story(conn: &mut Connection, subject: &Subject) -> Result<Story, Fault> {
+    let (copies, invitations): (Vec<CopyRow>, Vec<Invitation>) = match subject {
+        Subject::Email(key) => (
+            conn.rows(sql::COPIES_OF_EMAIL, [key.as_str().into(), STORY_AT_MOST.into()]).await?,
+            invitations(conn, sql::LIST_EMAIL, key.as_str(), 3).await?,
+        ),
+        Subject::Reference(reference) => (
+            copies_of_reference(conn, &reference.key(), None).await?,
+            invitations(conn, sql::LIST_REFERENCE, &reference.key(), 2).await?,
+        ),
+        Subject::Invitation(id) => {
+            let row: Option<InvitationRow> = conn.row(sql::INVITATION, [id.0.into()]).await?;
+            let Some(invitation) = row.map(Invitation::try_from).transpose()? else {
+                return Ok(Story::default());
+            };
+            let copies = copies_of_reference(conn, &invitation.reference.key(), Some(invitation.shop.as_str())).await?;
+            (copies, vec![invitation])
+        }
+    };
+    let ids = to_json(&invitations.iter().map(|invitation| invitation.id).collect::<Vec<_>>())?;
+    let decisions: Vec<DecisionRow> =
+        conn.rows(sql::DECISIONS_ON, [ids.as_str().into(), STORY_AT_MOST.into()]).await?;
+    let letters: Vec<LetterRow> = conn.rows(sql::LETTERS_OF, [ids.into(), STORY_AT_MOST.into()]).await?;
+    Ok(Story {
+        copies: oldest_first(records(copies)?),
+        invitations: oldest_first(invitations),
+        decisions: oldest_first(records(decisions)?),
+        letters: oldest_first(records(letters)?),
+    })
+}
+
+/// The newest invitations by one key, without any of the statement's `filters`.
+async fn invitations(
+    conn: &mut Connection,
+    statement: Statement,
+    key: &str,
+    filters: usize,
+) -> Result<Vec<Invitation>, Fault> {
+    let given = [i64::MAX.into(), STORY_AT_MOST.into(), key.into()];
+    let absent = std::iter::repeat_with(|| Value::Text(None)).take(filters);
+    let rows: Vec<InvitationRow> = conn.rows(statement, given.into_iter().chain(absent)).await?;
+    records(rows)
+}
+
+async fn copies_of_reference(conn: &mut Connection, key: &str, shop: Option<&str>) -> Result<Vec<CopyRow>, Fault> {
+    conn.rows(sql::COPIES_OF_REFERENCE, [key.into(), STORY_AT_MOST.into(), shop.into()]).await
+}
+
+fn oldest_first<T>(mut newest_first: Vec<T>) -> Vec<T> {
+    newest_first.reverse();
+    newest_first
+}
+
+/// A page of held copies.
+pub(super) async fn held_copies(
+    conn: &mut Connection,
+    before: Option<CopyId>,
+    limit: usize,
+) -> Result<Vec<StoredCopy>, Fault> {
+    let before = before.map_or(i64::MAX, |id| id.0);
+    let rows: Vec<CopyRow> = conn.rows(sql::HELD_COPIES, [before.into(), limit.into()]).await?;
+    records(rows)
+}
+
+/// A copy, and its bytes when they are still there.
+pub(super) async fn copy(conn: &mut Connection, id: CopyId) -> Result<Option<(StoredCopy, Option<Vec<u8>>)>, Fault> {
+    let row: Option<CopyRow> = conn.row(sql::COPY, [id.0.into()]).await?;
+    let Some(row) = row else {
+        return Ok(None);
+    };
+    let packed: Option<(Vec<u8>,)> = conn.row(sql::BODY, [id.0.into()]).await?;
+    let copy = StoredCopy::try_from(row)?;
+    let message = packed.map(|(packed,)| body::unpack(&packed, copy.size)).transpose();
+    Ok(Some((copy, message.map_err(|why| Fault::row("copy", id.0, why))?)))
+}
+
+/// When something is due next in each shop that has something to send.
+pub(super) async fn next_due(conn: &mut Connection) -> Result<Vec<(ShopId, Timestamp)>, Fault> {
+    let rows: Vec<(String, i64)> = conn.rows(sql::NEXT_DUE, []).await?;
+    let due = rows.into_iter().map(|(shop, due)| {
+        let shop = ShopId::parse(&shop).map_err(|why| Fault::Other(format!("a shop's name cannot be read: {why}")))?;
+        Ok((shop, Timestamp(due)))
+    });
+    due.collect()
+}
+
+/// Numbers, each counted along an index.
+pub(super) async fn counts(conn: &mut Connection) -> Result<Counts, Fault> {
+    let count = |number: Option<i64>| number.unwrap_or(0).unsigned_abs();
+    let unread = count(conn.number(sql::COUNT_UNREAD, []).await?);
+    let held_copies = count(conn.number(sql::COUNT_HELD, []).await?);
+    let mut invitations = BTreeMap::new();
+    for state in State::ALL {
+        let standing = count(conn.number(sql::COUNT_STATE, [state.as_str().into()]).await?);
+        if standing > 0 {
+            invitations.insert(state, standing);
+        }
+    }
+    Ok(Counts { unread, held_copies, invitations })
+}

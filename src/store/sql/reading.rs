@@ -1,0 +1,282 @@
+//! From spooled copies to moved invitations: handing copies out to be read, filing what was read, and deleting the bytes in the
+//! end.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::{Value as Json, json};
+
+use super::connection::Connection;
+use super::fault::Fault;
+use super::moves::{self, Book, Cause, to_json};
+use super::statements as sql;
+use super::turns::{self, Turn};
+use super::writer::Work;
+use crate::domain::{
+    CopyId, Event, Invitation, InvitationId, OrderEvent, OrderNews, Outcome, Policies, Reading, ShopId, State,
+    Timestamp, open,
+};
+use crate::store::{Filed, FiledReading};
+
+/// Bytes of messages that are handed out at one time, before the last one.
+const HAND_OUT_BYTES: i64 = 32 * 1024 * 1024;
+
+/// Hands copies out.
+pub(super) struct ClaimCopies {
+    pub(super) limit: usize,
+    pub(super) attempts_at_most: u32,
+    pub(super) owner: String,
+    pub(super) now: Timestamp,
+}
+
+/// A copy that was handed out, still packed.
+#[derive(sqlx::FromRow)]
+pub(super) struct HandedOut {
+    pub(super) id: i64,
+    pub(super) shop: String,
+    pub(super) size: i64,
+    pub(super) attempts: i64,
+    pub(super) body: Option<Vec<u8>>,
+}
+
+#[async_trait]
+impl Work for ClaimCopies {
+    type Answer = Vec<HandedOut>;
+
+    async fn run(&self, conn: &mut Connection) -> Result<Self::Answer, Fault> {
+        let owner = self.owner.as_str();
+        let mut chosen = Vec::new();
+        while chosen.is_empty() {
+            let unread: Vec<(i64, i64, i64)> = conn.rows(sql::UNREAD, [self.limit.into(), owner.into()]).await?;
+            if unread.is_empty() {
+                return Ok(Vec::new());
+            }
+            let (spent, fresh): (Vec<_>, Vec<_>) =
+                unread.into_iter().partition(|(_, attempts, _)| *attempts >= i64::from(self.attempts_at_most));
+            for (id, attempts, _) in spent {
+                let why = format!("reading it was begun {attempts} times and never came to an end");
+                SetAside { copy: CopyId(id), why, now: self.now }.run(conn).await?;
+            }
+            chosen = choose(&fresh);
+        }
+        let ids = to_json(&chosen)?;
+        conn.execute(sql::HAND_OUT, [ids.as_str().into(), owner.into()]).await?;
+        conn.rows(sql::HANDED_OUT, [ids.into()]).await
+    }
+}
+
+/// The first copies, up to a bound in bytes. A copy that was handed out before goes alone: if it is the one that stops the
+/// reader, no other is counted out together with it.
+fn choose(unread: &[(i64, i64, i64)]) -> Vec<i64> {
+    let (mut chosen, mut bytes) = (Vec::new(), 0);
+    for (id, attempts, size) in unread {
+        let was_out = *attempts > 0;
+        if !chosen.is_empty() && (was_out || bytes >= HAND_OUT_BYTES) {
+            break;
+        }
+        chosen.push(*id);
+        bytes += size;
+        if was_out {
+            break;
+        }
+    }
+    chosen
+}
+
+/// Sets a copy aside that cannot be read.
+pub(super) struct SetAside {
+    pub(super) copy: CopyId,
+    pub(super) why: String,
+    pub(super) now: Timestamp,
+}
+
+#[async_trait]
+impl Work for SetAside {
+    type Answer = ();
+
+    async fn run(&self, conn: &mut Connection) -> Result<(), Fault> {
+        let reading = to_json(&Reading::without_findings(Outcome::Held, self.why.as_str()))?;
+        conn.execute(sql::SET_ASIDE, [self.copy.0.into(), reading.into(), self.now.into()]).await?;
+        Ok(())
+    }
+}
+
+/// Files readings.
+pub(super) struct FileReadings {
+    pub(super) readings: Vec<FiledReading>,
+    pub(super) policies: Arc<Policies>,
+    pub(super) now: Timestamp,
+}
+
+const BEGIN: &str = "SAVEPOINT reading";
+const UNDO: &str = "ROLLBACK TO reading";
+const END: &str = "RELEASE reading";
+
+#[async_trait]
+impl Work for FileReadings {
+    type Answer = Vec<Filed>;
+
+    /// All together, and one by one when something in them cannot be written: a reading that the engine refuses must not keep the
+    /// others from being filed.
+    async fn run(&self, conn: &mut Connection) -> Result<Self::Answer, Fault> {
+        conn.command(BEGIN).await?;
+        match self.file(&self.readings, conn).await {
+            Ok(filed) => {
+                conn.command(END).await?;
+                return Ok(filed);
+            }
+            Err(fault) if fault.is_the_statements_own() => {}
+            Err(fault) => return Err(fault),
+        }
+        let mut filed = Vec::with_capacity(self.readings.len());
+        for reading in &self.readings {
+            conn.command(UNDO).await?;
+            match self.file(std::slice::from_ref(reading), conn).await {
+                Ok(one) => {
+                    filed.extend(one);
+                    conn.command(END).await?;
+                    conn.command(BEGIN).await?;
+                }
+                Err(fault) if fault.is_the_statements_own() => {
+                    tracing::error!(copy.id = reading.copy.0, ?fault, "a reading cannot be filed; its copy stays unread");
+                }
+                Err(fault) => return Err(fault),
+            }
+        }
+        conn.command(UNDO).await?;
+        conn.command(END).await?;
+        Ok(filed)
+    }
+}
+
+/// An order as a copy tells of it.
+type OrderKey = (ShopId, String);
+
+impl FileReadings {
+    /// Files these readings by a number of statements that does not grow with them.
+    async fn file(&self, readings: &[FiledReading], conn: &mut Connection) -> Result<Vec<Filed>, Fault> {
+        let orders = readings.iter().map(|filing| (filing, order(filing))).collect::<Vec<_>>();
+        let keys = orders.iter().filter_map(|(filing, order)| {
+            Some((filing.shop.clone(), order.as_ref()?.0.reference.key()))
+        });
+        let keys = keys.collect::<HashSet<OrderKey>>();
+        turns::take(conn, keys.iter().map(|(shop, key)| Turn::Order(shop.as_str(), key))).await?;
+        let copies = to_json(&readings.iter().map(|filing| filing.copy).collect::<Vec<_>>())?;
+        let unread: Vec<(i64,)> = conn.rows(sql::STILL_UNREAD, [copies.into()]).await?;
+        let mut unread = unread.into_iter().map(|(id,)| CopyId(id)).collect::<HashSet<_>>();
+
+        let mut known = Known::of(conn, &keys).await?;
+        let mut book = Book::default();
+        let (mut filed, mut rows) = (Vec::with_capacity(readings.len()), Vec::with_capacity(readings.len()));
+        for (filing, order) in orders {
+            // Filed already: the daemon stopped between the commit and its acknowledgement, or another one was given the copy.
+            if !unread.remove(&filing.copy) {
+                filed.push(Filed { copy: filing.copy, moved: Vec::new() });
+                continue;
+            }
+            let moved = match order {
+                Some((order, news)) => known.tell(self, filing, &order, news, &mut book)?,
+                None => Vec::new(),
+            };
+            rows.push((row(&filing.reading, filing.copy)?, moved.first().map(|(id, _)| *id)));
+            filed.push(Filed { copy: filing.copy, moved });
+        }
+
+        let numbers = book.write(conn).await?;
+        for (id, _) in filed.iter_mut().flat_map(|filed| &mut filed.moved) {
+            *id = numbers.of(*id);
+        }
+        if !rows.is_empty() {
+            let rows = rows.into_iter().map(|(mut row, invitation)| {
+                row.push(json!(invitation.map(|id| numbers.of(id))));
+                row
+            });
+            conn.execute(sql::FILE_COPIES, [to_json(&rows.collect::<Vec<_>>())?.into(), self.now.into()]).await?;
+        }
+        Ok(filed)
+    }
+}
+
+/// What a reading tells of an order, when it does.
+fn order(filing: &FiledReading) -> Option<(OrderEvent, OrderNews)> {
+    Some((filing.reading.order_event()?, filing.news?))
+}
+
+/// What is written of a reading, but for the invitation that it moved.
+fn row(reading: &Reading, copy: CopyId) -> Result<Vec<Json>, Fault> {
+    Ok(vec![
+        json!(copy),
+        json!(reading.outcome.as_str()),
+        json!(to_json(reading)?),
+        json!(reading.customer_email.as_ref().map(|email| email.key().as_str().to_owned())),
+        json!(reading.reference.as_ref().map(|reference| reference.key())),
+    ])
+}
+
+/// The invitations to the orders of a batch, as they stand while it is filed.
+struct Known(HashMap<OrderKey, Vec<Invitation>>);
+
+impl Known {
+    async fn of(conn: &mut Connection, keys: &HashSet<OrderKey>) -> Result<Self, Fault> {
+        let mut known: HashMap<OrderKey, Vec<Invitation>> = HashMap::new();
+        if !keys.is_empty() {
+            let keys = keys.iter().map(|(shop, key)| (shop.as_str(), key.as_str())).collect::<Vec<_>>();
+            for invitation in moves::of_orders(conn, &keys).await? {
+                known.entry((invitation.shop.clone(), invitation.reference.key())).or_default().push(invitation);
+            }
+        }
+        Ok(Self(known))
+    }
+
+    /// Tells the invitations of an order what a copy says. The end of an order is told to all of them, whatever their address;
+    /// anything else to the customer's own, which begins when there is none.
+    fn tell(
+        &mut self,
+        work: &FileReadings,
+        filing: &FiledReading,
+        order: &OrderEvent,
+        news: OrderNews,
+        book: &mut Book,
+    ) -> Result<Vec<(InvitationId, crate::domain::Decision)>, Fault> {
+        let key = order.customer.email.key();
+        let cause = Cause { copy: Some(filing.copy), ..Cause::daemon(Event::Order(news), work.now) };
+        let invitations = self.0.entry((filing.shop.clone(), order.reference.key())).or_default();
+        let order_cancelled = invitations.iter().any(|invitation| invitation.progress.state == State::Cancelled);
+        let mut moved = Vec::new();
+        for invitation in &mut *invitations {
+            let is_theirs = invitation.customer.email.key() == key;
+            if !news.kind.ends_the_order() && !is_theirs {
+                continue;
+            }
+            let decision = book.tell(invitation, &cause, &work.policies);
+            if is_theirs {
+                book.learn(invitation, order, work.now)?;
+            }
+            book.reopen(invitation);
+            moved.push((invitation.id, decision));
+        }
+        if moved.is_empty() {
+            let decision = open(news, order_cancelled, &work.policies.of(&filing.shop), work.now);
+            let invitation = book.open(&filing.shop, order, &decision, &cause);
+            moved.push((invitation.id, decision));
+            invitations.push(invitation);
+        }
+        Ok(moved)
+    }
+}
+
+/// Deletes the bytes of old copies.
+pub(super) struct Purge {
+    pub(super) received_before: Timestamp,
+    pub(super) limit: usize,
+}
+
+#[async_trait]
+impl Work for Purge {
+    type Answer = u64;
+
+    async fn run(&self, conn: &mut Connection) -> Result<u64, Fault> {
+        conn.execute(sql::PURGE, [self.received_before.into(), self.limit.into()]).await
+    }
+}

@@ -1,0 +1,88 @@
+//! Taking copies in: the hot path. All copies that wait for the same commit go in by two statements, by one on PostgreSQL.
+
+use async_trait::async_trait;
+use serde_json::json;
+
+use super::body;
+use super::connection::Connection;
+use super::fault::Fault;
+use super::moves::to_json;
+use super::statements as sql;
+use super::writer::Joint;
+use crate::domain::CopyId;
+use crate::store::{NewCopy, StoreError};
+
+/// A copy with its body packed.
+#[derive(Debug)]
+struct Packed {
+    copy: NewCopy,
+    body: Vec<u8>,
+}
+
+/// Copies of one caller, kept together or not at all.
+#[derive(Debug)]
+pub(super) struct Spool(Vec<Packed>);
+
+impl Spool {
+    /// Packs the copies, in the caller's task.
+    pub(super) async fn new(copies: Vec<NewCopy>) -> Result<Self, StoreError> {
+        let mut packed = Vec::with_capacity(copies.len());
+        for copy in copies {
+            let body = body::pack(&copy.message).await.map_err(StoreError::Failed)?;
+            packed.push(Packed { copy, body });
+        }
+        Ok(Self(packed))
+    }
+}
+
+#[async_trait]
+impl Joint for Spool {
+    type Answer = Vec<CopyId>;
+
+    fn bytes(&self) -> usize {
+        self.0.iter().map(|packed| packed.body.len()).sum()
+    }
+
+    async fn run(jobs: &[&Self], conn: &mut Connection) -> Result<Vec<Self::Answer>, Fault> {
+        let mut rows = Vec::new();
+        let mut bodies = Vec::with_capacity(jobs.iter().map(|job| job.bytes()).sum());
+        for packed in jobs.iter().flat_map(|job| &job.0) {
+            rows.push(row(packed, bodies.len() + 1));
+            bodies.extend_from_slice(&packed.body);
+        }
+        let rows = to_json(&rows)?;
+        let ids = if conn.is_shared() {
+            conn.rows::<(i64,)>(sql::SPOOL_COPIES, [rows.into(), bodies.into()]).await?
+        } else {
+            let mut ids = conn.rows::<(i64,)>(sql::SPOOL_COPIES, [rows.as_str().into()]).await?;
+            ids.sort_unstable();
+            let first = ids.first().map_or(0, |(id,)| *id);
+            conn.execute(sql::SPOOL_BODIES, [first.into(), rows.into(), bodies.into()]).await?;
+            ids
+        };
+        let mut ids = ids.into_iter().map(|(id,)| CopyId(id));
+        Ok(jobs.iter().map(|job| ids.by_ref().take(job.0.len()).collect()).collect())
+    }
+}
+
+/// What is written of a copy, with its body's place among those of the batch.
+fn row(packed: &Packed, start: usize) -> serde_json::Value {
+    let copy = &packed.copy;
+    json!([
+        copy.shop,
+        storable(&copy.mail_from),
+        storable(&copy.rcpt_to),
+        copy.client.map(|client| client.to_string()),
+        storable(&copy.hello),
+        u8::from(copy.tls),
+        copy.message.len(),
+        copy.received_at,
+        start,
+        packed.body.len(),
+    ])
+}
+
+/// The only character that PostgreSQL's text cannot hold. No protocol allows it in an envelope.
+fn storable(text: &str) -> String {
+    text.replace('\0', "\u{fffd}")
+}

@@ -1,0 +1,293 @@
+//! Every statement that an engine is given, in one place. Parameters are `$1`, instants numbers, structures JSON, and whatever
+//! concerns many rows takes them as one JSON array, so that a batch is one statement however many rows it has.
+//!
+//! The text is the same for both engines but for what is written in parentheses:
+//!
+//! | written | SQLite | PostgreSQL |
+//! |---|---|---|
+//! | `(each "$1")` | `json_each($1)` | `json_array_elements($1::json)` |
+//! | `(words "$1")`, `(ids "$1")` | the array's texts, its numbers | the same |
+//! | `(lock "a, b")` | – (one writer at a time) | `FOR UPDATE OF a, b` |
+//! | `(skip "a")` | – | `FOR UPDATE OF a SKIP LOCKED` |
+//!
+//! A few have a text for each engine. Tests ask both engines for the plan of each statement and fail on a walk over a whole table.
+
+/// A statement in both engines' words.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::store) struct Statement {
+    /// Its name here, for messages.
+    pub(in crate::store) name: &'static str,
+    /// For SQLite; empty when it is never asked.
+    pub(in crate::store) sqlite: &'static str,
+    /// For PostgreSQL; empty when it is never asked.
+    pub(in crate::store) postgres: &'static str,
+}
+
+macro_rules! piece {
+    (sqlite, (each $rows:literal)) => { concat!("json_each(", $rows, ")") };
+    (postgres, (each $rows:literal)) => { concat!("json_array_elements(", $rows, "::json)") };
+    (sqlite, (words $list:literal)) => { concat!("(SELECT value FROM json_each(", $list, "))") };
+    (postgres, (words $list:literal)) => { concat!("(SELECT json_array_elements_text(", $list, "::json))") };
+    (sqlite, (ids $list:literal)) => { concat!("(SELECT value FROM json_each(", $list, "))") };
+    (postgres, (ids $list:literal)) => {
+        concat!("(SELECT CAST(json_array_elements_text(", $list, "::json) AS BIGINT))")
+    };
+    (sqlite, (lock $tables:literal)) => { "" };
+    (postgres, (lock $tables:literal)) => { concat!(" FOR UPDATE OF ", $tables) };
+    (sqlite, (skip $tables:literal)) => { "" };
+    (postgres, (skip $tables:literal)) => { concat!(" FOR UPDATE OF ", $tables, " SKIP LOCKED") };
+    ($engine:ident, (invitation columns)) => {
+        "invitation.id, invitation.shop, invitation.reference, invitation.email, invitation.name, invitation.details, \
+         invitation.state, invitation.due_at, invitation.expires_at, invitation.letters_sent, invitation.attempts, \
+         invitation.created_at, invitation.updated_at"
+    };
+    ($engine:ident, (copy columns)) => {
+        "id, shop, received_at, mail_from, client, size, state, attempts, reading, invitation_id"
+    };
+    ($engine:ident, (letter columns)) => {
+        "letter.id AS letter_id, letter.phase AS letter_phase, letter.owner AS letter_owner, letter.attempts AS letter_attempts"
+    };
+    ($engine:ident, $text:literal) => { $text };
+}
+
+macro_rules! text {
+    (sqlite, { sqlite: $sqlite:expr, postgres: $postgres:expr }) => { $sqlite };
+    (postgres, { sqlite: $sqlite:expr, postgres: $postgres:expr }) => { $postgres };
+    ($engine:ident, { $($piece:tt)* }) => { concat!($(piece!($engine, $piece)),*) };
+}
+
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $text:tt;)*) => {
+        $($(#[$doc])* pub(in crate::store) const $name: Statement = Statement {
+            name: stringify!($name),
+            sqlite: text!(sqlite, $text),
+            postgres: text!(postgres, $text),
+        };)*
+
+        /// Every statement above, for the tests of the plans.
+        #[cfg(test)]
+        pub(in crate::store) const ALL: &[Statement] = &[$($name),*];
+    };
+}
+
+statements! {
+    /// The rows of a whole batch. SQLite gives row `n` the number `last_insert_rowid() - rows + 1 + n`, and its bodies follow in
+    /// a statement of their own; PostgreSQL keeps both in one, which needs no transaction around it.
+    SPOOL_COPIES = {
+        sqlite: "INSERT INTO copy (id, shop, mail_from, rcpt_to, client, hello, tls, size, received_at, state) \
+            SELECT (SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'copy') + 1 + key, value ->> 0, \
+            value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, 'unread' \
+            FROM json_each($1) RETURNING id",
+        postgres: "WITH numbered AS (SELECT nextval('copy_id_seq') AS id, value, ordinality \
+                FROM json_array_elements($1::json) WITH ORDINALITY), \
+            kept AS (INSERT INTO copy (id, shop, mail_from, rcpt_to, client, hello, tls, size, received_at, state) \
+                SELECT id, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, CAST(value ->> 5 AS BIGINT), \
+                CAST(value ->> 6 AS BIGINT), CAST(value ->> 7 AS BIGINT), 'unread' FROM numbered), \
+            bodies AS (INSERT INTO copy_body (copy_id, received_at, body) \
+                SELECT id, CAST(value ->> 7 AS BIGINT), \
+                substr($2, CAST(value ->> 8 AS INTEGER), CAST(value ->> 9 AS INTEGER)) FROM numbered) \
+            SELECT id FROM numbered ORDER BY ordinality"
+    };
+    /// The bodies of the same batch, one after another in `$3`; `$2` is what SPOOL_COPIES was given, with each body's start
+    /// (from 1) and length behind it.
+    SPOOL_BODIES = {
+        sqlite: "INSERT INTO copy_body (copy_id, received_at, body) \
+            SELECT $1 + key, value ->> 7, substr($3, value ->> 8, value ->> 9) FROM json_each($2)",
+        postgres: ""
+    };
+
+    /// What nobody reads yet, or this owner was already given.
+    UNREAD = {
+        "SELECT id, attempts, size FROM copy WHERE state = 'unread' AND (owner IS NULL OR owner = $2) ORDER BY id LIMIT $1"
+        (skip "copy")
+    };
+    HAND_OUT = { "UPDATE copy SET attempts = attempts + 1, owner = $2 WHERE id IN " (ids "$1") " AND state = 'unread'" };
+    HANDED_OUT = {
+        "SELECT copy.id, copy.shop, copy.size, copy.attempts, copy_body.body FROM copy \
+        LEFT JOIN copy_body ON copy_body.copy_id = copy.id WHERE copy.id IN " (ids "$1") " ORDER BY copy.id"
+    };
+    SET_ASIDE = {
+        "UPDATE copy SET state = 'held', reading = $2, read_at = $3, owner = NULL WHERE id = $1 AND state = 'unread'"
+    };
+    /// Copies that a daemon which died had been given.
+    FREE_COPIES = {
+        "UPDATE copy SET owner = NULL WHERE owner IS NOT NULL AND owner <> $2 \
+        AND owner NOT IN (SELECT daemon.owner FROM daemon WHERE daemon.lease_until > $1)"
+    };
+
+    STILL_UNREAD = {
+        "SELECT id FROM copy WHERE id IN " (ids "$1") " AND state = 'unread' ORDER BY id" (lock "copy")
+    };
+    /// All invitations to these orders, whatever their address.
+    OF_ORDERS = {
+        "SELECT " (invitation columns) " FROM " (each "$1") " AS told CROSS JOIN invitation \
+        WHERE invitation.shop = told.value ->> 0 AND invitation.reference_key = told.value ->> 1 ORDER BY invitation.id"
+        (lock "invitation")
+    };
+    OPEN = {
+        "INSERT INTO invitation (shop, reference, reference_key, email, email_key, name, details, state, due_at, expires_at, \
+        letters_sent, attempts, created_at, updated_at) \
+        SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
+        CAST(value ->> 8 AS BIGINT), CAST(value ->> 9 AS BIGINT), CAST(value ->> 10 AS BIGINT), CAST(value ->> 11 AS BIGINT), \
+        CAST(value ->> 12 AS BIGINT), CAST(value ->> 13 AS BIGINT) FROM " (each "$1") " AS opened \
+        RETURNING id, shop, reference_key, email_key"
+    };
+    FILE_COPIES = {
+        "UPDATE copy SET state = filed.value ->> 1, reading = filed.value ->> 2, read_at = $2, email_key = filed.value ->> 3, \
+        reference_key = filed.value ->> 4, invitation_id = CAST(filed.value ->> 5 AS BIGINT), owner = NULL \
+        FROM " (each "$1") " AS filed WHERE copy.id = CAST(filed.value ->> 0 AS BIGINT)"
+    };
+
+    MOVE = {
+        "UPDATE invitation SET state = moved.value ->> 1, due_at = CAST(moved.value ->> 2 AS BIGINT), \
+        expires_at = CAST(moved.value ->> 3 AS BIGINT), letters_sent = CAST(moved.value ->> 4 AS BIGINT), \
+        attempts = CAST(moved.value ->> 5 AS BIGINT), updated_at = CAST(moved.value ->> 6 AS BIGINT) \
+        FROM " (each "$1") " AS moved WHERE invitation.id = CAST(moved.value ->> 0 AS BIGINT)"
+    };
+    LEARN = {
+        "UPDATE invitation SET name = learned.value ->> 1, details = learned.value ->> 2, \
+        updated_at = CAST(learned.value ->> 3 AS BIGINT) \
+        FROM " (each "$1") " AS learned WHERE invitation.id = CAST(learned.value ->> 0 AS BIGINT)"
+    };
+    DECIDED = {
+        "INSERT INTO decision (invitation_id, at, event, from_state, to_state, due_at, rule, actor, note, copy_id) \
+        SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, value ->> 3, value ->> 4, \
+        CAST(value ->> 5 AS BIGINT), value ->> 6, value ->> 7, value ->> 8, CAST(value ->> 9 AS BIGINT) FROM " (each "$1") " AS decided"
+    };
+
+    /// `$1` are shops. Each is asked for its own first ones, so that what another shop has due costs nothing.
+    DUE = {
+        sqlite: concat!("SELECT ", piece!(sqlite, (invitation columns)), " FROM json_each($1) AS open CROSS JOIN invitation \
+            WHERE invitation.id IN (SELECT due.id FROM invitation AS due WHERE due.shop = open.value AND due.due_at <= $2 \
+                ORDER BY due.due_at, due.id LIMIT $3) \
+            ORDER BY invitation.due_at, invitation.id LIMIT $3"),
+        postgres: concat!("SELECT ", piece!(postgres, (invitation columns)), " FROM json_array_elements_text($1::json) AS open (shop) \
+            CROSS JOIN LATERAL (SELECT * FROM invitation AS due WHERE due.shop = open.shop AND due.due_at <= $2 \
+                ORDER BY due.due_at, due.id LIMIT $3 FOR UPDATE SKIP LOCKED) AS invitation \
+            ORDER BY invitation.due_at, invitation.id LIMIT $3")
+    };
+    /// The earliest due time of each shop: one seek for a shop's name and one for its time, however much is due.
+    NEXT_DUE = {
+        "WITH RECURSIVE shops (shop) AS (\
+            SELECT MIN(shop) FROM invitation WHERE due_at IS NOT NULL \
+            UNION ALL SELECT (SELECT MIN(invitation.shop) FROM invitation \
+                WHERE invitation.due_at IS NOT NULL AND invitation.shop > shops.shop) FROM shops WHERE shops.shop IS NOT NULL) \
+        SELECT shops.shop, (SELECT MIN(invitation.due_at) FROM invitation \
+            WHERE invitation.shop = shops.shop AND invitation.due_at IS NOT NULL) AS due_at \
+        FROM shops WHERE shops.shop IS NOT NULL"
+    };
+    IN_HAND_AT = { "SELECT COUNT(*) FROM letter WHERE phase IN ('claimed', 'on_the_wire') AND relay = $1" };
+    CLAIM_LETTERS = {
+        "INSERT INTO letter (invitation_id, ordinal, kind, phase, attempts, owner, relay, claimed_at) \
+        SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, 'claimed', 1, $2, $3, $4 \
+        FROM " (each "$1") " AS claimed WHERE true \
+        ON CONFLICT (invitation_id, ordinal) DO UPDATE SET phase = 'claimed', attempts = letter.attempts + 1, \
+        owner = excluded.owner, relay = excluded.relay, claimed_at = excluded.claimed_at \
+        RETURNING id, invitation_id, attempts, message_id"
+    };
+    /// A row is a claim, a Message-ID and the time. An invitation that was stopped meanwhile is passed over, and none can be
+    /// stopped between the look and the record.
+    MARK = {
+        "WITH ready AS (SELECT letter.id AS id, marked.value AS value FROM " (each "$1") " AS marked CROSS JOIN letter \
+            JOIN invitation ON invitation.id = letter.invitation_id \
+            WHERE letter.id = CAST(marked.value ->> 0 AS BIGINT) AND letter.owner = marked.value ->> 1 \
+            AND letter.attempts = CAST(marked.value ->> 2 AS BIGINT) AND letter.phase = 'claimed' \
+            AND invitation.state = 'sending' ORDER BY invitation.id" (lock "invitation, letter") ") \
+        UPDATE letter SET phase = 'on_the_wire', message_id = ready.value ->> 3, \
+        on_the_wire_at = CAST(ready.value ->> 4 AS BIGINT) FROM ready WHERE letter.id = ready.id RETURNING letter.id"
+    };
+    /// The same rows, of which those that are still claimed were not ready.
+    ABANDON = {
+        "UPDATE letter SET phase = 'abandoned', owner = NULL, settled_at = CAST(marked.value ->> 4 AS BIGINT) \
+        FROM " (each "$1") " AS marked WHERE letter.id = CAST(marked.value ->> 0 AS BIGINT) \
+        AND letter.owner = marked.value ->> 1 AND letter.attempts = CAST(marked.value ->> 2 AS BIGINT) \
+        AND letter.phase = 'claimed'"
+    };
+    LETTERS = {
+        "SELECT " (letter columns) ", " (invitation columns) " FROM letter \
+        JOIN invitation ON invitation.id = letter.invitation_id WHERE letter.id IN " (ids "$1") " ORDER BY invitation.id"
+        (lock "invitation, letter")
+    };
+    SETTLE = {
+        "UPDATE letter SET phase = settled.value ->> 1, settled_at = CAST(settled.value ->> 2 AS BIGINT), \
+        reply = COALESCE(settled.value ->> 3, letter.reply), owner = NULL \
+        FROM " (each "$1") " AS settled WHERE letter.id = CAST(settled.value ->> 0 AS BIGINT)"
+    };
+    /// Letters in the hands of daemons other than `$2` that show no life any more.
+    ORPHANS = {
+        "SELECT " (letter columns) ", " (invitation columns) " FROM letter \
+        JOIN invitation ON invitation.id = letter.invitation_id \
+        WHERE letter.phase IN ('claimed', 'on_the_wire') AND (letter.owner IS NULL OR letter.owner <> $2 \
+        AND letter.owner NOT IN (SELECT daemon.owner FROM daemon WHERE daemon.lease_until > $1)) \
+        ORDER BY invitation.id LIMIT $3" (skip "invitation, letter")
+    };
+    /// Letters in this owner's hands of which it does not know.
+    UNKNOWN_CLAIMS = {
+        "SELECT " (letter columns) ", " (invitation columns) " FROM letter \
+        JOIN invitation ON invitation.id = letter.invitation_id \
+        WHERE letter.phase IN ('claimed', 'on_the_wire') AND letter.owner = $1 AND letter.id NOT IN " (ids "$2") " \
+        ORDER BY invitation.id" (lock "invitation, letter")
+    };
+
+    BEAT = {
+        "INSERT INTO daemon (owner, since, lease_until) VALUES ($1, $2, $3) \
+        ON CONFLICT (owner) DO UPDATE SET lease_until = excluded.lease_until"
+    };
+    LEAVE = { "DELETE FROM daemon WHERE owner = $1" };
+    FORGET_DAEMONS = { "DELETE FROM daemon WHERE lease_until <= $1 AND owner <> $2" };
+    FORGET_OTHER_DAEMONS = { "DELETE FROM daemon WHERE owner <> $1" };
+    PROPERTY = { "SELECT value FROM property WHERE name = $1" };
+
+    INVITATION = { "SELECT " (invitation columns) " FROM invitation WHERE id = $1" };
+    INVITATION_TO_MOVE = { "SELECT " (invitation columns) " FROM invitation WHERE id = $1" (lock "invitation") };
+    LIST_ALL = { "SELECT " (invitation columns) " FROM invitation WHERE id < $1 ORDER BY id DESC LIMIT $2" };
+    LIST_STATE = {
+        "SELECT " (invitation columns) " FROM invitation WHERE state = $3 AND id < $1 ORDER BY id DESC LIMIT $2"
+    };
+    LIST_SHOP_STATE = {
+        "SELECT " (invitation columns) " FROM invitation WHERE shop = $4 AND state = $3 AND id < $1 ORDER BY id DESC LIMIT $2"
+    };
+    /// `$4` is the shop, `$5` the reference, `$6` a JSON array of states; each may be absent.
+    LIST_EMAIL = {
+        "SELECT " (invitation columns) " FROM invitation WHERE email_key = $3 AND id < $1 AND ($4 IS NULL OR shop = $4) \
+        AND ($5 IS NULL OR reference_key = $5) AND ($6 IS NULL OR state IN " (words "$6") ") ORDER BY id DESC LIMIT $2"
+    };
+    /// `$4` is the shop, `$5` a JSON array of states; each may be absent.
+    LIST_REFERENCE = {
+        "SELECT " (invitation columns) " FROM invitation WHERE reference_key = $3 AND id < $1 AND ($4 IS NULL OR shop = $4) \
+        AND ($5 IS NULL OR state IN " (words "$5") ") ORDER BY id DESC LIMIT $2"
+    };
+
+    COPIES_OF_EMAIL = { "SELECT " (copy columns) " FROM copy WHERE email_key = $1 ORDER BY id DESC LIMIT $2" };
+    COPIES_OF_REFERENCE = {
+        "SELECT " (copy columns) " FROM copy WHERE reference_key = $1 AND ($3 IS NULL OR shop = $3) ORDER BY id DESC LIMIT $2"
+    };
+    DECISIONS_ON = {
+        "SELECT invitation_id, at, event, from_state, to_state, due_at, rule, actor, note, copy_id FROM decision \
+        WHERE invitation_id IN " (ids "$1") " ORDER BY id DESC LIMIT $2"
+    };
+    LETTERS_OF = {
+        "SELECT id, invitation_id, kind, phase, attempts, message_id, claimed_at, on_the_wire_at, settled_at, reply \
+        FROM letter WHERE invitation_id IN " (ids "$1") " ORDER BY id DESC LIMIT $2"
+    };
+
+    HELD_COPIES = { "SELECT " (copy columns) " FROM copy WHERE state = 'held' AND id < $1 ORDER BY id DESC LIMIT $2" };
+    COPY = { "SELECT " (copy columns) " FROM copy WHERE id = $1" };
+    BODY = { "SELECT body FROM copy_body WHERE copy_id = $1" };
+
+    COUNT_UNREAD = { "SELECT COUNT(*) FROM copy WHERE state = 'unread'" };
+    COUNT_HELD = { "SELECT COUNT(*) FROM copy WHERE state = 'held'" };
+    COUNT_STATE = { "SELECT COUNT(*) FROM invitation WHERE state = $1" };
+
+    PURGE = {
+        "DELETE FROM copy_body WHERE copy_id IN (SELECT copy_body.copy_id FROM copy_body \
+        JOIN copy ON copy.id = copy_body.copy_id WHERE copy_body.received_at < $1 AND copy.state <> 'unread' \
+        ORDER BY copy_body.received_at LIMIT $2" (skip "copy_body") ")"
+    };
+    /// The turns of orders and relays (PostgreSQL): see [`super::turns`].
+    TAKE_TURNS = {
+        sqlite: "",
+        postgres: "SELECT slot FROM turn WHERE slot IN (SELECT CAST(json_array_elements_text($1::json) AS BIGINT)) \
+            ORDER BY slot FOR UPDATE"
+    };
+}
