@@ -60,7 +60,7 @@ impl House {
         adjust(&mut config);
         std::fs::write(folder.path().join("master.key"), "0123456789abcdef0123456789abcdef\n").unwrap();
         make_private(&folder.path().join("master.key"));
-        SqliteStore::create(&config.database).await.unwrap();
+        SqliteStore::create(config.database.sqlite_path().unwrap()).await.unwrap();
         let clock = Clock::manual(START);
         let daemon = Daemon::start(config.clone(), clock.clone()).await.unwrap();
         let bcc = EmailAddress::parse(&config.bcc_address(&config.shops[0])).unwrap();

@@ -79,7 +79,7 @@ impl Site {
 
     /// Where the database is, by the configuration.
     pub(crate) fn database(&self) -> PathBuf {
-        load_config(&self.config()).unwrap().database
+        load_config(&self.config()).unwrap().database.sqlite_path().unwrap().to_owned()
     }
 
     /// Runs a command of this site's: `--config` is added.
