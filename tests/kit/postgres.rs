@@ -96,7 +96,8 @@ impl Server {
     }
 }
 
-/// A database of one test's own; dropping it drops the database, whoever is still connected.
+/// A database of one test's own; dropping it drops the database, whoever is still connected. A killed process leaves its databases
+/// (`invited_test_..`) on a server that is not ours.
 pub(crate) struct Place<'a> {
     server: &'a Server,
     name: String,
@@ -130,7 +131,7 @@ pub(crate) struct Setup<'a> {
     pub(crate) settings: &'a [(&'a str, &'a str)],
     /// Demands TLS of connections by TCP; its certificate is for `localhost`.
     pub(crate) tls: bool,
-    /// Demands this password of [`ROLE`] (scram-sha-256).
+    /// Demands this password of [`ROLE`] (scram-sha-256); letters and digits, as it is put into URLs and SQL.
     pub(crate) password: Option<&'a str>,
 }
 
