@@ -100,7 +100,7 @@ impl Queue {
     fn prepare(folder: &Path, letters: usize) -> Result<Self> {
         Invited::prepare(folder, &Invited::configuration(9, 10, false))?;
         let config = load_config(&folder.join("invited.toml")).map_err(|problems| anyhow!("{problems:?}"))?;
-        let database = config.database.clone();
+        let database = config.database.sqlite_path().map_err(|problems| anyhow!("{problems:?}"))?.to_owned();
         let runtime = tokio::runtime::Runtime::new()?;
         runtime.block_on(async {
             SqliteStore::create(&database).await?;

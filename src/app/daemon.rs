@@ -55,7 +55,7 @@ impl Daemon {
     /// # Errors
     /// Whatever is wrong, before anything was started.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
-        let database = config.database.clone();
+        let database = config.database.sqlite_path().map_err(StartError::Config)?.to_owned();
         let door_settings = config.door.clone();
         let setup = build_setup(config).map_err(StartError::Config)?;
         let tls = door_settings

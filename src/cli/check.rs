@@ -48,7 +48,7 @@ impl Check {
         findings.push(Finding::fine("templates", templates.names().collect::<Vec<_>>().join(", ")));
         findings.push(Finding::fine("letters", setup.letters.locales().collect::<Vec<_>>().join(", ")));
         findings.push(certificate(&config));
-        findings.push(database(&config).await);
+        findings.push(database(&config).await?);
         if !self.offline {
             findings.extend(relays(&setup).await);
         }
@@ -85,19 +85,20 @@ fn certificate(config: &Config) -> Finding {
     }
 }
 
-async fn database(config: &Config) -> Finding {
-    let opened = match SqliteStore::open(&config.database, Access::Desk).await {
+async fn database(config: &Config) -> Result<Finding, Failure> {
+    let path = config.database.sqlite_path().map_err(Failure::Config)?;
+    let opened = match SqliteStore::open(path, Access::Desk).await {
         Ok(store) => store.counts().await,
         Err(error) => Err(error),
     };
-    match opened {
+    Ok(match opened {
         Ok(counts) => {
             let all = counts.invitations.values().sum::<u64>();
-            let note = format!("{}: {all} invitations, {} held copies", config.database.display(), counts.held_copies);
+            let note = format!("{}: {all} invitations, {} held copies", config.database, counts.held_copies);
             Finding::fine("database", note)
         }
         Err(error) => Finding::faulty("database", error.to_string()),
-    }
+    })
 }
 
 async fn relays(setup: &Setup) -> Vec<Finding> {

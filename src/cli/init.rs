@@ -107,12 +107,13 @@ impl Init {
             write_master_key(&key)?;
             out.line(format!("Wrote {} (links and log ids depend on it: keep it, and keep it secret)", key.display()))?;
         }
-        if !config.database.exists() {
-            if let Some(folder) = config.database.parent() {
+        let database = config.database.sqlite_path().map_err(Failure::Config)?;
+        if !database.exists() {
+            if let Some(folder) = database.parent() {
                 make_folder(folder, 0o700)?;
             }
-            SqliteStore::create(&config.database).await?;
-            out.line(format!("Made {}", config.database.display()))?;
+            SqliteStore::create(database).await?;
+            out.line(format!("Made {}", config.database))?;
         }
         Ok(())
     }

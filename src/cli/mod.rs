@@ -184,7 +184,7 @@ struct Desk {
 impl Desk {
     async fn open(arg: &ConfigArg) -> Result<Self, Failure> {
         let config = load_config(&arg.config).map_err(Failure::Config)?;
-        let store = SqliteStore::open(&config.database, Access::Desk).await?;
+        let store = SqliteStore::open(config.database.sqlite_path().map_err(Failure::Config)?, Access::Desk).await?;
         Ok(Self { config, store, clock: Clock::System })
     }
 

@@ -32,8 +32,9 @@ impl Serve {
         let path = &self.config.config;
         let config = load_config(path).map_err(Failure::Config)?;
         Tracing::install(config.log, self.log.as_deref());
-        if self.create && !config.database.exists() {
-            SqliteStore::create(&config.database).await?;
+        let database = config.database.sqlite_path().map_err(Failure::Config)?;
+        if self.create && !database.exists() {
+            SqliteStore::create(database).await?;
         }
         // Signals are caught before anything starts, so that none that comes early kills a daemon that has begun to answer.
         let mut terminate = signal(SignalKind::terminate())?;

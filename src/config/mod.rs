@@ -3,7 +3,9 @@
 //! [`parse`] reads, [`template`] writes a first configuration for a new shop, and [`dns_records`] tells what the DNS must say for
 //! it to work. No file is opened here: certificates, keys and folders are looked at when the program starts.
 
+mod database;
 mod dns;
+mod postgres_url;
 mod read;
 mod relay;
 mod settings;
@@ -16,6 +18,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use database::{Database, DatabaseFault, Postgres, PostgresHost, PostgresTls};
 pub use dns::{DnsRecord, dns_records};
 pub use read::parse;
 pub use settings::{

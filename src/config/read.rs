@@ -7,7 +7,7 @@ use crate::domain::DAY;
 
 use super::settings::{Config, DEFAULT_KEEP_COPIES, LogFormat};
 use super::values::{host, path, secret, span, word};
-use super::{relay, shop, smtp};
+use super::{database, relay, shop, smtp};
 
 /// Reads a configuration. Relative paths in it start from `folder`, the folder of the file it came from.
 ///
@@ -29,8 +29,7 @@ pub(super) fn read(document: &Document, folder: &Path, problems: &Problems) -> O
 
 /// Each value is read before the first `?`, so that no problem and no key hides behind another.
 fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
-    top.required("database", "write where the database file shall be: database = \"/var/lib/invited/invited.db\"");
-    let database = path(top, "database", folder);
+    let database = database::read(top, folder);
     top.required("master_key", "write where the key is: master_key = { file = \"master.key\" }");
     let master_key = secret(top, "master_key", folder);
     let ingest_domain = top

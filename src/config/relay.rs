@@ -1,16 +1,14 @@
 //! `[[relay]]`: the servers that letters are handed to.
 
-use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
 use std::time::Duration;
 
 use crate::document::{Entry, Table};
-use crate::domain;
 
 use super::settings::{
     DEFAULT_CONNECTIONS, DEFAULT_LETTERS_PER_CONNECTION, DEFAULT_RELAY, Login, Relay, RelayTimeouts, Tls,
 };
-use super::values::{has, host, number, path, problem_at, secret, span, word};
+use super::values::{has, host, host_and_port, host_or_ip, is_loopback, number, path, problem_at, secret, span, word};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -166,7 +164,7 @@ struct Endpoint {
 
 impl Endpoint {
     fn is_loopback(&self) -> bool {
-        self.host == "localhost" || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        is_loopback(&self.host)
     }
 }
 
@@ -186,40 +184,9 @@ fn endpoint(entry: Entry<'_, &str>) -> Option<Endpoint> {
         if rest.contains(['/', '?', '#']) {
             return Err("has something after the port");
         }
-        let (host, after) = match rest.strip_prefix('[') {
-            Some(inside) => {
-                let (ip, after) = inside.split_once(']').ok_or("names no host")?;
-                (ip.parse::<Ipv6Addr>().ok().map(|ip| ip.to_string()), after)
-            }
-            None => {
-                let (host, after) = rest.split_at(rest.find(':').unwrap_or(rest.len()));
-                (host_or_ip(host), after)
-            }
-        };
-        let host = host.ok_or("names no host")?;
-        let port = match after.strip_prefix(':') {
-            None if after.is_empty() => default_port,
-            // Digits only: the standard library would take "+25", too.
-            Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => {
-                digits.parse().ok().filter(|port| *port > 0).ok_or("has no port from 1 to 65535")?
-            }
-            _ => return Err("has no port from 1 to 65535"),
-        };
+        let (host, port) = host_and_port(rest)?;
+        let host = host_or_ip(host).ok_or("names no host")?;
+        let port = port.unwrap_or(default_port);
         Ok(Endpoint { host, port, implicit })
     })
-}
-
-/// A host name, also of one label: relays stand in private networks.
-fn host_or_ip(text: &str) -> Option<String> {
-    if let Ok(ip) = text.parse::<IpAddr>() {
-        return Some(ip.to_string());
-    }
-    let label = |text: &str| {
-        let inner = !text.starts_with('-') && !text.ends_with('-');
-        (1..=63).contains(&text.len())
-            && inner
-            && text.bytes().any(|b| b.is_ascii_alphabetic())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-    };
-    domain::host_name(text).or_else(|| label(text).then(|| text.to_ascii_lowercase()))
 }

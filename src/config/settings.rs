@@ -8,11 +8,13 @@ use std::time::Duration;
 use crate::domain::{DAY, EmailAddress, PersonName, Policies, Policy, ShopId, Zone};
 use crate::link::UrlPattern;
 
+use super::database::Database;
+
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// The SQLite database file.
-    pub database: PathBuf,
+    /// Where the queue is kept.
+    pub database: Database,
     /// The master key: links, log ids and bounce addresses are derived from it.
     pub master_key: Secret,
     /// The domain of the shops' BCC addresses, `<shop>+<secret>@<ingest domain>`; lower-case A-labels.

@@ -15,7 +15,7 @@ pub(super) const EXAMPLE: &str = include_str!("../../config/invited.toml");
 /// What `invited init` asks for. The texts are taken as they are: [`super::parse`] says what is wrong with them.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Answers {
-    /// The database file; a relative one starts from the configuration's folder.
+    /// Where the queue is kept, as [`super::Database::parse`] reads it; a relative path starts from the configuration's folder.
     pub database: String,
     /// The file of the master key; a relative one starts from the configuration's folder.
     pub master_key: String,

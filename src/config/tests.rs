@@ -34,7 +34,7 @@ fn switched(on: impl Fn(usize) -> bool) -> String {
 fn the_least_configuration_has_every_default() {
     let config = parsed(MINIMAL);
     let shop = &config.shops[0];
-    assert_eq!(config.database, PathBuf::from("/var/lib/invited/invited.db"));
+    assert_eq!(config.database, Database::Sqlite(PathBuf::from("/var/lib/invited/invited.db")));
     assert_eq!(config.master_key, Secret::File(PathBuf::from("/etc/invited/master.key")));
     assert_eq!(config.door.listen, [DEFAULT_LISTEN]);
     assert_eq!(config.door.hostname, "invited.nordljus.example");
@@ -140,6 +140,48 @@ fn keys_of(table: &toml::Table, path: &str, keys: &mut BTreeSet<String>) {
             keys_of(inner, &path, keys);
         }
     }
+}
+
+/// Each line of the example's prose that is indented and sets the database can be taken as it is.
+#[test]
+fn every_form_of_the_database_that_the_example_tells_is_read() {
+    let forms =
+        EXAMPLE.lines().filter_map(|line| line.strip_prefix("#   ")).filter(|line| line.starts_with("database = "));
+    let read = forms
+        .map(|form| {
+            let config = parsed(&MINIMAL.replace("database = \"/var/lib/invited/invited.db\"", form));
+            assert_eq!(MINIMAL.matches("database = ").count(), 1);
+            config.database
+        })
+        .collect::<Vec<_>>();
+    let shown = read.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(
+        shown,
+        [
+            "/etc/invited/invited.db",
+            "/var/lib/invited/invited.db",
+            "postgres://invited@%2Frun%2Fpostgresql:5432/invited",
+            "postgres://invited@db.example.com:5432/invited",
+            "postgres://invited@db.example.com:5432/invited"
+        ]
+    );
+    let Some(Database::Postgres(last)) = read.last() else { panic!("{shown:?}") };
+    assert_eq!((last.tls, last.ca.clone()), (PostgresTls::Verified, Some(PathBuf::from("/etc/invited/tls/db-ca.pem"))));
+    assert_eq!(last.password, Some(Secret::Credential("db-password".to_owned())));
+    let Some(Database::Postgres(local)) = read.get(2) else { panic!("{shown:?}") };
+    assert_eq!((&local.host, local.tls), (&PostgresHost::Socket(PathBuf::from("/run/postgresql")), PostgresTls::None));
+}
+
+#[test]
+fn a_database_as_a_table_means_the_same_as_its_url_alone() {
+    let with = |form: &str| parsed(&MINIMAL.replace("\"/var/lib/invited/invited.db\"", form)).database;
+    assert_eq!(with("{ url = \"invited.db\" }"), with("\"sqlite:///etc/invited/invited.db\""));
+    let url = "\"postgres://invited@db.example.com/queue\"";
+    assert_eq!(with(&format!("{{ url = {url} }}")), with(url));
+    let keyed = with(&format!("{{ url = {url}, password = {{ file = \"db-password\" }} }}"));
+    assert_ne!(keyed, with(url), "a reload must see that the password is elsewhere now");
+    let Database::Postgres(keyed) = keyed else { panic!("{keyed:?}") };
+    assert_eq!(keyed.password, Some(Secret::File(PathBuf::from("/etc/invited/db-password"))));
 }
 
 #[test]
@@ -255,7 +297,7 @@ fn a_first_configuration_says_what_was_answered() {
     let shop = &config.shops[0];
     assert_eq!(config.bcc_address(shop), "nordljus+0123456789abcdef@invited.nordljus.example");
     assert_eq!((shop.name.as_str(), shop.from.as_str()), ("Nordljus", "reviews@nordljus.example"));
-    assert_eq!(config.database, PathBuf::from("/etc/invited/invited.db"));
+    assert_eq!(config.database, Database::Sqlite(PathBuf::from("/etc/invited/invited.db")));
     assert_eq!(
         (config.door.hostname.as_str(), config.relays[0].host.as_str()),
         ("invited.nordljus.example", "localhost")
@@ -281,7 +323,7 @@ fn a_first_configuration_says_what_was_answered() {
     let text = template(&answers);
     let config = parsed(&text);
     let shop = &config.shops[0];
-    assert_eq!(config.database, PathBuf::from(&answers.database));
+    assert_eq!(config.database, Database::Sqlite(PathBuf::from(&answers.database)));
     assert_eq!(config.master_key, Secret::File(PathBuf::from(&answers.master_key)));
     assert_eq!(config.door.listen, [answers.listen.parse().unwrap()]);
     assert_eq!((&config.ingest_domain, &config.door.hostname), (&answers.ingest_domain, &answers.hostname));

@@ -1,6 +1,7 @@
 //! Values that several tables hold: spans, sizes, words, host names, files, secrets. Each notes its problem where it stands and
 //! never repeats what might be a secret.
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -13,6 +14,11 @@ use super::units::{duration, size, written, written_size};
 
 const SECRET_REMEDY: &str =
     "write { file = \"…\" } or { credential = \"…\" }; the secret itself does not stand in the configuration";
+
+const NO_PORT: &str = "has no port from 1 to 65535";
+
+/// What to write instead of a text that is no file's name.
+pub(super) const FILE_REMEDY: &str = "write an absolute path, or one relative to this file";
 
 /// Whether the key is written, right or wrong.
 pub(super) fn has(table: &Table<'_>, key: &str) -> bool {
@@ -90,14 +96,60 @@ pub(super) fn host(entry: Entry<'_, &str>) -> Option<String> {
     })
 }
 
+/// `host`, `host:port`, `[IPv6]` or `[IPv6]:port` taken apart, the brackets gone. The host is only split off, not looked at.
+pub(super) fn host_and_port(text: &str) -> Result<(&str, Option<u16>), &'static str> {
+    let (host, after) = match text.strip_prefix('[') {
+        Some(inside) => {
+            inside.split_once(']').filter(|(ip, _)| ip.parse::<Ipv6Addr>().is_ok()).ok_or("names no host")?
+        }
+        None => text.split_at(text.find(':').unwrap_or(text.len())),
+    };
+    match after.strip_prefix(':') {
+        Some(digits) => Ok((host, Some(port(digits)?))),
+        None if after.is_empty() => Ok((host, None)),
+        None => Err(NO_PORT),
+    }
+}
+
+/// A port. Digits only: the standard library would take "+25", too.
+pub(super) fn port(digits: &str) -> Result<u16, &'static str> {
+    let number = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok()).flatten();
+    number.filter(|port| *port > 0).ok_or(NO_PORT)
+}
+
+/// An IP address or a host name, also of one label: relays and database servers stand in private networks.
+pub(super) fn host_or_ip(text: &str) -> Option<String> {
+    if let Ok(ip) = text.parse::<IpAddr>() {
+        return Some(ip.to_string());
+    }
+    let label = |text: &str| {
+        let inner = !text.starts_with('-') && !text.ends_with('-');
+        (1..=63).contains(&text.len())
+            && inner
+            && text.bytes().any(|b| b.is_ascii_alphabetic())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+    };
+    domain::host_name(text).or_else(|| label(text).then(|| text.to_ascii_lowercase()))
+}
+
+/// Whether a host, as [`host_or_ip`] gives it, is this machine.
+pub(super) fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
 /// A file or folder; a relative one starts from the configuration file's folder.
 pub(super) fn path(table: &Table<'_>, key: &'static str, folder: &Path) -> Option<PathBuf> {
-    table.string(key)?.check("write an absolute path, or one relative to this file", |text| match *text {
+    table.string(key)?.check(FILE_REMEDY, |text| file(text, folder))
+}
+
+/// The file of this name; a relative one starts from `folder`.
+pub(super) fn file(text: &str, folder: &Path) -> Result<PathBuf, &'static str> {
+    match text {
         "" => Err("is empty"),
         text if text.starts_with('~') => Err("begins with \"~\", which only a shell knows"),
         text if text.contains('\0') => Err("has a NUL in it"),
         text => Ok(folder.join(text)),
-    })
+    }
 }
 
 /// Where a secret is: `{ file = "…" }` or `{ credential = "…" }`.

@@ -15,6 +15,7 @@ use mail_parser::{Message, MessageParser};
 use tempfile::TempDir;
 
 use crate::relay::{Act, Moment, Taken, TestRelay};
+pub(crate) use crate::said::say;
 
 /// A Monday morning.
 pub(crate) const START: Timestamp = Timestamp::from_seconds(1_772_442_000);
@@ -60,7 +61,7 @@ impl House {
         adjust(&mut config);
         std::fs::write(folder.path().join("master.key"), "0123456789abcdef0123456789abcdef\n").unwrap();
         make_private(&folder.path().join("master.key"));
-        SqliteStore::create(&config.database).await.unwrap();
+        SqliteStore::create(config.database.sqlite_path().unwrap()).await.unwrap();
         let clock = Clock::manual(START);
         let daemon = Daemon::start(config.clone(), clock.clone()).await.unwrap();
         let bcc = EmailAddress::parse(&config.bcc_address(&config.shops[0])).unwrap();
@@ -264,14 +265,6 @@ pub(crate) fn corpus(test: &str) -> Option<PathBuf> {
     assert!(std::env::var_os("INVITED_REQUIRE_CORPUS").is_none(), "{test} needs the corpus in ../shared/corpus");
     say(&format!("NOT RUN: {test} needs the corpus of order mails in ../shared/corpus"));
     None
-}
-
-/// Says something past the test harness, which keeps the output of tests that pass to itself: what was not run, and the figures of
-/// what was.
-#[expect(clippy::explicit_write, reason = "the harness keeps what is printed by tests that pass to itself")]
-pub(crate) fn say(text: &str) {
-    use std::io::Write as _;
-    writeln!(std::io::stderr(), "{text}").unwrap();
 }
 
 /// A letter as its reader sees it.

@@ -6,6 +6,8 @@ mod kit;
 mod program;
 #[path = "../kit/relay.rs"]
 mod relay;
+#[path = "../kit/said.rs"]
+mod said;
 
 mod cli;
 mod crash;

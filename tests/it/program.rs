@@ -18,7 +18,8 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use crate::kit::{configuration_text, crlf, make_private, say, until};
+use crate::kit::{configuration_text, crlf, make_private, until};
+pub(crate) use crate::said::not_run;
 
 /// The BCC address of the shop in [`configuration_text`].
 pub(crate) const BCC: &str = "shop+abcdefgh23456789abcd@in.invited.example";
@@ -79,7 +80,7 @@ impl Site {
 
     /// Where the database is, by the configuration.
     pub(crate) fn database(&self) -> PathBuf {
-        load_config(&self.config()).unwrap().database
+        load_config(&self.config()).unwrap().database.sqlite_path().unwrap().to_owned()
     }
 
     /// Runs a command of this site's: `--config` is added.
@@ -291,12 +292,6 @@ impl Dialog {
 
 fn good(reply: String) -> IoResult<()> {
     if reply.starts_with('2') { Ok(()) } else { Err(Error::other(reply)) }
-}
-
-/// A test that needs what is not there: says so, or fails when `INVITED_REQUIRE_PEERS` wants everything to be there.
-pub(crate) fn not_run(test: &str, missing: &str) {
-    assert!(std::env::var_os("INVITED_REQUIRE_PEERS").is_none(), "{test} needs {missing}");
-    say(&format!("NOT RUN: {test} needs {missing}"));
 }
 
 /// Whether a program can be found.

@@ -171,10 +171,12 @@ async fn sighup_with_a_bad_configuration_changes_nothing_and_says_where_it_is_ba
     assert!(dialog.mail(BCC, &order("GOES-ON-1")).await.unwrap().starts_with("250 "));
     relay.until(|seen| seen.taken.len() == 1).await;
 
-    std::fs::write(site.config(), good.replace("127.0.0.1:0", "127.0.0.1:1")).unwrap();
+    let elsewhere =
+        good.replace("127.0.0.1:0", "127.0.0.1:1").replace("\"invited.db\"", "\"postgres://invited@db/invited\"");
+    std::fs::write(site.config(), elsewhere).unwrap();
     service.signal("HUP");
     service.says("these need a restart").await;
-    service.says("smtp.listen").await;
+    service.says("database, smtp.listen").await;
     assert!(!service.log().contains('\u{1b}'), "no colours where there is no terminal");
     service.stop().await;
 }

@@ -50,8 +50,9 @@ pub(super) async fn set_up(folder: &Path, listen: &str, relay: SocketAddr) -> Re
         write_master_key(&key)?;
     }
     let config = load_config(&path).map_err(Failure::Config)?;
-    if !config.database.exists() {
-        SqliteStore::create(&config.database).await?;
+    let database = config.database.sqlite_path().map_err(Failure::Config)?;
+    if !database.exists() {
+        SqliteStore::create(database).await?;
     }
     Ok(config)
 }
