@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::domain::Timestamp;
 use crate::ops::{House, dispatch, purge, read};
+use crate::store::StoreError;
 
 /// How long a loop rests after the store failed.
 const STORE_RESTS: Duration = Duration::from_secs(1);
@@ -20,8 +21,12 @@ const GATHER: Duration = Duration::from_millis(100);
 /// How often the queue is looked at without a bell: another process, such as the support desk, may have moved it.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-/// How often claims whose lease is over are cleared up.
-const RECOVER_EVERY: Duration = Duration::from_secs(60);
+/// How long a look at the queue is put off when a relay's connections are all in other daemons' use.
+const OTHERS_TAKE: Duration = Duration::from_millis(200);
+
+/// How often the daemon shows that it lives, and takes over from those that do not: several times within a lease, so that one that
+/// was late is not one that was lost.
+const BEAT_EVERY: Duration = Duration::from_secs(10);
 
 /// How often old copies are deleted.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
@@ -58,19 +63,27 @@ pub async fn send_letters(house: Arc<House>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         while sending.try_join_next().is_some() {}
         let bell = house.queue_moved.notified();
-        let free = dispatch::slots(&house).saturating_sub(sending.len());
-        let step = if free == 0 { Step::Full } else { claim_due(&house, free, &mut sending).await };
-        let (due, pause) = match step {
-            Step::Claimed => continue,
-            Step::Full => (None, LOOK_AGAIN),
-            Step::NothingBefore(due) => (due, LOOK_AGAIN),
-            Step::StoreFails => (None, STORE_RESTS),
+        let (next, pause) = match dispatch::look(&house).await {
+            Ok(look) => {
+                for letter in look.letters {
+                    let house = Arc::clone(&house);
+                    sending.spawn(async move { dispatch::send(&house, letter).await });
+                }
+                if look.may_find_more {
+                    continue;
+                }
+                (look.next, if look.waits_for_others { OTHERS_TAKE } else { LOOK_AGAIN })
+            }
+            Err(error) => {
+                tracing::error!(%error, "nothing can be sent while the store cannot be used");
+                (None, STORE_RESTS)
+            }
         };
         tokio::select! {
             () = stop.cancelled() => break,
             () = bell => {}
             Some(_) = sending.join_next() => {}
-            () = house.clock.sleep_until(due) => {}
+            () = house.clock.sleep_until(next) => {}
             () = tokio::time::sleep(pause) => {}
         }
     }
@@ -80,43 +93,21 @@ pub async fn send_letters(house: Arc<House>, stop: CancellationToken) {
     }
 }
 
-/// What a look at the queue led to.
-enum Step {
-    /// Letters were claimed and are being sent.
-    Claimed,
-    /// Every connection is in use.
-    Full,
-    /// Nothing is due before this instant.
-    NothingBefore(Option<Timestamp>),
-    /// The store cannot be used, so nothing may be sent.
-    StoreFails,
-}
-
-async fn claim_due(house: &Arc<House>, free: usize, sending: &mut JoinSet<()>) -> Step {
-    let claimed = match dispatch::next_claim(house).await {
-        Ok(Some(due)) if due <= house.clock.now() => dispatch::claim(house, free).await,
-        Ok(due) => return Step::NothingBefore(due),
-        Err(error) => Err(error),
-    };
-    match claimed {
-        Ok(letters) => {
-            for letter in letters {
-                let house = Arc::clone(house);
-                sending.spawn(async move { dispatch::send(&house, letter).await });
-            }
-            Step::Claimed
-        }
-        Err(error) => {
-            tracing::error!(%error, "nothing can be sent while the store cannot be used");
-            Step::StoreFails
-        }
-    }
-}
-
-/// Clears up and forgets, now and then.
+/// Shows that the daemon lives, takes over from those that died, and forgets, now and then. Ends by itself only when the database
+/// was brought to a schema that this program cannot work with.
 pub async fn keep_house(house: Arc<House>, stop: CancellationToken) {
     let mut purge_at = Timestamp(i64::MIN);
     loop {
+        match dispatch::beat(&house).await {
+            Ok(()) => {}
+            Err(error @ StoreError::NewerSchema { .. }) => {
+                tracing::error!(%error, "this program is too old for the database by now; install the newer one");
+                return;
+            }
+            Err(error) => {
+                tracing::error!(%error, "the daemon cannot show that it lives; others may take its work over")
+            }
+        }
         if let Err(error) = dispatch::recover(&house).await {
             tracing::error!(%error, "claims cannot be cleared up");
         }
@@ -128,7 +119,7 @@ pub async fn keep_house(house: Arc<House>, stop: CancellationToken) {
         }
         tokio::select! {
             () = stop.cancelled() => return,
-            () = tokio::time::sleep(RECOVER_EVERY) => {}
+            () = tokio::time::sleep(BEAT_EVERY) => {}
         }
     }
 }

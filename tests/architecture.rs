@@ -15,11 +15,11 @@ const ROOMS: &[(&str, &[&str], Purity)] = &[
     ("read", &["domain", "document"], Purity::Pure),
     ("letter", &["domain", "document", "link"], Purity::Pure),
     ("clock", &["domain"], Purity::Shell),
-    ("store", &["domain"], Purity::Shell),
+    ("store", &["domain", "config"], Purity::Shell),
     ("send", &["domain", "config", "letter"], Purity::Shell),
     ("ops", &["domain", "document", "config", "read", "link", "letter", "clock", "store", "send"], Purity::Shell),
     ("door", &["domain", "config", "ops"], Purity::Shell),
-    ("scheduler", &["domain", "config", "clock", "ops"], Purity::Shell),
+    ("scheduler", &["domain", "config", "clock", "store", "ops"], Purity::Shell),
     (
         "app",
         &[

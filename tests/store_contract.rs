@@ -9,15 +9,15 @@ mod flaky;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
+use invited::config::Database;
 use invited::domain::{
-    Attempt, CopyId, DAY, DeskOrder, EmailAddress, EventKind, InDoubt, InvitationId, LetterKind, OrderNews,
+    Attempt, CopyId, DAY, DeskOrder, EmailAddress, EventKind, InDoubt, InvitationId, LetterId, LetterKind, OrderNews,
     OrderReference, Outcome, PersonName, Policies, Policy, Reading, Rule, ShopId, State, Timestamp,
 };
-use invited::store::sqlite::{Access, SqliteStore};
 use invited::store::{
-    Actor, CopyState, DaemonLock, FiledReading, Filter, LetterPhase, NewCopy, Recovered, Store, StoreError, Subject,
+    self, Actor, Claim, CopyState, FiledReading, Filter, LetterPhase, NewCopy, Recovered, RelayShare, Role, Round,
+    Store, StoreError, Subject,
 };
 use proptest::prelude::*;
 
@@ -25,19 +25,19 @@ const T0: Timestamp = Timestamp(1_795_251_600_000);
 
 /// A fresh store and what keeps its place alive.
 async fn fresh() -> (Arc<dyn Store>, tempfile::TempDir) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("invited.db");
-    SqliteStore::create(&path).await.unwrap();
-    let store = SqliteStore::open(&path, Access::Daemon(DaemonLock::acquire(&path).unwrap())).await.unwrap();
-    (Arc::new(store), folder)
+    fresh_as(Role::Daemon).await
 }
 
 /// A store without the daemon's lock: other owners are gone only when their lease says so.
 async fn fresh_without_lock() -> (Arc<dyn Store>, tempfile::TempDir) {
+    fresh_as(Role::Desk).await
+}
+
+async fn fresh_as(role: Role) -> (Arc<dyn Store>, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("invited.db");
-    SqliteStore::create(&path).await.unwrap();
-    (Arc::new(SqliteStore::open(&path, Access::Desk).await.unwrap()), folder)
+    let database = Database::Sqlite(folder.path().join("invited.db"));
+    store::create_if_missing(&database, None).await.unwrap();
+    (Arc::new(store::open(&database, None, role).await.unwrap()), folder)
 }
 
 fn after(days: u32) -> Timestamp {
@@ -102,7 +102,13 @@ async fn state_of(store: &dyn Store, id: InvitationId) -> State {
 }
 
 async fn claim(store: &dyn Store, owner: &str, now: Timestamp) -> Vec<invited::store::ClaimedLetter> {
-    store.claim_due(10, owner, now.plus(Duration::from_secs(900)), policies(), now).await.unwrap()
+    store.claim_due(round(owner, 10), policies(), now).await.unwrap().letters
+}
+
+/// All shops' letters, to one relay.
+fn round(owner: &str, limit: usize) -> Round {
+    let relay = Some(RelayShare { name: "default".to_owned(), connections: 100 });
+    Round { owner: owner.to_owned(), relay, shops: vec![shop("nord"), shop("doubles")], limit }
 }
 
 fn person(reason: &str) -> Actor {
@@ -135,17 +141,17 @@ async fn copies_are_handed_out_oldest_first_and_those_that_stop_the_reader_alone
     let ids = |copies: Vec<invited::store::UnreadCopy>| {
         copies.iter().map(|copy| (copy.id.0, copy.attempts)).collect::<Vec<_>>()
     };
-    let first = store.claim_copies(2, 3, T0).await.unwrap();
+    let first = store.claim_copies(2, 3, "one", T0).await.unwrap();
     assert_eq!(first[1].message, b"mail 1");
     assert_eq!(ids(first), [(1, 1), (2, 1)]);
     // The reader died on one of them.
-    assert_eq!(ids(store.claim_copies(10, 3, T0).await.unwrap()), [(1, 2)]);
-    assert_eq!(ids(store.claim_copies(10, 3, T0).await.unwrap()), [(1, 3)]);
-    assert_eq!(ids(store.claim_copies(10, 3, T0).await.unwrap()), [(2, 2)], "the first is spent and set aside");
+    assert_eq!(ids(store.claim_copies(10, 3, "one", T0).await.unwrap()), [(1, 2)]);
+    assert_eq!(ids(store.claim_copies(10, 3, "one", T0).await.unwrap()), [(1, 3)]);
+    assert_eq!(ids(store.claim_copies(10, 3, "one", T0).await.unwrap()), [(2, 2)], "the first is spent and set aside");
     let ignored = Reading::without_findings(Outcome::Ignored, "a newsletter");
     store.file_readings(vec![filing(CopyId(2), "nord", ignored)], policies(), T0).await.unwrap();
-    assert_eq!(ids(store.claim_copies(10, 3, T0).await.unwrap()), [(3, 1)]);
-    assert_eq!(ids(store.claim_copies(1, 1, T0).await.unwrap()), [], "all that are left are spent");
+    assert_eq!(ids(store.claim_copies(10, 3, "one", T0).await.unwrap()), [(3, 1)]);
+    assert_eq!(ids(store.claim_copies(1, 1, "one", T0).await.unwrap()), [], "all that are left are spent");
 
     let held = store.held_copies(None, 10).await.unwrap();
     assert_eq!(held.iter().map(|copy| copy.id.0).collect::<Vec<_>>(), [3, 1]);
@@ -162,7 +168,7 @@ async fn an_order_goes_from_its_mail_to_both_letters() {
         tell(&*store, "nord", EventKind::Placed, "#A-1", "Anna@example.com", T0).await,
         [(InvitationId(1), State::Queued, Rule::TriggerStartsDelay)]
     );
-    assert_eq!(store.next_due().await.unwrap(), Some(after(7)));
+    assert_eq!(store.next_due().await.unwrap(), [(shop("nord"), after(7))]);
     assert_eq!(claim(&*store, "one", T0).await, []);
 
     let letters = claim(&*store, "one", after(7)).await;
@@ -170,16 +176,16 @@ async fn an_order_goes_from_its_mail_to_both_letters() {
     assert_eq!((letters[0].kind, letters[0].message_id.as_deref()), (LetterKind::Invitation, None));
     assert_eq!(letters[0].invitation.progress.state, State::Sending);
     assert_eq!(letters[0].invitation.customer.email.as_str(), "Anna@example.com");
-    assert_eq!(store.next_due().await.unwrap(), None);
-    assert!(store.mark_on_the_wire(letters[0].id, "one", "<1@x.example>", after(7)).await.unwrap());
+    assert_eq!(store.next_due().await.unwrap(), []);
+    assert!(store.mark_on_the_wire(&letters[0].claim, "<1@x.example>", after(7)).await.unwrap());
     let settled =
-        store.settle(letters[0].id, Attempt::Accepted, "250 2.0.0 queued\r\n", policies(), after(7)).await.unwrap();
+        store.settle(&letters[0].claim, Attempt::Accepted, "250 2.0.0 queued\r\n", policies(), after(7)).await.unwrap();
     assert_eq!((settled.decision.rule, settled.decision.progress.state), (Rule::LetterAccepted, State::Sent));
 
     let reminders = claim(&*store, "one", after(14)).await;
     assert_eq!((reminders[0].kind, reminders[0].message_id.as_deref()), (LetterKind::Reminder, None));
-    assert!(store.mark_on_the_wire(reminders[0].id, "one", "<2@x.example>", after(14)).await.unwrap());
-    store.settle(reminders[0].id, Attempt::Accepted, "250 ok", policies(), after(14)).await.unwrap();
+    assert!(store.mark_on_the_wire(&reminders[0].claim, "<2@x.example>", after(14)).await.unwrap());
+    store.settle(&reminders[0].claim, Attempt::Accepted, "250 ok", policies(), after(14)).await.unwrap();
 
     let story = store.story(&Subject::Email(EmailAddress::parse("anna@EXAMPLE.com").unwrap().key())).await.unwrap();
     assert_eq!(story.invitations[0].progress.state, State::Done);
@@ -266,7 +272,7 @@ async fn a_cancellation_counts_for_all_addresses_and_before_the_order_too() {
     assert_eq!(early, [(InvitationId(4), State::Cancelled, Rule::CancelledBeforeOrder)]);
     let order = tell(&*store, "nord", EventKind::Placed, "A-2", "anna@example.com", after(1)).await;
     assert_eq!(order, [(InvitationId(4), State::Cancelled, Rule::FinalStaysFinal)]);
-    assert_eq!(store.next_due().await.unwrap(), None);
+    assert_eq!(store.next_due().await.unwrap(), []);
     // The invitation's story has the copy that cancelled it, whatever address that one had.
     assert_eq!(store.story(&Subject::Invitation(InvitationId(1))).await.unwrap().copies.len(), 4);
 }
@@ -282,11 +288,16 @@ async fn a_letter_is_claimed_by_one_owner_only() {
         let store = Arc::clone(&store);
         claims.spawn(async move { claim(&*store, owner, after(7)).await });
     }
-    let mut ids = claims.join_all().await.into_iter().flatten().map(|letter| letter.id.0).collect::<Vec<_>>();
+    let mut ids = claims.join_all().await.into_iter().flatten().map(|letter| letter.claim.letter.0).collect::<Vec<_>>();
     ids.sort_unstable();
     assert_eq!(ids, (1..=40).collect::<Vec<_>>());
     // Which owner has which is not known here, but nobody else may send.
-    assert!(!store.mark_on_the_wire(invited::domain::LetterId(1), "seven", "<1@x>", after(7)).await.unwrap());
+    assert!(
+        !store
+            .mark_on_the_wire(&Claim { letter: LetterId(1), owner: "seven".to_owned(), attempt: 1 }, "<1@x>", after(7))
+            .await
+            .unwrap()
+    );
 }
 
 #[tokio::test]
@@ -300,7 +311,7 @@ async fn an_invitation_that_is_stopped_after_its_claim_is_not_sent() {
         .unwrap()
         .unwrap();
     assert_eq!(stopped.rule, Rule::DeskCancels);
-    assert!(!store.mark_on_the_wire(letter.id, "one", "<1@x>", after(7)).await.unwrap());
+    assert!(!store.mark_on_the_wire(&letter.claim, "<1@x>", after(7)).await.unwrap());
     let story = store.story(&Subject::Invitation(InvitationId(1))).await.unwrap();
     assert_eq!(story.letters[0].phase, LetterPhase::Abandoned);
     assert_eq!(story.letters[0].message_id, None);
@@ -308,7 +319,7 @@ async fn an_invitation_that_is_stopped_after_its_claim_is_not_sent() {
     assert_eq!((last.event.as_str(), last.actor.as_str()), ("desk cancel", "support"));
     assert_eq!(last.note.as_deref(), Some("asked for it"));
     // Nothing is left to settle, and whoever does so all the same changes nothing.
-    store.settle(letter.id, Attempt::Interrupted, "", policies(), after(7)).await.unwrap();
+    store.settle(&letter.claim, Attempt::Interrupted, "", policies(), after(7)).await.unwrap();
     assert_eq!(store.story(&Subject::Invitation(InvitationId(1))).await.unwrap(), story);
 }
 
@@ -329,16 +340,16 @@ async fn every_outcome_has_its_phase_and_a_second_telling_changes_nothing() {
         let (store, _folder) = fresh().await;
         tell(&*store, shop, EventKind::Placed, "A-1", "anna@example.com", T0).await;
         let letter = claim(&*store, "one", after(7)).await.remove(0);
-        assert!(store.mark_on_the_wire(letter.id, "one", "<1@x>", after(7)).await.unwrap());
+        assert!(store.mark_on_the_wire(&letter.claim, "<1@x>", after(7)).await.unwrap());
         let words = format!("450 \u{1b}[31m{}", "x".repeat(600));
-        let settled = store.settle(letter.id, attempt, &words, policies(), after(7)).await.unwrap();
+        let settled = store.settle(&letter.claim, attempt, &words, policies(), after(7)).await.unwrap();
         assert_eq!(settled.decision.progress.state, state, "{attempt:?}");
         let story = store.story(&Subject::Invitation(InvitationId(1))).await.unwrap();
         assert_eq!(story.letters[0].phase, phase, "{attempt:?}");
         let reply = story.letters[0].reply.as_deref().unwrap();
         assert!(reply.starts_with("450 [31mx") && reply.chars().count() == 500, "{reply}");
 
-        let again = store.settle(letter.id, attempt, "again", policies(), after(7)).await.unwrap();
+        let again = store.settle(&letter.claim, attempt, "again", policies(), after(7)).await.unwrap();
         assert_eq!(again.decision.rule, Rule::OutcomeWithoutSending, "{attempt:?}");
         assert_eq!(store.story(&Subject::Invitation(InvitationId(1))).await.unwrap(), story);
     }
@@ -349,14 +360,14 @@ async fn a_letter_that_was_on_the_wire_keeps_its_message_id() {
     let (store, _folder) = fresh().await;
     tell(&*store, "doubles", EventKind::Placed, "A-1", "anna@example.com", T0).await;
     let letter = claim(&*store, "one", after(7)).await.remove(0);
-    assert!(store.mark_on_the_wire(letter.id, "one", "<1@x>", after(7)).await.unwrap());
+    assert!(store.mark_on_the_wire(&letter.claim, "<1@x>", after(7)).await.unwrap());
     let lost = Attempt::AnswerLost { retry_at: after(8) };
-    store.settle(letter.id, lost, "", policies(), after(7)).await.unwrap();
+    store.settle(&letter.claim, lost, "", policies(), after(7)).await.unwrap();
     let again = claim(&*store, "two", after(8)).await.remove(0);
-    assert_eq!((again.id, again.message_id.as_deref()), (letter.id, Some("<1@x>")));
+    assert_eq!((again.claim.letter, again.message_id.as_deref()), (letter.claim.letter, Some("<1@x>")));
     // The first owner's answer comes after all: the letter is out, and the second owner must not send it.
-    store.settle(letter.id, Attempt::Accepted, "250 ok", policies(), after(8)).await.unwrap();
-    assert!(!store.mark_on_the_wire(letter.id, "two", "<1@x>", after(8)).await.unwrap());
+    store.settle(&letter.claim, Attempt::Accepted, "250 ok", policies(), after(8)).await.unwrap();
+    assert!(!store.mark_on_the_wire(&again.claim, "<1@x>", after(8)).await.unwrap());
     assert_eq!(state_of(&*store, InvitationId(1)).await, State::Sent);
 }
 
@@ -366,8 +377,9 @@ async fn what_a_dead_daemon_left_is_cleared_up_when_its_lease_is_over() {
     for n in 1..=3 {
         tell(&*store, "nord", EventKind::Placed, &format!("A-{n}"), "anna@example.com", T0).await;
     }
+    store.beat("dead", after(8), after(7)).await.unwrap();
     let letters = claim(&*store, "dead", after(7)).await;
-    assert!(store.mark_on_the_wire(letters[1].id, "dead", "<2@x>", after(7)).await.unwrap());
+    assert!(store.mark_on_the_wire(&letters[1].claim, "<2@x>", after(7)).await.unwrap());
     let cancelled = letters[2].invitation.id;
     store.desk(cancelled, DeskOrder::Cancel, &person(""), policies(), after(7)).await.unwrap();
 
@@ -380,7 +392,7 @@ async fn what_a_dead_daemon_left_is_cleared_up_when_its_lease_is_over() {
     assert_eq!(state_of(&*store, letters[0].invitation.id).await, State::Queued);
     assert_eq!(state_of(&*store, letters[1].invitation.id).await, State::InDoubt);
     assert_eq!(state_of(&*store, cancelled).await, State::Cancelled);
-    assert!(!store.mark_on_the_wire(letters[0].id, "dead", "<1@x>", after(8)).await.unwrap());
+    assert!(!store.mark_on_the_wire(&letters[0].claim, "<1@x>", after(8)).await.unwrap());
     assert_eq!(claim(&*store, "new", after(8)).await.len(), 1);
 }
 
@@ -425,7 +437,7 @@ async fn due_letters_come_oldest_first_and_no_more_than_asked_for() {
     for (n, day) in [(1, 3), (2, 1), (3, 2)] {
         tell(&*store, "nord", EventKind::Placed, &format!("A-{n}"), "anna@example.com", after(day)).await;
     }
-    let first = store.claim_due(2, "one", after(30), policies(), after(20)).await.unwrap();
+    let first = store.claim_due(round("one", 2), policies(), after(20)).await.unwrap().letters;
     assert_eq!(first.iter().map(|letter| letter.invitation.id.0).collect::<Vec<_>>(), [2, 3]);
 }
 
@@ -515,8 +527,8 @@ async fn closing_waits_for_what_is_queued_and_ends_the_store() {
     assert!(matches!(store.spool(vec![mail("nord", "x", T0)]).await, Err(StoreError::Failed(_))));
     assert!(store.counts().await.is_err());
     assert!(store.ready().await.is_err());
-    let path = folder.path().join("invited.db");
-    let again = SqliteStore::open(&path, Access::Daemon(DaemonLock::acquire(&path).unwrap())).await.unwrap();
+    let database = Database::Sqlite(folder.path().join("invited.db"));
+    let again = store::open(&database, None, Role::Daemon).await.unwrap();
     assert_eq!(again.counts().await.unwrap().unread, kept);
 }
 
@@ -560,7 +572,7 @@ async fn take(store: &dyn Store, step: Step, now: Timestamp) {
                 if outcome == 6 {
                     continue;
                 }
-                store.mark_on_the_wire(letter.id, "one", "<1@x>", now).await.unwrap();
+                store.mark_on_the_wire(&letter.claim, "<1@x>", now).await.unwrap();
                 let attempts = [
                     Attempt::Accepted,
                     Attempt::Deferred { retry_at },
@@ -569,7 +581,7 @@ async fn take(store: &dyn Store, step: Step, now: Timestamp) {
                     Attempt::AnswerLost { retry_at },
                     Attempt::Unsendable,
                 ];
-                store.settle(letter.id, attempts[usize::from(outcome)], "", policies(), now).await.unwrap();
+                store.settle(&letter.claim, attempts[usize::from(outcome)], "", policies(), now).await.unwrap();
             }
         }
         Step::Desk(id, order) => {

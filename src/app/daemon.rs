@@ -7,21 +7,21 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::files::database_password;
 use super::setup::build_setup;
 use crate::clock::{Clock, random_bytes};
 use crate::config::{Config, LogFormat};
 use crate::document::Problem;
 use crate::door::{self, Door};
-use crate::ops::House;
 use crate::ops::accept::Accept;
+use crate::ops::{House, dispatch};
 use crate::scheduler;
-use crate::store::sqlite::{Access, SqliteStore};
-use crate::store::{DaemonLock, Store, StoreError};
+use crate::store::{self, Role, SqlStore, Store, StoreError};
 
 /// A daemon that runs.
 pub struct Daemon {
     house: Arc<House>,
-    store: Arc<SqliteStore>,
+    store: Arc<SqlStore>,
     door: Arc<Door>,
     addresses: Vec<SocketAddr>,
     stop_doors: CancellationToken,
@@ -55,7 +55,8 @@ impl Daemon {
     /// # Errors
     /// Whatever is wrong, before anything was started.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
-        let database = config.database.sqlite_path().map_err(StartError::Config)?.to_owned();
+        let database = config.database.clone();
+        let password = database_password(&database).map_err(StartError::Config)?;
         let door_settings = config.door.clone();
         let setup = build_setup(config).map_err(StartError::Config)?;
         let tls = door_settings
@@ -64,14 +65,14 @@ impl Daemon {
             .map(door::load_tls)
             .transpose()
             .map_err(|error| StartError::Config(vec![tls_problem(&error)]))?;
-        let lock = DaemonLock::acquire(&database)?;
-        let store = Arc::new(SqliteStore::open(&database, Access::Daemon(lock)).await?);
+        let store = Arc::new(store::open(&database, password.as_deref(), Role::Daemon).await?);
         let listeners = listen(&door_settings.listen).await?;
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
 
         let owner = random_bytes::<8>().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let house = Arc::new(House::new(Arc::clone(&store) as Arc<dyn Store>, clock.clone(), owner, setup));
-        crate::ops::dispatch::recover(&house).await?;
+        dispatch::beat(&house).await?;
+        dispatch::recover(&house).await?;
         let now = { move || clock.now() };
         let intake = Arc::new(Accept(Arc::clone(&house)));
         let door = Arc::new(Door::new(&door_settings, tls, intake, Arc::new(now)));
@@ -146,6 +147,9 @@ impl Daemon {
         while self.loops.join_next().await.is_some() {}
         for line in self.house.setup().relays.values() {
             line.relay.close().await;
+        }
+        if let Err(error) = self.store.leave(&self.house.owner).await {
+            tracing::warn!(%error, "other daemons were not told; they take over what is left when this one's lease is over");
         }
         self.store.close().await;
     }

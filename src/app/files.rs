@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::config::{self, Config, Secret};
+use crate::config::{self, Config, Database, Secret};
 use crate::document::{Document, Problem};
 use crate::letter::{LetterFile, Letters};
 use crate::read::Templates;
@@ -116,6 +116,18 @@ pub fn read_secret(secret: &Secret) -> Result<String, Problem> {
         ));
     }
     Ok(value.to_owned())
+}
+
+/// The password of a database's server, when its settings name one.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn database_password(database: &Database) -> Result<Option<String>, Vec<Problem>> {
+    let secret = match database {
+        Database::Sqlite(_) => None,
+        Database::Postgres(server) => server.password.as_ref(),
+    };
+    secret.map(read_secret).transpose().map_err(|problem| vec![problem])
 }
 
 #[expect(

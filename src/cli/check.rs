@@ -3,12 +3,11 @@
 use clap::Args;
 
 use super::{ConfigArg, Failure, JsonArg, Output};
-use crate::app::{build_setup, load_config, load_templates};
+use crate::app::{build_setup, database_password, load_config, load_templates};
 use crate::config::Config;
 use crate::door::load_tls;
 use crate::ops::Setup;
-use crate::store::Store;
-use crate::store::sqlite::{Access, SqliteStore};
+use crate::store::{self, Role, Store};
 
 /// Checks the configuration and everything it names, without starting anything.
 #[derive(Debug, Args)]
@@ -86,8 +85,8 @@ fn certificate(config: &Config) -> Finding {
 }
 
 async fn database(config: &Config) -> Result<Finding, Failure> {
-    let path = config.database.sqlite_path().map_err(Failure::Config)?;
-    let opened = match SqliteStore::open(path, Access::Desk).await {
+    let password = database_password(&config.database).map_err(Failure::Config)?;
+    let opened = match store::open(&config.database, password.as_deref(), Role::Desk).await {
         Ok(store) => store.counts().await,
         Err(error) => Err(error),
     };

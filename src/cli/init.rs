@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{Failure, Output};
-use crate::app::{load_config, read_config_file};
+use crate::app::{database_password, load_config, read_config_file};
 use crate::clock::random_bytes;
-use crate::config::{self, Answers, Config, dns_records};
+use crate::config::{self, Answers, Config, Database, dns_records};
 use crate::document::Document;
-use crate::store::sqlite::SqliteStore;
+use crate::store;
 
 /// Writes a configuration, keys and an empty database for a shop.
 ///
@@ -107,12 +107,13 @@ impl Init {
             write_master_key(&key)?;
             out.line(format!("Wrote {} (links and log ids depend on it: keep it, and keep it secret)", key.display()))?;
         }
-        let database = config.database.sqlite_path().map_err(Failure::Config)?;
-        if !database.exists() {
-            if let Some(folder) = database.parent() {
-                make_folder(folder, 0o700)?;
-            }
-            SqliteStore::create(database).await?;
+        if let Database::Sqlite(path) = &config.database
+            && let Some(folder) = path.parent()
+        {
+            make_folder(folder, 0o700)?;
+        }
+        let password = database_password(&config.database).map_err(Failure::Config)?;
+        if store::create_if_missing(&config.database, password.as_deref()).await? {
             out.line(format!("Made {}", config.database))?;
         }
         Ok(())

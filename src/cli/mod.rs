@@ -16,13 +16,12 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::app::{StartError, load_config};
+use crate::app::{StartError, database_password, load_config};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::document::Problem;
 use crate::domain::Policies;
-use crate::store::StoreError;
-use crate::store::sqlite::{Access, SqliteStore};
+use crate::store::{self, Role, SqlStore, StoreError};
 use output::Output;
 
 /// Self-hosted automatic feedback service: reads BCC'd order mail and sends review invitations at the right time.
@@ -90,7 +89,7 @@ impl From<StoreError> for Failure {
         let remedy = match &error {
             StoreError::Missing(_) => "create it with: invited init, or serve --create",
             StoreError::NewerSchema { .. } => "use the program version that wrote it, or a newer one",
-            StoreError::Unusable { .. } => "see the file's owner and rights, or restore it from a backup",
+            StoreError::Unusable { .. } => "put that right; docs/operations.md has what a database needs",
             StoreError::Taken { .. } => return Self::Undone(format!("{error}; stop it first, or leave it running")),
             StoreError::Full | StoreError::Busy | StoreError::Failed(_) => {
                 return Self::Undone(format!("{error}; try again"));
@@ -177,14 +176,15 @@ fn report(failure: &Failure) -> ExitCode {
 /// A support desk: the configuration, the database, and who sits at it.
 struct Desk {
     config: Config,
-    store: SqliteStore,
+    store: SqlStore,
     clock: Clock,
 }
 
 impl Desk {
     async fn open(arg: &ConfigArg) -> Result<Self, Failure> {
         let config = load_config(&arg.config).map_err(Failure::Config)?;
-        let store = SqliteStore::open(config.database.sqlite_path().map_err(Failure::Config)?, Access::Desk).await?;
+        let password = database_password(&config.database).map_err(Failure::Config)?;
+        let store = store::open(&config.database, password.as_deref(), Role::Desk).await?;
         Ok(Self { config, store, clock: Clock::System })
     }
 

@@ -7,9 +7,9 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{ConfigArg, Failure};
-use crate::app::{Daemon, Tracing, load_config};
+use crate::app::{Daemon, Tracing, database_password, load_config};
 use crate::clock::Clock;
-use crate::store::sqlite::SqliteStore;
+use crate::store;
 
 /// Runs the daemon.
 #[derive(Debug, Args)]
@@ -32,9 +32,9 @@ impl Serve {
         let path = &self.config.config;
         let config = load_config(path).map_err(Failure::Config)?;
         Tracing::install(config.log, self.log.as_deref());
-        let database = config.database.sqlite_path().map_err(Failure::Config)?;
-        if self.create && !database.exists() {
-            SqliteStore::create(database).await?;
+        if self.create {
+            let password = database_password(&config.database).map_err(Failure::Config)?;
+            store::create_if_missing(&config.database, password.as_deref()).await?;
         }
         // Signals are caught before anything starts, so that none that comes early kills a daemon that has begun to answer.
         let mut terminate = signal(SignalKind::terminate())?;

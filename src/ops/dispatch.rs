@@ -5,19 +5,24 @@
 //! A crash before the mark sends the letter later; one after it leaves the letter in doubt; and while the store cannot be
 //! written nothing can be marked, so nothing is sent.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::house::{House, Setup};
 use super::letters::compose;
 use super::relays::{Readiness, RelayLine};
 use crate::config::Shop;
-use crate::domain::{Attempt, Timestamp, retry_after};
+use crate::domain::{Attempt, ShopId, Timestamp, retry_after};
 use crate::send::Outcome;
-use crate::store::{ClaimedLetter, StoreError};
+use crate::store::{ClaimedLetter, RelayShare, Round, StoreError};
 
-/// How long a claim is good for: longer than all of a relay's timeouts together.
-const LEASE: Duration = Duration::from_secs(30 * 60);
+/// How long this daemon counts as alive after each sign of life. Other daemons on the same database take its work over then.
+pub const LEASE: Duration = Duration::from_secs(60);
+
+/// Invitations of shops without a relay that are dealt with in one go: their letters only need to be recorded as unsendable.
+const WITHOUT_RELAY_AT_MOST: usize = 64;
 
 /// The longest pause between two tries of writing down how an attempt ended.
 const SETTLE_PAUSE: Duration = Duration::from_secs(10);
@@ -30,43 +35,120 @@ enum NotMarked {
     Store(StoreError),
 }
 
-/// Claims up to `limit` letters that are due. Letters for relays that rest stay in line.
-///
-/// # Errors
-/// When the store cannot be written; nothing is sent then.
-pub async fn claim(house: &House, limit: usize) -> Result<Vec<ClaimedLetter>, StoreError> {
-    let setup = house.setup();
-    let now = house.clock.now();
-    let limit = match best_readiness(&setup, now) {
-        Readiness::Open => limit,
-        Readiness::Probe => 1,
-        Readiness::RestsUntil(_) => return Ok(Vec::new()),
-    };
-    if setup.config.hold_all {
-        return Ok(Vec::new());
-    }
-    house.store.claim_due(limit, &house.owner, now.plus(LEASE), Arc::clone(&setup.policies), now).await
+/// What a look at the queue led to.
+#[derive(Debug, Default)]
+pub struct Look {
+    /// Letters that are to be sent now.
+    pub letters: Vec<ClaimedLetter>,
+    /// Whether another look may find more at once.
+    pub may_find_more: bool,
+    /// Whether something is due whose relay's connections are all in other daemons' use.
+    pub waits_for_others: bool,
+    /// When something is due next, or a relay's rest is over.
+    pub next: Option<Timestamp>,
 }
 
-/// When there may be something to claim: the earliest due time, not before a relay is ready again.
+/// What is due for one relay, or for shops that have none any more.
+struct Line<'s> {
+    shops: Vec<ShopId>,
+    first_due: Timestamp,
+    relay: Option<(&'s str, &'s RelayLine, usize)>,
+}
+
+/// Claims letters that are due, for each relay as many as it has connections free. Letters for relays that rest stay in line.
 ///
 /// # Errors
-/// When the store cannot be read.
-pub async fn next_claim(house: &House) -> Result<Option<Timestamp>, StoreError> {
+/// When the store cannot be used; nothing is sent then.
+pub async fn look(house: &House) -> Result<Look, StoreError> {
     let setup = house.setup();
+    let mut found = Look::default();
     if setup.config.hold_all {
-        return Ok(None);
+        return Ok(found);
     }
+    give_back_unknown_claims(house, &setup).await?;
     let due = house.store.next_due().await?;
-    Ok(match best_readiness(&setup, house.clock.now()) {
-        Readiness::RestsUntil(until) => due.map(|due| due.max(until)),
-        Readiness::Open | Readiness::Probe => due,
-    })
+    let now = house.clock.now();
+    for (name, line) in lines(&setup, due) {
+        if line.first_due > now {
+            found.is_next(line.first_due);
+            continue;
+        }
+        let limit = match line.relay {
+            None => WITHOUT_RELAY_AT_MOST,
+            Some((_, relay, connections)) => match relay.readiness(now) {
+                Readiness::Open => connections.saturating_sub(in_hand_for(house, name)),
+                Readiness::Probe => 1_usize.saturating_sub(in_hand_for(house, name)),
+                Readiness::RestsUntil(until) => {
+                    found.is_next(until);
+                    continue;
+                }
+            },
+        };
+        if limit > 0 {
+            claim(house, &setup, line, limit, &mut found).await?;
+        }
+    }
+    Ok(found)
 }
 
-/// How many letters all relays together can take at one time.
-pub fn slots(house: &House) -> usize {
-    house.setup().config.relays.iter().map(|relay| relay.connections).sum::<usize>().max(1)
+impl Look {
+    fn is_next(&mut self, at: Timestamp) {
+        self.next = Some(self.next.map_or(at, |next| next.min(at)));
+    }
+}
+
+/// What is due, by the relay that its letters go to.
+fn lines<'s>(setup: &'s Setup, due: Vec<(ShopId, Timestamp)>) -> BTreeMap<Option<&'s str>, Line<'s>> {
+    let mut lines = BTreeMap::new();
+    for (shop, first_due) in due {
+        let relay = setup.config.shop(&shop).and_then(|shop| {
+            let settings = setup.config.relays.iter().find(|relay| relay.name == shop.relay)?;
+            let line = setup.relays.get(&shop.relay)?;
+            Some((settings.name.as_str(), &**line, settings.connections.max(1)))
+        });
+        let line: &mut Line<'_> =
+            lines.entry(relay.map(|(name, ..)| name)).or_insert_with(|| Line { shops: Vec::new(), first_due, relay });
+        line.shops.push(shop);
+        line.first_due = line.first_due.min(first_due);
+    }
+    lines
+}
+
+fn in_hand_for(house: &House, relay: Option<&str>) -> usize {
+    house.in_hand().values().filter(|at| at.as_deref() == relay).count()
+}
+
+async fn claim(house: &House, setup: &Setup, line: Line<'_>, limit: usize, found: &mut Look) -> Result<(), StoreError> {
+    let relay = line.relay.map(|(name, _, connections)| RelayShare { name: name.to_owned(), connections });
+    let name = relay.as_ref().map(|relay| relay.name.clone());
+    let round = Round { owner: house.owner.clone(), relay, shops: line.shops, limit };
+    let claimed = house.store.claim_due(round, Arc::clone(&setup.policies), house.clock.now()).await;
+    // A claim may be durable though its answer was lost.
+    let claimed = claimed.inspect_err(|_| house.claims_unknown.store(true, Ordering::Relaxed))?;
+    let ids = claimed.letters.iter().map(|letter| (letter.claim.letter, name.clone()));
+    house.in_hand().extend(ids);
+    found.letters.extend(claimed.letters);
+    found.may_find_more |= claimed.dealt_with > 0;
+    found.waits_for_others |= claimed.dealt_with == 0;
+    Ok(())
+}
+
+/// After a claim that failed without an answer: what was claimed all the same goes back in line before anything else is claimed.
+async fn give_back_unknown_claims(house: &House, setup: &Setup) -> Result<(), StoreError> {
+    if !house.claims_unknown.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    let in_hand = house.in_hand().keys().copied().collect();
+    let policies = Arc::clone(&setup.policies);
+    let released = house.store.release(&house.owner, in_hand, policies, house.clock.now()).await?;
+    house.claims_unknown.store(false, Ordering::Relaxed);
+    if released.requeued > 0 {
+        tracing::warn!(
+            letters = released.requeued,
+            "letters were claimed while the answer was lost; they are back in line"
+        );
+    }
+    Ok(())
 }
 
 /// Sends one claimed letter and settles it.
@@ -74,8 +156,18 @@ pub async fn send(house: &House, letter: ClaimedLetter) {
     let setup = house.setup();
     match attempt(house, &setup, &letter).await {
         Some((attempt, reply)) => settle(house, &setup, &letter, attempt, &reply).await,
-        None => tracing::info!(letter = %letter.id, "a letter was stopped before it was on the wire"),
+        None => tracing::info!(letter = %letter.claim.letter, "a letter was stopped before it was on the wire"),
     }
+    house.in_hand().remove(&letter.claim.letter);
+}
+
+/// Shows that this daemon lives.
+///
+/// # Errors
+/// When the store cannot be written, or was brought to a schema that this program cannot work with.
+pub async fn beat(house: &House) -> Result<(), StoreError> {
+    let now = house.clock.now();
+    house.store.beat(&house.owner, now.plus(LEASE), now).await
 }
 
 /// Clears up after a daemon that died, and after attempts whose end could not be written down.
@@ -89,7 +181,7 @@ pub async fn recover(house: &House) -> Result<(), StoreError> {
         tracing::warn!(
             requeued = recovered.requeued,
             in_doubt = recovered.in_doubt,
-            "cleared up after a daemon that stopped while sending; list those in doubt with: invited queue list --state in_doubt"
+            "cleared up after a daemon that died while sending; list those in doubt with: invited queue list --state in_doubt"
         );
         house.queue_moved.notify_one();
     }
@@ -115,7 +207,7 @@ async fn attempt(house: &House, setup: &Setup, letter: &ClaimedLetter) -> Option
         ));
     }
     let mark = || async {
-        match house.store.mark_on_the_wire(letter.id, &house.owner, &composed.message_id, house.clock.now()).await {
+        match house.store.mark_on_the_wire(&letter.claim, &composed.message_id, house.clock.now()).await {
             Ok(true) => Ok(()),
             Ok(false) => Err(NotMarked::Stopped),
             Err(error) => Err(NotMarked::Store(error)),
@@ -135,7 +227,7 @@ fn judge(
     outcome: Outcome<NotMarked>,
 ) -> Option<(Attempt, String)> {
     let now = house.clock.now();
-    let seed = letter.id.0.unsigned_abs();
+    let seed = letter.claim.letter.0.unsigned_abs();
     let retry_at = now.plus(retry_after(letter.invitation.progress.attempts, seed));
     Some(match outcome {
         Outcome::Accepted { reply } => {
@@ -160,7 +252,7 @@ fn judge(
             (Attempt::RelayDown { retry_at: until }, trouble.to_string())
         }
         Outcome::InDoubt { reason } => {
-            tracing::warn!(letter = %letter.id, invitation = %letter.invitation.id, reason, "a letter is in doubt");
+            tracing::warn!(letter = %letter.claim.letter, invitation = %letter.invitation.id, reason, "a letter is in doubt");
             (Attempt::AnswerLost { retry_at }, reason)
         }
         Outcome::NotRecorded(NotMarked::Stopped) => {
@@ -180,10 +272,10 @@ async fn settle(house: &House, setup: &Setup, letter: &ClaimedLetter, attempt: A
     let to = setup.log_id(&letter.invitation.customer.email);
     for tries in 1_u32.. {
         let policies = Arc::clone(&setup.policies);
-        match house.store.settle(letter.id, attempt, reply, policies, house.clock.now()).await {
+        match house.store.settle(&letter.claim, attempt, reply, policies, house.clock.now()).await {
             Ok(settled) => {
                 tracing::info!(
-                    letter = %letter.id,
+                    letter = %letter.claim.letter,
                     invitation = %letter.invitation.id,
                     shop = %letter.invitation.shop,
                     to,
@@ -196,23 +288,9 @@ async fn settle(house: &House, setup: &Setup, letter: &ClaimedLetter, attempt: A
                 return;
             }
             Err(error) => {
-                tracing::error!(letter = %letter.id, tries, %error, "the end of a letter's attempt could not be written down");
+                tracing::error!(letter = %letter.claim.letter, tries, %error, "the end of a letter's attempt could not be written down");
                 tokio::time::sleep((Duration::from_millis(250) * tries).min(SETTLE_PAUSE)).await;
             }
         }
     }
-}
-
-/// Whether anything can be sent at all: the readiest relay decides.
-fn best_readiness(setup: &Setup, now: Timestamp) -> Readiness {
-    let mut best = None;
-    for line in setup.relays.values() {
-        best = Some(match (best, line.readiness(now)) {
-            (_, Readiness::Open) | (Some(Readiness::Open), _) => Readiness::Open,
-            (_, Readiness::Probe) | (Some(Readiness::Probe), _) => Readiness::Probe,
-            (Some(Readiness::RestsUntil(one)), Readiness::RestsUntil(two)) => Readiness::RestsUntil(one.min(two)),
-            (None, rests) => rests,
-        });
-    }
-    best.unwrap_or(Readiness::Open)
 }

@@ -1,7 +1,8 @@
 //! What every use case works with: the store, the clock, and the present set-up, which a reload replaces as a whole.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
@@ -9,7 +10,7 @@ use tokio::sync::Notify;
 use super::relays::RelayLine;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::{EmailAddress, Policies};
+use crate::domain::{EmailAddress, LetterId, Policies};
 use crate::letter::Letters;
 use crate::read::Reader;
 use crate::store::Store;
@@ -52,6 +53,9 @@ pub struct House {
     pub copy_came: Notify,
     /// Rung when an invitation may be due earlier than was known.
     pub queue_moved: Notify,
+    /// Whether a claim failed without an answer, so that letters may be claimed of which nobody here knows.
+    pub(super) claims_unknown: AtomicBool,
+    in_hand: Mutex<HashMap<LetterId, Option<String>>>,
     setup: ArcSwap<Setup>,
 }
 
@@ -64,6 +68,8 @@ impl House {
             owner,
             copy_came: Notify::new(),
             queue_moved: Notify::new(),
+            claims_unknown: AtomicBool::new(false),
+            in_hand: Mutex::default(),
             setup: ArcSwap::from_pointee(setup),
         }
     }
@@ -71,6 +77,11 @@ impl House {
     /// The present set-up. Take it once for one piece of work, so that a reload does not change it half-way.
     pub fn setup(&self) -> Arc<Setup> {
         self.setup.load_full()
+    }
+
+    /// The letters that are claimed and not settled, with their relays.
+    pub(super) fn in_hand(&self) -> MutexGuard<'_, HashMap<LetterId, Option<String>>> {
+        self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Puts a new set-up in place; work that has begun ends with the old one.

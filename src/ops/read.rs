@@ -24,7 +24,7 @@ pub const BATCH: usize = 64;
 /// # Errors
 /// When the store cannot be read or written; the copies stay where they are.
 pub async fn read_some(house: &House) -> Result<usize, StoreError> {
-    let copies = house.store.claim_copies(BATCH, ATTEMPTS_AT_MOST, house.clock.now()).await?;
+    let copies = house.store.claim_copies(BATCH, ATTEMPTS_AT_MOST, &house.owner, house.clock.now()).await?;
     let count = copies.len();
     if count == 0 {
         return Ok(0);

@@ -3,22 +3,23 @@
 /// A store that could not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum StoreError {
-    /// There is no database at this place.
-    #[error("there is no database at {0}")]
+    /// There is no queue at this place.
+    #[error("there is no queue at {0}")]
     Missing(String),
-    /// The file is there but cannot be used: unreadable, read-only, no database, damaged, or its folder is not writable.
-    #[error("the database {path} cannot be used: {why}")]
+    /// It is there but cannot be used: a file that is unreadable, read-only, no database or damaged; a server that lets this
+    /// user not in, is too old, or holds something else.
+    #[error("the database {place} cannot be used: {why}")]
     Unusable {
-        /// The file.
-        path: String,
+        /// The file, or the server and the database's name.
+        place: String,
         /// What is wrong with it.
         why: String,
     },
-    /// A newer version of the program wrote it.
-    #[error("the database {path} has schema {found}, and this program knows schemas up to {known}")]
+    /// A newer version of the program wrote it, and said that this one cannot work with it.
+    #[error("the database {place} has schema {found}, and this program knows schemas up to {known}")]
     NewerSchema {
-        /// The file.
-        path: String,
+        /// The file, or the server and the database's name.
+        place: String,
         /// Its schema.
         found: i64,
         /// The newest schema this program knows.
@@ -33,10 +34,10 @@ pub enum StoreError {
     /// No room on disk. Passing: works again when there is room.
     #[error("there is no room left on the database's disk")]
     Full,
-    /// Locked by another process for too long. Passing.
-    #[error("the database was locked by another process for too long")]
+    /// Locked by others for too long, or too many of them. Passing.
+    #[error("the database was busy with others for too long")]
     Busy,
-    /// Anything else that a statement can meet: I/O errors, damage found while running.
+    /// Anything else that a statement can meet: I/O errors, a server that is gone, damage found while running.
     #[error("the database failed: {0}")]
     Failed(String),
 }

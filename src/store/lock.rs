@@ -23,7 +23,7 @@ impl DaemonLock {
     /// [`StoreError::Unusable`] when the lock file cannot be written.
     pub fn acquire(database: &Path) -> Result<Self, StoreError> {
         let unusable = |why: std::io::Error| StoreError::Unusable {
-            path: database.display().to_string(),
+            place: database.display().to_string(),
             why: format!("its lock file cannot be written ({why}); the daemon must be able to write to the folder"),
         };
         // Two names of one file must not be two locks.

@@ -5,24 +5,85 @@
 
 mod error;
 mod lock;
+mod postgres;
 mod records;
-pub mod sqlite;
+mod schema;
+mod sql;
+mod sqlite;
 
 pub use error::StoreError;
 pub use lock::DaemonLock;
 pub use records::{
-    Actor, ClaimedLetter, CopyState, Counts, DecisionRecord, Filed, FiledReading, Filter, LetterPhase, LetterRecord,
-    NewCopy, Recovered, Settled, StoredCopy, Story, Subject, UnreadCopy,
+    Actor, Claim, ClaimedLetter, ClaimedRound, CopyState, Counts, DecisionRecord, Filed, FiledReading, Filter,
+    LetterPhase, LetterRecord, NewCopy, Recovered, RelayShare, Round, Settled, StoredCopy, Story, Subject, UnreadCopy,
 };
+pub use sql::SqlStore;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use crate::domain::{Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, Timestamp};
+use self::postgres::Server;
+use self::sql::engine::Engine;
+use self::sql::fault::Fault;
+use self::sqlite::File;
+use crate::config::Database;
+use crate::domain::{
+    Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
+};
 
 /// How many copies, invitations, decisions and letters [`Store::story`] tells of at most, each.
 pub const STORY_AT_MOST: usize = 200;
+
+/// In which role a database is opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// As a daemon, which brings the schema up to date. A file has one daemon at a time, which its lock proves; a server has any
+    /// number.
+    Daemon,
+    /// Beside daemons or without one. A schema that is too old is refused: changing it is the daemon's business.
+    Desk,
+}
+
+/// Opens a database. A small file (64 MiB) is checked whole first when a daemon opens it. `password` is for a server.
+///
+/// # Errors
+/// [`StoreError::Missing`] when there is no queue: it is never made by the way. [`StoreError::Unusable`] when the place is not
+/// ours, damaged, or cannot be written. [`StoreError::NewerSchema`]. [`StoreError::Taken`] when a file has a daemon already.
+pub async fn open(database: &Database, password: Option<&str>, role: Role) -> Result<SqlStore, StoreError> {
+    match database {
+        Database::Sqlite(path) => {
+            let lock = match role {
+                Role::Daemon => Some(DaemonLock::acquire(path)?),
+                Role::Desk => None,
+            };
+            open_file(File::new(path), lock).await
+        }
+        Database::Postgres(settings) => {
+            let server = Server::new(settings, password);
+            server.prepare(role == Role::Daemon).await?;
+            SqlStore::start(Engine::Postgres(server), None).await.map_err(Fault::into_store_error)
+        }
+    }
+}
+
+async fn open_file(file: File, lock: Option<DaemonLock>) -> Result<SqlStore, StoreError> {
+    file.prepare(lock.is_some()).await?;
+    SqlStore::start(Engine::Sqlite(file), lock).await.map_err(Fault::into_store_error)
+}
+
+/// Makes a queue where there is none: a file that only its owner may read, or the tables in a database of a server. Whether one
+/// was made.
+///
+/// # Errors
+/// [`StoreError::Unusable`] when nothing can be made there.
+pub async fn create_if_missing(database: &Database, password: Option<&str>) -> Result<bool, StoreError> {
+    match database {
+        Database::Sqlite(path) if path.exists() => Ok(false),
+        Database::Sqlite(path) => File::new(path).create().await.map(|()| true),
+        Database::Postgres(settings) => Server::new(settings, password).create_if_missing().await,
+    }
+}
 
 /// The queue and its memory.
 ///
@@ -36,14 +97,15 @@ pub trait Store: Send + Sync + 'static {
     /// what else must be written. Cheap: it writes nothing.
     async fn ready(&self) -> Result<(), StoreError>;
 
-    /// The oldest copies that nobody has read yet, for the one reader of this store: it files them before it asks again. The
-    /// attempt is counted before they are handed out. A copy that was handed out before comes alone, and one that was handed out
+    /// The oldest copies that nobody reads yet, for the one reader of this owner: it files them before it asks again. The attempt is
+    /// counted before they are handed out. A copy that was handed out before comes alone, and one that was handed out
     /// `attempts_at_most` times without a reading is set aside as held instead, so that no copy can stop the others or drag
-    /// them along. Empty only when nothing is unread.
+    /// them along. Empty only when nothing is unread that others do not read.
     async fn claim_copies(
         &self,
         limit: usize,
         attempts_at_most: u32,
+        owner: &str,
         now: Timestamp,
     ) -> Result<Vec<UnreadCopy>, StoreError>;
 
@@ -57,43 +119,55 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Vec<Filed>, StoreError>;
 
-    /// Takes up to `limit` invitations that are due, oldest due time first, and moves each by `Event::Due`. Those whose letter is
-    /// to be sent come back, claimed by `owner` until `lease_until`; what else was due (a wait given up, a letter too late) is
-    /// dealt with here and does not, so an empty answer does not mean that nothing more is due: [`Self::next_due`] tells.
+    /// Takes invitations of the round's shops that are due, the longest due first, and moves each by `Event::Due`. Those whose
+    /// letter is to be sent come back, claimed by the round's owner; what else was due (a wait given up, a letter too late) is
+    /// dealt with here. Letters under way to one relay are never more than it has connections, whoever sends them.
     async fn claim_due(
         &self,
-        limit: usize,
-        owner: &str,
-        lease_until: Timestamp,
+        round: Round,
         policies: Arc<Policies>,
         now: Timestamp,
-    ) -> Result<Vec<ClaimedLetter>, StoreError>;
+    ) -> Result<ClaimedRound, StoreError>;
 
     /// Records that a letter's final dot is about to be sent. `false` means that it must not be: the invitation was stopped, or
-    /// the claim is somebody else's by now. The letter is dealt with then; there is nothing to settle.
-    async fn mark_on_the_wire(
-        &self,
-        letter: LetterId,
-        owner: &str,
-        message_id: &str,
-        now: Timestamp,
-    ) -> Result<bool, StoreError>;
+    /// the claim is over. The letter is dealt with then; there is nothing to settle.
+    async fn mark_on_the_wire(&self, claim: &Claim, message_id: &str, now: Timestamp) -> Result<bool, StoreError>;
 
-    /// Records how an attempt ended, with the relay's words, and moves the invitation. An outcome that is told a second time
-    /// changes nothing.
+    /// Records how an attempt ended, with the relay's words, and moves the invitation. An outcome that is told a second time, or
+    /// under a claim that is over, changes nothing, but for one: that the relay took the letter is always recorded.
     async fn settle(
         &self,
-        letter: LetterId,
+        claim: &Claim,
         attempt: Attempt,
         reply: &str,
         policies: Arc<Policies>,
         now: Timestamp,
     ) -> Result<Settled, StoreError>;
 
-    /// Clears up after a daemon that died: claims of other owners than `owner` whose lease is over, or who are known to be gone
-    /// since this daemon holds the [`DaemonLock`]. A letter that was not on the wire goes back in line; one that was becomes
-    /// `AnswerLost`.
+    /// Shows that the daemon `owner` lives: what it has in its hands is its own until `lease_until`. Where the [`DaemonLock`] shows
+    /// it already, nothing is written.
+    ///
+    /// # Errors
+    /// [`StoreError::NewerSchema`] when the database was brought to a schema that this program cannot work with.
+    async fn beat(&self, owner: &str, lease_until: Timestamp, now: Timestamp) -> Result<(), StoreError>;
+
+    /// Takes leave: what `owner` may still have in its hands is free at once.
+    async fn leave(&self, owner: &str) -> Result<(), StoreError>;
+
+    /// Clears up after daemons other than `owner` whose lease is over, or who are known to be gone since this one holds the
+    /// [`DaemonLock`]. Their copies are free to be read. A letter that was not on the wire goes back in line; one that was
+    /// becomes `AnswerLost`.
     async fn recover(&self, owner: &str, policies: Arc<Policies>, now: Timestamp) -> Result<Recovered, StoreError>;
+
+    /// Gives back the letters that `owner` has claimed without knowing: a claim that was committed while its answer was lost.
+    /// `in_hand` are those that it does know of.
+    async fn release(
+        &self,
+        owner: &str,
+        in_hand: Vec<LetterId>,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Recovered, StoreError>;
 
     /// Carries out a person's order. `None` when there is no such invitation.
     async fn desk(
@@ -124,8 +198,8 @@ pub trait Store: Send + Sync + 'static {
     /// A copy and its bytes, as long as they are kept.
     async fn copy(&self, id: CopyId) -> Result<Option<(StoredCopy, Option<Vec<u8>>)>, StoreError>;
 
-    /// The earliest instant at which an invitation is due.
-    async fn next_due(&self) -> Result<Option<Timestamp>, StoreError>;
+    /// The earliest instant at which an invitation of each shop is due, for every shop that has one.
+    async fn next_due(&self) -> Result<Vec<(ShopId, Timestamp)>, StoreError>;
 
     /// How many copies are unread and how many invitations stand in each state.
     async fn counts(&self) -> Result<Counts, StoreError>;

@@ -73,17 +73,61 @@ pub struct Filed {
     pub moved: Vec<(InvitationId, Decision)>,
 }
 
+/// The right to send one letter once. It ends when the attempt is settled, and with its owner's lease: whoever presents one that
+/// is over is told so and changes nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Which letter.
+    pub letter: LetterId,
+    /// Who may send it.
+    pub owner: String,
+    /// Which attempt it is: an owner's second claim on a letter is another one.
+    pub attempt: u32,
+}
+
 /// A letter that is to be sent now.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClaimedLetter {
-    /// Which.
-    pub id: LetterId,
+    /// The right to send it.
+    pub claim: Claim,
     /// First letter or reminder.
     pub kind: LetterKind,
     /// The Message-ID under which an earlier attempt went on the wire; the same must be used again.
     pub message_id: Option<String>,
     /// The invitation, in state `sending`.
     pub invitation: Invitation,
+}
+
+/// What a daemon asks for when it has room for letters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Round {
+    /// Who asks.
+    pub owner: String,
+    /// The relay that the letters will go to, `None` for shops that have none any more.
+    pub relay: Option<RelayShare>,
+    /// The shops whose letters are asked for.
+    pub shops: Vec<ShopId>,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// A relay whose connections all daemons share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayShare {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Letters that may be under way to it at one time, over all daemons.
+    pub connections: usize,
+}
+
+/// What came of asking.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ClaimedRound {
+    /// The letters to be sent, the longest due first.
+    pub letters: Vec<ClaimedLetter>,
+    /// How many invitations were dealt with, letters and others (a wait given up, a letter too late). 0 means that there is
+    /// nothing to be had now: nothing is due, or the relay's connections are all in use, here or elsewhere.
+    pub dealt_with: usize,
 }
 
 /// How an attempt was recorded.

@@ -4,10 +4,12 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use invited::domain::{Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, Timestamp};
+use invited::domain::{
+    Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
+};
 use invited::store::{
-    Actor, ClaimedLetter, Counts, Filed, FiledReading, Filter, NewCopy, Recovered, Settled, Store, StoreError,
-    StoredCopy, Story, Subject, UnreadCopy,
+    Actor, Claim, ClaimedRound, Counts, Filed, FiledReading, Filter, NewCopy, Recovered, Round, Settled, Store,
+    StoreError, StoredCopy, Story, Subject, UnreadCopy,
 };
 
 /// Hands every call on to another store, save those that were told to fail.
@@ -57,18 +59,21 @@ macro_rules! hand_on {
 hand_on! {
     spool(copies: Vec<NewCopy>) -> Vec<CopyId>;
     ready() -> ();
-    claim_copies(limit: usize, attempts_at_most: u32, now: Timestamp) -> Vec<UnreadCopy>;
+    claim_copies(limit: usize, attempts_at_most: u32, owner: &str, now: Timestamp) -> Vec<UnreadCopy>;
     file_readings(readings: Vec<FiledReading>, policies: Arc<Policies>, now: Timestamp) -> Vec<Filed>;
-    claim_due(limit: usize, owner: &str, lease_until: Timestamp, policies: Arc<Policies>, now: Timestamp) -> Vec<ClaimedLetter>;
-    mark_on_the_wire(letter: LetterId, owner: &str, message_id: &str, now: Timestamp) -> bool;
-    settle(letter: LetterId, attempt: Attempt, reply: &str, policies: Arc<Policies>, now: Timestamp) -> Settled;
+    claim_due(round: Round, policies: Arc<Policies>, now: Timestamp) -> ClaimedRound;
+    mark_on_the_wire(claim: &Claim, message_id: &str, now: Timestamp) -> bool;
+    settle(claim: &Claim, attempt: Attempt, reply: &str, policies: Arc<Policies>, now: Timestamp) -> Settled;
+    beat(owner: &str, lease_until: Timestamp, now: Timestamp) -> ();
+    leave(owner: &str) -> ();
+    release(owner: &str, in_hand: Vec<LetterId>, policies: Arc<Policies>, now: Timestamp) -> Recovered;
     recover(owner: &str, policies: Arc<Policies>, now: Timestamp) -> Recovered;
     desk(invitation: InvitationId, order: DeskOrder, actor: &Actor, policies: Arc<Policies>, now: Timestamp) -> Option<Decision>;
     list(filter: &Filter, before: Option<InvitationId>, limit: usize) -> Vec<Invitation>;
     story(subject: &Subject) -> Story;
     held_copies(before: Option<CopyId>, limit: usize) -> Vec<StoredCopy>;
     copy(id: CopyId) -> Option<(StoredCopy, Option<Vec<u8>>)>;
-    next_due() -> Option<Timestamp>;
+    next_due() -> Vec<(ShopId, Timestamp)>;
     counts() -> Counts;
     purge(received_before: Timestamp, limit: usize) -> u64;
 }

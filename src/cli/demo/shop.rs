@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::app::load_config;
 use crate::config::{self, Answers, Config};
-use crate::store::sqlite::SqliteStore;
+use crate::store;
 
 use crate::cli::Failure;
 use crate::cli::init::{new_secret, write_master_key, write_private};
@@ -50,9 +50,6 @@ pub(super) async fn set_up(folder: &Path, listen: &str, relay: SocketAddr) -> Re
         write_master_key(&key)?;
     }
     let config = load_config(&path).map_err(Failure::Config)?;
-    let database = config.database.sqlite_path().map_err(Failure::Config)?;
-    if !database.exists() {
-        SqliteStore::create(database).await?;
-    }
+    store::create_if_missing(&config.database, None).await?;
     Ok(config)
 }

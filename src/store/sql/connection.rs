@@ -4,7 +4,7 @@
 use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
 use sqlx::query::{Query, QueryAs};
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Connection as _, FromRow};
+use sqlx::{Connection as _, FromRow};
 
 use super::fault::Fault;
 use super::statements::Statement;
@@ -204,7 +204,7 @@ impl Connection {
     /// Has the engine look at a statement without carrying it out.
     #[cfg(test)]
     pub(in crate::store) async fn plan(&mut self, statement: Statement) -> Vec<String> {
-        use sqlx::Row;
+        use sqlx::{AssertSqlSafe, Row};
         match self {
             Self::Sqlite(conn) => {
                 let text = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", statement.sqlite));

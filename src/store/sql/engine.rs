@@ -1,10 +1,12 @@
 //! The engine under the queue: how connections are made, and what only one of them needs.
 
+use std::path::PathBuf;
+
 use super::connection::Connection;
 use super::fault::Fault;
-use crate::store::StoreError;
-use crate::store::postgres::Server;
-use crate::store::sqlite::File;
+use crate::store::postgres::{self, Server};
+use crate::store::sqlite::{self, File};
+use crate::store::{StoreError, schema};
 
 /// Which one it is.
 #[derive(Debug, Clone)]
@@ -36,10 +38,27 @@ impl Engine {
     pub(super) async fn finish(&self, mut conn: Connection) {
         // Moves the log into the file, as far as that needs no waiting for others who have it open; the last one who closes it
         // does the rest, so that the file alone is whole.
-        if matches!(self, Self::Sqlite(_)) {
+        if matches!(self, Self::Sqlite(..)) {
             let _ = conn.command("PRAGMA wal_checkpoint(PASSIVE)").await;
         }
         conn.close().await;
+    }
+
+    /// The folder of a file, whose disk can be full.
+    pub(super) fn folder(&self) -> Option<PathBuf> {
+        match self {
+            Self::Sqlite(file) => Some(file.folder().to_owned()),
+            Self::Postgres(_) => None,
+        }
+    }
+
+    /// Refuses to go on when `floor`, the oldest schema whose programs may work with the database, is above this program's.
+    pub(super) fn check_floor(&self, floor: i64) -> Result<(), StoreError> {
+        let (place, known) = match self {
+            Self::Sqlite(file) => (file.place(), sqlite::newest_schema()),
+            Self::Postgres(server) => (server.place(), postgres::newest_schema()),
+        };
+        schema::check_floor(&place, floor, floor, known)
     }
 
     /// Why the database cannot be used, with its place.

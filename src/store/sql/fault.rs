@@ -26,6 +26,7 @@ pub(in crate::store) mod postgres {
     pub(in crate::store) const TOO_MANY_CONNECTIONS: &str = "53300";
     pub(in crate::store) const LOCK_NOT_AVAILABLE: &str = "55P03";
     pub(in crate::store) const QUERY_CANCELED: &str = "57014";
+    /// A standby, or a server that was told to take no writes.
     pub(in crate::store) const READ_ONLY: &str = "25006";
     /// Class 22, data exceptions, and 23, integrity constraints: this statement's values are at fault.
     pub(in crate::store) const DATA: &str = "22";
@@ -105,7 +106,9 @@ impl Fault {
                 extended != sqlite::IOERR_SHMSIZE && !passing.contains(&(extended & 0xff))
             }
             Code::Postgres(state) => {
-                [postgres::CONNECTION, postgres::SHUTDOWN].iter().any(|class| state.starts_with(class))
+                // A primary that became a standby is another server's business from now on.
+                state == postgres::READ_ONLY
+                    || [postgres::CONNECTION, postgres::SHUTDOWN].iter().any(|class| state.starts_with(class))
             }
             Code::None => !matches!(self, Self::Other(_)),
         }

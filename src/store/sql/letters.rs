@@ -114,9 +114,9 @@ impl Joint for Mark {
     type Answer = bool;
 
     async fn run(jobs: &[&Self], conn: &mut Connection) -> Result<Vec<bool>, Fault> {
-        let rows = jobs.iter().map(|job| {
-            json!([job.claim.letter, job.claim.owner, job.claim.attempt, job.message_id, job.now])
-        });
+        let rows = jobs
+            .iter()
+            .map(|job| json!([job.claim.letter, job.claim.owner, job.claim.attempt, job.message_id, job.now]));
         let rows = to_json(&rows.collect::<Vec<_>>())?;
         let marked: Vec<(i64,)> = conn.rows(sql::MARK, [rows.as_str().into()]).await?;
         let marked = marked.into_iter().map(|(id,)| LetterId(id)).collect::<HashSet<_>>();
@@ -202,8 +202,12 @@ impl Settling {
         for row in rows {
             let (id, phase) = (LetterId(row.letter_id), row.phase()?);
             let invitation = Invitation::try_from(row.invitation)?;
-            let letter =
-                InHand { phase, owner: row.letter_owner, attempt: count(row.letter_attempts), invitation: invitation.id };
+            let letter = InHand {
+                phase,
+                owner: row.letter_owner,
+                attempt: count(row.letter_attempts),
+                invitation: invitation.id,
+            };
             letters.insert(id, letter);
             invitations.insert(invitation.id, invitation);
         }
@@ -215,8 +219,8 @@ impl Settling {
         let missing = || Fault::Other(format!("there is no letter {id}"));
         let letter = self.letters.get_mut(&id).ok_or_else(missing)?;
         let invitation = self.invitations.get_mut(&letter.invitation).ok_or_else(missing)?;
-        let is_theirs = claim
-            .is_none_or(|claim| letter.owner.as_ref() == Some(&claim.owner) && letter.attempt == claim.attempt);
+        let is_theirs =
+            claim.is_none_or(|claim| letter.owner.as_ref() == Some(&claim.owner) && letter.attempt == claim.attempt);
         if !is_open_to(letter.phase, is_theirs, end.attempt) {
             let decision = Decision { progress: invitation.progress.clone(), rule: Rule::OutcomeWithoutSending };
             return Ok(Settled { invitation: invitation.id, decision });

@@ -23,6 +23,7 @@ use async_trait::async_trait;
 
 use self::connection::Connection;
 use self::engine::Engine;
+use self::fault::Fault;
 use self::pulse::Pulse;
 use self::readers::Readers;
 use self::reading::{ClaimCopies, FileReadings, HandedOut, Purge, SetAside};
@@ -43,6 +44,7 @@ pub struct SqlStore {
     readers: Readers,
     writers: Writers,
     pulse: Arc<Pulse>,
+    /// Whether no other daemon can be alive.
     is_alone: bool,
 }
 
@@ -61,31 +63,18 @@ impl Writers {
 }
 
 impl SqlStore {
-    /// Starts the writers on a database that was looked at and found fit. `lock` makes this the only daemon there can be.
-    pub(super) async fn start(engine: Engine, lock: Option<DaemonLock>) -> Result<Self, fault::Fault> {
+    /// Starts the writers on a database that was looked at and found fit.
+    pub(super) async fn start(engine: Engine, lock: Option<DaemonLock>) -> Result<Self, Fault> {
         let is_alone = lock.is_some();
-        let lock = lock.map(Arc::new);
-        let folder = match &engine {
-            Engine::Sqlite(file) => Some(file.folder().to_owned()),
-            Engine::Postgres(_) => None,
+        let pulse = Arc::new(Pulse::new(engine.folder()));
+        let start = async |lock| {
+            let conn = engine.connect_to_write().await?;
+            Ok::<_, Fault>(Writer::start(engine.clone(), conn, Arc::clone(&pulse), lock))
         };
-        let pulse = Arc::new(Pulse::new(folder));
+        let spool = start(lock).await?;
         let writers = match &engine {
-            Engine::Sqlite(_) => {
-                let conn = engine.connect_to_write().await?;
-                let one = Writer::start(engine.clone(), conn, Arc::clone(&pulse), lock);
-                Writers { spool: one.clone(), letters: one.clone(), reading: one }
-            }
-            Engine::Postgres(_) => {
-                let mut queues = Vec::new();
-                for _ in 0..3 {
-                    let conn = engine.connect_to_write().await?;
-                    queues.push(Writer::start(engine.clone(), conn, Arc::clone(&pulse), None));
-                }
-                let [spool, letters, reading] =
-                    queues.try_into().map_err(|_| fault::Fault::Other("three writers are three".to_owned()))?;
-                Writers { spool, letters, reading }
-            }
+            Engine::Sqlite(_) => Writers { letters: spool.clone(), reading: spool.clone(), spool },
+            Engine::Postgres(_) => Writers { letters: start(None).await?, reading: start(None).await?, spool },
         };
         Ok(Self { readers: Readers::new(engine.clone()), engine, writers, pulse, is_alone })
     }
@@ -211,12 +200,18 @@ impl Store for SqlStore {
     }
 
     async fn beat(&self, owner: &str, lease_until: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        if self.is_alone {
+            return Ok(());
+        }
         let beat = letters::Beat { owner: owner.to_owned(), lease_until, now };
         let floor = self.writers.letters.carry_out(beat).await?;
         self.engine.check_floor(floor)
     }
 
     async fn leave(&self, owner: &str) -> Result<(), StoreError> {
+        if self.is_alone {
+            return Ok(());
+        }
         self.writers.letters.carry_out(letters::Leave { owner: owner.to_owned() }).await
     }
 

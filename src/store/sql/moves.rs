@@ -102,7 +102,12 @@ impl Book {
     }
 
     /// Adds what a copy tells of the customer and the order.
-    pub(super) fn learn(&mut self, invitation: &mut Invitation, order: &OrderEvent, at: Timestamp) -> Result<(), Fault> {
+    pub(super) fn learn(
+        &mut self,
+        invitation: &mut Invitation,
+        order: &OrderEvent,
+        at: Timestamp,
+    ) -> Result<(), Fault> {
         let before = invitation.clone();
         invitation.learn(order);
         if *invitation != before {
@@ -199,15 +204,18 @@ impl Book {
         }
         let written: Vec<OpenedRow> = conn.rows(sql::OPEN, [to_json(&rows)?.into()]).await?;
         // The rows come back in any order, but the three keys name one only.
-        let written =
-            written.into_iter().map(|row| ((row.shop, row.reference_key, row.email_key), row.id)).collect::<HashMap<_, _>>();
+        let written = written
+            .into_iter()
+            .map(|row| ((row.shop, row.reference_key, row.email_key), row.id))
+            .collect::<HashMap<_, _>>();
         for invitation in &self.opened {
             let key = (
                 invitation.shop.as_str().to_owned(),
                 invitation.reference.key(),
                 invitation.customer.email.key().as_str().to_owned(),
             );
-            let id = written.get(&key).ok_or_else(|| Fault::Other("an invitation that was written is not there".into()))?;
+            let id =
+                written.get(&key).ok_or_else(|| Fault::Other("an invitation that was written is not there".into()))?;
             numbers.insert(invitation.id, InvitationId(*id));
         }
         Ok(numbers)

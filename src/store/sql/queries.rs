@@ -25,7 +25,8 @@ pub(super) async fn list(
     let page = |more: Vec<Value>| [before.into(), limit.into()].into_iter().chain(more);
     let mut rows: Vec<InvitationRow> = if let Some(email) = &filter.email {
         let reference = filter.reference.as_deref();
-        conn.rows(sql::LIST_EMAIL, page(vec![email.as_str().into(), shop.into(), reference.into(), states.into()])).await?
+        conn.rows(sql::LIST_EMAIL, page(vec![email.as_str().into(), shop.into(), reference.into(), states.into()]))
+            .await?
     } else if let Some(reference) = &filter.reference {
         conn.rows(sql::LIST_REFERENCE, page(vec![reference.as_str().into(), shop.into(), states.into()])).await?
     } else if words.is_empty() && shop.is_none() {
@@ -68,8 +69,7 @@ pub(super) async fn story(conn: &mut Connection, subject: &Subject) -> Result<St
         }
     };
     let ids = to_json(&invitations.iter().map(|invitation| invitation.id).collect::<Vec<_>>())?;
-    let decisions: Vec<DecisionRow> =
-        conn.rows(sql::DECISIONS_ON, [ids.as_str().into(), STORY_AT_MOST.into()]).await?;
+    let decisions: Vec<DecisionRow> = conn.rows(sql::DECISIONS_ON, [ids.as_str().into(), STORY_AT_MOST.into()]).await?;
     let letters: Vec<LetterRow> = conn.rows(sql::LETTERS_OF, [ids.into(), STORY_AT_MOST.into()]).await?;
     Ok(Story {
         copies: oldest_first(records(copies)?),

@@ -139,7 +139,11 @@ impl Work for FileReadings {
                     conn.command(BEGIN).await?;
                 }
                 Err(fault) if fault.is_the_statements_own() => {
-                    tracing::error!(copy.id = reading.copy.0, ?fault, "a reading cannot be filed; its copy stays unread");
+                    tracing::error!(
+                        copy.id = reading.copy.0,
+                        ?fault,
+                        "a reading cannot be filed; its copy stays unread"
+                    );
                 }
                 Err(fault) => return Err(fault),
             }
@@ -157,9 +161,8 @@ impl FileReadings {
     /// Files these readings by a number of statements that does not grow with them.
     async fn file(&self, readings: &[FiledReading], conn: &mut Connection) -> Result<Vec<Filed>, Fault> {
         let orders = readings.iter().map(|filing| (filing, order(filing))).collect::<Vec<_>>();
-        let keys = orders.iter().filter_map(|(filing, order)| {
-            Some((filing.shop.clone(), order.as_ref()?.0.reference.key()))
-        });
+        let keys =
+            orders.iter().filter_map(|(filing, order)| Some((filing.shop.clone(), order.as_ref()?.0.reference.key())));
         let keys = keys.collect::<HashSet<OrderKey>>();
         turns::take(conn, keys.iter().map(|(shop, key)| Turn::Order(shop.as_str(), key))).await?;
         let copies = to_json(&readings.iter().map(|filing| filing.copy).collect::<Vec<_>>())?;

@@ -15,7 +15,8 @@
 /// A statement in both engines' words.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::store) struct Statement {
-    /// Its name here, for messages.
+    /// Its name here.
+    #[cfg(test)]
     pub(in crate::store) name: &'static str,
     /// For SQLite; empty when it is never asked.
     pub(in crate::store) sqlite: &'static str,
@@ -59,6 +60,7 @@ macro_rules! text {
 macro_rules! statements {
     ($($(#[$doc:meta])* $name:ident = $text:tt;)*) => {
         $($(#[$doc])* pub(in crate::store) const $name: Statement = Statement {
+            #[cfg(test)]
             name: stringify!($name),
             sqlite: text!(sqlite, $text),
             postgres: text!(postgres, $text),

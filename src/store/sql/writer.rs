@@ -219,8 +219,8 @@ pub(super) struct Writer {
     conn: Option<Connection>,
     queue: mpsc::Receiver<Job>,
     pulse: Arc<Pulse>,
-    /// Kept until the last write is done.
-    _lock: Option<Arc<DaemonLock>>,
+    /// A file's daemon gives it back after the last write.
+    _lock: Option<DaemonLock>,
 }
 
 /// One transaction on its way.
@@ -232,7 +232,7 @@ struct Batch {
 
 impl Writer {
     /// Starts the task on an open connection.
-    pub(super) fn start(engine: Engine, conn: Connection, pulse: Arc<Pulse>, lock: Option<Arc<DaemonLock>>) -> Queue {
+    pub(super) fn start(engine: Engine, conn: Connection, pulse: Arc<Pulse>, lock: Option<DaemonLock>) -> Queue {
         let (sender, queue) = mpsc::channel(BATCH * 4);
         let writer = Self { engine, conn: Some(conn), queue, pulse, _lock: lock };
         tokio::spawn(writer.run());

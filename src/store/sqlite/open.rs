@@ -9,46 +9,61 @@ use std::time::Duration;
 
 use rustix::fs::{Access as Mode, AtFlags, CWD};
 use sqlx::migrate::Migrator;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Connection, SqliteConnection, SqlitePool};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use super::fault::{Fault, code, result_code};
-use crate::store::StoreError;
+use crate::store::sql::fault::{Fault, result_code, sqlite as code};
+use crate::store::{StoreError, schema};
 
 /// The schema's history. A migration that was released is never edited.
-static MIGRATIONS: Migrator = sqlx::migrate!("src/store/sqlite/migrations");
+static MIGRATIONS: Migrator = Migrator { ignore_missing: true, ..sqlx::migrate!("src/store/sqlite/migrations") };
 
 /// `invt` in the file's header, set by the first migration.
 const APPLICATION_ID: i64 = 1_768_846_964;
 
 /// How long a write waits for another process's.
-pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// Connections that only read.
-const READERS: u32 = 4;
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Up to this size the whole file is checked at start; that takes a fraction of a second. Larger ones are checked by
-/// [`super::SqliteStore::check`] when somebody asks.
+/// [`crate::store::SqlStore::check`] when somebody asks.
 const CHECK_AT_START_BYTES: u64 = 64 * 1024 * 1024;
 
 /// The log is cut back to this after a large transaction or a long reader.
 const LOG_SIZE_LIMIT: &str = "67108864";
 
-/// How connections to one file are made.
+/// A database file, and how connections to it are made.
 #[derive(Debug, Clone)]
-pub(super) struct Engine {
+pub(in crate::store) struct File {
     path: PathBuf,
     busy_timeout: Duration,
 }
 
-impl Engine {
-    /// For the file at `path`.
-    pub(super) fn new(path: &Path, busy_timeout: Duration) -> Self {
+impl File {
+    /// The file at `path`.
+    pub(in crate::store) fn new(path: &Path) -> Self {
+        Self::patient(path, BUSY_TIMEOUT)
+    }
+
+    /// The file at `path`, with another patience for other processes' locks.
+    pub(super) fn patient(path: &Path, busy_timeout: Duration) -> Self {
         Self { path: path.to_owned(), busy_timeout }
     }
 
+    /// Looks at the file and makes it ready: the daemon brings its schema up to date, the desk refuses one that is not the newest.
+    pub(in crate::store) async fn prepare(&self, is_daemon: bool) -> Result<(), StoreError> {
+        let found = self.inspect(is_daemon).await?;
+        let mut conn = self.connect_to_write().await.map_err(|error| self.unusable(error))?;
+        if is_daemon {
+            self.migrate(&mut conn).await?;
+        } else if found < newest_schema() {
+            return Err(self.refuse(&schema::too_old(found, newest_schema())));
+        }
+        let _ = conn.close().await;
+        Ok(())
+    }
+
     /// The folder that holds the file and its log.
-    pub(super) fn folder(&self) -> &Path {
+    pub(in crate::store) fn folder(&self) -> &Path {
         match self.path.parent() {
             Some(folder) if !folder.as_os_str().is_empty() => folder,
             _ => Path::new("."),
@@ -74,26 +89,23 @@ impl Engine {
     }
 
     /// A connection of which it is certain that a commit on it survives a power cut.
-    pub(super) async fn connect_to_write(&self) -> Result<SqliteConnection, sqlx::Error> {
-        let mut conn = self.durable_options().connect().await?;
+    pub(in crate::store) async fn connect_to_write(&self) -> Result<SqliteConnection, sqlx::Error> {
+        self.connect(self.durable_options()).await
+    }
+
+    /// A connection that cannot write.
+    pub(in crate::store) async fn connect_to_read(&self) -> Result<SqliteConnection, sqlx::Error> {
+        self.connect(self.durable_options().pragma("query_only", "ON")).await
+    }
+
+    async fn connect(&self, options: SqliteConnectOptions) -> Result<SqliteConnection, sqlx::Error> {
+        let mut conn = options.connect().await?;
         assert_durable(&mut conn, self.busy_timeout).await?;
         Ok(conn)
     }
 
-    /// Connections that cannot write.
-    pub(super) async fn readers(&self) -> Result<SqlitePool, sqlx::Error> {
-        let busy_timeout = self.busy_timeout;
-        let pool = SqlitePoolOptions::new()
-            .max_connections(READERS)
-            .min_connections(0)
-            .acquire_timeout(Duration::from_secs(10))
-            .test_before_acquire(false)
-            .after_connect(move |conn, _| Box::pin(assert_durable(conn, busy_timeout)));
-        pool.connect_with(self.durable_options().pragma("query_only", "ON")).await
-    }
-
     /// Looks at the file without changing it, and returns its schema's number.
-    pub(super) async fn inspect(&self, whole_file: bool) -> Result<i64, StoreError> {
+    async fn inspect(&self, whole_file: bool) -> Result<i64, StoreError> {
         let size = self.check_file()?;
         let mut conn = self.options().connect().await.map_err(|error| self.unusable(error))?;
         let found = self.look(&mut conn, whole_file && size <= CHECK_AT_START_BYTES).await;
@@ -110,9 +122,9 @@ impl Engine {
             return Err(self.refuse("it is a SQLite database, but of another program, or its creation was interrupted"));
         }
         let found = schema(conn).await.map_err(|error| self.unusable(error))?;
-        let known = newest_schema();
-        if found > known {
-            return Err(StoreError::NewerSchema { path: self.path.display().to_string(), found, known });
+        if found > newest_schema() {
+            let floor = floor(conn).await.map_err(|error| self.unusable(error))?;
+            schema::check_floor(&self.place(), floor, found, newest_schema())?;
         }
         if whole_file && let Some(why) = quick_check(conn).await.map_err(|error| self.unusable(error))? {
             return Err(self.refuse(&format!("it is damaged ({why}); restore a backup")));
@@ -144,7 +156,7 @@ impl Engine {
     }
 
     /// Brings the schema up to date. Each migration is a transaction.
-    pub(super) async fn migrate(&self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    async fn migrate(&self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
         use sqlx::migrate::MigrateError;
         MIGRATIONS.run(conn).await.map_err(|error| match error {
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
@@ -155,7 +167,7 @@ impl Engine {
     }
 
     /// Makes a new file, readable by its owner only, with the newest schema, and makes its name durable too.
-    pub(super) async fn create(&self) -> Result<(), StoreError> {
+    pub(in crate::store) async fn create(&self) -> Result<(), StoreError> {
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path) {
             Ok(_) => {}
             Err(why) if why.kind() == ErrorKind::AlreadyExists => return Err(self.refuse("it exists already")),
@@ -183,12 +195,17 @@ impl Engine {
     }
 
     /// The refusal with its path.
-    pub(super) fn refuse(&self, why: &str) -> StoreError {
-        StoreError::Unusable { path: self.path.display().to_string(), why: why.to_owned() }
+    pub(in crate::store) fn refuse(&self, why: &str) -> StoreError {
+        StoreError::Unusable { place: self.place(), why: why.to_owned() }
+    }
+
+    /// Where it is.
+    pub(in crate::store) fn place(&self) -> String {
+        self.path.display().to_string()
     }
 
     /// An engine's error while opening, in words that say what to do.
-    pub(super) fn unusable(&self, error: sqlx::Error) -> StoreError {
+    pub(in crate::store) fn unusable(&self, error: sqlx::Error) -> StoreError {
         if let sqlx::Error::Configuration(why) = &error {
             return self.refuse(&why.to_string());
         }
@@ -210,7 +227,7 @@ impl Engine {
 }
 
 /// The newest schema that this program knows.
-pub(super) fn newest_schema() -> i64 {
+pub(in crate::store) fn newest_schema() -> i64 {
     MIGRATIONS.iter().map(|migration| migration.version).max().unwrap_or(0)
 }
 
@@ -218,8 +235,15 @@ async fn schema(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM _sqlx_migrations WHERE success").fetch_one(conn).await
 }
 
+/// The oldest schema whose programs may still work with this one.
+async fn floor(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
+    let floor: Option<String> =
+        sqlx::query_scalar("SELECT value FROM property WHERE name = 'compatible_from'").fetch_optional(conn).await?;
+    Ok(floor.and_then(|floor| floor.parse().ok()).unwrap_or(i64::MAX))
+}
+
 /// The first fault that SQLite's `quick_check` finds.
-pub(super) async fn quick_check(conn: &mut SqliteConnection) -> Result<Option<String>, sqlx::Error> {
+pub(in crate::store) async fn quick_check(conn: &mut SqliteConnection) -> Result<Option<String>, sqlx::Error> {
     let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(conn).await?;
     Ok((verdict != "ok").then_some(verdict))
 }

@@ -1,0 +1,5 @@
+//! PostgreSQL: a server that several daemons may share. What is done in it is in [`super::sql`].
+
+mod open;
+
+pub(super) use open::{Server, newest_schema};

@@ -1,0 +1,21 @@
+//! Schemas and the programs that may work with them. A program's schema is the number of the newest migration that it knows.
+//!
+//! Migrations come in pairs so that daemons can be replaced one by one: the first *expands* (adds what the new program needs and
+//! what the old one does not notice), the second, in a later release, *contracts* (takes away what only the old one needed) and
+//! raises `compatible_from` in the table `property`. A program that meets a schema newer than its own works with it as long as
+//! `compatible_from` is not above its own.
+
+use super::StoreError;
+
+/// Refuses a database whose schema needs newer programs than this one, which knows schemas up to `known`.
+pub(super) fn check_floor(place: &str, floor: i64, found: i64, known: i64) -> Result<(), StoreError> {
+    if floor > known {
+        return Err(StoreError::NewerSchema { place: place.to_owned(), found: found.max(floor), known });
+    }
+    Ok(())
+}
+
+/// What the desk says of a schema that the daemon has not brought up to date.
+pub(super) fn too_old(found: i64, needed: i64) -> String {
+    format!("it has schema {found} and this program needs {needed}; start the daemon, which brings it up to date")
+}

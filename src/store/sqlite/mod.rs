@@ -1,0 +1,7 @@
+//! SQLite: one file, opened with suspicion. What is done in it is in [`super::sql`].
+
+mod open;
+#[cfg(test)]
+mod tests;
+
+pub(super) use open::{File, newest_schema, quick_check};
