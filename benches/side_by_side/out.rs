@@ -11,8 +11,8 @@ use anyhow::{Result, anyhow, ensure};
 use invited::app::{Daemon, load_config};
 use invited::clock::Clock;
 use invited::domain::{DAY, ShopId, State};
+use invited::store;
 use invited::store::NewCopy;
-use invited::store::sqlite::SqliteStore;
 use serde::Serialize;
 
 use crate::Plan;
@@ -103,7 +103,7 @@ impl Queue {
         let database = config.database.sqlite_path().map_err(|problems| anyhow!("{problems:?}"))?.to_owned();
         let runtime = tokio::runtime::Runtime::new()?;
         runtime.block_on(async {
-            SqliteStore::create(&database).await?;
+            store::create_if_missing(&config.database, None).await?;
             let then = invited::domain::Timestamp(Clock::System.now().0 - i64::try_from(AGO.as_millis())?);
             let daemon = Daemon::start(config, Clock::manual(then)).await?;
             let shop = ShopId::parse("shop").map_err(|error| anyhow!("{error}"))?;

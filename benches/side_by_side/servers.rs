@@ -10,9 +10,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use invited::config::Database;
 use invited::config::{Answers, template};
 use invited::domain::InvitationId;
-use invited::store::sqlite::{Access, SqliteStore};
+use invited::store::{self, Role, SqlStore};
 use invited::store::{Counts, Store, Subject};
 
 use crate::process::{Kept, Tree, run, signal, wait_until};
@@ -57,7 +58,7 @@ pub(crate) struct Invited {
     port: u16,
     folder: PathBuf,
     runtime: tokio::runtime::Runtime,
-    desk: Arc<SqliteStore>,
+    desk: Arc<SqlStore>,
 }
 
 impl Invited {
@@ -107,7 +108,8 @@ impl Invited {
         })
         .with_context(|| fs::read_to_string(folder.join("log")).unwrap_or_default())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let desk = Arc::new(runtime.block_on(SqliteStore::open(&folder.join("invited.db"), Access::Desk))?);
+        let desk =
+            Arc::new(runtime.block_on(store::open(&Database::Sqlite(folder.join("invited.db")), None, Role::Desk))?);
         Ok(Self { child, watch, port, folder: folder.to_owned(), runtime, desk })
     }
 

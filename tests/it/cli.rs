@@ -150,9 +150,9 @@ async fn check_looks_at_everything_and_1_is_a_fault_and_78_a_configuration() {
     let faults = site.run(&["check", "--json"]).ended(1).json();
     assert_eq!(faults.iter().filter(|row| row["ok"] == false).count(), 1);
 
-    std::fs::remove_file(site.database()).unwrap();
+    std::fs::remove_file(site.file()).unwrap();
     let ran = site.run(&["check", "--offline"]).ended(1);
-    assert!(ran.out.contains("there is no database"), "{ran:?}");
+    assert!(ran.out.contains("there is no queue"), "{ran:?}");
     site.configure(relay.address, &[("delay", "\"91 days\"")]);
     let ran = site.run(&["check"]).ended(78);
     assert!(ran.err.contains("shop[0].delay"), "{ran:?}");
@@ -493,9 +493,9 @@ async fn exit_codes_are_those_of_the_contract() {
         let ran = run(command().args(words).env("INVITED_CONFIG", "/nowhere/else.toml")).ended(78);
         assert!(ran.err.contains("/nowhere/else.toml"), "INVITED_CONFIG counts: {ran:?}");
     }
-    std::fs::remove_file(site.database()).unwrap();
+    std::fs::remove_file(site.file()).unwrap();
     let ran = site.run(&["queue", "list"]).ended(78);
-    assert!(ran.err.contains("there is no database at"), "{ran:?}");
+    assert!(ran.err.contains("there is no queue at"), "{ran:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,8 +9,7 @@ use invited::config::{self, Answers, Config, Relay as RelaySettings, RelayTimeou
 use invited::document::Document;
 use invited::domain::{CopyId, EmailAddress, Invitation, OrderReference, State, Timestamp};
 use invited::send::{Outcome, Relay};
-use invited::store::sqlite::SqliteStore;
-use invited::store::{Filter, Store, StoredCopy, Story, Subject};
+use invited::store::{self, Filter, Store, StoredCopy, Story, Subject};
 use mail_parser::{Message, MessageParser};
 use tempfile::TempDir;
 
@@ -61,7 +60,7 @@ impl House {
         adjust(&mut config);
         std::fs::write(folder.path().join("master.key"), "0123456789abcdef0123456789abcdef\n").unwrap();
         make_private(&folder.path().join("master.key"));
-        SqliteStore::create(config.database.sqlite_path().unwrap()).await.unwrap();
+        store::create_if_missing(&config.database, None).await.unwrap();
         let clock = Clock::manual(START);
         let daemon = Daemon::start(config.clone(), clock.clone()).await.unwrap();
         let bcc = EmailAddress::parse(&config.bcc_address(&config.shops[0])).unwrap();

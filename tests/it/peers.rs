@@ -9,7 +9,6 @@ use std::process::Command;
 use invited::domain::State;
 use invited::store::CopyState;
 use invited::store::Store as _;
-use invited::store::sqlite::{Access, SqliteStore};
 use tempfile::TempDir;
 
 use crate::kit::{fixture, make_private, opened, order_mail, say, until};
@@ -156,7 +155,7 @@ async fn the_whole_loop_through_a_real_postfix_on_both_sides() {
     assert!(text.contains("Anna Exempel") && text.contains("PF-1001"), "{text}");
 
     // always_bcc copies our own letter too; it must not become an order.
-    let store = SqliteStore::open(&site.database(), Access::Desk).await.unwrap();
+    let store = site.store().await;
     let own = until("the copy of our own letter is read", async || {
         let (copy, _) = store.copy(invited::domain::CopyId(2)).await.unwrap()?;
         copy.reading.is_some().then_some(copy)

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use invited::app::load_config;
+use invited::config::Database;
 use invited::domain::Invitation;
-use invited::store::sqlite::{Access, SqliteStore};
-use invited::store::{Filter, Store};
+use invited::store::{self, Filter, Role, SqlStore, Store};
 use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions as _, Connection as _};
@@ -58,7 +58,7 @@ impl Site {
         site.configure(relay, extra);
         std::fs::write(site.path("master.key"), "0123456789abcdef0123456789abcdef\n").unwrap();
         make_private(&site.path("master.key"));
-        SqliteStore::create(&site.database()).await.unwrap();
+        store::create_if_missing(&site.database(), None).await.unwrap();
         site
     }
 
@@ -79,8 +79,21 @@ impl Site {
     }
 
     /// Where the database is, by the configuration.
-    pub(crate) fn database(&self) -> PathBuf {
-        load_config(&self.config()).unwrap().database.sqlite_path().unwrap().to_owned()
+    pub(crate) fn database(&self) -> Database {
+        load_config(&self.config()).unwrap().database
+    }
+
+    /// The database's file.
+    pub(crate) fn file(&self) -> PathBuf {
+        match self.database() {
+            Database::Sqlite(path) => path,
+            Database::Postgres(server) => panic!("{server} is no file"),
+        }
+    }
+
+    /// The queue, as the support desk has it.
+    pub(crate) async fn store(&self) -> SqlStore {
+        store::open(&self.database(), None, Role::Desk).await.unwrap()
     }
 
     /// Runs a command of this site's: `--config` is added.
@@ -127,7 +140,7 @@ impl Site {
 
     /// Every invitation that is stored.
     pub(crate) async fn invitations(&self) -> Vec<Invitation> {
-        let store = SqliteStore::open(&self.database(), Access::Desk).await.unwrap();
+        let store = self.store().await;
         let mut all = Vec::new();
         loop {
             let before = all.last().map(|one: &Invitation| one.id);
@@ -141,7 +154,7 @@ impl Site {
 
     /// A connection of the test's own to the database.
     pub(crate) async fn sql(&self) -> SqliteConnection {
-        SqliteConnectOptions::new().filename(self.database()).create_if_missing(false).connect().await.unwrap()
+        SqliteConnectOptions::new().filename(self.file()).create_if_missing(false).connect().await.unwrap()
     }
 
     /// One number out of the database.

@@ -226,7 +226,7 @@ async fn a_second_daemon_on_one_database_is_refused_and_the_next_starts_after_a_
 async fn create_makes_a_database_that_is_missing_and_takes_one_that_is_there() {
     let relay = relay().await;
     let site = Site::new(relay.address, &[]).await;
-    std::fs::remove_file(site.database()).unwrap();
+    std::fs::remove_file(site.file()).unwrap();
     for number in 1..=2 {
         let service = site.serve_with(&["--create"], &[]).await;
         let mut dialog = Dialog::open(service.address).await.unwrap();
@@ -234,7 +234,7 @@ async fn create_makes_a_database_that_is_missing_and_takes_one_that_is_there() {
         service.stop().await;
         assert_eq!(site.number("SELECT count(*) FROM copy").await, number);
     }
-    assert_eq!(std::fs::metadata(site.database()).unwrap().permissions().mode() & 0o777, 0o600);
+    assert_eq!(std::fs::metadata(site.file()).unwrap().permissions().mode() & 0o777, 0o600);
 }
 
 /// Starts the daemon, which must refuse with 78; gives what it said.
@@ -251,12 +251,12 @@ fn refused(site: &Site) -> String {
 async fn a_database_that_cannot_be_used_is_78_with_the_way_out() {
     let relay = relay().await;
     let site = Site::new(relay.address, &[]).await;
-    let database = site.database();
+    let database = site.file();
     let whole = std::fs::read(&database).unwrap();
 
     std::fs::remove_file(&database).unwrap();
     let said = refused(&site);
-    assert!(said.contains("there is no database at") && said.contains("serve --create"), "{said}");
+    assert!(said.contains("there is no queue at") && said.contains("serve --create"), "{said}");
     assert!(!database.exists(), "it is not made by the way");
 
     std::fs::write(&database, b"").unwrap();
@@ -298,7 +298,7 @@ async fn a_read_only_database_is_78() {
     } else {
         let relay = relay().await;
         let site = Site::new(relay.address, &[]).await;
-        std::fs::set_permissions(site.database(), std::fs::Permissions::from_mode(0o400)).unwrap();
+        std::fs::set_permissions(site.file(), std::fs::Permissions::from_mode(0o400)).unwrap();
         let said = refused(&site);
         assert!(said.contains("it cannot be opened for writing"), "{said}");
     }

@@ -15,7 +15,7 @@ mod rows;
 mod spool;
 pub(super) mod statements;
 mod turns;
-mod writer;
+pub(super) mod writer;
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ use crate::domain::{
 pub struct SqlStore {
     engine: Engine,
     readers: Readers,
-    writers: Writers,
+    pub(super) writers: Writers,
     pulse: Arc<Pulse>,
     /// Whether no other daemon can be alive.
     is_alone: bool,
@@ -50,8 +50,8 @@ pub struct SqlStore {
 
 /// Who writes what. A file has one writer; a server has one for each kind of work, so that a copy is not kept waiting by letters.
 #[derive(Debug, Clone)]
-struct Writers {
-    spool: Queue,
+pub(super) struct Writers {
+    pub(super) spool: Queue,
     letters: Queue,
     reading: Queue,
 }

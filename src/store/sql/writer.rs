@@ -42,7 +42,7 @@ const ROLLBACK: &str = "ROLLBACK";
 
 /// Something that is done within the writer's transaction. It may be undone and done again, and its answer thrown away.
 #[async_trait]
-pub(super) trait Work: Send + Sync + 'static {
+pub(in crate::store) trait Work: Send + Sync + 'static {
     /// What it yields.
     type Answer: Send + 'static;
 
@@ -67,7 +67,7 @@ pub(super) trait Joint: Sized + Send + Sync + 'static {
 
 /// The way to a writer.
 #[derive(Debug, Clone)]
-pub(super) struct Queue(mpsc::Sender<Job>);
+pub(in crate::store) struct Queue(mpsc::Sender<Job>);
 
 enum Job {
     Spool(Asked<Spool>),
@@ -87,7 +87,7 @@ struct Asked<J: Joint> {
 
 impl Queue {
     /// Carries out `work` durably.
-    pub(super) async fn carry_out<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
+    pub(in crate::store) async fn carry_out<W: Work>(&self, work: W) -> Result<W::Answer, StoreError> {
         self.ask(|reply| Job::Alone(Box::new(Alone { work, answer: None, reply }))).await
     }
 

@@ -16,13 +16,14 @@ use crate::store::sql::fault::{Fault, result_code, sqlite as code};
 use crate::store::{StoreError, schema};
 
 /// The schema's history. A migration that was released is never edited.
-static MIGRATIONS: Migrator = Migrator { ignore_missing: true, ..sqlx::migrate!("src/store/sqlite/migrations") };
+pub(super) static MIGRATIONS: Migrator =
+    Migrator { ignore_missing: true, ..sqlx::migrate!("src/store/sqlite/migrations") };
 
 /// `invt` in the file's header, set by the first migration.
 const APPLICATION_ID: i64 = 1_768_846_964;
 
 /// How long a write waits for another process's.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Up to this size the whole file is checked at start; that takes a fraction of a second. Larger ones are checked by
 /// [`crate::store::SqlStore::check`] when somebody asks.
