@@ -1,6 +1,7 @@
 //! Opening a database of a PostgreSQL server. Nothing is assumed: what keeps the promise of durability is set on every connection
 //! and read back, and a server or a database that does not fit is refused with words that help.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -36,7 +37,7 @@ const SESSION: [(&str, &str); 6] = [
 /// A database of a server, and how connections to it are made.
 #[derive(Debug, Clone)]
 pub(in crate::store) struct Server {
-    options: PgConnectOptions,
+    options: Arc<PgConnectOptions>,
     place: String,
 }
 
@@ -66,7 +67,7 @@ impl Server {
             Some(file) => options.ssl_root_cert(file),
             None => options,
         };
-        Self { options: options.disable_statement_logging(), place: settings.to_string() }
+        Self { options: Arc::new(options.disable_statement_logging()), place: settings.to_string() }
     }
 
     /// A connection of which it is certain that a commit on it is durable when it is answered.
