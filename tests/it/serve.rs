@@ -280,6 +280,8 @@ async fn a_database_that_cannot_be_used_is_78_with_the_way_out() {
     let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
                  VALUES (9999, 'from the future', 1, x'00', 0)";
     sqlx::query(newer).execute(&mut conn).await.unwrap();
+    let contracted = "UPDATE property SET value = '9999' WHERE name = 'compatible_from'";
+    sqlx::query(contracted).execute(&mut conn).await.unwrap();
     conn.close().await.unwrap();
     let said = refused(&site);
     assert!(said.contains("has schema 9999") && said.contains("newer"), "{said}");
