@@ -32,7 +32,7 @@ use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use url::Url;
 
-use crate::said::{not_run, say};
+use super::said::{not_run, say};
 
 /// Who connects: a role that may create databases and owns those it created, and is no superuser, as in production.
 pub(crate) const ROLE: &str = "invited";

@@ -1,6 +1,6 @@
 //! Letters on their way: claimed, on the wire, settled, and cleared up after a daemon that died.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -118,12 +118,13 @@ impl Joint for Mark {
             .iter()
             .map(|job| json!([job.claim.letter, job.claim.owner, job.claim.attempt, job.message_id, job.now]));
         let rows = to_json(&rows.collect::<Vec<_>>())?;
-        let marked: Vec<(i64,)> = conn.rows(sql::MARK, [rows.as_str().into()]).await?;
-        let marked = marked.into_iter().map(|(id,)| LetterId(id)).collect::<HashSet<_>>();
+        let marked: Vec<(i64, i64)> = conn.rows(sql::MARK, [rows.as_str().into()]).await?;
+        // By the attempt too: an owner's older claim on the same letter may stand in the same batch.
+        let marked = marked.into_iter().map(|(id, attempt)| (LetterId(id), count(attempt))).collect::<HashSet<_>>();
         if marked.len() < jobs.len() {
             conn.execute(sql::ABANDON, [rows.into()]).await?;
         }
-        Ok(jobs.iter().map(|job| marked.contains(&job.claim.letter)).collect())
+        Ok(jobs.iter().map(|job| marked.contains(&(job.claim.letter, job.claim.attempt))).collect())
     }
 }
 
@@ -192,7 +193,8 @@ struct End<'e> {
 struct Settling {
     letters: HashMap<LetterId, InHand>,
     invitations: HashMap<InvitationId, Invitation>,
-    settled: Vec<Json>,
+    /// One row for each letter: of two for one, the engine would take either.
+    settled: BTreeMap<LetterId, Json>,
     book: Book,
 }
 
@@ -211,7 +213,7 @@ impl Settling {
             letters.insert(id, letter);
             invitations.insert(invitation.id, invitation);
         }
-        Ok(Self { letters, invitations, settled: Vec::new(), book: Book::default() })
+        Ok(Self { letters, invitations, settled: BTreeMap::new(), book: Book::default() })
     }
 
     /// Settles one letter. Without a claim whoever asks is entitled to.
@@ -229,13 +231,14 @@ impl Settling {
         let decision = self.book.tell(invitation, &cause, end.policies);
         letter.phase = phase_after(end.attempt, &decision);
         letter.owner = None;
-        self.settled.push(json!([id, letter.phase.as_str(), end.at, end.reply]));
+        self.settled.insert(id, json!([id, letter.phase.as_str(), end.at, end.reply]));
         Ok(Settled { invitation: invitation.id, decision })
     }
 
     async fn write(self, conn: &mut Connection) -> Result<(), Fault> {
         if !self.settled.is_empty() {
-            conn.execute(sql::SETTLE, [to_json(&self.settled)?.into()]).await?;
+            let rows = to_json(&self.settled.into_values().collect::<Vec<_>>())?;
+            conn.execute(sql::SETTLE, [rows.into()]).await?;
         }
         self.book.write(conn).await?;
         Ok(())

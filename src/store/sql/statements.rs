@@ -196,7 +196,8 @@ statements! {
             AND letter.attempts = CAST(marked.value ->> 2 AS BIGINT) AND letter.phase = 'claimed' \
             AND invitation.state = 'sending' ORDER BY invitation.id" (lock "invitation, letter") ") \
         UPDATE letter SET phase = 'on_the_wire', message_id = ready.value ->> 3, \
-        on_the_wire_at = CAST(ready.value ->> 4 AS BIGINT) FROM ready WHERE letter.id = ready.id RETURNING letter.id"
+        on_the_wire_at = CAST(ready.value ->> 4 AS BIGINT) FROM ready WHERE letter.id = ready.id \
+        RETURNING letter.id, letter.attempts"
     };
     /// The same rows, of which those that are still claimed were not ready.
     ABANDON = {
