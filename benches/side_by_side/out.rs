@@ -1,5 +1,6 @@
-//! Letters sent: a queue of due invitations, made by the real daemon at an earlier time, goes out into `smtp-sink`. Beside it
-//! `smtp-source` with mails of the same size, which records nothing.
+//! Letters sent: a queue of due invitations, made by the real daemon at an earlier time, goes out into `smtp-sink`, and into a
+//! relay that is 20 ms away. Beside it what a shop would use otherwise: nodemailer, smtplib, a flush of Postfix's queue; and
+//! `smtp-source` with mails of the same size, which composes and records nothing.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -18,8 +19,10 @@ use serde::Serialize;
 use crate::Plan;
 use crate::door::median;
 use crate::mails;
+use crate::out_peers::{self, NotMeasured, Ran, write_letter};
+use crate::out_relay::{FarRelay, Seen};
 use crate::process::wait_until;
-use crate::servers::{Invited, Load, RECIPIENT, Server, Sink, Watch, fsyncs, hand_in};
+use crate::servers::{Invited, RECIPIENT, Server, Sink, Watch, fsyncs};
 
 /// Longer than an invitation waits, less than it lives.
 const AGO: Duration = DAY.saturating_mul(8);
@@ -30,55 +33,160 @@ const WATCHED_LETTERS: usize = 1000;
 /// How long the queue may take to empty.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Letters over so many connections; medians over the rounds.
+/// Connections to the relay; the first is the default.
+const CONNECTIONS: [usize; 4] = [4, 10, 20, 50];
+
+/// How far the far relay is away: from a command to its answer.
+pub(crate) const FAR: Duration = Duration::from_millis(20);
+
+/// Letters over each connection to the far relay.
+const FAR_LETTERS: usize = 50;
+
+/// Everything about letters sent.
 #[derive(Debug, Serialize)]
 pub(crate) struct Out {
+    /// Into `smtp-sink`, as fast as it goes.
+    pub(crate) rows: Vec<Row>,
+    pub(crate) not_measured: Vec<NotMeasured>,
+    /// To the far relay.
+    pub(crate) far: Vec<Far>,
+}
+
+/// A sender of letters; medians over the rounds.
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    pub(crate) sender: String,
     pub(crate) connections: usize,
-    /// Sent and settled, each second, from the moment when the daemon was allowed to begin.
+    /// Where it is on record that a letter is about to be sent and was sent.
+    pub(crate) marks: String,
+    /// In one run.
+    pub(crate) letters: usize,
+    /// Sent and settled, each second, from the moment when the sender was allowed to begin.
     pub(crate) letters_per_second: f64,
     /// The slowest and the fastest round.
     pub(crate) range: (f64, f64),
-    pub(crate) cpu_seconds_per_1000: f64,
-    pub(crate) fsyncs_per_letter: f64,
-    pub(crate) peak_resident: u64,
-    /// The mean size of a letter on the wire.
-    pub(crate) octets: usize,
-    /// What `smtp-source` makes of mails of that size, each second.
-    pub(crate) smtp_source_per_second: f64,
+    pub(crate) cpu_seconds_per_1000: Option<f64>,
+    /// Ours alone.
+    pub(crate) fsyncs_per_letter: Option<f64>,
+    /// Ours alone, bytes.
+    pub(crate) peak_resident: Option<u64>,
+    /// The mean size of a letter on the wire, ours alone.
+    pub(crate) octets: Option<usize>,
 }
 
-/// Measures all numbers of connections.
-pub(crate) fn measure(plan: Plan, work: &Path) -> Result<Vec<Out>> {
+/// Ours, to a relay that answers late.
+#[derive(Debug, Serialize)]
+pub(crate) struct Far {
+    pub(crate) connections: usize,
+    pub(crate) letters: u64,
+    /// Answered each second, from when each connection has had its first.
+    pub(crate) letters_per_second: f64,
+    /// How often the relay is waited for, as it saw it.
+    pub(crate) round_trips_per_letter: f64,
+    /// What a round trip took in truth.
+    pub(crate) round_trip_ms: f64,
+    /// Letters each second if nothing but the relay took time.
+    pub(crate) allowed_per_second: f64,
+    /// The same with MAIL, RCPT and DATA in one packet (RFC 2920), then the letter.
+    pub(crate) allowed_in_two: f64,
+}
+
+/// Measures everything. `target` is where peers are installed.
+pub(crate) fn measure(plan: Plan, work: &Path, target: &Path) -> Result<Out> {
     fs::create_dir_all(work)?;
     eprintln!("out: preparing {} invitations", plan.letters);
     let queue = Queue::prepare(&work.join("queue"), plan.letters)?;
     let few = Queue::prepare(&work.join("few"), WATCHED_LETTERS)?;
-    let mut all = Vec::new();
-    for connections in [10, 20] {
+    let (mut rows, mut octets) = (Vec::new(), 0);
+    // So that a quick run has the default, and the numbers that the peers use.
+    let connections = if plan.quick { &CONNECTIONS[..3] } else { &CONNECTIONS };
+    for &connections in connections {
         eprintln!("out: {connections} connections");
-        let watched = few.send(&work.join(format!("watched-{connections}")), connections, Watch::Fsyncs)?;
-        let letter = work.join("letter.eml");
-        fs::write(&letter, mails::order("10483-2026", "anna@customer.example.net", watched.octets))?;
-        let (mut sent, mut source) = (Vec::new(), Vec::new());
-        for round in 0..plan.rounds {
-            sent.push(queue.send(&work.join(format!("out-{connections}-{round}")), connections, Watch::No)?);
-            let sink = Sink::start(None, None)?;
-            let load = Load { sessions: connections, reuse: true };
-            source.push(plan.letters as f64 / hand_in(sink.port(), &letter, load, plan.letters)?.as_secs_f64());
-        }
-        let rates = sent.iter().map(|sent| sent.rate);
-        all.push(Out {
-            connections,
-            letters_per_second: median(rates.clone()),
-            range: (rates.clone().fold(f64::MAX, f64::min), rates.fold(0.0, f64::max)),
-            cpu_seconds_per_1000: median(sent.iter().map(|sent| sent.cpu)),
-            fsyncs_per_letter: watched.fsyncs,
-            peak_resident: sent.iter().map(|sent| sent.resident).max().unwrap_or(0),
-            octets: watched.octets,
-            smtp_source_per_second: median(source.into_iter()),
-        });
+        let row = ours(plan, work, &queue, &few, connections)?;
+        octets = row.octets.unwrap_or(octets);
+        rows.push(row);
     }
-    Ok(all)
+    let mail = work.join("letter.eml");
+    fs::write(&mail, mails::order("10483-2026", "anna@customer.example.net", octets))?;
+    let letter = work.join("letter.json");
+    write_letter(&work.join(format!("watched-{}", connections[0])).join("dump"), &letter)?;
+    let mut not_measured = Vec::new();
+    for peer in out_peers::all(plan, &mail, &letter, target) {
+        match peer {
+            Ok(peer) => {
+                eprintln!("out: {}", peer.name);
+                let ran = peer.measure(work)?;
+                rows.push(row(peer.name, peer.connections, peer.letters, &ran));
+            }
+            Err(missing) => not_measured.push(missing),
+        }
+    }
+    let far = if plan.quick { &CONNECTIONS[1..2] } else { &CONNECTIONS };
+    let far = far.iter().map(|connections| to_far(&queue, work, *connections)).collect::<Result<_>>()?;
+    Ok(Out { rows, not_measured, far })
+}
+
+fn ours(plan: Plan, work: &Path, queue: &Queue, few: &Queue, connections: usize) -> Result<Row> {
+    let watched = few.send(&work.join(format!("watched-{connections}")), connections, Watch::Fsyncs)?;
+    let sent = (0..plan.rounds)
+        .map(|round| queue.send(&work.join(format!("out-{connections}-{round}")), connections, Watch::No))
+        .collect::<Result<Vec<_>>>()?;
+    let ran = sent.iter().map(|sent| sent.ran.clone()).collect::<Vec<_>>();
+    Ok(Row {
+        fsyncs_per_letter: Some(watched.fsyncs),
+        peak_resident: sent.iter().map(|sent| sent.resident).max(),
+        octets: Some(watched.octets),
+        ..row("invited", connections, plan.letters, &ran)
+    })
+}
+
+fn row(sender: &str, connections: usize, letters: usize, ran: &[Ran]) -> Row {
+    let rates = ran.iter().map(|ran| ran.rate);
+    Row {
+        sender: sender.to_owned(),
+        connections,
+        marks: ran.first().map_or_else(String::new, |ran| ran.marks.clone()),
+        letters,
+        letters_per_second: median(rates.clone()),
+        range: (rates.clone().fold(f64::MAX, f64::min), rates.fold(0.0, f64::max)),
+        cpu_seconds_per_1000: ran
+            .iter()
+            .map(|ran| ran.cpu)
+            .collect::<Option<Vec<_>>>()
+            .map(|cpu| median(cpu.into_iter())),
+        fsyncs_per_letter: None,
+        peak_resident: None,
+        octets: None,
+    }
+}
+
+/// Ours over connections to a relay that answers late: how much of their time is spent on waiting for it, and how much on us.
+fn to_far(queue: &Queue, work: &Path, connections: usize) -> Result<Far> {
+    eprintln!("out: {connections} connections to a relay {FAR:?} away");
+    let relay = FarRelay::start(FAR)?;
+    let daemon = queue.daemon(&work.join(format!("far-{connections}")), relay.port(), connections, Watch::No)?;
+    daemon.reload(&Invited::configuration(relay.port(), connections, false))?;
+    let wait_for = |letters: usize| -> Result<(Seen, Instant)> {
+        wait_until("letters reach the far relay", PATIENCE, || Ok(relay.seen().letters >= letters as u64))?;
+        Ok((relay.seen(), Instant::now()))
+    };
+    let (before, start) = wait_for(connections)?;
+    let (after, end) = wait_for(connections * (FAR_LETTERS + 1).min(queue.letters / connections))?;
+    daemon.stop()?;
+    let used = relay.most_connections();
+    ensure!(used == connections, "{used} of {connections} connections were used");
+    let letters = after.letters - before.letters;
+    let round_trips = (after.round_trips - before.round_trips) as f64;
+    let allowed = |round_trips: f64| connections as f64 / (round_trips * FAR.as_secs_f64());
+    Ok(Far {
+        connections,
+        letters,
+        letters_per_second: letters as f64 / (end - start).as_secs_f64(),
+        round_trips_per_letter: round_trips / letters as f64,
+        round_trip_ms: (after.waited - before.waited).as_secs_f64() * 1000.0 / round_trips,
+        allowed_per_second: allowed(round_trips / letters as f64),
+        allowed_in_two: allowed(2.0),
+    })
 }
 
 /// A database full of invitations that are due.
@@ -88,8 +196,7 @@ struct Queue {
 }
 
 struct Sent {
-    rate: f64,
-    cpu: f64,
+    ran: Ran,
     resident: u64,
     fsyncs: f64,
     octets: usize,
@@ -141,9 +248,7 @@ impl Queue {
         // The sink gives up its rights before it writes.
         fs::set_permissions(&dump, fs::Permissions::from_mode(0o777))?;
         let sink = Sink::start(None, is_watched.then_some(&*dump))?;
-        Invited::prepare(folder, &Invited::configuration(sink.port(), connections, true))?;
-        fs::copy(&self.database, folder.join("invited.db"))?;
-        let daemon = Box::new(Invited::start(folder, watch)?);
+        let daemon = self.daemon(folder, sink.port(), connections, watch)?;
         let tree = daemon.tree();
         let (cpu, start) = (tree.cpu(), Instant::now());
         daemon.reload(&Invited::configuration(sink.port(), connections, false))?;
@@ -161,7 +266,15 @@ impl Queue {
             let files = fs::read_dir(&dump)?.flatten().filter_map(|file| file.metadata().ok());
             octets = usize::try_from(files.map(|file| file.len()).sum::<u64>())? / self.letters;
         }
-        Ok(Sent { rate, cpu, resident, fsyncs: fsyncs_each, octets })
+        let ran = Ran { rate, cpu: Some(cpu), marks: "its database, commits shared".to_owned() };
+        Ok(Sent { ran, resident, fsyncs: fsyncs_each, octets })
+    }
+
+    /// A daemon with a copy of the database, which holds all letters until it is reloaded.
+    fn daemon(&self, folder: &Path, relay: u16, connections: usize, watch: Watch) -> Result<Box<Invited>> {
+        Invited::prepare(folder, &Invited::configuration(relay, connections, true))?;
+        fs::copy(&self.database, folder.join("invited.db"))?;
+        Ok(Box::new(Invited::start(folder, watch)?))
     }
 }
 

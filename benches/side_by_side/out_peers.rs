@@ -1,0 +1,230 @@
+//! The scripts that a shop would otherwise write, beside our letters: nodemailer with handlebars, and smtplib with jinja2. They
+//! are installed into `target/bench` from npm and PyPI, in the versions that `peers/out` names, and send letters of ours: the
+//! text and the HTML of one, with the customer's name, address and reference left open.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use anyhow::{Context, Result, ensure};
+use mail_parser::MessageParser;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::Plan;
+use crate::out_postfix;
+use crate::process::{Kept, Tree, run};
+use crate::servers::{Load, Postfix, Server, Sink, hand_in};
+
+/// The scripts and what they need, in the repository.
+const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/side_by_side/peers/out");
+
+/// nodemailer's connections; its default is 5.
+pub(crate) const POOL: usize = 10;
+
+/// The peers whose letters are as safe as ours.
+pub(crate) const NODEMAILER: &str = "nodemailer";
+pub(crate) const SMTPLIB: &str = "smtplib";
+pub(crate) const FLUSH: &str = "Postfix flush";
+
+/// A peer that can be measured here.
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
+    pub(crate) connections: usize,
+    /// In one run.
+    pub(crate) letters: usize,
+    rounds: usize,
+    run: Box<dyn Fn(&Path) -> Result<Ran>>,
+}
+
+/// A peer that cannot, and why.
+#[derive(Debug, Serialize)]
+pub(crate) struct NotMeasured {
+    pub(crate) name: &'static str,
+    pub(crate) why: String,
+}
+
+impl Peer {
+    /// Runs it as often as was planned, each time in a folder of its own.
+    pub(crate) fn measure(&self, work: &Path) -> Result<Vec<Ran>> {
+        let folder = |round: usize| work.join(format!("{}-{round}", self.name.replace(' ', "-")));
+        (0..self.rounds).map(|round| (self.run)(&folder(round)).context(self.name)).collect()
+    }
+}
+
+/// All peers: `letter` is for the scripts to fill in, `mail` goes out as it is.
+pub(crate) fn all(plan: Plan, mail: &Path, letter: &Path, target: &Path) -> Vec<Result<Peer, NotMeasured>> {
+    let (letters, rounds) = if plan.quick { (300, 1) } else { (1000, plan.rounds) };
+    let mut peers = Vec::new();
+    let scripts = [
+        (Script::nodemailer(target), [NODEMAILER, "nodemailer, no marks"], POOL),
+        (Script::smtplib(target), [SMTPLIB, "smtplib, no marks"], 1),
+    ];
+    for (script, names, connections) in scripts {
+        let script = script.map_err(|error| format!("{error:#}"));
+        for (name, is_marked) in [(names[0], true), (names[1], false)] {
+            let letter = letter.to_owned();
+            peers.push(script.clone().map_err(|why| NotMeasured { name, why }).map(|script| Peer {
+                name,
+                connections,
+                letters,
+                rounds,
+                run: Box::new(move |folder| script.send(&letter, folder, letters, is_marked)),
+            }));
+        }
+    }
+    let to_flush = mail.to_owned();
+    peers.push(match Postfix::missing() {
+        Some(why) => Err(NotMeasured { name: FLUSH, why: why.to_owned() }),
+        None => Ok(Peer {
+            name: FLUSH,
+            connections: out_postfix::CONNECTIONS,
+            letters,
+            rounds,
+            run: Box::new(move |folder| out_postfix::flush(folder, &to_flush, letters)),
+        }),
+    });
+    let (mail, letters, sessions) = (mail.to_owned(), plan.letters, 20);
+    peers.push(Ok(Peer {
+        name: "smtp-source",
+        connections: sessions,
+        letters,
+        rounds,
+        run: Box::new(move |_| {
+            let sink = Sink::start(None, None)?;
+            let seconds = hand_in(sink.port(), &mail, Load { sessions, reuse: true }, letters)?.as_secs_f64();
+            Ok(Ran { rate: letters as f64 / seconds, cpu: None, marks: "none".to_owned() })
+        }),
+    }));
+    peers
+}
+
+/// A script that can be run here.
+#[derive(Clone)]
+enum Script {
+    Nodemailer { modules: PathBuf },
+    Smtplib { python: PathBuf },
+}
+
+/// One run of a peer.
+#[derive(Debug, Clone)]
+pub(crate) struct Ran {
+    /// Letters each second.
+    pub(crate) rate: f64,
+    /// Processor seconds for 1,000 letters, where that was looked at.
+    pub(crate) cpu: Option<f64>,
+    /// What its marks are kept in.
+    pub(crate) marks: String,
+}
+
+impl Script {
+    /// nodemailer, installed if need be.
+    fn nodemailer(target: &Path) -> Result<Self> {
+        let folder = target.join("npm");
+        let modules = folder.join("node_modules");
+        run(Command::new("node").arg("--version"))?;
+        if is_new(&folder, "package.json")? {
+            eprintln!("out: npm install");
+            run(Command::new("npm").args(["install", "--no-audit", "--no-fund"]).current_dir(&folder))?;
+            settle(&folder, "package.json")?;
+        }
+        Ok(Self::Nodemailer { modules })
+    }
+
+    /// smtplib and jinja2, in a virtual environment that is made if need be.
+    fn smtplib(target: &Path) -> Result<Self> {
+        let folder = target.join("venv");
+        let python = folder.join("bin/python");
+        if is_new(&folder, "requirements.txt")? {
+            eprintln!("out: pip install");
+            run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
+            let list = folder.join("requirements.txt");
+            run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "-r"]).arg(list))?;
+            settle(&folder, "requirements.txt")?;
+        }
+        Ok(Self::Smtplib { python })
+    }
+
+    /// Sends `letters` made of the letter in `source` into a sink of its own.
+    fn send(&self, source: &Path, folder: &Path, letters: usize, is_marked: bool) -> Result<Ran> {
+        fs::create_dir_all(folder)?;
+        fs::copy(source, folder.join("letter.json"))?;
+        let sink = Sink::start(None, None)?;
+        let numbers = [sink.port().to_string(), letters.to_string()];
+        let mut command = match self {
+            Self::Nodemailer { modules } => {
+                let mut command = Command::new("node");
+                command.env("NODE_PATH", modules).arg(format!("{SCRIPTS}/nodemailer.cjs")).args(&numbers);
+                command.arg(POOL.to_string());
+                command
+            }
+            Self::Smtplib { python } => {
+                let mut command = Command::new(python);
+                command.arg(format!("{SCRIPTS}/smtplib_jinja2.py")).args(&numbers);
+                command
+            }
+        };
+        command.arg(folder).arg(if is_marked { "marks" } else { "none" });
+        let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().context("a peer's script")?;
+        let mut child = Kept(child);
+        let mut input = child.0.stdin.take().context("no way to the script")?;
+        let mut said = BufReader::new(child.0.stdout.take().context("no way from the script")?).lines();
+        let mut says = || said.next().transpose().map(Option::unwrap_or_default);
+        let ready = says()?;
+        let marks = ready.strip_prefix("ready ").with_context(|| format!("it said {ready:?}"))?.to_owned();
+        let tree = Tree::of(child.0.id())?;
+        let (cpu, start) = (tree.cpu(), Instant::now());
+        input.write_all(b"go\n")?;
+        let done = says()?;
+        let (seconds, cpu) = (start.elapsed().as_secs_f64(), (tree.cpu() - cpu).as_secs_f64());
+        let marked = if is_marked { letters } else { 0 };
+        ensure!(done == format!("done {letters} {marked}"), "it was to send {letters} and said {done:?}");
+        drop(input);
+        ensure!(child.0.wait()?.success(), "it failed in the end");
+        Ok(Ran { rate: letters as f64 / seconds, cpu: Some(cpu * 1000.0 / letters as f64), marks })
+    }
+}
+
+/// Whether what `list` names is not yet installed in `folder`; the list is laid there then.
+fn is_new(folder: &Path, list: &str) -> Result<bool> {
+    let wanted = fs::read(Path::new(SCRIPTS).join(list))?;
+    if fs::read(folder.join("installed")).is_ok_and(|installed| installed == wanted) {
+        return Ok(false);
+    }
+    fs::create_dir_all(folder)?;
+    fs::write(folder.join(list), wanted)?;
+    Ok(true)
+}
+
+/// Remembers that it is.
+fn settle(folder: &Path, list: &str) -> Result<()> {
+    fs::copy(folder.join(list), folder.join("installed"))?;
+    Ok(())
+}
+
+/// Makes of one of our letters what the scripts fill in; `dump` is a folder of letters as they came.
+pub(crate) fn write_letter(dump: &Path, to: &Path) -> Result<()> {
+    let mut files = fs::read_dir(dump)?.flatten();
+    // A number of three digits does not occur by chance.
+    let found = files.find_map(|file| {
+        let bytes = fs::read(file.path()).ok()?;
+        let message = MessageParser::default().parse(&bytes)?;
+        let email = message.to()?.first()?.address()?;
+        let number = email.strip_prefix("customer")?.strip_suffix("@example.net")?.to_owned();
+        let parts = (message.subject()?, message.body_text(0)?, message.body_html(0)?);
+        let open = |part: &str| {
+            part.replace(email, "{{email}}")
+                .replace(&format!("{number}-2026"), "{{reference}}")
+                .replace("Anna", "{{name}}")
+                .replace("\r\n", "\n")
+        };
+        (number.len() >= 3).then(|| [open(parts.0), open(&parts.1), open(&parts.2)])
+    });
+    let [subject, text, html] = found.context("no letter in the dump has text, HTML and a customer of ours")?;
+    let is_plain = |part: &String| !part.contains("{%") && !part.contains("{#") && part.contains("{{reference}}");
+    ensure!(is_plain(&text) && is_plain(&html), "the letter cannot be used as a template");
+    fs::write(to, serde_json::to_vec_pretty(&json!({ "subject": subject, "text": text, "html": html }))?)?;
+    Ok(())
+}
