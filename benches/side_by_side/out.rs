@@ -109,7 +109,7 @@ pub(crate) fn measure(plan: Plan, work: &Path, target: &Path) -> Result<Out> {
     let mail = work.join("letter.eml");
     fs::write(&mail, mails::order("10483-2026", "anna@customer.example.net", octets))?;
     let letter = work.join("letter.json");
-    write_letter(&work.join(format!("watched-{}", connections[0])).join("dump"), &letter)?;
+    write_letter(&work.join(format!("watched-{}", connections[0])).join("dump/letters"), &letter)?;
     let mut not_measured = Vec::new();
     for peer in out_peers::all(plan, &mail, &letter, target) {
         match peer {

@@ -204,27 +204,24 @@ fn settle(folder: &Path, list: &str) -> Result<()> {
     Ok(())
 }
 
-/// Makes of one of our letters what the scripts fill in; `dump` is a folder of letters as they came.
+/// Makes of the last of our letters in a sink's `dump` what the scripts fill in.
 pub(crate) fn write_letter(dump: &Path, to: &Path) -> Result<()> {
-    let mut files = fs::read_dir(dump)?.flatten();
-    // A number of three digits does not occur by chance.
-    let found = files.find_map(|file| {
-        let bytes = fs::read(file.path()).ok()?;
-        let message = MessageParser::default().parse(&bytes)?;
-        let email = message.to()?.first()?.address()?;
-        let number = email.strip_prefix("customer")?.strip_suffix("@example.net")?.to_owned();
-        let parts = (message.subject()?, message.body_text(0)?, message.body_html(0)?);
-        let open = |part: &str| {
-            part.replace(email, "{{email}}")
-                .replace(&format!("{number}-2026"), "{{reference}}")
-                .replace("Anna", "{{name}}")
-                .replace("\r\n", "\n")
-        };
-        (number.len() >= 3).then(|| [open(parts.0), open(&parts.1), open(&parts.2)])
-    });
-    let [subject, text, html] = found.context("no letter in the dump has text, HTML and a customer of ours")?;
-    let is_plain = |part: &String| !part.contains("{%") && !part.contains("{#") && part.contains("{{reference}}");
-    ensure!(is_plain(&text) && is_plain(&html), "the letter cannot be used as a template");
+    let all = fs::read_to_string(dump)?;
+    let last = all.rfind("\nX-Client-Addr: ").context("the sink wrote no letters")?;
+    let message = MessageParser::default().parse(all[last..].trim_start()).context("the sink wrote no letter")?;
+    let email = message.to().and_then(|to| to.first()?.address()).context("a letter to nobody")?;
+    let number = email.trim_start_matches("customer").trim_end_matches("@example.net");
+    // One of few digits could stand for something else.
+    ensure!(number.len() >= 3, "the last letter is that of order {number}");
+    let open = |part: Option<&str>| -> Result<String> {
+        let part = part.context("a letter must have a subject, text and HTML")?;
+        ensure!(!["{{", "{%", "{#"].iter().any(|sign| part.contains(sign)), "the letter cannot be used as a template");
+        let part = part.replace(email, "{{email}}").replace(&format!("{number}-2026"), "{{reference}}");
+        Ok(part.replace("Anna", "{{name}}").replace("\r\n", "\n"))
+    };
+    let [subject, text, html] =
+        [open(message.subject())?, open(message.body_text(0).as_deref())?, open(message.body_html(0).as_deref())?];
+    ensure!(text.contains("{{reference}}") && html.contains("{{reference}}"), "the letter tells of no order");
     fs::write(to, serde_json::to_vec_pretty(&json!({ "subject": subject, "text": text, "html": html }))?)?;
     Ok(())
 }
