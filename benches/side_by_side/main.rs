@@ -8,6 +8,7 @@
 //! ```
 //!
 //! It needs `smtp-source` and `smtp-sink` of the postfix package, and `strace`. Postfix itself is measured when this runs as root.
+//! nodemailer and smtplib are measured where `node`, `npm` and `python3` are; they are installed into `target/bench` once.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark tells its figures")]
 
 mod door;

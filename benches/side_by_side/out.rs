@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use invited::app::{Daemon, load_config};
 use invited::clock::Clock;
 use invited::domain::{DAY, ShopId, State};
@@ -19,7 +19,7 @@ use serde::Serialize;
 use crate::Plan;
 use crate::door::median;
 use crate::mails;
-use crate::out_peers::{self, NotMeasured, Ran, write_letter};
+use crate::out_peers::{self, NotMeasured, write_letter};
 use crate::out_relay::{FarRelay, Seen};
 use crate::process::wait_until;
 use crate::servers::{Invited, RECIPIENT, Server, Sink, Watch, fsyncs};
@@ -32,6 +32,9 @@ const WATCHED_LETTERS: usize = 1000;
 
 /// How long the queue may take to empty.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The name of ours.
+pub(crate) const OURS: &str = "invited";
 
 /// Connections to the relay; the first is the default.
 const CONNECTIONS: [usize; 4] = [4, 10, 20, 50];
@@ -55,7 +58,7 @@ pub(crate) struct Out {
 /// A sender of letters; medians over the rounds.
 #[derive(Debug, Serialize)]
 pub(crate) struct Row {
-    pub(crate) sender: String,
+    pub(crate) sender: &'static str,
     pub(crate) connections: usize,
     /// Where it is on record that a letter is about to be sent and was sent.
     pub(crate) marks: String,
@@ -91,72 +94,97 @@ pub(crate) struct Far {
     pub(crate) allowed_in_two: f64,
 }
 
+/// Somebody who sends letters.
+pub(crate) struct Sender {
+    pub(crate) name: &'static str,
+    pub(crate) connections: usize,
+    /// In one run.
+    pub(crate) letters: usize,
+    pub(crate) rounds: usize,
+    pub(crate) run: Run,
+}
+
+/// One run in a folder.
+type Run = Box<dyn Fn(&Path) -> Result<Ran>>;
+
+/// One run.
+pub(crate) struct Ran {
+    /// Letters each second.
+    pub(crate) rate: f64,
+    /// Processor seconds for 1,000 letters, where that was looked at.
+    pub(crate) cpu: Option<f64>,
+    /// The most memory, bytes, where that was looked at.
+    pub(crate) resident: Option<u64>,
+    /// What its marks are kept in.
+    pub(crate) marks: String,
+}
+
 /// Measures everything. `target` is where peers are installed.
 pub(crate) fn measure(plan: Plan, work: &Path, target: &Path) -> Result<Out> {
     fs::create_dir_all(work)?;
     eprintln!("out: preparing {} invitations", plan.letters);
-    let queue = Queue::prepare(&work.join("queue"), plan.letters)?;
+    let queue = Arc::new(Queue::prepare(&work.join("queue"), plan.letters)?);
     let few = Queue::prepare(&work.join("few"), WATCHED_LETTERS)?;
-    let (mut rows, mut octets) = (Vec::new(), 0);
-    // So that a quick run has the default, and the numbers that the peers use.
+    // Three, so that a quick run has the default, and the numbers that the peers use.
     let connections = if plan.quick { &CONNECTIONS[..3] } else { &CONNECTIONS };
-    for &connections in connections {
-        eprintln!("out: {connections} connections");
-        let row = ours(plan, work, &queue, &few, connections)?;
-        octets = row.octets.unwrap_or(octets);
-        rows.push(row);
-    }
+    eprintln!("out: fsyncs");
+    let watched = connections
+        .iter()
+        .map(|connections| few.watch(&work.join(format!("watched-{connections}")), *connections))
+        .collect::<Result<Vec<_>>>()?;
     let mail = work.join("letter.eml");
-    fs::write(&mail, mails::order("10483-2026", "anna@customer.example.net", octets))?;
+    fs::write(&mail, mails::order("10483-2026", "anna@customer.example.net", watched[0].octets))?;
     let letter = work.join("letter.json");
     write_letter(&work.join(format!("watched-{}", connections[0])).join("dump/letters"), &letter)?;
-    let mut not_measured = Vec::new();
-    for peer in out_peers::all(plan, &mail, &letter, target) {
-        match peer {
-            Ok(peer) => {
-                eprintln!("out: {}", peer.name);
-                let ran = peer.measure(work)?;
-                rows.push(row(peer.name, peer.connections, peer.letters, &ran));
-            }
-            Err(missing) => not_measured.push(missing),
-        }
+    let ours = connections.iter().map(|connections| ours(plan, &queue, *connections));
+    let (peers, not_measured) = out_peers::all(plan, &mail, &letter, target);
+    let mut rows = measure_all(&ours.chain(peers).collect::<Vec<_>>(), work)?;
+    for (row, watched) in rows.iter_mut().zip(watched) {
+        row.fsyncs_per_letter = Some(watched.fsyncs);
+        row.octets = Some(watched.octets);
     }
     let far = if plan.quick { &CONNECTIONS[1..2] } else { &CONNECTIONS };
     let far = far.iter().map(|connections| to_far(&queue, work, *connections)).collect::<Result<_>>()?;
     Ok(Out { rows, not_measured, far })
 }
 
-fn ours(plan: Plan, work: &Path, queue: &Queue, few: &Queue, connections: usize) -> Result<Row> {
-    let watched = few.send(&work.join(format!("watched-{connections}")), connections, Watch::Fsyncs)?;
-    let sent = (0..plan.rounds)
-        .map(|round| queue.send(&work.join(format!("out-{connections}-{round}")), connections, Watch::No))
-        .collect::<Result<Vec<_>>>()?;
-    let ran = sent.iter().map(|sent| sent.ran.clone()).collect::<Vec<_>>();
-    Ok(Row {
-        fsyncs_per_letter: Some(watched.fsyncs),
-        peak_resident: sent.iter().map(|sent| sent.resident).max(),
-        octets: Some(watched.octets),
-        ..row("invited", connections, plan.letters, &ran)
-    })
+/// All in turns, so that whatever else the machine does falls on all of them alike.
+fn measure_all(senders: &[Sender], work: &Path) -> Result<Vec<Row>> {
+    let mut ran = senders.iter().map(|_| Vec::new()).collect::<Vec<_>>();
+    for round in 0..senders.iter().map(|sender| sender.rounds).max().unwrap_or(0) {
+        for (at, sender) in senders.iter().enumerate().filter(|(_, sender)| round < sender.rounds) {
+            eprintln!("out: {}, {} connections", sender.name, sender.connections);
+            ran[at].push((sender.run)(&work.join(format!("out-{at}-{round}"))).context(sender.name)?);
+        }
+    }
+    Ok(senders.iter().zip(&ran).map(|(sender, ran)| row(sender, ran)).collect())
 }
 
-fn row(sender: &str, connections: usize, letters: usize, ran: &[Ran]) -> Row {
+fn row(sender: &Sender, ran: &[Ran]) -> Row {
     let rates = ran.iter().map(|ran| ran.rate);
+    let cpu = ran.iter().map(|ran| ran.cpu).collect::<Option<Vec<_>>>();
     Row {
-        sender: sender.to_owned(),
-        connections,
+        sender: sender.name,
+        connections: sender.connections,
         marks: ran.first().map_or_else(String::new, |ran| ran.marks.clone()),
-        letters,
+        letters: sender.letters,
         letters_per_second: median(rates.clone()),
         range: (rates.clone().fold(f64::MAX, f64::min), rates.fold(0.0, f64::max)),
-        cpu_seconds_per_1000: ran
-            .iter()
-            .map(|ran| ran.cpu)
-            .collect::<Option<Vec<_>>>()
-            .map(|cpu| median(cpu.into_iter())),
+        cpu_seconds_per_1000: cpu.map(|cpu| median(cpu.into_iter())),
+        peak_resident: ran.iter().filter_map(|ran| ran.resident).max(),
         fsyncs_per_letter: None,
-        peak_resident: None,
         octets: None,
+    }
+}
+
+fn ours(plan: Plan, queue: &Arc<Queue>, connections: usize) -> Sender {
+    let queue = Arc::clone(queue);
+    Sender {
+        name: OURS,
+        connections,
+        letters: plan.letters,
+        rounds: plan.rounds,
+        run: Box::new(move |folder| queue.send(folder, Sink::start(None, None)?, connections, Watch::No)),
     }
 }
 
@@ -195,10 +223,10 @@ struct Queue {
     letters: usize,
 }
 
-struct Sent {
-    ran: Ran,
-    resident: u64,
+/// What a run shows that is slowed down by being looked at.
+struct Watched {
     fsyncs: f64,
+    /// The mean size of a letter on the wire.
     octets: usize,
 }
 
@@ -241,13 +269,7 @@ impl Queue {
     }
 
     /// Sends all letters from a copy of the database.
-    fn send(&self, folder: &Path, connections: usize, watch: Watch) -> Result<Sent> {
-        let dump = folder.join("dump");
-        let is_watched = watch == Watch::Fsyncs;
-        fs::create_dir_all(&dump)?;
-        // The sink gives up its rights before it writes.
-        fs::set_permissions(&dump, fs::Permissions::from_mode(0o777))?;
-        let sink = Sink::start(None, is_watched.then_some(&*dump))?;
+    fn send(&self, folder: &Path, sink: Sink, connections: usize, watch: Watch) -> Result<Ran> {
         let daemon = self.daemon(folder, sink.port(), connections, watch)?;
         let tree = daemon.tree();
         let (cpu, start) = (tree.cpu(), Instant::now());
@@ -257,17 +279,20 @@ impl Queue {
         })?;
         let count = self.letters as f64;
         let (rate, cpu) = (count / start.elapsed().as_secs_f64(), (tree.cpu() - cpu).as_secs_f64() * 1000.0 / count);
-        let resident = tree.peak_of_root();
+        let resident = Some(tree.peak_of_root());
         daemon.stop()?;
-        drop(sink);
-        let (mut fsyncs_each, mut octets) = (0.0, 0);
-        if is_watched {
-            fsyncs_each = fsyncs(folder)? as f64 / count;
-            let files = fs::read_dir(&dump)?.flatten().filter_map(|file| file.metadata().ok());
-            octets = usize::try_from(files.map(|file| file.len()).sum::<u64>())? / self.letters;
-        }
-        let ran = Ran { rate, cpu: Some(cpu), marks: "its database, commits shared".to_owned() };
-        Ok(Sent { ran, resident, fsyncs: fsyncs_each, octets })
+        Ok(Ran { rate, cpu: Some(cpu), resident, marks: "SQLite, commits shared".to_owned() })
+    }
+
+    /// The same below strace, and with the letters kept.
+    fn watch(&self, folder: &Path, connections: usize) -> Result<Watched> {
+        let dump = folder.join("dump");
+        fs::create_dir_all(&dump)?;
+        // The sink gives up its rights before it writes.
+        fs::set_permissions(&dump, fs::Permissions::from_mode(0o777))?;
+        self.send(folder, Sink::start(None, Some(&dump))?, connections, Watch::Fsyncs)?;
+        let octets = usize::try_from(fs::metadata(dump.join("letters"))?.len())? / self.letters;
+        Ok(Watched { fsyncs: fsyncs(folder)? as f64 / self.letters as f64, octets })
     }
 
     /// A daemon with a copy of the database, which holds all letters until it is reloaded.

@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::Plan;
+use crate::out::{Ran, Sender};
 use crate::out_postfix;
 use crate::process::{Kept, Tree, run};
 use crate::servers::{Load, Postfix, Server, Sink, hand_in};
@@ -29,16 +30,6 @@ pub(crate) const NODEMAILER: &str = "nodemailer";
 pub(crate) const SMTPLIB: &str = "smtplib";
 pub(crate) const FLUSH: &str = "Postfix flush";
 
-/// A peer that can be measured here.
-pub(crate) struct Peer {
-    pub(crate) name: &'static str,
-    pub(crate) connections: usize,
-    /// In one run.
-    pub(crate) letters: usize,
-    rounds: usize,
-    run: Box<dyn Fn(&Path) -> Result<Ran>>,
-}
-
 /// A peer that cannot, and why.
 #[derive(Debug, Serialize)]
 pub(crate) struct NotMeasured {
@@ -46,59 +37,47 @@ pub(crate) struct NotMeasured {
     pub(crate) why: String,
 }
 
-impl Peer {
-    /// Runs it as often as was planned, each time in a folder of its own.
-    pub(crate) fn measure(&self, work: &Path) -> Result<Vec<Ran>> {
-        let folder = |round: usize| work.join(format!("{}-{round}", self.name.replace(' ', "-")));
-        (0..self.rounds).map(|round| (self.run)(&folder(round)).context(self.name)).collect()
-    }
-}
-
-/// All peers: `letter` is for the scripts to fill in, `mail` goes out as it is.
-pub(crate) fn all(plan: Plan, mail: &Path, letter: &Path, target: &Path) -> Vec<Result<Peer, NotMeasured>> {
+/// All peers that are here, and those that are not. `letter` is for the scripts to fill in, `mail` goes out as it is.
+pub(crate) fn all(plan: Plan, mail: &Path, letter: &Path, target: &Path) -> (Vec<Sender>, Vec<NotMeasured>) {
     let (letters, rounds) = if plan.quick { (300, 1) } else { (1000, plan.rounds) };
-    let mut peers = Vec::new();
+    let (mut senders, mut not_measured) = (Vec::new(), Vec::new());
     let scripts = [
         (Script::nodemailer(target), [NODEMAILER, "nodemailer, no marks"], POOL),
         (Script::smtplib(target), [SMTPLIB, "smtplib, no marks"], 1),
     ];
     for (script, names, connections) in scripts {
-        let script = script.map_err(|error| format!("{error:#}"));
-        for (name, is_marked) in [(names[0], true), (names[1], false)] {
-            let letter = letter.to_owned();
-            peers.push(script.clone().map_err(|why| NotMeasured { name, why }).map(|script| Peer {
-                name,
-                connections,
-                letters,
-                rounds,
-                run: Box::new(move |folder| script.send(&letter, folder, letters, is_marked)),
-            }));
+        for (name, is_marked) in names.into_iter().zip([true, false]) {
+            match &script {
+                Ok(script) => {
+                    let (script, letter) = (script.clone(), letter.to_owned());
+                    let run = Box::new(move |folder: &Path| script.send(&letter, folder, letters, is_marked));
+                    senders.push(Sender { name, connections, letters, rounds, run });
+                }
+                Err(why) => not_measured.push(NotMeasured { name, why: format!("{why:#}") }),
+            }
         }
     }
-    let to_flush = mail.to_owned();
-    peers.push(match Postfix::missing() {
-        Some(why) => Err(NotMeasured { name: FLUSH, why: why.to_owned() }),
-        None => Ok(Peer {
-            name: FLUSH,
-            connections: out_postfix::CONNECTIONS,
-            letters,
-            rounds,
-            run: Box::new(move |folder| out_postfix::flush(folder, &to_flush, letters)),
-        }),
-    });
-    let (mail, letters, sessions) = (mail.to_owned(), plan.letters, 20);
-    peers.push(Ok(Peer {
-        name: "smtp-source",
-        connections: sessions,
-        letters,
-        rounds,
-        run: Box::new(move |_| {
-            let sink = Sink::start(None, None)?;
-            let seconds = hand_in(sink.port(), &mail, Load { sessions, reuse: true }, letters)?.as_secs_f64();
-            Ok(Ran { rate: letters as f64 / seconds, cpu: None, marks: "none".to_owned() })
-        }),
-    }));
-    peers
+    match Postfix::missing() {
+        None => {
+            let mail = mail.to_owned();
+            let run = Box::new(move |folder: &Path| out_postfix::flush(folder, &mail, letters));
+            senders.push(Sender { name: FLUSH, connections: out_postfix::CONNECTIONS, letters, rounds, run });
+        }
+        Some(why) => not_measured.push(NotMeasured { name: FLUSH, why: why.to_owned() }),
+    }
+    senders.push(source(mail.to_owned(), plan.letters, rounds));
+    (senders, not_measured)
+}
+
+/// What is possible without composing and recording anything.
+fn source(mail: PathBuf, letters: usize, rounds: usize) -> Sender {
+    let load = Load { sessions: 20, reuse: true };
+    let run = move |_: &Path| {
+        let sink = Sink::start(None, None)?;
+        let seconds = hand_in(sink.port(), &mail, load, letters)?.as_secs_f64();
+        Ok(Ran { rate: letters as f64 / seconds, cpu: None, resident: None, marks: "none".to_owned() })
+    };
+    Sender { name: "smtp-source", connections: load.sessions, letters, rounds, run: Box::new(run) }
 }
 
 /// A script that can be run here.
@@ -106,17 +85,6 @@ pub(crate) fn all(plan: Plan, mail: &Path, letter: &Path, target: &Path) -> Vec<
 enum Script {
     Nodemailer { modules: PathBuf },
     Smtplib { python: PathBuf },
-}
-
-/// One run of a peer.
-#[derive(Debug, Clone)]
-pub(crate) struct Ran {
-    /// Letters each second.
-    pub(crate) rate: f64,
-    /// Processor seconds for 1,000 letters, where that was looked at.
-    pub(crate) cpu: Option<f64>,
-    /// What its marks are kept in.
-    pub(crate) marks: String,
 }
 
 impl Script {
@@ -183,7 +151,7 @@ impl Script {
         ensure!(done == format!("done {letters} {marked}"), "it was to send {letters} and said {done:?}");
         drop(input);
         ensure!(child.0.wait()?.success(), "it failed in the end");
-        Ok(Ran { rate: letters as f64 / seconds, cpu: Some(cpu * 1000.0 / letters as f64), marks })
+        Ok(Ran { rate: letters as f64 / seconds, cpu: Some(cpu * 1000.0 / letters as f64), resident: None, marks })
     }
 }
 

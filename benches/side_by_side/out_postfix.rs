@@ -8,9 +8,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
 
-use crate::out_peers::Ran;
+use crate::out::Ran;
 use crate::process::{run, wait_until};
-use crate::servers::{Load, Postfix, Server, Sink, Watch, hand_in};
+use crate::servers::{Load, Postfix, Server, Sink, Watch, check_reachable, hand_in};
 
 /// How long it may take to put mails off, or to deliver them.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -23,6 +23,7 @@ pub(crate) const CONNECTIONS: usize = 20;
 
 /// Delivers `letters` copies of `mail`; the time runs from the flush until nothing is left in the queue.
 pub(crate) fn flush(folder: &Path, mail: &Path, letters: usize) -> Result<Ran> {
+    check_reachable(folder)?;
     let sink = Sink::start(None, None)?;
     let postfix = Box::new(Postfix::start(folder, Watch::No)?);
     let (etc, queue) = (folder.join("etc"), folder.join("queue"));
@@ -52,6 +53,7 @@ pub(crate) fn flush(folder: &Path, mail: &Path, letters: usize) -> Result<Ran> {
     Ok(Ran {
         rate: letters as f64 / seconds,
         cpu: Some(cpu * 1000.0 / letters as f64),
+        resident: None,
         marks: "its queue files".to_owned(),
     })
 }

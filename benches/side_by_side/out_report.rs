@@ -5,7 +5,7 @@ use std::fmt::Write;
 use comfy_table::Table;
 use serde::Serialize;
 
-use crate::out::{FAR, Far, Out, Row};
+use crate::out::{FAR, Far, OURS, Out, Row};
 use crate::out_peers::{FLUSH, NODEMAILER, POOL, SMTPLIB};
 use crate::out_postfix;
 use crate::report::{mebibytes, table};
@@ -48,7 +48,7 @@ fn rows(rows: &[Row]) -> Table {
     let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
     for row in rows {
         table.add_row([
-            row.sender.clone(),
+            row.sender.to_owned(),
             row.connections.to_string(),
             row.letters.to_string(),
             row.marks.clone(),
@@ -96,20 +96,23 @@ pub(crate) fn to_reach(out: &Out) -> Vec<Aim> {
         let found = found.filter(|row| connections.is_none_or(|connections| row.connections == connections));
         found.map(|row| row.letters_per_second).reduce(f64::max)
     };
-    let ours = |connections: usize| rate("invited", Some(connections));
+    let ours = |connections: usize| rate(OURS, Some(connections));
     let aim = |what: String, at_least: f64, found: Option<f64>| Aim {
         what,
         at_least,
         found,
         is_reached: found.map(|found| found >= at_least),
     };
-    let mut aims =
-        vec![aim("letters a second, the best number of connections".to_owned(), 3000.0, rate("invited", None))];
+    let mut aims = vec![aim("letters a second, the best number of connections".to_owned(), 3000.0, rate(OURS, None))];
     for (peer, connections, at_least) in
         [(NODEMAILER, POOL, 10.0), (SMTPLIB, POOL, 10.0), (FLUSH, out_postfix::CONNECTIONS, 6.0)]
     {
         let times = ours(connections).zip(rate(peer, None)).map(|(ours, theirs)| ours / theirs);
-        aims.push(aim(format!("times {peer} with marks, ours over {connections} connections"), at_least, times));
+        aims.push(aim(
+            format!("times {peer}, ours over {connections} connections and both with marks"),
+            at_least,
+            times,
+        ));
     }
     for row in &out.far {
         let what = format!("of what {} connections to the far relay allow", row.connections);

@@ -30,7 +30,7 @@ function openMarks() {
       fs.fdatasyncSync(file);
       marked += 1;
     };
-    return { how: 'file', mark, marked: () => marked / 2 };
+    return { how: 'a file, a sync each', mark, marked: () => marked / 2 };
   }
   const db = new Database(path.join(folder, 'marks.db'));
   db.pragma('journal_mode = WAL');
@@ -42,7 +42,7 @@ function openMarks() {
   })();
   const update = db.prepare('UPDATE letters SET state = ?, at = ? WHERE id = ?');
   const count = db.prepare("SELECT count(*) AS marked FROM letters WHERE state = 'sent'");
-  return { how: 'sqlite', mark: (id, state) => update.run(state, Date.now(), id), marked: () => count.get().marked };
+  return { how: 'SQLite, a commit each', mark: (id, state) => update.run(state, Date.now(), id), marked: () => count.get().marked };
 }
 
 async function send(book) {

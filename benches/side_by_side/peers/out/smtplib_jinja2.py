@@ -63,7 +63,7 @@ def main():
     port, letters = int(sys.argv[1]), int(sys.argv[2])
     folder, marks = pathlib.Path(sys.argv[3]), sys.argv[4]
     db = open_marks(folder, letters) if marks == "marks" else None
-    print("ready", "sqlite" if db else "none", flush=True)
+    print("ready", "SQLite, a commit each" if db else "none", flush=True)
     sys.stdin.readline()
     done = send(port, letters, folder, db)
     marked = db.execute("SELECT count(*) FROM letters WHERE state = 'sent'").fetchone()[0] if db else 0
