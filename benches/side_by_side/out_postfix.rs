@@ -38,6 +38,7 @@ pub(crate) fn flush(folder: &Path, mail: &Path, letters: usize) -> Result<Ran> {
     configure(&etc, &["defer_transports="])?;
     // Its queue manager is replaced after a reload; the old one would take the flush and put all off again.
     std::thread::sleep(RELOAD);
+    ensure!(files(&queue.join("deferred")).count() == letters, "Postfix delivered before it was told to");
     let tree = postfix.tree();
     let (cpu, start) = (tree.cpu(), Instant::now());
     run(Command::new("postqueue").arg("-c").arg(&etc).arg("-f"))?;
