@@ -8,12 +8,17 @@
 //! ```
 //!
 //! It needs `smtp-source` and `smtp-sink` of the postfix package, and `strace`. Postfix itself is measured when this runs as root.
+//! nodemailer and smtplib are measured where `node`, `npm` and `python3` are; they are installed into `target/bench` once.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark tells its figures")]
 
 mod door;
 mod machine;
 mod mails;
 mod out;
+mod out_peers;
+mod out_postfix;
+mod out_relay;
+mod out_report;
 mod process;
 mod report;
 mod servers;
@@ -59,7 +64,7 @@ fn main() -> Result<()> {
     fs::create_dir_all(&work)?;
     let start = Instant::now();
     let wanted = |part: &str| only.as_deref().is_none_or(|only| only == part);
-    let measured = measure(plan, &work, &wanted);
+    let measured = measure(plan, &work, &target, &wanted);
     if measured.is_err() {
         eprintln!("what was left behind is in {}", work.display());
     } else {
@@ -73,9 +78,9 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn measure(plan: Plan, work: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<report::Report> {
+fn measure(plan: Plan, work: &Path, target: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<report::Report> {
     let machine = machine::Machine::look(work)?;
     let door = if wanted("door") { Some(door::measure(plan, &work.join("door"))?) } else { None };
-    let out = if wanted("out") { out::measure(plan, &work.join("out"))? } else { Vec::new() };
+    let out = if wanted("out") { Some(out::measure(plan, &work.join("out"), target)?) } else { None };
     Ok(report::Report { machine, door, out })
 }

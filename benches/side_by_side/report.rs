@@ -8,18 +8,24 @@ use serde_json::{Value, json};
 use crate::door::{Cell, Door};
 use crate::machine::Machine;
 use crate::out::Out;
+use crate::out_report;
 
 /// What was measured.
 pub(crate) struct Report {
     pub(crate) machine: Machine,
     pub(crate) door: Option<Door>,
-    pub(crate) out: Vec<Out>,
+    pub(crate) out: Option<Out>,
 }
 
 impl Report {
     /// For programs.
     pub(crate) fn json(&self) -> Value {
-        json!({ "machine": self.machine, "door": self.door, "out": self.out })
+        json!({
+            "machine": self.machine,
+            "door": self.door,
+            "out": self.out,
+            "out_to_reach": self.out.as_ref().map(out_report::to_reach),
+        })
     }
 
     /// For people.
@@ -40,8 +46,8 @@ impl Report {
                 let _ = writeln!(text, "fsyncs a message at 20 sessions, {server}: {count:.3}");
             }
         }
-        if !self.out.is_empty() {
-            let _ = writeln!(text, "\nOut: letters sent and settled\n{}", out_table(&self.out));
+        if let Some(out) = &self.out {
+            text += &out_report::text(out);
         }
         text
     }
@@ -90,33 +96,7 @@ fn beside<'d>(door: &'d Door, cell: &Cell) -> Option<&'d Cell> {
     door.cells.iter().find(is_same).filter(|_| cell.server == "Postfix")
 }
 
-fn out_table(out: &[Out]) -> Table {
-    let mut table = table(&[
-        "connections",
-        "letters/s",
-        "range",
-        "CPU s/1000",
-        "fsyncs a letter",
-        "peak MiB",
-        "octets a letter",
-        "smtp-source into the same sink/s",
-    ]);
-    for row in out {
-        table.add_row([
-            row.connections.to_string(),
-            format!("{:.0}", row.letters_per_second),
-            format!("{:.0}–{:.0}", row.range.0, row.range.1),
-            format!("{:.3}", row.cpu_seconds_per_1000),
-            format!("{:.3}", row.fsyncs_per_letter),
-            mebibytes(row.peak_resident),
-            row.octets.to_string(),
-            format!("{:.0}", row.smtp_source_per_second),
-        ]);
-    }
-    table
-}
-
-fn table(head: &[&str]) -> Table {
+pub(crate) fn table(head: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN).set_header(head);
     table.column_iter_mut().for_each(|column| {
@@ -125,6 +105,6 @@ fn table(head: &[&str]) -> Table {
     table
 }
 
-fn mebibytes(bytes: u64) -> String {
+pub(crate) fn mebibytes(bytes: u64) -> String {
     format!("{:.0}", bytes as f64 / 1024.0 / 1024.0)
 }
