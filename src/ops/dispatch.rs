@@ -52,7 +52,7 @@ pub struct Look {
 struct Line<'s> {
     shops: Vec<ShopId>,
     first_due: Timestamp,
-    relay: Option<(&'s str, &'s RelayLine, usize)>,
+    relay: Option<(&'s RelayLine, RelayShare)>,
 }
 
 /// Claims letters that are due, for each relay as many as it has connections free. Letters for relays that rest stay in line.
@@ -73,10 +73,11 @@ pub async fn look(house: &House) -> Result<Look, StoreError> {
             found.is_next(line.first_due);
             continue;
         }
-        let limit = match line.relay {
+        let limit = match &line.relay {
             None => WITHOUT_RELAY_AT_MOST,
-            Some((_, relay, connections)) => match relay.readiness(now) {
-                Readiness::Open => connections.saturating_sub(in_hand_for(house, name)),
+            // Whether this daemon is alone is known where letters are claimed.
+            Some((relay, share)) => match relay.readiness(now) {
+                Readiness::Open => share.in_hand_at_most(true).saturating_sub(in_hand_for(house, name)),
                 Readiness::Probe => 1_usize.saturating_sub(in_hand_for(house, name)),
                 Readiness::RestsUntil(until) => {
                     found.is_next(until);
@@ -103,11 +104,14 @@ fn lines<'s>(setup: &'s Setup, due: Vec<(ShopId, Timestamp)>) -> BTreeMap<Option
     for (shop, first_due) in due {
         let relay = setup.config.shop(&shop).and_then(|shop| {
             let settings = setup.config.relays.iter().find(|relay| relay.name == shop.relay)?;
-            let line = setup.relays.get(&shop.relay)?;
-            Some((settings.name.as_str(), &**line, settings.connections.max(1)))
+            Some((settings, &**setup.relays.get(&shop.relay)?))
         });
-        let line: &mut Line<'_> =
-            lines.entry(relay.map(|(name, ..)| name)).or_insert_with(|| Line { shops: Vec::new(), first_due, relay });
+        let line: &mut Line<'_> = lines.entry(relay.map(|(settings, _)| settings.name.as_str())).or_insert_with(|| {
+            let relay = relay.map(|(settings, line)| {
+                (line, RelayShare { name: settings.name.clone(), connections: settings.connections.max(1) })
+            });
+            Line { shops: Vec::new(), first_due, relay }
+        });
         line.shops.push(shop);
         line.first_due = line.first_due.min(first_due);
     }
@@ -119,7 +123,7 @@ fn in_hand_for(house: &House, relay: Option<&str>) -> usize {
 }
 
 async fn claim(house: &House, setup: &Setup, line: Line<'_>, limit: usize, found: &mut Look) -> Result<(), StoreError> {
-    let relay = line.relay.map(|(name, _, connections)| RelayShare { name: name.to_owned(), connections });
+    let relay = line.relay.map(|(_, share)| share);
     let name = relay.as_ref().map(|relay| relay.name.clone());
     let round = Round { owner: house.owner.clone(), relay, shops: line.shops, limit };
     let claimed = house.store.claim_due(round, Arc::clone(&setup.policies), house.clock.now()).await;

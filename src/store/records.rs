@@ -111,13 +111,21 @@ pub struct Round {
     pub limit: usize,
 }
 
-/// A relay whose connections all daemons share.
+/// A relay whose connections all daemons share. A daemon that is the only one is given up to as many letters again ahead, so that
+/// the next one is at hand when a connection is free; while there are several, a letter in hand is a connection in use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RelayShare {
     /// Its name in the configuration.
     pub name: String,
     /// Letters that may be under way to it at one time, over all daemons.
     pub connections: usize,
+}
+
+impl RelayShare {
+    /// How many letters may be in hand for it.
+    pub fn in_hand_at_most(&self, is_alone: bool) -> usize {
+        if is_alone { self.connections.saturating_mul(2) } else { self.connections }
+    }
 }
 
 /// What came of asking.

@@ -31,6 +31,9 @@ async fn settle(store: &dyn Store, letter: &ClaimedLetter, attempt: Attempt) {
 async fn a_relays_connections_are_shared_by_all_owners_and_free_again_when_a_letter_is_settled(place: Place) {
     let store = place.desk().await;
     orders(&*store, "nord", 0..8).await;
+    for owner in ["one", "two", "three"] {
+        store.beat(owner, after(8), after(7)).await.unwrap();
+    }
     let claim = async |owner, limit| letters(&*store, round(owner, Some(("default", 3)), &["nord"], limit)).await;
     let first = claim("one", 2).await;
     let second = claim("two", 10).await;
@@ -54,6 +57,9 @@ async fn a_relays_connections_are_shared_by_all_owners_and_free_again_when_a_let
 async fn owners_who_claim_at_the_same_moment_never_have_more_than_the_relays_connections(place: Place) {
     let stores = [place.desk().await, place.desk().await];
     orders(&*stores[0], "nord", 0..30).await;
+    for n in 0..8 {
+        stores[0].beat(&format!("owner {n}"), after(8), after(7)).await.unwrap();
+    }
     let mut sent = HashSet::new();
     for _ in 0..5 {
         let claims = (0..8).map(|n| {
@@ -67,6 +73,23 @@ async fn owners_who_claim_at_the_same_moment_never_have_more_than_the_relays_con
             settle(&*stores[1], letter, Attempt::Refused).await;
         }
     }
+}
+
+async fn a_daemon_that_is_alone_is_given_as_many_again_ahead_until_a_second_one_lives(place: Place) {
+    let store = place.desk().await;
+    orders(&*store, "nord", 0..20).await;
+    let claim = async |owner| letters(&*store, round(owner, Some(("default", 3)), &["nord"], 20)).await;
+    store.beat("one", after(8), after(7)).await.unwrap();
+    let ahead = claim("one").await;
+    assert_eq!(ahead.len(), 6);
+    store.beat("two", after(8), after(7)).await.unwrap();
+    assert_eq!(claim("two").await, []);
+    for letter in &ahead[..4] {
+        settle(&*store, letter, Attempt::Refused).await;
+    }
+    assert_eq!(claim("one").await.len(), 1, "a letter in hand is a connection in use by now");
+    store.leave("two").await.unwrap();
+    assert_eq!(claim("one").await.len(), 3);
 }
 
 async fn rounds_ask_only_for_their_shops(place: Place) {
@@ -128,6 +151,7 @@ async fn each_shop_has_its_own_next_due_time(place: Place) {
 on_each_engine!(
     a_relays_connections_are_shared_by_all_owners_and_free_again_when_a_letter_is_settled,
     owners_who_claim_at_the_same_moment_never_have_more_than_the_relays_connections,
+    a_daemon_that_is_alone_is_given_as_many_again_ahead_until_a_second_one_lives,
     rounds_ask_only_for_their_shops,
     the_longest_due_come_first_over_all_shops_of_a_round,
     shops_without_a_relay_are_bound_by_the_limit_alone_and_take_no_connection,

@@ -69,14 +69,18 @@ impl Work for ClaimDue {
 }
 
 impl ClaimDue {
-    /// How many letters may be claimed: a relay's connections are shared by all daemons.
+    /// How many letters may be claimed: a relay's connections are shared by all daemons. Who is alone may have as many again ahead;
+    /// a second daemon shows that it lives before it claims anything, so it is seen here.
     async fn free(&self, conn: &mut Connection) -> Result<usize, Fault> {
         let Some(relay) = &self.round.relay else {
             return Ok(self.round.limit);
         };
         turns::take(conn, std::iter::once(Turn::Relay(&relay.name))).await?;
-        let in_hand = conn.number(sql::IN_HAND_AT, [relay.name.as_str().into()]).await?.unwrap_or(0);
-        let free = relay.connections.saturating_sub(usize::try_from(in_hand).unwrap_or(0));
+        let owner = self.round.owner.as_str();
+        let seen: Option<(i64, i64)> =
+            conn.row(sql::IN_HAND_AT, [relay.name.as_str().into(), owner.into(), self.now.into()]).await?;
+        let (in_hand, others) = seen.unwrap_or((0, 0));
+        let free = relay.in_hand_at_most(others == 0).saturating_sub(usize::try_from(in_hand).unwrap_or(0));
         Ok(free.min(self.round.limit))
     }
 

@@ -178,7 +178,11 @@ statements! {
             WHERE invitation.shop = shops.shop AND invitation.due_at IS NOT NULL) AS due_at \
         FROM shops WHERE shops.shop IS NOT NULL"
     };
-    IN_HAND_AT = { "SELECT COUNT(*) FROM letter WHERE phase IN ('claimed', 'on_the_wire') AND relay = $1" };
+    /// How many letters are in hand for the relay `$1`, and how many daemons live beside `$2`.
+    IN_HAND_AT = {
+        "SELECT (SELECT COUNT(*) FROM letter WHERE phase IN ('claimed', 'on_the_wire') AND relay = $1), \
+        (SELECT COUNT(*) FROM daemon WHERE owner <> $2 AND lease_until > $3)"
+    };
     CLAIM_LETTERS = {
         "INSERT INTO letter (invitation_id, ordinal, kind, phase, attempts, owner, relay, claimed_at) \
         SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, 'claimed', 1, $2, $3, $4 \
