@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::Timestamp;
@@ -13,6 +14,9 @@ use crate::store::StoreError;
 
 /// How long a loop rests after the store failed.
 const STORE_RESTS: Duration = Duration::from_secs(1);
+
+/// How often a failure that goes on is told. A server that is away for a night must not fill a disk with it.
+const TELL_AGAIN: Duration = Duration::from_secs(60);
 
 /// How often what was read is tried to be filed before the copies are read anew. A copy may only be handed out a few times, and a
 /// server that is started anew is no fault of the copies that were being read; but a batch that cannot be filed must end.
@@ -38,13 +42,42 @@ const PURGE_EVERY: Duration = Duration::from_secs(3600);
 /// How long letters that are being sent may go on after the daemon was told to stop.
 pub const DRAIN: Duration = Duration::from_secs(30);
 
+/// A failure of one kind that may go on: told when it begins, now and then while it lasts, and when it is over.
+struct Trouble {
+    what: &'static str,
+    told: Option<Instant>,
+}
+
+impl Trouble {
+    fn none_with(what: &'static str) -> Self {
+        Self { what, told: None }
+    }
+
+    fn goes_on(&mut self, error: &StoreError) {
+        if self.told.is_some_and(|told| told.elapsed() < TELL_AGAIN) {
+            tracing::debug!(%error, "{}", self.what);
+            return;
+        }
+        self.told = Some(Instant::now());
+        tracing::error!(%error, "{}", self.what);
+    }
+
+    fn is_over(&mut self) {
+        if self.told.take().is_some() {
+            tracing::info!("over: {}", self.what);
+        }
+    }
+}
+
 /// Reads copies as they come: the first at once, those that follow closely together. After `stop` no batch is begun; what is
 /// unread then is read after the next start.
 pub async fn read_copies(house: Arc<House>, stop: CancellationToken) {
+    let mut trouble = Trouble::none_with("copies cannot be read while the store cannot be used");
     while !stop.is_cancelled() {
         let bell = house.copy_came.notified();
         let pause = match read::read_some(&house).await {
             Ok(batch) => {
+                trouble.is_over();
                 if batch.copies > 0 {
                     file(&house, &batch, &stop).await;
                 }
@@ -55,7 +88,7 @@ pub async fn read_copies(house: Arc<House>, stop: CancellationToken) {
                 }
             }
             Err(error) => {
-                tracing::error!(%error, "copies cannot be read");
+                trouble.goes_on(&error);
                 Some(STORE_RESTS)
             }
         };
@@ -69,9 +102,12 @@ pub async fn read_copies(house: Arc<House>, stop: CancellationToken) {
 
 /// Files what was read, again while the store fails, until it is time to stop or too late.
 async fn file(house: &House, batch: &read::Batch, stop: &CancellationToken) {
-    for tries in 1..=FILING_TRIES {
-        let Err(error) = read::file(house, batch).await else { return };
-        tracing::error!(copies = batch.copies, tries, %error, "what was read cannot be filed");
+    let mut trouble = Trouble::none_with("what was read cannot be filed while the store cannot be written");
+    for _ in 0..FILING_TRIES {
+        match read::file(house, batch).await {
+            Ok(()) => return trouble.is_over(),
+            Err(error) => trouble.goes_on(&error),
+        }
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(STORE_RESTS) => {}
@@ -82,12 +118,14 @@ async fn file(house: &House, batch: &read::Batch, stop: &CancellationToken) {
 /// Sends letters as they fall due, as many at one time as the relays have connections. After `stop` no letter is begun, and
 /// those under way have [`DRAIN`] to end.
 pub async fn send_letters(house: Arc<House>, stop: CancellationToken) {
+    let mut trouble = Trouble::none_with("nothing can be sent while the store cannot be used");
     let mut sending = JoinSet::new();
     while !stop.is_cancelled() {
         while sending.try_join_next().is_some() {}
         let bell = house.queue_moved.notified();
         let (next, pause) = match dispatch::look(&house).await {
             Ok(look) => {
+                trouble.is_over();
                 for letter in look.letters {
                     let house = Arc::clone(&house);
                     sending.spawn(async move { dispatch::send(&house, letter).await });
@@ -98,7 +136,7 @@ pub async fn send_letters(house: Arc<House>, stop: CancellationToken) {
                 (look.next, if look.waits_for_others { OTHERS_TAKE } else { LOOK_AGAIN })
             }
             Err(error) => {
-                tracing::error!(%error, "nothing can be sent while the store cannot be used");
+                trouble.goes_on(&error);
                 (None, STORE_RESTS)
             }
         };
@@ -126,17 +164,19 @@ pub async fn send_letters(house: Arc<House>, stop: CancellationToken) {
 /// but `stop`.
 pub async fn keep_house(house: Arc<House>, stop: CancellationToken) -> Result<(), StoreError> {
     let mut purge_at = Timestamp(i64::MIN);
+    let mut trouble = Trouble::none_with("the daemon cannot show that it lives, so others may take its work over");
     let mut here_until = house.clock.now();
     loop {
         let beat = dispatch::beat(&house).await;
         let now = house.clock.now();
         let was_here = beat.is_ok() && now < here_until;
         match beat {
-            Ok(()) => here_until = now.plus(house.lease / 2),
-            Err(error @ StoreError::NewerSchema { .. }) => return Err(error),
-            Err(error) => {
-                tracing::error!(%error, "the daemon cannot show that it lives; others may take its work over");
+            Ok(()) => {
+                trouble.is_over();
+                here_until = now.plus(house.lease / 2);
             }
+            Err(error @ StoreError::NewerSchema { .. }) => return Err(error),
+            Err(error) => trouble.goes_on(&error),
         }
         if was_here && let Err(error) = dispatch::recover(&house).await {
             tracing::error!(%error, "claims cannot be cleared up");

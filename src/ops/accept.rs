@@ -54,18 +54,24 @@ impl Intake for Accept {
     }
 
     async fn ready(&self) -> Result<(), NotNow> {
-        self.0.store.ready().await.map_err(|error| not_now(&error))
+        // Why is told by whoever met it first; there may be any number who ask.
+        self.0.store.ready().await.map_err(|error| {
+            tracing::debug!(%error, "no copy could be kept now");
+            not_now(&error)
+        })
     }
 
     async fn accept(&self, copies: Vec<NewCopy>) -> Result<Vec<CopyId>, NotNow> {
-        let ids = self.0.store.spool(copies).await.map_err(|error| not_now(&error))?;
+        let ids = self.0.store.spool(copies).await.map_err(|error| {
+            tracing::error!(%error, "a copy could not be kept; the client was asked to come back");
+            not_now(&error)
+        })?;
         self.0.copy_came.notify_one();
         Ok(ids)
     }
 }
 
 fn not_now(error: &StoreError) -> NotNow {
-    tracing::error!(%error, "a copy could not be kept; the client was asked to come back");
     match error {
         StoreError::Full => NotNow::Full,
         _ => NotNow::Unavailable,

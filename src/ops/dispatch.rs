@@ -292,7 +292,9 @@ async fn settle(house: &House, setup: &Setup, letter: &ClaimedLetter, attempt: A
                 return;
             }
             Err(error) => {
-                tracing::error!(letter = %letter.claim.letter, tries, %error, "the end of a letter's attempt could not be written down");
+                if tries.is_power_of_two() {
+                    tracing::error!(letter = %letter.claim.letter, tries, %error, "the end of a letter's attempt could not be written down");
+                }
                 tokio::time::sleep((Duration::from_millis(250) * tries).min(SETTLE_PAUSE)).await;
             }
         }

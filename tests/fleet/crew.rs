@@ -261,6 +261,7 @@ impl Verdict {
     pub(crate) fn is_clean(&self) {
         let wrong = self.lost_copies + self.lost_letters + self.doubled_invitations + self.doubled_letters;
         assert_eq!(wrong, 0, "{self:#?}");
+        assert!(self.delivered + self.in_doubt + self.held >= self.acknowledged, "{self:#?}");
     }
 }
 

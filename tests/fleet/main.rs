@@ -13,12 +13,10 @@ mod outages;
 mod takeover;
 mod upgrades;
 
-#[allow(dead_code, reason = "every test binary uses its own part of the kit")]
 #[path = "../it/kit.rs"]
 mod kit;
 #[path = "../kit/postgres.rs"]
 mod postgres;
-#[allow(dead_code, reason = "every test binary uses its own part of the kit")]
 #[path = "../it/program.rs"]
 mod program;
 #[path = "../kit/relay.rs"]

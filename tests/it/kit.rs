@@ -1,9 +1,11 @@
 //! A shop with its own daemon, database, clock and relay.
 
+#![allow(dead_code, reason = "every test binary uses its own part of the kit")]
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use invited::app::Daemon;
+use invited::app::{Daemon, database_password};
 use invited::clock::Clock;
 use invited::config::{self, Answers, Config, Relay as RelaySettings, RelayTimeouts, Tls};
 use invited::document::Document;
@@ -12,6 +14,7 @@ use invited::send::{Outcome, Relay};
 use invited::store::{self, Filter, Store, StoredCopy, Story, Subject};
 use mail_parser::{Message, MessageParser};
 use tempfile::TempDir;
+use url::Url;
 
 use crate::relay::{Act, Moment, Taken, TestRelay};
 pub(crate) use crate::said::say;
@@ -36,7 +39,16 @@ impl House {
     /// A daemon of which only the relay's script and some lines of configuration are special. `extra` replaces lines of the
     /// starter configuration by their keys.
     pub(crate) async fn open(extra: &[(&str, &str)], script: impl Fn(&Moment) -> Act + Send + Sync + 'static) -> Self {
-        Self::open_with(extra, |_| {}, script).await
+        Self::open_with(None, extra, |_| {}, script).await
+    }
+
+    /// The same with its database on a PostgreSQL server.
+    pub(crate) async fn on_server(
+        url: &str,
+        extra: &[(&str, &str)],
+        script: impl Fn(&Moment) -> Act + Send + Sync + 'static,
+    ) -> Self {
+        Self::open_with(Some(url), extra, |_| {}, script).await
     }
 
     /// The same with limits so short that a silent relay does not make the test long; shorter than a configuration may have.
@@ -46,21 +58,26 @@ impl House {
     ) -> Self {
         let limit = Duration::from_millis(400);
         let short = RelayTimeouts { connect: limit, command: limit, data: limit, dot: limit };
-        Self::open_with(extra, |config| config.relays[0].timeouts = short, script).await
+        Self::open_with(None, extra, |config| config.relays[0].timeouts = short, script).await
     }
 
     async fn open_with(
+        server: Option<&str>,
         extra: &[(&str, &str)],
         adjust: impl FnOnce(&mut Config),
         script: impl Fn(&Moment) -> Act + Send + Sync + 'static,
     ) -> Self {
         let relay = TestRelay::start(script).await;
         let folder = tempfile::tempdir().unwrap();
-        let mut config = configuration(folder.path(), &relay.address.to_string(), extra);
+        let database = server.map(|url| server_line(url, folder.path()));
+        let extra = database.iter().map(|line| ("database", line.as_str())).chain(extra.iter().copied());
+        let extra = extra.collect::<Vec<_>>();
+        let mut config = configuration(folder.path(), &relay.address.to_string(), &extra);
         adjust(&mut config);
         std::fs::write(folder.path().join("master.key"), "0123456789abcdef0123456789abcdef\n").unwrap();
         make_private(&folder.path().join("master.key"));
-        store::create_if_missing(&config.database, None).await.unwrap();
+        let password = database_password(&config.database).unwrap();
+        store::create_if_missing(&config.database, password.as_deref()).await.unwrap();
         let clock = Clock::manual(START);
         let daemon = Daemon::start(config.clone(), clock.clone()).await.unwrap();
         let bcc = EmailAddress::parse(&config.bcc_address(&config.shops[0])).unwrap();
@@ -205,6 +222,16 @@ pub(crate) fn configuration_text(relay: &str, extra: &[(&str, &str)]) -> String 
         assert!(found, "the starter configuration has a line for {key}");
     }
     text
+}
+
+/// What a configuration says of a server; the password stands in a file of the folder.
+pub(crate) fn server_line(url: &str, folder: &Path) -> String {
+    let mut url = Url::parse(url).unwrap();
+    let Some(password) = url.password().map(str::to_owned) else { return format!("\"{url}\"") };
+    std::fs::write(folder.join("db-password"), password).unwrap();
+    make_private(&folder.join("db-password"));
+    url.set_password(None).unwrap();
+    format!("{{ url = \"{url}\", password = {{ file = \"db-password\" }} }}")
 }
 
 pub(crate) fn make_private(path: &Path) {

@@ -1,6 +1,8 @@
 //! The program as a process, as people and systemd run it: a folder with all that it needs, its commands, its daemon with
 //! signals, and an SMTP client that speaks line by line.
 
+#![allow(dead_code, reason = "every test binary uses its own part of the kit")]
+
 use std::ffi::OsStr;
 use std::io::{Error, ErrorKind, Result as IoResult};
 use std::net::SocketAddr;
@@ -17,9 +19,8 @@ use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
-use url::Url;
 
-use crate::kit::{configuration_text, crlf, make_private, until};
+use crate::kit::{configuration_text, crlf, make_private, server_line, until};
 #[allow(unused_imports, reason = "every test binary uses its own part of the kit")]
 pub(crate) use crate::said::not_run;
 
@@ -84,22 +85,12 @@ impl Site {
 
     /// Writes the configuration anew.
     pub(crate) fn configure(&self, relay: SocketAddr, extra: &[(&str, &str)]) {
-        let database = self.server.as_deref().map(|url| self.server_line(url));
+        let database = self.server.as_deref().map(|url| server_line(url, self.folder.path()));
         let mut lines = vec![("delay", "\"0 days\""), ("reminder", "false")];
         lines.extend(database.as_deref().map(|line| ("database", line)));
         lines.retain(|(key, _)| extra.iter().all(|(other, _)| other != key));
         lines.extend(extra);
         std::fs::write(self.config(), configuration_text(&relay.to_string(), &lines)).unwrap();
-    }
-
-    /// What a configuration says of a server; the password stands in a file.
-    fn server_line(&self, url: &str) -> String {
-        let mut url = Url::parse(url).unwrap();
-        let Some(password) = url.password().map(str::to_owned) else { return format!("\"{url}\"") };
-        std::fs::write(self.path("db-password"), password).unwrap();
-        make_private(&self.path("db-password"));
-        url.set_password(None).unwrap();
-        format!("{{ url = \"{url}\", password = {{ file = \"db-password\" }} }}")
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
