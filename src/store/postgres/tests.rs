@@ -135,7 +135,7 @@ const YEARS: &str = "
     ANALYZE";
 
 #[tokio::test]
-async fn large_tables_are_never_walked_and_pages_come_in_order() {
+async fn large_tables_are_never_walked_and_a_page_of_what_is_rare_costs_little() {
     let Some(server) = kit::server() else { return };
     let place = server.database();
     let queue = queue(&place).await;
@@ -149,15 +149,11 @@ async fn large_tables_are_never_walked_and_pages_come_in_order() {
             assert!(!plan.iter().any(|step| step.contains("Sort")), "{}:\n{}", statement.name, plan.join("\n"));
         }
     }
+    pages_cost_little(&queue).await;
 }
 
-/// What a reader's session does with values of its own, in rows that were looked at.
-#[tokio::test]
-async fn a_page_of_what_is_rare_costs_as_little_as_one_of_what_is_common() {
-    let Some(server) = kit::server() else { return };
-    let place = server.database();
-    let queue = queue(&place).await;
-    sqlx::raw_sql(YEARS).execute(&mut queue.connect_to_write().await.unwrap()).await.unwrap();
+/// What a reader's session does with values of its own, rare ones and common ones.
+async fn pages_cost_little(queue: &Server) {
     let mut conn = queue.connect_to_read().await.unwrap();
     for (statement, values) in [
         (sql::LIST_ALL, "999999, 20"),

@@ -9,6 +9,7 @@
 //! | `id (of "$1")` | `id IN (…)`, the array's numbers | `id = ANY (ARRAY(…))`: taken one by one from an index, whatever |
 //! | | | the planner thinks of their count and of the table |
 //! | `(words "$1")` | the array's texts | the same |
+//! | `(near "a.id", "$1")` | – (joins go from row to row) | no other rows than those whose number begins a row of `$1` |
 //! | `(lock "a, b")` | – (one writer at a time) | `FOR UPDATE OF a, b` |
 //! | `(skip "a")` | – | `FOR UPDATE OF a SKIP LOCKED` |
 //!
@@ -34,6 +35,10 @@ macro_rules! piece {
     (sqlite, (of $list:literal)) => { concat!(" IN (SELECT value FROM json_each(", $list, "))") };
     (postgres, (of $list:literal)) => {
         concat!(" = ANY (ARRAY(SELECT CAST(json_array_elements_text(", $list, "::json) AS BIGINT)))")
+    };
+    (sqlite, (near $id:literal, $rows:literal)) => { "" };
+    (postgres, (near $id:literal, $rows:literal)) => {
+        concat!(" AND ", $id, " = ANY (ARRAY(SELECT CAST(value ->> 0 AS BIGINT) FROM json_array_elements(", $rows, "::json)))")
     };
     (sqlite, (lock $tables:literal)) => { "" };
     (postgres, (lock $tables:literal)) => { concat!(" FOR UPDATE OF ", $tables) };
@@ -124,9 +129,12 @@ statements! {
     };
     /// All invitations to these orders, whatever their address.
     OF_ORDERS = {
-        "SELECT " (invitation columns) " FROM " (each "$1") " AS told CROSS JOIN invitation \
-        WHERE invitation.shop = told.value ->> 0 AND invitation.reference_key = told.value ->> 1 ORDER BY invitation.id"
-        (lock "invitation")
+        sqlite: concat!("SELECT ", piece!(sqlite, (invitation columns)), " FROM json_each($1) AS told CROSS JOIN invitation \
+            WHERE invitation.shop = told.value ->> 0 AND invitation.reference_key = told.value ->> 1 ORDER BY invitation.id"),
+        postgres: concat!("SELECT ", piece!(postgres, (invitation columns)), " FROM json_array_elements($1::json) AS told \
+            JOIN invitation ON invitation.shop = told.value ->> 0 AND invitation.reference_key = told.value ->> 1 \
+            WHERE invitation.reference_key = ANY (ARRAY(SELECT value ->> 1 FROM json_array_elements($1::json))) \
+            ORDER BY invitation.id FOR UPDATE OF invitation")
     };
     OPEN = {
         "INSERT INTO invitation (shop, reference, reference_key, email, email_key, name, details, state, due_at, expires_at, \
@@ -139,7 +147,7 @@ statements! {
     FILE_COPIES = {
         "UPDATE copy SET state = filed.value ->> 1, reading = filed.value ->> 2, read_at = $2, email_key = filed.value ->> 3, \
         reference_key = filed.value ->> 4, invitation_id = CAST(filed.value ->> 5 AS BIGINT), owner = NULL \
-        FROM " (each "$1") " AS filed WHERE copy.id = CAST(filed.value ->> 0 AS BIGINT)"
+        FROM " (each "$1") " AS filed WHERE copy.id = CAST(filed.value ->> 0 AS BIGINT)" (near "copy.id", "$1")
     };
 
     MOVE = {
@@ -147,11 +155,13 @@ statements! {
         expires_at = CAST(moved.value ->> 3 AS BIGINT), letters_sent = CAST(moved.value ->> 4 AS BIGINT), \
         attempts = CAST(moved.value ->> 5 AS BIGINT), updated_at = CAST(moved.value ->> 6 AS BIGINT) \
         FROM " (each "$1") " AS moved WHERE invitation.id = CAST(moved.value ->> 0 AS BIGINT)"
+        (near "invitation.id", "$1")
     };
     LEARN = {
         "UPDATE invitation SET name = learned.value ->> 1, details = learned.value ->> 2, \
         updated_at = CAST(learned.value ->> 3 AS BIGINT) \
         FROM " (each "$1") " AS learned WHERE invitation.id = CAST(learned.value ->> 0 AS BIGINT)"
+        (near "invitation.id", "$1")
     };
     DECIDED = {
         "INSERT INTO decision (invitation_id, at, event, from_state, to_state, due_at, rule, actor, note, copy_id) \
@@ -190,13 +200,13 @@ statements! {
         RETURNING id, invitation_id, attempts, message_id"
     };
     /// A row is a claim, a Message-ID and the time. An invitation that was stopped meanwhile is passed over, and none can be
-    /// stopped between the look and the record. Letters are found by their numbers, not among all that are claimed: hence `|| ''`.
+    /// stopped between the look and the record.
     MARK = {
         "WITH ready AS (SELECT letter.id AS id, marked.value AS value FROM " (each "$1") " AS marked CROSS JOIN letter \
             JOIN invitation ON invitation.id = letter.invitation_id \
             WHERE letter.id = CAST(marked.value ->> 0 AS BIGINT) AND letter.owner = marked.value ->> 1 \
-            AND letter.attempts = CAST(marked.value ->> 2 AS BIGINT) AND letter.phase || '' = 'claimed' \
-            AND invitation.state || '' = 'sending' ORDER BY invitation.id" (lock "invitation, letter") ") \
+            AND letter.attempts = CAST(marked.value ->> 2 AS BIGINT) AND letter.phase = 'claimed' \
+            AND invitation.state = 'sending'" (near "letter.id", "$1") " ORDER BY invitation.id" (lock "invitation, letter") ") \
         UPDATE letter SET phase = 'on_the_wire', message_id = ready.value ->> 3, \
         on_the_wire_at = CAST(ready.value ->> 4 AS BIGINT) FROM ready WHERE letter.id = ready.id \
         RETURNING letter.id, letter.attempts"
@@ -206,7 +216,7 @@ statements! {
         "UPDATE letter SET phase = 'abandoned', owner = NULL, settled_at = CAST(marked.value ->> 4 AS BIGINT) \
         FROM " (each "$1") " AS marked WHERE letter.id = CAST(marked.value ->> 0 AS BIGINT) \
         AND letter.owner = marked.value ->> 1 AND letter.attempts = CAST(marked.value ->> 2 AS BIGINT) \
-        AND letter.phase || '' = 'claimed'"
+        AND letter.phase = 'claimed'" (near "letter.id", "$1")
     };
     LETTERS = {
         "SELECT " (letter columns) ", " (invitation columns) " FROM letter \
@@ -216,7 +226,7 @@ statements! {
     SETTLE = {
         "UPDATE letter SET phase = settled.value ->> 1, settled_at = CAST(settled.value ->> 2 AS BIGINT), \
         reply = COALESCE(settled.value ->> 3, letter.reply), owner = NULL \
-        FROM " (each "$1") " AS settled WHERE letter.id = CAST(settled.value ->> 0 AS BIGINT)"
+        FROM " (each "$1") " AS settled WHERE letter.id = CAST(settled.value ->> 0 AS BIGINT)" (near "letter.id", "$1")
     };
     /// Letters in the hands of daemons other than `$2` that show no life any more: looked for among those in hand, which are few,
     /// and not in the order of all invitations, hence `+ 0`.
