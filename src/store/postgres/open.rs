@@ -30,9 +30,16 @@ const SESSION: [(&str, &str); 6] = [
     ("lock_timeout", "10s"),
     ("idle_in_transaction_session_timeout", "60s"),
     ("client_min_messages", "warning"),
-    // A plan that is made for the values at hand costs more than most of our statements do.
-    ("plan_cache_mode", "force_generic_plan"),
+    // Compiling a statement takes longer than any of ours.
+    ("jit", "off"),
 ];
+
+/// Who writes does the same few things over and over. A plan that is made for the values at hand costs more than most of them do,
+/// and each goes along an index: a plan from the first minute, when the tables were empty, must not walk them when they are large.
+const WRITING: [(&str, &str); 2] = [("plan_cache_mode", "force_generic_plan"), ("enable_seqscan", "off")];
+
+/// Who reads asks for what is rare and for what is common by the same words: which index is good depends on the values.
+const READING: [(&str, &str); 2] = [("plan_cache_mode", "force_custom_plan"), ("default_transaction_read_only", "on")];
 
 /// A database of a server, and how connections to it are made.
 #[derive(Debug, Clone)]
@@ -71,35 +78,18 @@ impl Server {
     }
 
     /// A connection of which it is certain that a commit on it is durable when it is answered.
-    pub(in crate::store) async fn connect(&self) -> Result<PgConnection, sqlx::Error> {
-        let connecting = tokio::time::timeout(CONNECT_TAKES, async {
-            let mut conn = self.options.connect().await?;
-            self.assert_durable(&mut conn).await?;
-            Ok(conn)
-        });
-        connecting.await.unwrap_or_else(|_| {
-            Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "the server does not answer")))
-        })
+    pub(in crate::store) async fn connect_to_write(&self) -> Result<PgConnection, sqlx::Error> {
+        connect(self.options.clone().options(WRITING), true).await
     }
 
-    /// Reads back what durability rests on, and that this server takes writes.
-    async fn assert_durable(&self, conn: &mut PgConnection) -> Result<(), sqlx::Error> {
-        let (commit, standby): (String, bool) =
-            sqlx::query_as("SELECT current_setting('synchronous_commit'), pg_is_in_recovery()").fetch_one(conn).await?;
-        if commit == "off" {
-            return Err(sqlx::Error::Configuration("its commits are not durable (synchronous_commit is off)".into()));
-        }
-        if standby {
-            return Err(sqlx::Error::Configuration(
-                "it is a standby and takes no writes; name the primary server".into(),
-            ));
-        }
-        Ok(())
+    /// A connection that cannot write.
+    pub(in crate::store) async fn connect_to_read(&self) -> Result<PgConnection, sqlx::Error> {
+        connect(self.options.clone().options(READING), false).await
     }
 
     /// Looks at the database and makes it ready: a daemon brings its schema up to date, the desk refuses one that is too old.
     pub(in crate::store) async fn prepare(&self, is_daemon: bool) -> Result<(), StoreError> {
-        let mut conn = self.connect().await.map_err(|error| self.unusable(error))?;
+        let mut conn = self.connect_to_write().await.map_err(|error| self.unusable(error))?;
         let prepared = self.prepare_on(&mut conn, is_daemon).await;
         let _ = conn.close().await;
         prepared
@@ -126,7 +116,7 @@ impl Server {
 
     /// Makes the tables in a database that has none. Whether it did.
     pub(in crate::store) async fn create_if_missing(&self) -> Result<bool, StoreError> {
-        let mut conn = self.connect().await.map_err(|error| self.unusable(error))?;
+        let mut conn = self.connect_to_write().await.map_err(|error| self.unusable(error))?;
         let made = self.fill_if_empty(&mut conn).await;
         let _ = conn.close().await;
         made
@@ -253,6 +243,37 @@ impl Server {
             _ => self.refuse(&error.to_string()),
         }
     }
+}
+
+async fn connect(options: PgConnectOptions, writes: bool) -> Result<PgConnection, sqlx::Error> {
+    let connecting = tokio::time::timeout(CONNECT_TAKES, async {
+        let mut conn = options.connect().await?;
+        assert_fit(&mut conn, writes).await?;
+        Ok(conn)
+    });
+    connecting.await.unwrap_or_else(|_| {
+        Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "the server does not answer")))
+    })
+}
+
+/// Reads back what durability rests on, and whether writes are taken.
+async fn assert_fit(conn: &mut PgConnection, writes: bool) -> Result<(), sqlx::Error> {
+    let (commit, standby, read_only): (String, bool, String) = sqlx::query_as(
+        "SELECT current_setting('synchronous_commit'), pg_is_in_recovery(), current_setting('transaction_read_only')",
+    )
+    .fetch_one(conn)
+    .await?;
+    let why = if standby {
+        "it is a standby and takes no writes; name the primary server"
+    } else if writes && read_only == "on" {
+        "it takes no writes: default_transaction_read_only is on for this server, database or user; set it to off there"
+    } else if commit != "on" {
+        "its commits are not durable: synchronous_commit cannot be set to on; take it out of what stands between \
+         (a connection pooler)"
+    } else {
+        return Ok(());
+    };
+    Err(sqlx::Error::Configuration(why.into()))
 }
 
 /// The newest schema that this program knows.

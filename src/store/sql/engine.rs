@@ -22,7 +22,7 @@ impl Engine {
     pub(super) async fn connect_to_write(&self) -> Result<Connection, Fault> {
         Ok(match self {
             Self::Sqlite(file) => Connection::Sqlite(file.connect_to_write().await?),
-            Self::Postgres(server) => Connection::Postgres(server.connect().await?),
+            Self::Postgres(server) => Connection::Postgres(server.connect_to_write().await?),
         })
     }
 
@@ -30,7 +30,7 @@ impl Engine {
     pub(super) async fn connect_to_read(&self) -> Result<Connection, Fault> {
         Ok(match self {
             Self::Sqlite(file) => Connection::Sqlite(file.connect_to_read().await?),
-            Self::Postgres(server) => Connection::Postgres(server.connect().await?),
+            Self::Postgres(server) => Connection::Postgres(server.connect_to_read().await?),
         })
     }
 
