@@ -79,12 +79,12 @@ impl Server {
 
     /// A connection of which it is certain that a commit on it is durable when it is answered.
     pub(in crate::store) async fn connect_to_write(&self) -> Result<PgConnection, sqlx::Error> {
-        connect(self.options.clone().options(WRITING), true).await
+        connect(PgConnectOptions::clone(&self.options).options(WRITING), true).await
     }
 
     /// A connection that cannot write.
     pub(in crate::store) async fn connect_to_read(&self) -> Result<PgConnection, sqlx::Error> {
-        connect(self.options.clone().options(READING), false).await
+        connect(PgConnectOptions::clone(&self.options).options(READING), false).await
     }
 
     /// Looks at the database and makes it ready: a daemon brings its schema up to date, the desk refuses one that is too old.
