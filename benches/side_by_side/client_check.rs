@@ -11,7 +11,8 @@ use crate::Plan;
 use crate::client::{Client, Load};
 use crate::door::{SMALL, median};
 use crate::mails;
-use crate::peers::Peers;
+use crate::peers::{MAILIN, Peers};
+use crate::postfix::Sink;
 use crate::process::{own_cpu, waited_cpu};
 use crate::servers::{Server, Watch, hand_in};
 
@@ -36,7 +37,7 @@ pub(crate) fn measure(plan: Plan, peers: &Peers, work: &Path) -> Result<Vec<Chec
     let (client, pattern) = (Client::new()?, Arc::new(mails::Pattern::new(SMALL)));
     let servers = peers.start(work, Watch::No, LOAD.sessions)?;
     let mut all = Vec::new();
-    for server in servers.iter().filter(|server| ["smtp-sink", "mailin-embedded"].contains(&server.name())) {
+    for server in servers.iter().filter(|server| [MAILIN, Sink::NAME].contains(&server.name())) {
         let (mut ours, mut theirs) = (Vec::new(), Vec::new());
         for _ in 0..plan.rounds {
             let cpu = own_cpu()?;

@@ -134,7 +134,7 @@ fn run(client: &Client, server: &dyn Server, pattern: &Arc<Pattern>, load: Load,
     // What is read after the last 250 costs the reader alone, which tells what it took before that. Of few that is not to be told.
     let is_told = unread as f64 > count / 4.0 && unread > 1000;
     let each = (cpu - cpu_until_taken) / unread as f64;
-    let alone = is_told.then(|| cpu_until_taken - each * (count - unread as f64));
+    let alone = is_told.then_some(cpu_until_taken - each * (count - unread as f64));
     Ok(Run {
         rate: count / taken.elapsed.as_secs_f64(),
         waits: taken.waits(),

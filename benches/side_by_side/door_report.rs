@@ -10,6 +10,7 @@ use crate::door::{Cell, Fsyncs};
 use crate::idle::Idle;
 use crate::rate::AtRate;
 use crate::report::{Report, mebibytes, table};
+use crate::servers::Invited;
 use crate::whole::Whole;
 
 /// All that were measured.
@@ -85,9 +86,9 @@ fn cells(cells: &[Cell]) -> Table {
 fn beside<'c>(cells: &'c [Cell], cell: &Cell) -> Option<&'c Cell> {
     let is_same = |other: &&Cell| {
         (other.octets, other.sessions, other.reuse) == (cell.octets, cell.sessions, cell.reuse)
-            && other.server == "invited"
+            && other.server == Invited::NAME
     };
-    cells.iter().find(is_same).filter(|_| cell.server != "invited")
+    cells.iter().find(is_same).filter(|_| cell.server != Invited::NAME)
 }
 
 fn fsyncs(rows: &[Fsyncs]) -> Table {

@@ -3,9 +3,12 @@
 use serde::Serialize;
 
 use crate::door::{Cell, LARGE, SMALL};
+use crate::peers::MAILIN;
+use crate::postfix::{Postfix, Sink};
 use crate::rate::AtRate;
 use crate::report::Report;
-use crate::whole::{TO_HOLD, Whole};
+use crate::servers::Invited;
+use crate::whole::TO_HOLD;
 
 /// A figure to reach.
 #[derive(Debug, Serialize)]
@@ -59,41 +62,54 @@ fn number(value: f64) -> String {
     }
 }
 
-/// All figures of the door.
+/// The figures of all parts that were measured.
 pub(crate) fn of(report: &Report) -> Vec<Figure> {
-    let cells = &report.door;
     let mut all = Vec::new();
-    let loads = [
-        (
-            "4 KB, 20 sessions, reused",
-            (SMALL, 20, true),
-            &[("Postfix", 8.0), ("mailin-embedded", 1.5), ("smtp-sink", 0.6)][..],
-        ),
-        ("60 KB, 20 sessions, reused", (LARGE, 20, true), &[("Postfix", 5.0), ("mailin-embedded", 1.3)]),
-        ("4 KB, 1 session, one each", (SMALL, 1, false), &[("Postfix", 4.0), ("mailin-embedded", 1.0)]),
-    ];
-    for (what, load, peers) in loads {
-        for (peer, factor) in peers {
-            let found = ratio(cells, load, peer);
-            all.push(Figure::new(format!("door, {what}: msg/s, times {peer}"), Aim::AtLeast(*factor), found));
-        }
+    if !report.door.is_empty() {
+        all.extend(ratios(&report.door));
+        all.extend(costs(&report.door));
     }
-    let busy = find(cells, (SMALL, 20, true), "invited");
-    let small = "4 KB, 20 sessions, reused: CPU s/1000";
-    let alone = busy.and_then(|cell| cell.cpu_seconds_per_1000_door_alone);
-    all.push(Figure::new(format!("door, {small}, door alone"), Aim::AtMost(0.12), alone));
-    let read = busy.map(|cell| cell.cpu_seconds_per_1000);
-    all.push(Figure::new(format!("door, {small}, read and filed"), Aim::AtMost(0.5), read));
-    let many = cells.iter().filter(|cell| cell.server == "invited" && cell.sessions == 100);
-    let peak = many.map(|cell| cell.peak_resident as f64 / 1e6).reduce(f64::max);
-    all.push(Figure::new("door, 100 sessions: peak resident, MB", Aim::AtMost(64.0), peak));
     all.extend([true, false].into_iter().filter_map(|reuse| waits(&report.rate, reuse)));
-    all.push(Figure::new(
-        "whole way, 4 KB: msg/s until the spool is empty",
-        Aim::AtLeast(TO_HOLD.into()),
-        flood(&report.whole).map(|whole| whole.messages_per_second),
-    ));
+    let flood = report.whole.iter().find(|whole| whole.offered_per_second.is_none());
+    all.extend(flood.map(|flood| {
+        let what = "whole way, 4 KB: msg/s until the spool is empty";
+        Figure::new(what, Aim::AtLeast(TO_HOLD.into()), Some(flood.messages_per_second))
+    }));
     all
+}
+
+/// Messages a second beside the peers'.
+fn ratios(cells: &[Cell]) -> Vec<Figure> {
+    let (postfix, mailin, sink) = (Postfix::NAME, MAILIN, Sink::NAME);
+    let all = [
+        ("4 KB, 20 sessions, reused", (SMALL, 20, true), postfix, 8.0),
+        ("4 KB, 20 sessions, reused", (SMALL, 20, true), mailin, 1.5),
+        ("4 KB, 20 sessions, reused", (SMALL, 20, true), sink, 0.6),
+        ("60 KB, 20 sessions, reused", (LARGE, 20, true), postfix, 5.0),
+        ("60 KB, 20 sessions, reused", (LARGE, 20, true), mailin, 1.3),
+        ("4 KB, 1 session, one each", (SMALL, 1, false), postfix, 4.0),
+        ("4 KB, 1 session, one each", (SMALL, 1, false), mailin, 1.0),
+    ];
+    let figure = |(what, load, peer, factor)| {
+        Figure::new(format!("door, {what}: msg/s, times {peer}"), Aim::AtLeast(factor), ratio(cells, load, peer))
+    };
+    all.into_iter().map(figure).collect()
+}
+
+/// Processor and memory.
+fn costs(cells: &[Cell]) -> Vec<Figure> {
+    let busy = find(cells, (SMALL, 20, true), Invited::NAME);
+    let cpu = |what: &str, most, found| {
+        Figure::new(format!("door, 4 KB, 20 sessions, reused: CPU s/1000, {what}"), Aim::AtMost(most), found)
+    };
+    let many = cells.iter().filter(|cell| cell.server == Invited::NAME && cell.sessions == 100);
+    let peak = many.map(|cell| cell.peak_resident as f64 / 1e6).reduce(f64::max);
+    vec![
+        cpu("door alone, estimated", 0.12, busy.and_then(|cell| cell.cpu_seconds_per_1000_door_alone)),
+        cpu("until the last 250", 0.12, busy.map(|cell| cell.cpu_seconds_per_1000_until_taken)),
+        cpu("until all are read and filed", 0.5, busy.map(|cell| cell.cpu_seconds_per_1000)),
+        Figure::new("door, 100 sessions: peak resident, MB", Aim::AtMost(64.0), peak),
+    ]
 }
 
 fn find<'c>(cells: &'c [Cell], load: (usize, usize, bool), server: &str) -> Option<&'c Cell> {
@@ -101,7 +117,7 @@ fn find<'c>(cells: &'c [Cell], load: (usize, usize, bool), server: &str) -> Opti
 }
 
 fn ratio(cells: &[Cell], load: (usize, usize, bool), peer: &str) -> Option<f64> {
-    Some(find(cells, load, "invited")?.messages_per_second / find(cells, load, peer)?.messages_per_second)
+    Some(find(cells, load, Invited::NAME)?.messages_per_second / find(cells, load, peer)?.messages_per_second)
 }
 
 /// Our p99 at the fixed rate, beside Postfix's.
@@ -113,11 +129,7 @@ fn waits(rate: &[AtRate], reuse: bool) -> Option<Figure> {
     let way = if reuse { "reused" } else { "one each" };
     Some(Figure::new(
         format!("100 msg/s, {way}: p99 in ms, beside Postfix's"),
-        Aim::AtMost(p99("Postfix")?),
-        p99("invited"),
+        Aim::AtMost(p99(Postfix::NAME)?),
+        p99(Invited::NAME),
     ))
-}
-
-fn flood(whole: &[Whole]) -> Option<&Whole> {
-    whole.iter().find(|whole| whole.offered_per_second.is_none())
 }

@@ -33,7 +33,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use machine::Machine;
 use peers::Peers;
@@ -97,8 +97,17 @@ fn main() -> Result<()> {
     fs::create_dir_all(&target)?;
     fs::create_dir_all(&work)?;
     let start = Instant::now();
+    process::allow_many_files()?;
+    let peers = Peers::look(cargo);
+    for missing in peers.missing() {
+        eprintln!("{} NOT MEASURED: {}", missing.server, missing.why);
+        ensure!(
+            std::env::var_os("INVITED_REQUIRE_PEERS").is_none(),
+            "INVITED_REQUIRE_PEERS wants all peers to be there"
+        );
+    }
     let wanted = |section: &str| sections.is_empty() || sections.iter().any(|one| one == section);
-    let measured = measure(plan, &Peers::look(cargo), &work, &wanted);
+    let measured = measure(plan, &peers, &work, &wanted);
     if measured.is_err() {
         eprintln!("what was left behind is in {}", work.display());
     } else {

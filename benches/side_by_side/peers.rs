@@ -78,7 +78,8 @@ impl Peers {
     }
 }
 
-const MAILIN: &str = "mailin-embedded";
+/// Its name in tables.
+pub(crate) const MAILIN: &str = "mailin-embedded";
 const AIOSMTPD: &str = "aiosmtpd";
 
 /// A server of one process that keeps mails in a table of its own.

@@ -6,6 +6,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// A process and all that it started.
 #[derive(Debug, Clone, Copy)]
@@ -116,6 +117,15 @@ impl Drop for Kept {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Lets this process, and those it starts from now on, have more files open than the usual 1,024: each session is one.
+pub(crate) fn allow_many_files() -> Result<()> {
+    // Not without end: some programs close all that they may have open, one by one.
+    const ENOUGH: u64 = 16 * 1024;
+    let limit = getrlimit(Resource::Nofile);
+    let current = limit.maximum.map_or(ENOUGH, |most| most.min(ENOUGH));
+    setrlimit(Resource::Nofile, Rlimit { current: Some(current), ..limit }).context("the limit of open files")
 }
 
 /// Sends a signal, by its name.

@@ -78,9 +78,12 @@ impl Report {
         if !self.out.is_empty() {
             let _ = writeln!(text, "\nOut: letters sent and settled\n{}", out_table(&self.out));
         }
-        let mut table = table(&["figure", "found", "aim", ""]);
-        table.add_rows(figures::of(self).iter().map(figures::Figure::line));
-        let _ = writeln!(text, "\nFigures to reach\n{table}");
+        let figures = figures::of(self);
+        if !figures.is_empty() {
+            let mut table = table(&["figure", "found", "aim", ""]);
+            table.add_rows(figures.iter().map(figures::Figure::line));
+            let _ = writeln!(text, "\nFigures to reach\n{table}");
+        }
         text
     }
 }

@@ -56,7 +56,8 @@ pub(crate) fn measure(plan: Plan, work: &Path) -> Result<Vec<Whole>> {
         let messages = match offered {
             None => {
                 let first = run(&client, &invited, &pattern, None, FIRST)?;
-                (first.messages_per_second * plan.whole.as_secs_f64()) as usize
+                // Rather too many than less than the time asked for.
+                (first.messages_per_second * plan.whole.as_secs_f64() * 1.1) as usize
             }
             Some(rate) => rate as usize * plan.whole.as_secs() as usize,
         };
