@@ -12,9 +12,8 @@ use crate::client::{Client, Load};
 use crate::door::{SMALL, median};
 use crate::mails;
 use crate::peers::{MAILIN, Peers};
-use crate::postfix::Sink;
 use crate::process::{own_cpu, waited_cpu};
-use crate::servers::{Server, Watch, hand_in};
+use crate::servers::{Server, Sink, Watch, hand_in};
 
 const LOAD: Load = Load { sessions: 20, reuse: true };
 

@@ -113,9 +113,11 @@ fn cell(
         messages.push((rate * length.as_secs_f64()) as usize + few);
     }
     let mut runs = vec![Vec::new(); servers.len()];
-    for _ in 0..plan.rounds {
-        for ((server, messages), runs) in servers.iter().zip(&messages).zip(&mut runs) {
-            runs.push(run(client, server.as_ref(), pattern, load, *messages)?);
+    for round in 0..plan.rounds {
+        // Each round begins with another one, so that nobody always comes after the same.
+        for turn in 0..servers.len() {
+            let at = (round + turn) % servers.len();
+            runs[at].push(run(client, servers[at].as_ref(), pattern, load, messages[at])?);
         }
     }
     Ok(servers.iter().zip(runs).map(|(server, runs)| sum_up(server.name(), octets, load, &runs)).collect())

@@ -4,10 +4,9 @@ use serde::Serialize;
 
 use crate::door::{Cell, LARGE, SMALL};
 use crate::peers::MAILIN;
-use crate::postfix::{Postfix, Sink};
 use crate::rate::AtRate;
 use crate::report::Report;
-use crate::servers::Invited;
+use crate::servers::{Invited, Postfix, Sink};
 use crate::whole::TO_HOLD;
 
 /// A figure to reach.

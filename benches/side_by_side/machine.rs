@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::postfix::Postfix;
+use crate::servers::Postfix;
 
 /// How often a write to disk is timed.
 const WRITES: usize = 200;

@@ -2,7 +2,7 @@
 //! and how they came about is told in docs/performance.md.
 //!
 //! ```text
-//! cargo bench --bench side_by_side                 # all of it, about 25 minutes
+//! cargo bench --bench side_by_side                 # all of it, about 20 minutes
 //! cargo bench --bench side_by_side -- quick        # the essence, for continuous integration
 //! cargo bench --bench side_by_side -- door idle    # some sections: door, rate, whole, idle, client, out
 //! cargo bench --bench side_by_side -- --dir /mnt   # on another disk

@@ -11,9 +11,10 @@ use serde::Serialize;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection};
 
-use crate::postfix::{Postfix, Sink, check_reachable};
 use crate::process::{Kept, Tree, run, signal, wait_until};
-use crate::servers::{Invited, PATIENCE, Server, Watch, command, free_port, is_listening};
+use crate::servers::{
+    Invited, PATIENCE, Postfix, Server, Sink, Watch, check_reachable, command, free_port, is_listening,
+};
 
 const AIOSMTPD_SERVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/side_by_side/peers/aiosmtpd_server.py");
 

@@ -47,9 +47,10 @@ pub(crate) fn measure(plan: Plan, peers: &Peers, work: &Path) -> Result<Vec<AtRa
             server.drain()?;
         }
         let mut runs = vec![Vec::new(); servers.len()];
-        for _ in 0..plan.rate_rounds {
-            for (server, runs) in servers.iter().zip(&mut runs) {
-                runs.push(run(&client, server.as_ref(), &pattern, load, plan.rate_messages)?);
+        for round in 0..plan.rate_rounds {
+            for turn in 0..servers.len() {
+                let at = (round + turn) % servers.len();
+                runs[at].push(run(&client, servers[at].as_ref(), &pattern, load, plan.rate_messages)?);
             }
         }
         all.extend(servers.iter().zip(runs).map(|(server, runs)| AtRate {

@@ -15,7 +15,7 @@ use invited::store::sqlite::{Access, SqliteStore};
 use invited::store::{Counts, Store};
 
 pub(crate) use crate::client::Load;
-pub(crate) use crate::postfix::Sink;
+pub(crate) use crate::postfix::{Postfix, Sink, check_reachable};
 use crate::process::{Kept, Tree, run, signal, wait_until};
 
 /// How long anything may take to start, stop, or work off what it took in.
