@@ -9,7 +9,8 @@
 //! ```
 //!
 //! It needs `smtp-source` and `smtp-sink` of the postfix package, and `strace`. Postfix itself is measured when this runs as root,
-//! the others when they can be built or found; who is missing is named.
+//! the others when they can be built or found; who is missing is named. nodemailer and smtplib are measured where `node`, `npm` and
+//! `python3` are; they are installed into `target/bench` once.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark tells its figures")]
 
 mod client;
@@ -21,6 +22,10 @@ mod idle;
 mod machine;
 mod mails;
 mod out;
+mod out_peers;
+mod out_postfix;
+mod out_relay;
+mod out_report;
 mod peers;
 mod postfix;
 mod process;
@@ -107,7 +112,7 @@ fn main() -> Result<()> {
         );
     }
     let wanted = |section: &str| sections.is_empty() || sections.iter().any(|one| one == section);
-    let measured = measure(plan, &peers, &work, &wanted);
+    let measured = measure(plan, &peers, &work, &target, &wanted);
     if measured.is_err() {
         eprintln!("what was left behind is in {}", work.display());
     } else {
@@ -121,7 +126,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-fn measure(plan: Plan, peers: &Peers, work: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Report> {
+fn measure(plan: Plan, peers: &Peers, work: &Path, target: &Path, wanted: &dyn Fn(&str) -> bool) -> Result<Report> {
     let mut report = Report::new(Machine::look(work)?, peers.missing());
     if wanted("door") {
         report.door = door::measure(plan, peers, &work.join("door"))?;
@@ -140,7 +145,7 @@ fn measure(plan: Plan, peers: &Peers, work: &Path, wanted: &dyn Fn(&str) -> bool
         report.check = client_check::measure(plan, peers, &work.join("client"))?;
     }
     if wanted("out") {
-        report.out = out::measure(plan, &work.join("out"))?;
+        report.out = Some(out::measure(plan, &work.join("out"), target)?);
     }
     Ok(report)
 }

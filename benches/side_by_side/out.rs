@@ -1,5 +1,6 @@
-//! Letters sent: a queue of due invitations, made by the real daemon at an earlier time, goes out into `smtp-sink`. Beside it
-//! `smtp-source` with mails of the same size, which records nothing.
+//! Letters sent: a queue of due invitations, made by the real daemon at an earlier time, goes out into `smtp-sink`, and into a
+//! relay that is 20 ms away. Beside it what a shop would use otherwise: nodemailer, smtplib, a flush of Postfix's queue; and
+//! `smtp-source` with mails of the same size, which composes and records nothing.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use invited::app::{Daemon, load_config};
 use invited::clock::Clock;
 use invited::domain::{DAY, ShopId, State};
@@ -18,8 +19,10 @@ use serde::Serialize;
 use crate::Plan;
 use crate::door::median;
 use crate::mails;
+use crate::out_peers::{self, NotMeasured, write_letter};
+use crate::out_relay::{FarRelay, Seen};
 use crate::process::wait_until;
-use crate::servers::{Invited, Load, RECIPIENT, Server, Sink, Watch, fsyncs, hand_in};
+use crate::servers::{Invited, RECIPIENT, Server, Sink, Watch, fsyncs};
 
 /// Longer than an invitation waits, less than it lives.
 const AGO: Duration = DAY.saturating_mul(8);
@@ -30,55 +33,188 @@ const WATCHED_LETTERS: usize = 1000;
 /// How long the queue may take to empty.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Letters over so many connections; medians over the rounds.
+/// The name of ours.
+pub(crate) const OURS: &str = "invited";
+
+/// Connections to the relay; the first is the default.
+const CONNECTIONS: [usize; 4] = [4, 10, 20, 50];
+
+/// How far the far relay is away: from a command to its answer.
+pub(crate) const FAR: Duration = Duration::from_millis(20);
+
+/// Letters over each connection to the far relay.
+const FAR_LETTERS: usize = 50;
+
+/// Everything about letters sent.
 #[derive(Debug, Serialize)]
 pub(crate) struct Out {
+    /// Into `smtp-sink`, as fast as it goes.
+    pub(crate) rows: Vec<Row>,
+    pub(crate) not_measured: Vec<NotMeasured>,
+    /// To the far relay.
+    pub(crate) far: Vec<Far>,
+}
+
+/// A sender of letters; medians over the rounds.
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    pub(crate) sender: &'static str,
     pub(crate) connections: usize,
-    /// Sent and settled, each second, from the moment when the daemon was allowed to begin.
+    /// Where it is on record that a letter is about to be sent and was sent.
+    pub(crate) marks: String,
+    /// In one run.
+    pub(crate) letters: usize,
+    /// Sent and settled, each second, from the moment when the sender was allowed to begin.
     pub(crate) letters_per_second: f64,
     /// The slowest and the fastest round.
     pub(crate) range: (f64, f64),
-    pub(crate) cpu_seconds_per_1000: f64,
-    pub(crate) fsyncs_per_letter: f64,
-    pub(crate) peak_resident: u64,
-    /// The mean size of a letter on the wire.
-    pub(crate) octets: usize,
-    /// What `smtp-source` makes of mails of that size, each second.
-    pub(crate) smtp_source_per_second: f64,
+    pub(crate) cpu_seconds_per_1000: Option<f64>,
+    /// Ours alone.
+    pub(crate) fsyncs_per_letter: Option<f64>,
+    /// Ours alone, bytes.
+    pub(crate) peak_resident: Option<u64>,
+    /// The mean size of a letter on the wire, ours alone.
+    pub(crate) octets: Option<usize>,
 }
 
-/// Measures all numbers of connections.
-pub(crate) fn measure(plan: Plan, work: &Path) -> Result<Vec<Out>> {
+/// Ours, to a relay that answers late.
+#[derive(Debug, Serialize)]
+pub(crate) struct Far {
+    pub(crate) connections: usize,
+    pub(crate) letters: u64,
+    /// Answered each second, from when each connection has had its first.
+    pub(crate) letters_per_second: f64,
+    /// How often the relay is waited for, as it saw it.
+    pub(crate) round_trips_per_letter: f64,
+    /// What a round trip took in truth.
+    pub(crate) round_trip_ms: f64,
+    /// Letters each second if nothing but the relay took time.
+    pub(crate) allowed_per_second: f64,
+    /// The same with MAIL, RCPT and DATA in one packet (RFC 2920), then the letter.
+    pub(crate) allowed_in_two: f64,
+}
+
+/// Somebody who sends letters.
+pub(crate) struct Sender {
+    pub(crate) name: &'static str,
+    pub(crate) connections: usize,
+    /// In one run.
+    pub(crate) letters: usize,
+    pub(crate) rounds: usize,
+    pub(crate) run: Run,
+}
+
+/// One run in a folder.
+type Run = Box<dyn Fn(&Path) -> Result<Ran>>;
+
+/// One run.
+pub(crate) struct Ran {
+    /// Letters each second.
+    pub(crate) rate: f64,
+    /// Processor seconds for 1,000 letters, where that was looked at.
+    pub(crate) cpu: Option<f64>,
+    /// The most memory, bytes, where that was looked at.
+    pub(crate) resident: Option<u64>,
+    /// What its marks are kept in.
+    pub(crate) marks: String,
+}
+
+/// Measures everything. `target` is where peers are installed.
+pub(crate) fn measure(plan: Plan, work: &Path, target: &Path) -> Result<Out> {
     fs::create_dir_all(work)?;
     eprintln!("out: preparing {} invitations", plan.letters);
-    let queue = Queue::prepare(&work.join("queue"), plan.letters)?;
+    let queue = Arc::new(Queue::prepare(&work.join("queue"), plan.letters)?);
     let few = Queue::prepare(&work.join("few"), WATCHED_LETTERS)?;
-    let mut all = Vec::new();
-    for connections in [10, 20] {
-        eprintln!("out: {connections} connections");
-        let watched = few.send(&work.join(format!("watched-{connections}")), connections, Watch::Fsyncs)?;
-        let letter = work.join("letter.eml");
-        fs::write(&letter, mails::order("10483-2026", "anna@customer.example.net", watched.octets))?;
-        let (mut sent, mut source) = (Vec::new(), Vec::new());
-        for round in 0..plan.rounds {
-            sent.push(queue.send(&work.join(format!("out-{connections}-{round}")), connections, Watch::No)?);
-            let sink = Sink::start(None, None)?;
-            let load = Load { sessions: connections, reuse: true };
-            source.push(plan.letters as f64 / hand_in(sink.port(), &letter, load, plan.letters)?.as_secs_f64());
-        }
-        let rates = sent.iter().map(|sent| sent.rate);
-        all.push(Out {
-            connections,
-            letters_per_second: median(rates.clone()),
-            range: (rates.clone().fold(f64::MAX, f64::min), rates.fold(0.0, f64::max)),
-            cpu_seconds_per_1000: median(sent.iter().map(|sent| sent.cpu)),
-            fsyncs_per_letter: watched.fsyncs,
-            peak_resident: sent.iter().map(|sent| sent.resident).max().unwrap_or(0),
-            octets: watched.octets,
-            smtp_source_per_second: median(source.into_iter()),
-        });
+    // Three, so that a quick run has the default, and the numbers that the peers use.
+    let connections = if plan.quick { &CONNECTIONS[..3] } else { &CONNECTIONS };
+    eprintln!("out: fsyncs");
+    let watched = connections
+        .iter()
+        .map(|connections| few.watch(&work.join(format!("watched-{connections}")), *connections))
+        .collect::<Result<Vec<_>>>()?;
+    let mail = work.join("letter.eml");
+    fs::write(&mail, mails::order("10483-2026", "anna@customer.example.net", watched[0].octets))?;
+    let letter = work.join("letter.json");
+    write_letter(&work.join(format!("watched-{}", connections[0])).join("dump/letters"), &letter)?;
+    let ours = connections.iter().map(|connections| ours(plan, &queue, *connections));
+    let (peers, not_measured) = out_peers::all(plan, &mail, &letter, target);
+    let mut rows = measure_all(&ours.chain(peers).collect::<Vec<_>>(), work)?;
+    for (row, watched) in rows.iter_mut().zip(watched) {
+        row.fsyncs_per_letter = Some(watched.fsyncs);
+        row.octets = Some(watched.octets);
     }
-    Ok(all)
+    let far = if plan.quick { &CONNECTIONS[1..2] } else { &CONNECTIONS };
+    let far = far.iter().map(|connections| to_far(&queue, work, *connections)).collect::<Result<_>>()?;
+    Ok(Out { rows, not_measured, far })
+}
+
+/// All in turns, so that whatever else the machine does falls on all of them alike.
+fn measure_all(senders: &[Sender], work: &Path) -> Result<Vec<Row>> {
+    let mut ran = senders.iter().map(|_| Vec::new()).collect::<Vec<_>>();
+    for round in 0..senders.iter().map(|sender| sender.rounds).max().unwrap_or(0) {
+        for (at, sender) in senders.iter().enumerate().filter(|(_, sender)| round < sender.rounds) {
+            eprintln!("out: {}, {} connections", sender.name, sender.connections);
+            ran[at].push((sender.run)(&work.join(format!("out-{at}-{round}"))).context(sender.name)?);
+        }
+    }
+    Ok(senders.iter().zip(&ran).map(|(sender, ran)| row(sender, ran)).collect())
+}
+
+fn row(sender: &Sender, ran: &[Ran]) -> Row {
+    let rates = ran.iter().map(|ran| ran.rate);
+    let cpu = ran.iter().map(|ran| ran.cpu).collect::<Option<Vec<_>>>();
+    Row {
+        sender: sender.name,
+        connections: sender.connections,
+        marks: ran.first().map_or_else(String::new, |ran| ran.marks.clone()),
+        letters: sender.letters,
+        letters_per_second: median(rates.clone()),
+        range: (rates.clone().fold(f64::MAX, f64::min), rates.fold(0.0, f64::max)),
+        cpu_seconds_per_1000: cpu.map(|cpu| median(cpu.into_iter())),
+        peak_resident: ran.iter().filter_map(|ran| ran.resident).max(),
+        fsyncs_per_letter: None,
+        octets: None,
+    }
+}
+
+fn ours(plan: Plan, queue: &Arc<Queue>, connections: usize) -> Sender {
+    let queue = Arc::clone(queue);
+    Sender {
+        name: OURS,
+        connections,
+        letters: plan.letters,
+        rounds: plan.rounds,
+        run: Box::new(move |folder| queue.send(folder, Sink::start(None, None)?, connections, Watch::No)),
+    }
+}
+
+/// Ours over connections to a relay that answers late: how much of their time is spent on waiting for it, and how much on us.
+fn to_far(queue: &Queue, work: &Path, connections: usize) -> Result<Far> {
+    eprintln!("out: {connections} connections to a relay {FAR:?} away");
+    let relay = FarRelay::start(FAR)?;
+    let daemon = queue.daemon(&work.join(format!("far-{connections}")), relay.port(), connections, Watch::No)?;
+    daemon.reload(&Invited::configuration(relay.port(), connections, false))?;
+    let wait_for = |letters: usize| -> Result<(Seen, Instant)> {
+        wait_until("letters reach the far relay", PATIENCE, || Ok(relay.seen().letters >= letters as u64))?;
+        Ok((relay.seen(), Instant::now()))
+    };
+    let (before, start) = wait_for(connections)?;
+    let (after, end) = wait_for(connections * (FAR_LETTERS + 1).min(queue.letters / connections))?;
+    daemon.stop()?;
+    let used = relay.most_connections();
+    ensure!(used == connections, "{used} of {connections} connections were used");
+    let letters = after.letters - before.letters;
+    let round_trips = (after.round_trips - before.round_trips) as f64;
+    let allowed = |round_trips: f64| connections as f64 / (round_trips * FAR.as_secs_f64());
+    Ok(Far {
+        connections,
+        letters,
+        letters_per_second: letters as f64 / (end - start).as_secs_f64(),
+        round_trips_per_letter: round_trips / letters as f64,
+        round_trip_ms: (after.waited - before.waited).as_secs_f64() * 1000.0 / round_trips,
+        allowed_per_second: allowed(round_trips / letters as f64),
+        allowed_in_two: allowed(2.0),
+    })
 }
 
 /// A database full of invitations that are due.
@@ -87,11 +223,10 @@ struct Queue {
     letters: usize,
 }
 
-struct Sent {
-    rate: f64,
-    cpu: f64,
-    resident: u64,
+/// What a run shows that is slowed down by being looked at.
+struct Watched {
     fsyncs: f64,
+    /// The mean size of a letter on the wire.
     octets: usize,
 }
 
@@ -134,16 +269,8 @@ impl Queue {
     }
 
     /// Sends all letters from a copy of the database.
-    fn send(&self, folder: &Path, connections: usize, watch: Watch) -> Result<Sent> {
-        let dump = folder.join("dump");
-        let is_watched = watch == Watch::Fsyncs;
-        fs::create_dir_all(&dump)?;
-        // The sink gives up its rights before it writes.
-        fs::set_permissions(&dump, fs::Permissions::from_mode(0o777))?;
-        let sink = Sink::start(None, is_watched.then_some(&*dump))?;
-        Invited::prepare(folder, &Invited::configuration(sink.port(), connections, true))?;
-        fs::copy(&self.database, folder.join("invited.db"))?;
-        let daemon = Box::new(Invited::start(folder, watch)?);
+    fn send(&self, folder: &Path, sink: Sink, connections: usize, watch: Watch) -> Result<Ran> {
+        let daemon = self.daemon(folder, sink.port(), connections, watch)?;
         let tree = daemon.tree();
         let (cpu, start) = (tree.cpu(), Instant::now());
         daemon.reload(&Invited::configuration(sink.port(), connections, false))?;
@@ -152,16 +279,27 @@ impl Queue {
         })?;
         let count = self.letters as f64;
         let (rate, cpu) = (count / start.elapsed().as_secs_f64(), (tree.cpu() - cpu).as_secs_f64() * 1000.0 / count);
-        let resident = tree.peak_of_root();
+        let resident = Some(tree.peak_of_root());
         daemon.stop()?;
-        drop(sink);
-        let (mut fsyncs_each, mut octets) = (0.0, 0);
-        if is_watched {
-            fsyncs_each = fsyncs(folder)? as f64 / count;
-            let files = fs::read_dir(&dump)?.flatten().filter_map(|file| file.metadata().ok());
-            octets = usize::try_from(files.map(|file| file.len()).sum::<u64>())? / self.letters;
-        }
-        Ok(Sent { rate, cpu, resident, fsyncs: fsyncs_each, octets })
+        Ok(Ran { rate, cpu: Some(cpu), resident, marks: "SQLite, commits shared".to_owned() })
+    }
+
+    /// The same below strace, and with the letters kept.
+    fn watch(&self, folder: &Path, connections: usize) -> Result<Watched> {
+        let dump = folder.join("dump");
+        fs::create_dir_all(&dump)?;
+        // The sink gives up its rights before it writes.
+        fs::set_permissions(&dump, fs::Permissions::from_mode(0o777))?;
+        self.send(folder, Sink::start(None, Some(&dump))?, connections, Watch::Fsyncs)?;
+        let octets = usize::try_from(fs::metadata(dump.join("letters"))?.len())? / self.letters;
+        Ok(Watched { fsyncs: fsyncs(folder)? as f64 / self.letters as f64, octets })
+    }
+
+    /// A daemon with a copy of the database, which holds all letters until it is reloaded.
+    fn daemon(&self, folder: &Path, relay: u16, connections: usize, watch: Watch) -> Result<Box<Invited>> {
+        Invited::prepare(folder, &Invited::configuration(relay, connections, true))?;
+        fs::copy(&self.database, folder.join("invited.db"))?;
+        Ok(Box::new(Invited::start(folder, watch)?))
     }
 }
 

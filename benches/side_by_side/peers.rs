@@ -63,7 +63,7 @@ impl Peers {
         if self.postfix.is_ok() {
             let folder = work.join(Postfix::NAME);
             check_reachable(&folder)?;
-            servers.push(Box::new(Postfix::start(&folder, watch, sessions)?));
+            servers.push(Box::new(Postfix::start_for(&folder, watch, sessions)?));
         }
         if let Ok(program) = &self.mailin {
             servers.push(Box::new(Small::mailin(program, &work.join(MAILIN), watch, sessions)?));

@@ -10,6 +10,9 @@ use anyhow::{Context, Result, bail, ensure};
 use crate::process::{Kept, Tree, run, wait_until};
 use crate::servers::{PATIENCE, Server, Watch, command, free_port, is_bound, is_listening};
 
+/// `default_process_limit`.
+const AS_SHIPPED: usize = 100;
+
 /// Postfix: its own smtpd, cleanup, qmgr, and the discard transport for the destination.
 pub(crate) struct Postfix {
     master: Kept,
@@ -41,8 +44,13 @@ impl Postfix {
         Ok(String::from_utf8(told.stdout)?.trim().to_owned())
     }
 
+    /// Starts it in `folder`, with as many processes as it comes with.
+    pub(crate) fn start(folder: &Path, watch: Watch) -> Result<Self> {
+        Self::start_for(folder, watch, AS_SHIPPED)
+    }
+
     /// Starts it in `folder`, for so many sessions at one time.
-    pub(crate) fn start(folder: &Path, watch: Watch, sessions: usize) -> Result<Self> {
+    pub(crate) fn start_for(folder: &Path, watch: Watch, sessions: usize) -> Result<Self> {
         let (etc, queue, data) = (folder.join("etc"), folder.join("queue"), folder.join("data"));
         for folder in [&etc, &queue, &data] {
             fs::create_dir_all(folder)?;
@@ -107,7 +115,7 @@ impl Server for Postfix {
 /// would slow it down; as many processes as there are sessions; and the destination's transport, which throws mail away.
 fn main_cf(folder: &Path, sessions: usize) -> String {
     let folder = folder.display();
-    let processes = sessions.max(100);
+    let processes = sessions.max(AS_SHIPPED);
     format!(
         "compatibility_level = 3.6\nqueue_directory = {folder}/queue\ndata_directory = {folder}/data\n\
          maillog_file = {folder}/mail.log\nmaillog_file_prefixes = {folder}\nmyhostname = mail.invited.example.com\n\

@@ -13,7 +13,7 @@ use crate::out::Out;
 use crate::peers::Missing;
 use crate::rate::AtRate;
 use crate::whole::Whole;
-use crate::{door_report, figures};
+use crate::{door_report, figures, out_report};
 
 /// What was measured; a part that was not asked for is empty.
 pub(crate) struct Report {
@@ -25,7 +25,7 @@ pub(crate) struct Report {
     pub(crate) whole: Vec<Whole>,
     pub(crate) idle: Vec<Idle>,
     pub(crate) check: Vec<Check>,
-    pub(crate) out: Vec<Out>,
+    pub(crate) out: Option<Out>,
 }
 
 impl Report {
@@ -40,7 +40,7 @@ impl Report {
             whole: Vec::new(),
             idle: Vec::new(),
             check: Vec::new(),
-            out: Vec::new(),
+            out: None,
         }
     }
 
@@ -55,6 +55,7 @@ impl Report {
             "idle": self.idle,
             "client": self.check,
             "out": self.out,
+            "out_to_reach": self.out.as_ref().map(out_report::to_reach),
             "figures": figures::of(self),
         })
     }
@@ -75,8 +76,8 @@ impl Report {
             let _ = writeln!(text, "{} NOT MEASURED: {}", missing.server, missing.why);
         }
         text += &door_report::tables(self);
-        if !self.out.is_empty() {
-            let _ = writeln!(text, "\nOut: letters sent and settled\n{}", out_table(&self.out));
+        if let Some(out) = &self.out {
+            text += &out_report::text(out);
         }
         let figures = figures::of(self);
         if !figures.is_empty() {
@@ -86,32 +87,6 @@ impl Report {
         }
         text
     }
-}
-
-fn out_table(out: &[Out]) -> Table {
-    let mut table = table(&[
-        "connections",
-        "letters/s",
-        "range",
-        "CPU s/1000",
-        "fsyncs a letter",
-        "peak MiB",
-        "octets a letter",
-        "smtp-source into the same sink/s",
-    ]);
-    for row in out {
-        table.add_row([
-            row.connections.to_string(),
-            format!("{:.0}", row.letters_per_second),
-            format!("{:.0}–{:.0}", row.range.0, row.range.1),
-            format!("{:.3}", row.cpu_seconds_per_1000),
-            format!("{:.3}", row.fsyncs_per_letter),
-            mebibytes(row.peak_resident),
-            row.octets.to_string(),
-            format!("{:.0}", row.smtp_source_per_second),
-        ]);
-    }
-    table
 }
 
 /// A table with everything to the right.
