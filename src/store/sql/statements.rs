@@ -80,13 +80,13 @@ macro_rules! statements {
 }
 
 statements! {
-    /// The rows of a whole batch. SQLite gives row `n` the number `last_insert_rowid() - rows + 1 + n`, and its bodies follow in
-    /// a statement of their own; PostgreSQL keeps both in one, which needs no transaction around it.
-    SPOOL_COPIES = {
-        sqlite: "INSERT INTO copy (id, shop, mail_from, rcpt_to, client, hello, tls, size, received_at, state) \
+    /// A whole batch: the copies as JSON, with each one's place among the bodies, which stand one after another in `$2` (start from
+    /// 1, length). One statement, which needs no transaction around it. On SQLite `spooling` is a view whose trigger keeps both.
+    SPOOL = {
+        sqlite: "INSERT INTO spooling (id, shop, mail_from, rcpt_to, client, hello, tls, size, received_at, body) \
             SELECT (SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'copy') + 1 + key, value ->> 0, \
-            value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, 'unread' \
-            FROM json_each($1) RETURNING id",
+            value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
+            substr($2, value ->> 8, value ->> 9) FROM json_each($1) RETURNING id",
         postgres: "WITH numbered AS (SELECT nextval('copy_id_seq') AS id, value, ordinality \
                 FROM json_array_elements($1::json) WITH ORDINALITY), \
             kept AS (INSERT INTO copy (id, shop, mail_from, rcpt_to, client, hello, tls, size, received_at, state) \
@@ -96,13 +96,6 @@ statements! {
                 SELECT id, CAST(value ->> 7 AS BIGINT), \
                 substr(CAST($2 AS BYTEA), CAST(value ->> 8 AS INTEGER), CAST(value ->> 9 AS INTEGER)) FROM numbered) \
             SELECT id FROM numbered ORDER BY ordinality"
-    };
-    /// The bodies of the same batch, one after another in `$3`; `$2` is what SPOOL_COPIES was given, with each body's start
-    /// (from 1) and length behind it.
-    SPOOL_BODIES = {
-        sqlite: "INSERT INTO copy_body (copy_id, received_at, body) \
-            SELECT $1 + key, value ->> 7, substr($3, value ->> 8, value ->> 9) FROM json_each($2)",
-        postgres: ""
     };
 
     /// What nobody reads yet, or this owner was already given.
