@@ -30,6 +30,9 @@ impl Source {
             Engine::Postgres(server) => server.prepare(false).await?,
         }
         let mut conn = engine.connect_to_read().await.map_err(Fault::into_store_error)?;
+        if conn.is_shared() {
+            conn.command(tables::READ_ONLY).await.map_err(Fault::into_store_error)?;
+        }
         check_schema(&engine, &mut conn).await?;
         Ok(Self { conn, database: place.database.clone(), identity: place.identity(), lock: None, changes: None })
     }

@@ -131,6 +131,9 @@ pub(super) const CHANGES: Statement = Statement {
 /// Daemons that live at `$1`.
 pub(super) const LIVING: Statement = same!("LIVING", "SELECT COUNT(*) FROM daemon WHERE lease_until > $1");
 
+/// Keeps a server's session from writing, whatever it is asked. A file's connection to read is so already.
+pub(super) const READ_ONLY: &str = "SET default_transaction_read_only = on";
+
 /// Keeps everybody from writing until the transaction ends, while reading goes on.
 pub(super) const HUSH: &str = "LOCK TABLE copy, copy_body, invitation, letter, decision, daemon IN SHARE MODE";
 
