@@ -105,6 +105,11 @@ impl Server {
             let floor = self.floor(conn).await?;
             schema::check_floor(&self.place, floor, found, known)?;
         }
+        if found >= schema::WITH_PROPERTIES
+            && let Some(source) = self.property(conn, "moved_from").await?
+        {
+            return Err(self.refuse(&schema::half_moved(&source)));
+        }
         if found < known {
             if !is_daemon {
                 return Err(self.refuse(&schema::too_old(found, known)));
@@ -175,11 +180,16 @@ impl Server {
 
     /// The oldest schema whose programs may still work with this one.
     async fn floor(&self, conn: &mut PgConnection) -> Result<i64, StoreError> {
-        let floor: Option<String> = sqlx::query_scalar("SELECT value FROM property WHERE name = 'compatible_from'")
+        let floor = self.property(conn, "compatible_from").await?;
+        Ok(floor.and_then(|floor| floor.parse().ok()).unwrap_or(i64::MAX))
+    }
+
+    async fn property(&self, conn: &mut PgConnection, name: &'static str) -> Result<Option<String>, StoreError> {
+        sqlx::query_scalar("SELECT value FROM property WHERE name = $1")
+            .bind(name)
             .fetch_optional(conn)
             .await
-            .map_err(|error| self.unusable(error))?;
-        Ok(floor.and_then(|floor| floor.parse().ok()).unwrap_or(i64::MAX))
+            .map_err(|error| self.unusable(error))
     }
 
     /// Brings the schema up to date. Each migration is a transaction, and one daemon at a time makes them.
