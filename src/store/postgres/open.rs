@@ -4,6 +4,7 @@
 use std::fmt;
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migrator};
@@ -46,7 +47,7 @@ const READING: [(&str, &str); 2] = [("plan_cache_mode", "force_custom_plan"), ("
 /// A database of a server, and how connections to it are made.
 #[derive(Clone)]
 pub(in crate::store) struct Server {
-    options: PgConnectOptions,
+    options: Arc<PgConnectOptions>,
     place: String,
     ca: Option<PathBuf>,
 }
@@ -84,17 +85,21 @@ impl Server {
             Some(file) => options.ssl_root_cert(file),
             None => options,
         };
-        Self { options: options.disable_statement_logging(), place: settings.to_string(), ca: settings.ca.clone() }
+        Self {
+            options: Arc::new(options.disable_statement_logging()),
+            place: settings.to_string(),
+            ca: settings.ca.clone(),
+        }
     }
 
     /// A connection of which it is certain that a commit on it is durable when it is answered.
     pub(in crate::store) async fn connect_to_write(&self) -> Result<PgConnection, sqlx::Error> {
-        connect(self.options.clone().options(WRITING), true).await
+        connect(PgConnectOptions::clone(&self.options).options(WRITING), true).await
     }
 
     /// A connection that cannot write.
     pub(in crate::store) async fn connect_to_read(&self) -> Result<PgConnection, sqlx::Error> {
-        connect(self.options.clone().options(READING), false).await
+        connect(PgConnectOptions::clone(&self.options).options(READING), false).await
     }
 
     /// Looks at the database and makes it ready: a daemon brings its schema up to date, the desk refuses one that is too old.
