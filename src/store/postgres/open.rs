@@ -1,6 +1,9 @@
 //! Opening a database of a PostgreSQL server. Nothing is assumed: what keeps the promise of durability is set on every connection
 //! and read back, and a server or a database that does not fit is refused with words that help.
 
+use std::fmt;
+use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +12,7 @@ use sqlx::postgres::{PgConnectOptions, PgConnection, PgSslMode};
 use sqlx::{ConnectOptions, Connection};
 
 use crate::config::{Postgres, PostgresHost, PostgresTls};
-use crate::store::sql::fault::{Fault, postgres as state, sql_state};
+use crate::store::sql::fault::{Fault, postgres as state, sql_state, words};
 use crate::store::{StoreError, schema};
 
 /// The schema's history. A migration that was released is never edited.
@@ -42,10 +45,18 @@ const WRITING: [(&str, &str); 2] = [("plan_cache_mode", "force_generic_plan"), (
 const READING: [(&str, &str); 2] = [("plan_cache_mode", "force_custom_plan"), ("default_transaction_read_only", "on")];
 
 /// A database of a server, and how connections to it are made.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(in crate::store) struct Server {
     options: Arc<PgConnectOptions>,
     place: String,
+    ca: Option<PathBuf>,
+}
+
+/// Without the options, which would show the password.
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("place", &self.place).finish_non_exhaustive()
+    }
 }
 
 impl Server {
@@ -74,7 +85,11 @@ impl Server {
             Some(file) => options.ssl_root_cert(file),
             None => options,
         };
-        Self { options: Arc::new(options.disable_statement_logging()), place: settings.to_string() }
+        Self {
+            options: Arc::new(options.disable_statement_logging()),
+            place: settings.to_string(),
+            ca: settings.ca.clone(),
+        }
     }
 
     /// A connection of which it is certain that a commit on it is durable when it is answered.
@@ -116,7 +131,25 @@ impl Server {
             }
             self.migrate(conn).await?;
         }
-        Ok(())
+        self.check_rights(conn).await
+    }
+
+    /// Tables that belong to somebody else are of no use to a user who may only look at them.
+    async fn check_rights(&self, conn: &mut PgConnection) -> Result<(), StoreError> {
+        let closed: Option<String> = sqlx::query_scalar(
+            "SELECT string_agg(name, ', ') \
+             FROM unnest(ARRAY['copy', 'copy_body', 'daemon', 'decision', 'invitation', 'letter']) AS name \
+             WHERE NOT (has_table_privilege(name, 'SELECT') AND has_table_privilege(name, 'INSERT'))",
+        )
+        .fetch_one(conn)
+        .await
+        .map_err(|error| self.unusable(error))?;
+        match closed {
+            None => Ok(()),
+            Some(tables) => Err(self.refuse(&format!(
+                "this user may not read and write its tables ({tables}); make it the owner of the database and its tables"
+            ))),
+        }
     }
 
     /// Makes the tables in a database that has none. Whether it did.
@@ -164,18 +197,20 @@ impl Server {
 
     /// The schema's number, `None` when there is none.
     async fn schema(&self, conn: &mut PgConnection) -> Result<Option<i64>, StoreError> {
-        let there: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
-            .fetch_one(&mut *conn)
-            .await
-            .map_err(|error| self.unusable(error))?;
-        if !there {
+        let (history, ours): (bool, bool) =
+            sqlx::query_as("SELECT to_regclass('_sqlx_migrations') IS NOT NULL, to_regclass('copy_body') IS NOT NULL")
+                .fetch_one(&mut *conn)
+                .await
+                .map_err(|error| self.unusable(error))?;
+        if !history {
             return Ok(None);
         }
         let found: Option<i64> = sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations WHERE success")
             .fetch_one(conn)
             .await
             .map_err(|error| self.unusable(error))?;
-        Ok(found)
+        // Other programs count their schemas in a table of the same name.
+        if found.is_some() && !ours { Err(self.refuse(ANOTHERS)) } else { Ok(found) }
     }
 
     /// The oldest schema whose programs may still work with this one.
@@ -199,6 +234,7 @@ impl Server {
                 Some(code) if code == "42501" => self.refuse(
                     "its tables cannot be made (permission denied); make this user its owner: ALTER DATABASE … OWNER TO …",
                 ),
+                Some(code) if code == state::DUPLICATE_TABLE => self.refuse(ANOTHERS),
                 _ => Fault::from(error).into_store_error(),
             },
             MigrateError::Dirty(version) => {
@@ -221,28 +257,39 @@ impl Server {
         self.place.clone()
     }
 
+    fn distrust(&self, why: &impl fmt::Display) -> StoreError {
+        self.refuse(&format!(
+            "its server's TLS cannot be trusted or is not offered ({why}); see sslmode and sslrootcert in its URL"
+        ))
+    }
+
     /// The server's error while opening, in words that say what to do.
     fn unusable(&self, error: sqlx::Error) -> StoreError {
         match &error {
             sqlx::Error::Configuration(why) => return self.refuse(&why.to_string()),
+            // What the handshake finds wrong comes in this kind.
+            sqlx::Error::Io(why) if why.kind() == ErrorKind::InvalidData => return self.distrust(why),
             sqlx::Error::Io(why) => {
+                if let Some(file) = &self.ca
+                    && let Err(why) = std::fs::File::open(file)
+                {
+                    return self.refuse(&format!("its sslrootcert {} cannot be read ({why})", file.display()));
+                }
                 // Passing: at boot the server may only be slower than we are.
                 let place = &self.place;
                 return StoreError::Failed(format!(
                     "the server of {place} cannot be reached ({why}); see that it runs and listens there"
                 ));
             }
-            sqlx::Error::Tls(why) => {
-                return self.refuse(&format!(
-                    "its server's TLS cannot be trusted or is not offered ({why}); see sslmode and sslrootcert"
-                ));
-            }
+            sqlx::Error::Tls(why) => return self.distrust(why),
             _ => {}
         }
         match sql_state(&error).as_deref() {
-            Some("28P01" | "28000") => self.refuse(
-                "its server does not let this user in (wrong password, or pg_hba.conf has no line for it); see user and password",
-            ),
+            Some("28P01") => self.refuse("its server does not take this password for this user; see user and password"),
+            Some("28000") => self.refuse(&format!(
+                "its server does not let this user in from here ({}); see user, host and sslmode, and the server's pg_hba.conf",
+                words(&error)
+            )),
             Some("3D000") => {
                 self.refuse("there is no database of this name on the server; create it with: createdb --owner=USER NAME")
             }
@@ -250,7 +297,7 @@ impl Server {
             Some(code) if code.starts_with(state::SHUTDOWN) || code == state::TOO_MANY_CONNECTIONS => {
                 Fault::Sql(error).into_store_error()
             }
-            _ => self.refuse(&error.to_string()),
+            _ => self.refuse(&words(&error)),
         }
     }
 }
@@ -262,7 +309,7 @@ async fn connect(options: PgConnectOptions, writes: bool) -> Result<PgConnection
         Ok(conn)
     });
     connecting.await.unwrap_or_else(|_| {
-        Err(sqlx::Error::Io(std::io::Error::new(std::io::ErrorKind::TimedOut, "the server does not answer")))
+        Err(sqlx::Error::Io(std::io::Error::new(ErrorKind::TimedOut, "the server does not answer")))
     })
 }
 
@@ -285,6 +332,9 @@ async fn assert_fit(conn: &mut PgConnection, writes: bool) -> Result<(), sqlx::E
     };
     Err(sqlx::Error::Configuration(why.into()))
 }
+
+/// Why a database with tables that are not ours is left alone.
+const ANOTHERS: &str = "it holds the tables of another program; name a database of its own, made with: createdb NAME";
 
 /// The newest schema that this program knows.
 pub(in crate::store) fn newest_schema() -> i64 {
