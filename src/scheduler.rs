@@ -14,6 +14,10 @@ use crate::store::StoreError;
 /// How long a loop rests after the store failed.
 const STORE_RESTS: Duration = Duration::from_secs(1);
 
+/// How often what was read is tried to be filed before the copies are read anew. A copy may only be handed out a few times, and a
+/// server that is started anew is no fault of the copies that were being read; but a batch that cannot be filed must end.
+const FILING_TRIES: u32 = 30;
+
 /// How long copies gather after the reader has caught up. A look costs it two commits, however few copies it finds, and these
 /// stand in line with the door's: without a pause a busy door would wait for the reader most of the time.
 const GATHER: Duration = Duration::from_millis(100);
@@ -24,9 +28,9 @@ const LOOK_AGAIN: Duration = Duration::from_secs(5);
 /// How long a look at the queue is put off when a relay's connections are all in other daemons' use.
 const OTHERS_TAKE: Duration = Duration::from_millis(200);
 
-/// How often the daemon shows that it lives, and takes over from those that do not: several times within a lease, so that one that
-/// was late is not one that was lost.
-const BEAT_EVERY: Duration = Duration::from_secs(10);
+/// How often within a lease the daemon shows that it lives, and takes over from those that do not: so that one that was late is not
+/// one that was lost.
+const BEATS: u32 = 6;
 
 /// How often old copies are deleted.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
@@ -40,9 +44,16 @@ pub async fn read_copies(house: Arc<House>, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let bell = house.copy_came.notified();
         let pause = match read::read_some(&house).await {
-            Ok(0) => None,
-            Ok(read::BATCH) => continue,
-            Ok(_) => Some(GATHER),
+            Ok(batch) => {
+                if batch.copies > 0 {
+                    file(&house, &batch, &stop).await;
+                }
+                match batch.copies {
+                    0 => None,
+                    read::BATCH => continue,
+                    _ => Some(GATHER),
+                }
+            }
             Err(error) => {
                 tracing::error!(%error, "copies cannot be read");
                 Some(STORE_RESTS)
@@ -52,6 +63,18 @@ pub async fn read_copies(house: Arc<House>, stop: CancellationToken) {
             () = stop.cancelled() => return,
             () = bell, if pause.is_none() => {}
             () = tokio::time::sleep(pause.unwrap_or(LOOK_AGAIN)) => {}
+        }
+    }
+}
+
+/// Files what was read, again while the store fails, until it is time to stop or too late.
+async fn file(house: &House, batch: &read::Batch, stop: &CancellationToken) {
+    for tries in 1..=FILING_TRIES {
+        let Err(error) = read::file(house, batch).await else { return };
+        tracing::error!(copies = batch.copies, tries, %error, "what was read cannot be filed");
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(STORE_RESTS) => {}
         }
     }
 }
@@ -93,22 +116,29 @@ pub async fn send_letters(house: Arc<House>, stop: CancellationToken) {
     }
 }
 
-/// Shows that the daemon lives, takes over from those that died, and forgets, now and then. Ends by itself only when the database
-/// was brought to a schema that this program cannot work with.
-pub async fn keep_house(house: Arc<House>, stop: CancellationToken) {
+/// Shows that the daemon lives, takes over from those that died, and forgets, now and then.
+///
+/// Who was away itself (stopped, or without the database) for half a lease, or has only just begun, does not judge others by their
+/// leases yet: they may have been away for the same reason, and come back as it did.
+///
+/// # Errors
+/// [`StoreError::NewerSchema`] when the database was brought to a schema that this program cannot work with; nothing else ends it
+/// but `stop`.
+pub async fn keep_house(house: Arc<House>, stop: CancellationToken) -> Result<(), StoreError> {
     let mut purge_at = Timestamp(i64::MIN);
+    let mut here_until = house.clock.now();
     loop {
-        match dispatch::beat(&house).await {
-            Ok(()) => {}
-            Err(error @ StoreError::NewerSchema { .. }) => {
-                tracing::error!(%error, "this program is too old for the database by now; install the newer one");
-                return;
-            }
+        let beat = dispatch::beat(&house).await;
+        let now = house.clock.now();
+        let was_here = beat.is_ok() && now < here_until;
+        match beat {
+            Ok(()) => here_until = now.plus(house.lease / 2),
+            Err(error @ StoreError::NewerSchema { .. }) => return Err(error),
             Err(error) => {
-                tracing::error!(%error, "the daemon cannot show that it lives; others may take its work over")
+                tracing::error!(%error, "the daemon cannot show that it lives; others may take its work over");
             }
         }
-        if let Err(error) = dispatch::recover(&house).await {
+        if was_here && let Err(error) = dispatch::recover(&house).await {
             tracing::error!(%error, "claims cannot be cleared up");
         }
         if house.clock.now() >= purge_at {
@@ -118,8 +148,8 @@ pub async fn keep_house(house: Arc<House>, stop: CancellationToken) {
             purge_at = house.clock.now().plus(PURGE_EVERY);
         }
         tokio::select! {
-            () = stop.cancelled() => return,
-            () = tokio::time::sleep(BEAT_EVERY) => {}
+            () = stop.cancelled() => return Ok(()),
+            () = tokio::time::sleep(house.lease / BEATS) => {}
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -27,7 +28,7 @@ pub struct Daemon {
     stop_doors: CancellationToken,
     stop_loops: CancellationToken,
     doors: JoinSet<()>,
-    loops: JoinSet<()>,
+    loops: JoinSet<Result<(), StoreError>>,
 }
 
 /// Why a daemon did not start.
@@ -49,12 +50,29 @@ pub enum StartError {
     },
 }
 
+/// Why a daemon cannot go on.
+#[derive(Debug)]
+pub enum Broke {
+    /// A part of it has ended by itself, which none of them should: the rest is not worth much then.
+    Part(&'static str),
+    /// The database is not for this program any more.
+    Store(StoreError),
+}
+
 impl Daemon {
     /// Starts everything: the store is opened and cleared up, the listeners are bound, the loops run.
     ///
     /// # Errors
     /// Whatever is wrong, before anything was started.
     pub async fn start(config: Config, clock: Clock) -> Result<Self, StartError> {
+        Self::start_with_lease(config, clock, dispatch::LEASE).await
+    }
+
+    /// The same with another lease than [`dispatch::LEASE`], for tests that would have to wait for its end.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub async fn start_with_lease(config: Config, clock: Clock, lease: Duration) -> Result<Self, StartError> {
         let database = config.database.clone();
         let password = database_password(&database).map_err(StartError::Config)?;
         let door_settings = config.door.clone();
@@ -70,9 +88,11 @@ impl Daemon {
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
 
         let owner = random_bytes::<8>().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-        let house = Arc::new(House::new(Arc::clone(&store) as Arc<dyn Store>, clock.clone(), owner, setup));
+        let house = Arc::new(House::new(Arc::clone(&store) as Arc<dyn Store>, clock.clone(), owner, lease, setup));
         dispatch::beat(&house).await?;
-        dispatch::recover(&house).await?;
+        if store.is_alone() {
+            dispatch::recover(&house).await?;
+        }
         let now = { move || clock.now() };
         let intake = Arc::new(Accept(Arc::clone(&house)));
         let door = Arc::new(Door::new(&door_settings, tls, intake, Arc::new(now)));
@@ -83,8 +103,16 @@ impl Daemon {
             doors.spawn(door::serve(Arc::clone(&door), listener, stop_doors.clone()));
         }
         let mut loops = JoinSet::new();
-        loops.spawn(scheduler::read_copies(Arc::clone(&house), stop_loops.clone()));
-        loops.spawn(scheduler::send_letters(Arc::clone(&house), stop_loops.clone()));
+        let (reading, sending) = (Arc::clone(&house), Arc::clone(&house));
+        let (stop_reading, stop_sending) = (stop_loops.clone(), stop_loops.clone());
+        loops.spawn(async move {
+            scheduler::read_copies(reading, stop_reading).await;
+            Ok(())
+        });
+        loops.spawn(async move {
+            scheduler::send_letters(sending, stop_sending).await;
+            Ok(())
+        });
         loops.spawn(scheduler::keep_house(Arc::clone(&house), stop_loops.clone()));
         Ok(Self { house, store, door, addresses, stop_doors, stop_loops, doors, loops })
     }
@@ -123,18 +151,20 @@ impl Daemon {
         Ok(restart)
     }
 
-    /// Whether the store can be read and written; asked by the watchdog. A full disk or a lock is no illness: a restart would not
-    /// help against it.
+    /// Whether a restart would not help; asked by the watchdog. A full disk or a lock is no illness, and neither is a server that is
+    /// away: whoever was ended then would take the outcomes of letters with him that cannot be written down yet.
     pub async fn is_well(&self) -> bool {
-        let store = &self.house.store;
-        store.next_due().await.is_ok() && !matches!(store.ready().await, Err(StoreError::Failed(_)))
+        self.store.is_well().await
     }
 
-    /// Comes back only when a part of the daemon has ended by itself, which none of them should: the rest is not worth much then.
-    pub async fn broke(&mut self) -> &'static str {
+    /// Comes back only when the daemon cannot go on.
+    pub async fn broke(&mut self) -> Broke {
         tokio::select! {
-            Some(_) = self.doors.join_next() => "a listener",
-            Some(_) = self.loops.join_next() => "a loop",
+            Some(_) = self.doors.join_next() => Broke::Part("a listener"),
+            Some(ended) = self.loops.join_next() => match ended {
+                Ok(Err(error)) => Broke::Store(error),
+                Ok(Ok(())) | Err(_) => Broke::Part("a loop"),
+            },
         }
     }
 

@@ -4,6 +4,6 @@ mod daemon;
 mod files;
 mod setup;
 
-pub use daemon::{Daemon, StartError, Tracing};
+pub use daemon::{Broke, Daemon, StartError, Tracing};
 pub use files::{database_password, load_config, load_letters, load_templates, read_config_file, read_secret};
 pub use setup::build_setup;

@@ -83,6 +83,8 @@ enum Failure {
     Usage(String),
     /// The configuration, or something that it names, is wrong: exit code 78 (`EX_CONFIG` of sysexits).
     Config(Vec<Problem>),
+    /// The database was brought to a schema that this program cannot work with, while it ran: 78 too, as a start would end.
+    Outdated(StoreError),
     /// Nobody reads the output any more: nothing to say.
     Closed,
 }
@@ -170,6 +172,10 @@ fn report(failure: &Failure) -> ExitCode {
                 "invited: {} to put right; nothing was started or changed",
                 output::count(problems.len(), "problem")
             );
+            78
+        }
+        Failure::Outdated(error) => {
+            let _ = writeln!(err, "invited: {error}; install the program version that changed it, or a newer one");
             78
         }
         Failure::Closed => 0,

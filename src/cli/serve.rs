@@ -7,8 +7,9 @@ use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{ConfigArg, Failure};
-use crate::app::{Daemon, Tracing, database_password, load_config};
+use crate::app::{Broke, Daemon, Tracing, database_password, load_config};
 use crate::clock::Clock;
+use crate::ops::dispatch::LEASE;
 use crate::store;
 
 /// Runs the daemon.
@@ -25,6 +26,9 @@ pub(super) struct Serve {
     /// Write the listener's addresses into this file once they are bound, one a line
     #[arg(long, value_name = "FILE", hide = true)]
     addresses: Option<PathBuf>,
+    /// Seconds without a sign of life after which other daemons on the same server take this one's work over
+    #[arg(long, value_name = "SECONDS", hide = true, value_parser = clap::value_parser!(u64).range(1..))]
+    lease: Option<u64>,
 }
 
 impl Serve {
@@ -36,11 +40,12 @@ impl Serve {
             let password = database_password(&config.database).map_err(Failure::Config)?;
             store::create_if_missing(&config.database, password.as_deref()).await?;
         }
+        let lease = self.lease.map_or(LEASE, Duration::from_secs);
         // Signals are caught before anything starts, so that none that comes early kills a daemon that has begun to answer.
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hang_up = signal(SignalKind::hangup())?;
-        let mut daemon = Daemon::start(config, Clock::System).await?;
+        let mut daemon = Daemon::start_with_lease(config, Clock::System, lease).await?;
         if let Some(file) = &self.addresses {
             let lines = daemon.addresses().iter().map(|address| format!("{address}\n")).collect::<String>();
             std::fs::write(file, lines)?;
@@ -53,7 +58,7 @@ impl Serve {
         let mut broken = None;
         while broken.is_none() {
             tokio::select! {
-                part = daemon.broke() => broken = Some(part),
+                why = daemon.broke() => broken = Some(why),
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
                 _ = hang_up.recv() => self.reload(&daemon),
@@ -64,14 +69,18 @@ impl Serve {
                 }
             }
         }
+        if let Some(Broke::Store(error)) = &broken {
+            tracing::error!(%error, "this program is too old for the database by now; install the newer one");
+        }
         tracing::info!("stopping: sessions and letters under way may end");
         tell_systemd(&[sd_notify::NotifyState::Stopping]);
         daemon.stop().await;
         tracing::info!("stopped");
         match broken {
-            Some(part) => {
+            Some(Broke::Part(part)) => {
                 Err(Failure::Undone(format!("{part} ended by itself; start the daemon again and report this")))
             }
+            Some(Broke::Store(error)) => Err(Failure::Outdated(error)),
             None => Ok(()),
         }
     }

@@ -18,7 +18,7 @@ use crate::domain::{Attempt, ShopId, Timestamp, retry_after};
 use crate::send::Outcome;
 use crate::store::{ClaimedLetter, RelayShare, Round, StoreError};
 
-/// How long this daemon counts as alive after each sign of life. Other daemons on the same database take its work over then.
+/// How long a daemon counts as alive after each sign of life. Other daemons on the same database take its work over then.
 pub const LEASE: Duration = Duration::from_secs(60);
 
 /// Invitations of shops without a relay that are dealt with in one go: their letters only need to be recorded as unsendable.
@@ -171,7 +171,7 @@ pub async fn send(house: &House, letter: ClaimedLetter) {
 /// When the store cannot be written, or was brought to a schema that this program cannot work with.
 pub async fn beat(house: &House) -> Result<(), StoreError> {
     let now = house.clock.now();
-    house.store.beat(&house.owner, now.plus(LEASE), now).await
+    house.store.beat(&house.owner, now.plus(house.lease), now).await
 }
 
 /// Clears up after a daemon that died, and after attempts whose end could not be written down.

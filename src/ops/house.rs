@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
@@ -49,6 +50,8 @@ pub struct House {
     pub clock: Clock,
     /// This daemon's name in claims: no two runs share one.
     pub owner: String,
+    /// How long it counts as alive after each sign of life.
+    pub lease: Duration,
     /// Rung when a copy was taken in.
     pub copy_came: Notify,
     /// Rung when an invitation may be due earlier than was known.
@@ -61,11 +64,12 @@ pub struct House {
 
 impl House {
     /// A house around a store.
-    pub fn new(store: Arc<dyn Store>, clock: Clock, owner: String, setup: Setup) -> Self {
+    pub fn new(store: Arc<dyn Store>, clock: Clock, owner: String, lease: Duration, setup: Setup) -> Self {
         Self {
             store,
             clock,
             owner,
+            lease,
             copy_came: Notify::new(),
             queue_moved: Notify::new(),
             claims_unknown: AtomicBool::new(false),

@@ -19,27 +19,40 @@ const STANDS_BACK: i32 = 10;
 /// Copies read in one go: enough to share a commit, few enough that a crash touches few.
 pub const BATCH: usize = 64;
 
-/// Reads the oldest unread copies, at most [`BATCH`] of them, and says how many there were.
+/// Copies that were read together, to be filed.
+#[derive(Debug, Default)]
+pub struct Batch {
+    /// How many copies were handed out.
+    pub copies: usize,
+    readings: Vec<FiledReading>,
+}
+
+/// Reads the oldest unread copies, at most [`BATCH`] of them.
 ///
 /// # Errors
 /// When the store cannot be read or written; the copies stay where they are.
-pub async fn read_some(house: &House) -> Result<usize, StoreError> {
+pub async fn read_some(house: &House) -> Result<Batch, StoreError> {
     let copies = house.store.claim_copies(BATCH, ATTEMPTS_AT_MOST, &house.owner, house.clock.now()).await?;
-    let count = copies.len();
-    if count == 0 {
-        return Ok(0);
+    if copies.is_empty() {
+        return Ok(Batch::default());
     }
-    let setup = house.setup();
-    let readings = read_all(&setup, copies).await;
-    let now = house.clock.now();
-    let filed = house.store.file_readings(readings, Arc::clone(&setup.policies), now).await?;
+    Ok(Batch { copies: copies.len(), readings: read_all(&house.setup(), copies).await })
+}
+
+/// Files what was read. May be called again with the same batch: what is filed already stays as it is.
+///
+/// # Errors
+/// When the store cannot be written; the copies stay unread.
+pub async fn file(house: &House, batch: &Batch) -> Result<(), StoreError> {
+    let policies = Arc::clone(&house.setup().policies);
+    let filed = house.store.file_readings(batch.readings.clone(), policies, house.clock.now()).await?;
     for filed in &filed {
         for (invitation, decision) in &filed.moved {
             tracing::info!(copy = %filed.copy, %invitation, rule = %decision.rule, state = %decision.progress.state, "an order event was filed");
         }
     }
     house.queue_moved.notify_one();
-    Ok(count)
+    Ok(())
 }
 
 /// Reading is work for the processor, so it leaves the threads that serve connections alone; two at a time, as there may be no

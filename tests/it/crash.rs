@@ -11,7 +11,7 @@ use invited::domain::State;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::kit::{opened, order_mail, say, until};
+use crate::kit::{Chance, opened, order_mail, say, setting, until};
 use crate::program::{BCC, Dialog, Site};
 use crate::relay::{Act, Seen, TestRelay};
 
@@ -21,23 +21,6 @@ const CLIENTS: usize = 4;
 const CONNECTIONS: usize = 4;
 /// Letters that are due when the sending begins.
 const LETTERS: usize = 300;
-
-fn setting(name: &str, default: u64) -> u64 {
-    std::env::var_os(name).map_or(default, |text| text.to_str().unwrap().parse().unwrap())
-}
-
-/// Numbers that look random and are the same for the same seed (SplitMix64).
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (z ^ (z >> 31)) % end
-    }
-}
 
 /// A mail that was answered 250.
 struct Acknowledged {

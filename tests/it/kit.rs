@@ -159,6 +159,24 @@ pub(crate) async fn until<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>
     }
 }
 
+/// A number from the environment.
+pub(crate) fn setting(name: &str, default: u64) -> u64 {
+    std::env::var_os(name).map_or(default, |text| text.to_str().unwrap().parse().unwrap())
+}
+
+/// Numbers that look random and are the same for the same seed (SplitMix64).
+pub(crate) struct Chance(pub(crate) u64);
+
+impl Chance {
+    pub(crate) fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) % end
+    }
+}
+
 /// The starter configuration with some of its lines replaced: `("delay", "\"3 days\"")`, commented ones switched on.
 pub(crate) fn configuration(folder: &Path, relay: &str, extra: &[(&str, &str)]) -> Config {
     let text = configuration_text(relay, extra);

@@ -7,18 +7,20 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use invited::app::load_config;
+use invited::app::{database_password, load_config};
 use invited::config::Database;
 use invited::domain::Invitation;
 use invited::store::{self, Filter, Role, SqlStore, Store};
 use serde_json::Value;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
+use url::Url;
 
 use crate::kit::{configuration_text, crlf, make_private, until};
+#[allow(unused_imports, reason = "every test binary uses its own part of the kit")]
 pub(crate) use crate::said::not_run;
 
 /// The BCC address of the shop in [`configuration_text`].
@@ -27,6 +29,8 @@ pub(crate) const BCC: &str = "shop+abcdefgh23456789abcd@in.invited.example";
 /// A folder with a configuration, a master key and a database.
 pub(crate) struct Site {
     folder: TempDir,
+    /// The URL of its database on a server; a file of its own otherwise.
+    server: Option<String>,
 }
 
 /// What a command said and how it ended.
@@ -54,20 +58,48 @@ impl Ran {
 impl Site {
     /// With the letters for `relay` due at once, and no reminders. `extra` replaces lines of the starter configuration.
     pub(crate) async fn new(relay: SocketAddr, extra: &[(&str, &str)]) -> Self {
-        let site = Self { folder: tempfile::tempdir().unwrap() };
+        Self::made(None, relay, extra).await
+    }
+
+    /// The same with its database on a PostgreSQL server. Sites on one database differ in nothing but their folders.
+    pub(crate) async fn on_server(url: &str, relay: SocketAddr, extra: &[(&str, &str)]) -> Self {
+        Self::made(Some(url), relay, extra).await
+    }
+
+    async fn made(server: Option<&str>, relay: SocketAddr, extra: &[(&str, &str)]) -> Self {
+        let site = Self::empty(server, relay, extra);
+        let password = site.password();
+        store::create_if_missing(&site.database(), password.as_deref()).await.unwrap();
+        site
+    }
+
+    /// A site whose database nobody has made.
+    pub(crate) fn empty(server: Option<&str>, relay: SocketAddr, extra: &[(&str, &str)]) -> Self {
+        let site = Self { folder: tempfile::tempdir().unwrap(), server: server.map(str::to_owned) };
         site.configure(relay, extra);
         std::fs::write(site.path("master.key"), "0123456789abcdef0123456789abcdef\n").unwrap();
         make_private(&site.path("master.key"));
-        store::create_if_missing(&site.database(), None).await.unwrap();
         site
     }
 
     /// Writes the configuration anew.
     pub(crate) fn configure(&self, relay: SocketAddr, extra: &[(&str, &str)]) {
+        let database = self.server.as_deref().map(|url| self.server_line(url));
         let mut lines = vec![("delay", "\"0 days\""), ("reminder", "false")];
+        lines.extend(database.as_deref().map(|line| ("database", line)));
         lines.retain(|(key, _)| extra.iter().all(|(other, _)| other != key));
         lines.extend(extra);
         std::fs::write(self.config(), configuration_text(&relay.to_string(), &lines)).unwrap();
+    }
+
+    /// What a configuration says of a server; the password stands in a file.
+    fn server_line(&self, url: &str) -> String {
+        let mut url = Url::parse(url).unwrap();
+        let Some(password) = url.password().map(str::to_owned) else { return format!("\"{url}\"") };
+        std::fs::write(self.path("db-password"), password).unwrap();
+        make_private(&self.path("db-password"));
+        url.set_password(None).unwrap();
+        format!("{{ url = \"{url}\", password = {{ file = \"db-password\" }} }}")
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -83,6 +115,10 @@ impl Site {
         load_config(&self.config()).unwrap().database
     }
 
+    fn password(&self) -> Option<String> {
+        database_password(&self.database()).unwrap()
+    }
+
     /// The database's file.
     pub(crate) fn file(&self) -> PathBuf {
         match self.database() {
@@ -93,7 +129,7 @@ impl Site {
 
     /// The queue, as the support desk has it.
     pub(crate) async fn store(&self) -> SqlStore {
-        store::open(&self.database(), None, Role::Desk).await.unwrap()
+        store::open(&self.database(), self.password().as_deref(), Role::Desk).await.unwrap()
     }
 
     /// Runs a command of this site's: `--config` is added.
@@ -159,10 +195,18 @@ impl Site {
 
     /// One number out of the database.
     pub(crate) async fn number(&self, sql: &'static str) -> i64 {
+        if self.server.is_some() {
+            return sqlx::query_scalar(sql).fetch_one(&mut self.server().await).await.unwrap();
+        }
         let mut conn = self.sql().await;
         let number = sqlx::query_scalar(sql).fetch_one(&mut conn).await.unwrap();
         conn.close().await.unwrap();
         number
+    }
+
+    /// A connection of the test's own to the database on the server.
+    pub(crate) async fn server(&self) -> PgConnection {
+        PgConnection::connect(self.server.as_ref().unwrap()).await.unwrap()
     }
 
     /// SQLite's own verdict on the whole file.

@@ -68,6 +68,8 @@ pub(crate) enum Act {
     Close,
     /// As the other, after this time.
     After(Duration, Box<Act>),
+    /// As the other, as soon as this is true.
+    When(watch::Receiver<bool>, Box<Act>),
     /// At the dot: the letter is kept, whatever the answer.
     Kept(Box<Act>),
 }
@@ -124,6 +126,9 @@ pub(crate) struct Seen {
     pub(crate) connections: usize,
     pub(crate) open: usize,
     pub(crate) most_open: usize,
+    /// Transactions under way, from MAIL until the dot is answered, now and at most at one time.
+    pub(crate) busy: usize,
+    pub(crate) most_busy: usize,
 }
 
 impl TestRelay {
@@ -192,6 +197,26 @@ struct Talk {
     from: String,
     to: Vec<String>,
     tls: bool,
+    transaction: Option<Transaction>,
+}
+
+/// A transaction under way; over when it is dropped.
+struct Transaction(watch::Sender<Seen>);
+
+impl Transaction {
+    fn begin(seen: &watch::Sender<Seen>) -> Self {
+        seen.send_modify(|seen| {
+            seen.busy += 1;
+            seen.most_busy = seen.most_busy.max(seen.busy);
+        });
+        Self(seen.clone())
+    }
+}
+
+impl Drop for Transaction {
+    fn drop(&mut self) {
+        self.0.send_modify(|seen| seen.busy -= 1);
+    }
 }
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
@@ -201,7 +226,7 @@ type Peer = BufReader<Box<dyn Stream>>;
 impl House {
     async fn serve(&self, tcp: tokio::net::TcpStream, connection: usize) -> io::Result<()> {
         let moment = Moment { at: At::Greeting, connection, letter: 0, rcpt: String::new() };
-        let mut talk = Talk { moment, from: String::new(), to: Vec::new(), tls: self.kit.implicit };
+        let mut talk = Talk { moment, from: String::new(), to: Vec::new(), tls: self.kit.implicit, transaction: None };
         let mut peer: Peer = BufReader::new(Box::new(tcp));
         if self.kit.implicit {
             peer = self.upgrade(peer).await?;
@@ -246,6 +271,8 @@ impl House {
                 talk.from = path(line);
                 talk.to.clear();
                 talk.moment.rcpt.clear();
+                talk.transaction = None;
+                talk.transaction = Some(Transaction::begin(&self.seen));
                 {
                     let mut letters = self.letters.lock().unwrap();
                     talk.moment.letter = *letters;
@@ -262,7 +289,10 @@ impl House {
                 Next::Good => self.letter(peer, talk).await,
                 next => Ok(next),
             },
-            "RSET" => self.act(peer, talk, At::Rset, "250 2.0.0 Ok").await,
+            "RSET" => {
+                talk.transaction = None;
+                self.act(peer, talk, At::Rset, "250 2.0.0 Ok").await
+            }
             "QUIT" => self.act(peer, talk, At::Quit, "221 2.0.0 Bye").await.map(|_| Next::End),
             _ => say(peer, b"500 5.5.2 what?\r\n").await,
         }
@@ -314,6 +344,11 @@ impl House {
                 seen.taken.push(taken);
             }
         });
+        let act = wait(act).await;
+        if !matches!(act, Act::Silence) {
+            // Before the answer: whoever has heard it may begin the next one.
+            talk.transaction = None;
+        }
         perform(peer, act, "250 2.0.0 Ok: queued").await
     }
 
@@ -328,29 +363,45 @@ fn takes(act: &Act) -> bool {
     match act {
         Act::Ok | Act::Kept(_) => true,
         Act::Reply(reply) => reply.starts_with('2'),
-        Act::After(_, then) => takes(then),
+        Act::After(_, then) | Act::When(_, then) => takes(then),
         _ => false,
     }
 }
 
-async fn perform(peer: &mut Peer, mut act: Act, good: &str) -> io::Result<Next> {
+/// Lets pass what must pass before something is done, and says what that is.
+async fn wait(mut act: Act) -> Act {
     loop {
-        match act {
-            Act::Ok => return say(peer, format!("{good}\r\n").as_bytes()).await.map(|_| Next::Good),
-            Act::Reply(reply) => return say(peer, format!("{reply}\r\n").as_bytes()).await,
-            Act::Raw(bytes) => return say(peer, bytes).await.map(|_| Next::Good),
-            Act::Half(bytes) => return say(peer, bytes).await.map(|_| Next::End),
-            Act::Close => return Ok(Next::End),
-            Act::Silence => {
-                // Reads on, so that the client's end of the connection is noticed.
-                tokio::io::copy(peer, &mut tokio::io::sink()).await?;
-                return Ok(Next::End);
-            }
+        act = match act {
             Act::After(time, then) => {
                 tokio::time::sleep(time).await;
-                act = *then;
+                *then
             }
-            Act::Kept(then) => act = *then,
+            Act::When(mut gate, then) => {
+                // A gate that is given up stays shut.
+                if gate.wait_for(|open| *open).await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+                *then
+            }
+            Act::Kept(then) => *then,
+            act => return act,
+        };
+    }
+}
+
+async fn perform(peer: &mut Peer, act: Act, good: &str) -> io::Result<Next> {
+    match wait(act).await {
+        Act::Reply(reply) => say(peer, format!("{reply}\r\n").as_bytes()).await,
+        Act::Raw(bytes) => say(peer, bytes).await.map(|_| Next::Good),
+        Act::Half(bytes) => say(peer, bytes).await.map(|_| Next::End),
+        Act::Close => Ok(Next::End),
+        Act::Silence => {
+            // Reads on, so that the client's end of the connection is noticed.
+            tokio::io::copy(peer, &mut tokio::io::sink()).await?;
+            Ok(Next::End)
+        }
+        Act::Ok | Act::After(..) | Act::When(..) | Act::Kept(_) => {
+            say(peer, format!("{good}\r\n").as_bytes()).await.map(|_| Next::Good)
         }
     }
 }

@@ -102,6 +102,22 @@ impl SqlStore {
         }
     }
 
+    /// Whether no other daemon can be alive: this one has the file's lock.
+    pub fn is_alone(&self) -> bool {
+        self.is_alone
+    }
+
+    /// Whether the store does what it can. A file that cannot be read or written is an illness of this process or of its machine,
+    /// but for a full disk and a lock; a server that is away is not, and it may take any time to answer.
+    pub async fn is_well(&self) -> bool {
+        match &self.engine {
+            Engine::Sqlite(_) => {
+                self.next_due().await.is_ok() && !matches!(self.ready().await, Err(StoreError::Failed(_)))
+            }
+            Engine::Postgres(_) => self.writers.each().iter().all(|queue| queue.check().is_ok()),
+        }
+    }
+
     /// How many transactions were committed since the store was opened: less than what was written, when callers share them.
     pub fn commits(&self) -> u64 {
         self.pulse.commits()

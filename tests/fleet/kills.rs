@@ -1,0 +1,53 @@
+//! Three daemons take in, read and send together, and one after the other is killed.
+
+use std::time::{Duration, Instant};
+
+use crate::crew::{Crew, judge};
+use crate::kit::{Chance, say, setting};
+use crate::postgres::Cluster;
+use crate::relay::{Act, TestRelay};
+
+/// Connections of the relay, which all daemons share.
+const CONNECTIONS: usize = 6;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn kill_9_of_one_daemon_after_the_other_loses_nothing_and_doubles_nothing() {
+    let _machine = crate::MACHINE.lock().await;
+    let Some(cluster) = Cluster::start(&[]) else { return };
+    cluster.create_database("fleet");
+    let span = Duration::from_secs(setting("INVITED_FLEET_SECONDS", 15));
+    let seed = setting("INVITED_CRASH_SEED", 20_260_302);
+    let mut chance = Chance(seed);
+    let relay = TestRelay::start(|_| Act::Ok).await;
+    let connections = CONNECTIONS.to_string();
+    let mut crew = Crew::start(&cluster.url("fleet"), &relay, &[("connections", &connections)], 3, 3).await;
+    let load = crew.load(6, &relay);
+    let began = Instant::now();
+    let mut kills = 0;
+    while began.elapsed() < span {
+        let moment = load.taken() + 20 + usize::try_from(chance.below(400)).unwrap();
+        load.until_taken(moment).await;
+        let member = usize::try_from(chance.below(3)).unwrap();
+        crew.kill(member).await;
+        kills += 1;
+        crew.begin(member).await;
+    }
+    let (acknowledged, refused) = load.end().await;
+    let loaded = began.elapsed();
+    crew.until_quiet().await;
+    let settled = began.elapsed() - loaded;
+    crew.stop().await;
+
+    let verdict = judge(&crew.sites[0], &relay, &acknowledged).await;
+    let busy = relay.seen().most_busy;
+    say(&format!(
+        "three daemons: seed {seed}, {kills} kills in {loaded:.0?}, at rest {settled:.1?} later, {refused} mails put off, at most \
+         {busy} of {CONNECTIONS} sessions at one time, in doubt at most {}: {verdict:?}",
+        kills * CONNECTIONS,
+    ));
+    verdict.is_clean();
+    assert!(busy <= CONNECTIONS, "{busy} sessions of all daemons at one time");
+    assert!(verdict.in_doubt <= kills * CONNECTIONS);
+    assert!(verdict.held <= kills / 2, "one more at most for two kills");
+    assert!(kills > 1 && verdict.delivered > 100, "there was something to be lost");
+}
