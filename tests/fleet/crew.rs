@@ -31,21 +31,37 @@ pub(crate) struct Crew {
     services: Vec<Option<Service>>,
     doors: watch::Sender<Vec<Option<SocketAddr>>>,
     lease: String,
+    another: Box<dyn Fn() -> Site + Send + Sync>,
 }
 
 impl Crew {
     /// Starts so many daemons, who count as dead after so many seconds of silence.
     pub(crate) async fn start(url: &str, relay: &TestRelay, extra: &[(&str, &str)], size: usize, lease: u64) -> Self {
-        let mut sites = Vec::new();
-        for _ in 0..size {
-            sites.push(Site::on_server(url, relay.address, extra).await);
-        }
-        let services = sites.iter().map(|_| None).collect();
-        let mut crew = Self { services, doors: watch::Sender::new(vec![None; size]), sites, lease: lease.to_string() };
-        for member in 0..size {
-            crew.begin(member).await;
+        let first = Site::on_server(url, relay.address, extra).await;
+        let another = {
+            let (url, relay) = (url.to_owned(), relay.address);
+            let extra = extra.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect::<Vec<_>>();
+            move || {
+                let extra = extra.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect::<Vec<_>>();
+                Site::empty(Some(&url), relay, &extra)
+            }
+        };
+        let doors = watch::Sender::new(vec![None]);
+        let lease = lease.to_string();
+        let mut crew = Self { sites: vec![first], services: vec![None], doors, lease, another: Box::new(another) };
+        crew.begin(0).await;
+        for _ in 1..size {
+            crew.join().await;
         }
         crew
+    }
+
+    /// Starts one more.
+    pub(crate) async fn join(&mut self) {
+        self.sites.push((self.another)());
+        self.services.push(None);
+        self.doors.send_modify(|doors| doors.push(None));
+        self.begin(self.sites.len() - 1).await;
     }
 
     /// Starts a daemon that does not run.
@@ -59,6 +75,13 @@ impl Crew {
     pub(crate) async fn kill(&mut self, member: usize) {
         self.services[member].take().unwrap().kill().await;
         self.doors.send_modify(|doors| doors[member] = None);
+    }
+
+    /// Waits until a daemon has ended; its exit code and what it said.
+    pub(crate) async fn ended(&mut self, member: usize) -> (Option<i32>, String) {
+        let service = self.services[member].take().unwrap();
+        self.doors.send_modify(|doors| doors[member] = None);
+        (service.code().await, service.log())
     }
 
     pub(crate) fn service(&self, member: usize) -> &Service {
