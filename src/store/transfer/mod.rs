@@ -136,7 +136,9 @@ pub async fn transfer(from: Place<'_>, to: Place<'_>, passes: u32, watch: &mut d
             moved.ending = Ending::Finished;
             break;
         }
-        source.release().await?;
+        if is_hushed {
+            source.release().await?;
+        }
         moved.ending = if is_hushed { Ending::Changing } else { Ending::InUse };
         // Whoever is at work on the source will be so in the next pass too.
         if !is_hushed && moved.tables.iter().all(|table| table.written == 0 && table.removed == 0) {

@@ -93,11 +93,10 @@ impl Source {
         self.conn.number(tables::CHANGES, []).await.map_err(Fault::into_store_error)
     }
 
-    /// Lets others write again.
+    /// Ends a hush: lets others write again.
     pub(super) async fn release(&mut self) -> Result<(), StoreError> {
         match self.database {
             Database::Sqlite(_) => Ok(()),
-            // Outside of a transaction it is a warning.
             Database::Postgres(_) => self.conn.command("ROLLBACK").await.map_err(Fault::into_store_error),
         }
     }
