@@ -148,6 +148,8 @@ pub async fn send_letters(house: Arc<House>, stop: CancellationToken) {
             () = tokio::time::sleep(pause) => {}
         }
     }
+    // Those that were claimed ahead and have no connection yet go back in line.
+    dispatch::hang_up(&house).await;
     let drained = tokio::time::timeout(DRAIN, async { while sending.join_next().await.is_some() {} }).await;
     if drained.is_err() {
         tracing::warn!(letters = sending.len(), "letters were still being sent when the time to stop had passed");

@@ -129,41 +129,13 @@ async fn a_server_that_is_stopped_refuses_and_one_that_is_dropped_leaves_nothing
     assert!(!folder.exists() && !listens(port(&url)));
 }
 
+/// What else it may demand is told by the tests of the store.
 #[tokio::test]
-async fn a_server_with_tls_is_known_by_its_authority_and_takes_nobody_without() {
-    let Some(cluster) = Cluster::start_with(&Setup { tls: true, ..Setup::default() }) else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let file = |name: &str, pem: &str| {
-        std::fs::write(folder.path().join(name), pem).unwrap();
-        folder.path().join(name).display().to_string()
-    };
-    let right = file("ca.pem", cluster.authority());
-    let wrong = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap().cert.pem();
-    let wrong = file("other.pem", &wrong);
-    let url = cluster.url("postgres");
-    let full = |ca: &str| format!("{url}?sslmode=verify-full&sslrootcert={ca}");
-    let mut connection = PgConnection::connect(&full(&right)).await.unwrap();
-    let encrypted = "SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()";
-    assert!(sqlx::query_scalar::<_, bool>(encrypted).fetch_one(&mut connection).await.unwrap());
-    let unknown = refusal(&full(&wrong)).await;
-    assert!(unknown.contains("invalid peer certificate"), "{unknown}");
-    let misnamed = refusal(&full(&right).replace("localhost", "127.0.0.1")).await;
-    assert!(misnamed.contains("not valid for name"), "{misnamed}");
-    let plain = refusal(&format!("{url}?sslmode=disable")).await;
-    assert!(plain.starts_with("28000 ") && plain.contains("no encryption"), "{plain}");
-}
-
-#[tokio::test]
-async fn a_server_without_tls_or_with_another_password_says_so() {
+async fn nobody_is_superuser_by_tcp_and_a_password_that_is_demanded_is_in_the_url() {
     let setup = Setup { password: Some("right"), ..Setup::default() };
     let Some(cluster) = Cluster::start_with(&setup) else { return };
     let url = cluster.url("postgres");
     PgConnection::connect(&url).await.unwrap().close().await.unwrap();
-    cluster.create_database("house");
-    let refused = refusal(&url.replace(":right@", ":wrong@")).await;
-    assert!(refused.starts_with("28P01 "), "{refused}");
-    let plain = refusal(&format!("{url}?sslmode=require")).await;
-    assert!(plain.contains("does not support TLS"), "{plain}");
     let superuser = refusal(&url.replace("invited:right@", "postgres@")).await;
     assert!(superuser.starts_with("28000 "), "{superuser}");
 }

@@ -4,8 +4,12 @@
 #![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "what fails here fails a test")]
 
+#[path = "relay_faults/pipelining.rs"]
+mod pipelining;
 #[path = "kit/relay.rs"]
 mod relay;
+#[path = "relay_faults/slots.rs"]
+mod slots;
 
 use std::io::Write as _;
 use std::sync::Arc;
@@ -15,7 +19,7 @@ use std::time::Duration;
 use invited::config::{self, Login, RelayTimeouts, Secret, Tls};
 use invited::domain::EmailAddress;
 use invited::send::{Outcome, Phase, Relay, RelayError};
-use relay::{Act, At, Kit, Moment, TestRelay};
+use relay::{Act, At, Kit, Moment, Pace, TestRelay};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio::time::Instant;
@@ -51,7 +55,22 @@ fn address(text: &str) -> EmailAddress {
 }
 
 async fn send(relay: &Relay, rcpt: &str, letter: &[u8]) -> Outcome<()> {
-    relay.send(Some(&address("b+1@shop.example.com")), &address(rcpt), letter, async || Ok(())).await
+    send_if(relay, rcpt, letter, async || Ok(())).await
+}
+
+async fn send_if<F, Fut, E>(relay: &Relay, rcpt: &str, letter: &[u8], before_dot: F) -> Outcome<E>
+where
+    F: FnOnce() -> Fut,
+    Fut: Future<Output = Result<(), E>>,
+{
+    let Some(slot) = relay.reserve().await else { panic!("the relay is open") };
+    slot.send(Some(&address("b+1@shop.example.com")), &address(rcpt), letter, before_dot).await
+}
+
+/// Relays with and without PIPELINING; to a group those with it answer in each way that replies can come.
+fn kits() -> [Kit; 4] {
+    let pipelining = |pace| Kit { offers: vec!["PIPELINING"], pace, ..Kit::default() };
+    [Kit::default(), pipelining(Pace::Each), pipelining(Pace::Gathered), pipelining(Pace::Trickled)]
 }
 
 /// Does `act` the first time the relay comes to `at`, and answers well before and after.
@@ -131,19 +150,18 @@ fn cells() -> Vec<(At, Phase, &'static str, char)> {
 async fn every_fault_at_every_step_has_the_outcome_of_the_table_and_the_next_letter_arrives_once() {
     let cells = cells();
     assert_eq!(cells.len(), 6 * 13);
-    for (at, phase, name, expected) in cells {
-        let cell = format!("{name} at {phase}");
-        let test = TestRelay::start(once(at, fault(name))).await;
+    for (kit, (at, phase, name, expected)) in kits().iter().flat_map(|kit| cells.iter().map(move |cell| (kit, *cell))) {
+        let cell = format!("{name} at {phase}, {:?} {:?}", kit.offers, kit.pace);
+        let test = TestRelay::start_with(kit.clone(), once(at, fault(name))).await;
         let relay = to(&test);
         let asked = AtomicUsize::new(0);
         let start = Instant::now();
-        let outcome = relay
-            .send(Some(&address("b@shop.example.com")), &address("first@example.com"), LETTER, async || {
-                asked.fetch_add(1, Ordering::SeqCst);
-                assert_eq!(test.seen().dots, 0, "{cell}: recorded after the dot");
-                Ok::<(), ()>(())
-            })
-            .await;
+        let outcome = send_if(&relay, "first@example.com", LETTER, async || {
+            asked.fetch_add(1, Ordering::SeqCst);
+            assert_eq!(test.seen().dots, 0, "{cell}: recorded after the dot");
+            Ok::<(), ()>(())
+        })
+        .await;
         assert_eq!(mark(&outcome), (expected, Some(phase)), "{cell}: {outcome:?}");
         assert_eq!(asked.load(Ordering::SeqCst), usize::from(phase == Phase::Dot), "{cell}: times recorded");
         let waited = match (name, phase) {
@@ -160,6 +178,7 @@ async fn every_fault_at_every_step_has_the_outcome_of_the_table_and_the_next_let
         // Only a connection whose relay refused this one letter is used again.
         let again = matches!(expected, 'T' | 'R') && name != "421";
         assert_eq!(taken[0].connection, usize::from(!again), "{cell}: connection");
+        assert_eq!(test.seen().torn, 0, "{cell}: octets of a letter");
         assert_eq!(
             (taken[0].to.as_slice(), taken[0].data.as_slice()),
             (&["second@example.com".to_owned()][..], &b"Second\r\n"[..]),
@@ -232,7 +251,8 @@ async fn a_letter_arrives_byte_for_byte() {
         );
     }
     assert_eq!(test.seen().connections, 1);
-    let null = relay.send(None, &address("a@example.com"), LETTER, async || Ok::<(), ()>(())).await;
+    let slot = relay.reserve().await.unwrap();
+    let null = slot.send(None, &address("a@example.com"), LETTER, async || Ok::<(), ()>(())).await;
     assert_eq!((mark(&null).0, test.taken()[5].from.as_str()), ('+', ""));
 }
 
@@ -249,29 +269,33 @@ async fn a_letter_with_a_line_end_alone_is_not_sent() {
 
 #[tokio::test]
 async fn what_cannot_be_recorded_is_not_sent() {
-    let test = TestRelay::start(|_| Act::Ok).await;
-    let relay = to(&test);
-    let outcome = relay
-        .send(None, &address("a@example.com"), LETTER, async || {
+    for kit in kits() {
+        let test = TestRelay::start_with(kit.clone(), |_| Act::Ok).await;
+        let relay = to(&test);
+        let outcome = send_if(&relay, "a@example.com", LETTER, async || {
             assert_eq!(test.seen().lines.last().map(|(_, line)| line.as_str()), Some("DATA"));
             Err("disk full")
         })
         .await;
-    assert_eq!(outcome, Outcome::NotRecorded("disk full"));
-    assert_eq!(test.until(|seen| seen.open == 0).await.dots, 0);
-    assert_eq!(mark(&send(&relay, "b@example.com", LETTER).await).0, '+');
-    assert_eq!(test.taken().len(), 1);
+        assert_eq!(outcome, Outcome::NotRecorded("disk full"));
+        let seen = test.until(|seen| seen.open == 0).await;
+        assert_eq!((seen.dots, seen.torn), (0, 0));
+        assert_eq!(mark(&send(&relay, "b@example.com", LETTER).await).0, '+');
+        assert_eq!(test.taken().len(), 1);
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_cancelled_letter_takes_its_connection_with_it_and_the_next_one_is_not_mistaken_for_it() {
-    for at in [At::Greeting, At::Ehlo, At::Mail, At::Rcpt, At::Data, At::Dot] {
+    let steps = [At::Greeting, At::Ehlo, At::Mail, At::Rcpt, At::Data, At::Dot];
+    for (kit, at) in kits().iter().flat_map(|kit| steps.map(|at| (kit, at))) {
         // The late answer would be the false success of the next letter, were the connection used again.
-        let test = TestRelay::start(once(at, Act::After(Duration::from_secs(20), Box::new(Act::Ok)))).await;
+        let test =
+            TestRelay::start_with(kit.clone(), once(at, Act::After(Duration::from_secs(20), Box::new(Act::Ok)))).await;
         let relay = to(&test);
         let cancelled = tokio::time::timeout(Duration::from_secs(10), send(&relay, "first@example.com", LETTER)).await;
         assert!(cancelled.is_err(), "{at:?}");
-        let second = relay.send(None, &address("second@example.com"), b"Second\r\n", async || Err::<(), ()>(())).await;
+        let second = send_if(&relay, "second@example.com", b"Second\r\n", async || Err::<(), ()>(())).await;
         assert_eq!(second, Outcome::NotRecorded(()), "{at:?}");
         assert_eq!(mark(&send(&relay, "third@example.com", b"Third\r\n").await).0, '+', "{at:?}");
         let taken = test.taken();
@@ -282,66 +306,79 @@ async fn a_cancelled_letter_takes_its_connection_with_it_and_the_next_one_is_not
 
 #[tokio::test]
 async fn a_connection_closed_while_idle_is_replaced_unseen() {
-    let good_byes: [&[u8]; 3] =
-        [b"250 2.0.0 Ok\r\n", b"250 2.0.0 Ok\r\n421 4.4.2 idle\r\n", b"250 2.0.0 Ok\r\n221 idle\r\n"];
-    for bytes in good_byes {
-        let test = TestRelay::start(once(At::Dot, Act::Kept(Box::new(Act::Half(bytes))))).await;
-        let relay = to(&test);
-        assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await).0, '+');
-        test.until(|seen| seen.open == 0).await;
-        assert_eq!(mark(&send(&relay, "b@example.com", LETTER).await).0, '+', "{}", bytes.escape_ascii());
-        let seen = test.seen();
-        assert_eq!((seen.taken.len(), seen.connections), (2, 2));
+    for kit in kits() {
+        let good_byes: [&[u8]; 3] =
+            [b"250 2.0.0 Ok\r\n", b"250 2.0.0 Ok\r\n421 4.4.2 idle\r\n", b"250 2.0.0 Ok\r\n221 idle\r\n"];
+        for bytes in good_byes {
+            let test = TestRelay::start_with(kit.clone(), once(At::Dot, Act::Kept(Box::new(Act::Half(bytes))))).await;
+            let relay = to(&test);
+            assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await).0, '+');
+            test.until(|seen| seen.open == 0).await;
+            assert_eq!(mark(&send(&relay, "b@example.com", LETTER).await).0, '+', "{}", bytes.escape_ascii());
+            let seen = test.seen();
+            assert_eq!((seen.taken.len(), seen.connections), (2, 2));
+        }
     }
 }
 
 #[tokio::test]
 async fn only_a_used_connection_gets_a_second_try_and_only_one() {
-    let faults = [Act::Close, Act::Reply("421 4.7.0 too many letters"), Act::Raw(b"what?\r\n"), Act::Half(b"25")];
-    for at in [At::Mail, At::Rcpt, At::Data] {
-        for act in faults.clone() {
-            let one = act.clone();
-            let test = TestRelay::start(move |moment| match moment {
-                Moment { at: now, connection: 0, letter: 1, .. } if *now == at => one.clone(),
-                _ => Act::Ok,
-            })
-            .await;
-            let relay = to(&test);
-            assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await).0, '+');
-            assert_eq!(mark(&send(&relay, "b@example.com", LETTER).await).0, '+', "{act:?} at {at:?}");
-            assert_eq!((test.taken().len(), test.seen().connections), (2, 2));
+    for kit in kits() {
+        let faults = [Act::Close, Act::Reply("421 4.7.0 too many letters"), Act::Raw(b"what?\r\n"), Act::Half(b"25")];
+        for at in [At::Mail, At::Rcpt, At::Data] {
+            for act in faults.clone() {
+                let one = act.clone();
+                let test = TestRelay::start_with(kit.clone(), move |moment| match moment {
+                    Moment { at: now, connection: 0, letter: 1, .. } if *now == at => one.clone(),
+                    _ => Act::Ok,
+                })
+                .await;
+                let relay = to(&test);
+                assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await).0, '+');
+                assert_eq!(mark(&send(&relay, "b@example.com", LETTER).await).0, '+', "{act:?} at {at:?}");
+                assert_eq!((test.taken().len(), test.seen().connections), (2, 2));
 
-            let every = act.clone();
-            let test = TestRelay::start(move |moment| if moment.at == at { every.clone() } else { Act::Ok }).await;
-            assert_eq!(mark(&send(&to(&test), "a@example.com", LETTER).await).0, 'U', "{act:?} at {at:?}");
-            assert_eq!(test.seen().connections, 1, "{act:?} at {at:?}");
+                let every = act.clone();
+                let test = TestRelay::start_with(
+                    kit.clone(),
+                    move |moment| if moment.at == at { every.clone() } else { Act::Ok },
+                )
+                .await;
+                assert_eq!(mark(&send(&to(&test), "a@example.com", LETTER).await).0, 'U', "{act:?} at {at:?}");
+                assert_eq!(test.seen().connections, 1, "{act:?} at {at:?}");
+            }
         }
     }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_is_asked_after_an_idle_while_and_after_a_refusal_but_not_else() {
-    let test = TestRelay::start(once(At::Rcpt, Act::Reply("550 5.1.1 no"))).await;
-    let relay = to(&test);
-    let resets = || test.seen().lines.iter().filter(|(_, line)| line == "RSET").count();
-    assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await).0, 'R');
-    assert_eq!(mark(&send(&relay, "b@example.com", LETTER).await).0, '+');
-    assert_eq!(resets(), 1);
-    assert_eq!(mark(&send(&relay, "c@example.com", LETTER).await).0, '+');
-    assert_eq!(resets(), 1);
-    tokio::time::advance(Duration::from_secs(6)).await;
-    assert_eq!(mark(&send(&relay, "d@example.com", LETTER).await).0, '+');
-    assert_eq!((resets(), test.seen().connections), (2, 1));
+    for kit in kits() {
+        let test = TestRelay::start_with(kit.clone(), once(At::Rcpt, Act::Reply("550 5.1.1 no"))).await;
+        let relay = to(&test);
+        let resets = || test.seen().lines.iter().filter(|(_, line)| line == "RSET").count();
+        assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await).0, 'R');
+        assert_eq!(mark(&send(&relay, "b@example.com", LETTER).await).0, '+');
+        assert_eq!(resets(), 1);
+        assert_eq!(mark(&send(&relay, "c@example.com", LETTER).await).0, '+');
+        assert_eq!(resets(), 1);
+        tokio::time::advance(Duration::from_secs(6)).await;
+        assert_eq!(mark(&send(&relay, "d@example.com", LETTER).await).0, '+');
+        assert_eq!((resets(), test.seen().connections), (2, 1));
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_relay_gone_silent_costs_one_wait_and_not_two() {
-    let test = TestRelay::start(|moment| if moment.letter == 1 { Act::Silence } else { Act::Ok }).await;
-    let relay = to(&test);
-    assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await).0, '+');
-    let start = Instant::now();
-    assert_eq!(mark(&send(&relay, "b@example.com", LETTER).await), ('U', Some(Phase::Mail)));
-    assert_eq!((start.elapsed().as_secs(), test.seen().connections), (60, 1));
+    for kit in kits() {
+        let test =
+            TestRelay::start_with(kit.clone(), |moment| if moment.letter == 1 { Act::Silence } else { Act::Ok }).await;
+        let relay = to(&test);
+        assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await).0, '+');
+        let start = Instant::now();
+        assert_eq!(mark(&send(&relay, "b@example.com", LETTER).await), ('U', Some(Phase::Mail)));
+        assert_eq!((start.elapsed().as_secs(), test.seen().connections), (60, 1));
+    }
 }
 
 #[tokio::test]
@@ -379,50 +416,52 @@ async fn a_connection_is_renewed_after_its_number_of_letters() {
     let on = seen.taken.iter().map(|letter| letter.connection).collect::<Vec<_>>();
     assert_eq!(on, [0, 0, 1, 1, 2]);
     assert_eq!(seen.lines.iter().filter(|(_, line)| line == "QUIT").count(), 3);
-    assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await).0, 'U');
+    assert!(relay.reserve().await.is_none());
     assert_eq!(test.seen().connections, 3);
 }
 
 #[tokio::test(start_paused = true)]
 async fn in_a_storm_of_faults_every_outcome_tells_the_truth() {
-    let faults = ["421", "450", "550", "535", "garbage", "silence", "close", "half"];
-    let test = TestRelay::start(move |moment| {
-        let dice = (moment.letter * 7_919 + moment.connection * 104_729 + moment.at as usize * 1_299_709) % 97;
-        match (dice, moment.at) {
-            (0, At::Dot) => Act::Kept(Box::new(Act::Close)),
-            (1, At::Dot) => Act::Kept(Box::new(Act::After(Duration::from_secs(700), Box::new(Act::Ok)))),
-            (2, At::Dot) => Act::Kept(Box::new(Act::Half(b"250 2.0.0 Ok\r\n421 bye\r\n"))),
-            (3..=10, _) => fault(faults[dice - 3]),
-            (11, _) => Act::After(Duration::from_secs(20), Box::new(Act::Ok)),
-            _ => Act::Ok,
+    for kit in kits() {
+        let faults = ["421", "450", "550", "535", "garbage", "silence", "close", "half"];
+        let test = TestRelay::start_with(kit.clone(), move |moment| {
+            let dice = (moment.letter * 7_919 + moment.connection * 104_729 + moment.at as usize * 1_299_709) % 97;
+            match (dice, moment.at) {
+                (0, At::Dot) => Act::Kept(Box::new(Act::Close)),
+                (1, At::Dot) => Act::Kept(Box::new(Act::After(Duration::from_secs(700), Box::new(Act::Ok)))),
+                (2, At::Dot) => Act::Kept(Box::new(Act::Half(b"250 2.0.0 Ok\r\n421 bye\r\n"))),
+                (3..=10, _) => fault(faults[dice - 3]),
+                (11, _) => Act::After(Duration::from_secs(20), Box::new(Act::Ok)),
+                _ => Act::Ok,
+            }
+        })
+        .await;
+        let relay = to(&test);
+        let mut tasks = tokio::task::JoinSet::new();
+        for number in 0..600 {
+            let relay = relay.clone();
+            tasks.spawn(async move {
+                let rcpt = format!("c{number}@example.com");
+                let letter = format!("Subject: {rcpt}\r\n\r\n{}", "x".repeat(number * 10));
+                let mark = mark(&send(&relay, &rcpt, letter.as_bytes()).await).0;
+                (rcpt, format!("{letter}\r\n"), mark)
+            });
         }
-    })
-    .await;
-    let relay = to(&test);
-    let mut tasks = tokio::task::JoinSet::new();
-    for number in 0..600 {
-        let relay = relay.clone();
-        tasks.spawn(async move {
-            let rcpt = format!("c{number}@example.com");
-            let letter = format!("Subject: {rcpt}\r\n\r\n{}", "x".repeat(number * 10));
-            let mark = mark(&send(&relay, &rcpt, letter.as_bytes()).await).0;
-            (rcpt, format!("{letter}\r\n"), mark)
-        });
-    }
-    let results = tasks.join_all().await;
-    let taken = test.taken();
-    let mut marks = std::collections::BTreeMap::new();
-    for (rcpt, letter, mark) in results {
-        *marks.entry(mark).or_insert(0) += 1;
-        let copies = taken.iter().filter(|taken| taken.to == [rcpt.as_str()]).collect::<Vec<_>>();
-        match mark {
-            '+' => assert_eq!(copies.len(), 1, "{rcpt}: reported as sent"),
-            'D' => assert!(copies.len() <= 1, "{rcpt}: in doubt"),
-            _ => assert_eq!(copies.len(), 0, "{rcpt}: reported as {mark}"),
+        let results = tasks.join_all().await;
+        let taken = test.taken();
+        let mut marks = std::collections::BTreeMap::new();
+        for (rcpt, letter, mark) in results {
+            *marks.entry(mark).or_insert(0) += 1;
+            let copies = taken.iter().filter(|taken| taken.to == [rcpt.as_str()]).collect::<Vec<_>>();
+            match mark {
+                '+' => assert_eq!(copies.len(), 1, "{rcpt}: reported as sent"),
+                'D' => assert!(copies.len() <= 1, "{rcpt}: in doubt"),
+                _ => assert_eq!(copies.len(), 0, "{rcpt}: reported as {mark}"),
+            }
+            assert!(copies.iter().all(|taken| taken.data == letter.as_bytes()), "{rcpt}");
         }
-        assert!(copies.iter().all(|taken| taken.data == letter.as_bytes()), "{rcpt}");
+        assert!("+TRUAD".chars().all(|mark| marks.contains_key(&mark)) && marks[&'+'] > 300, "{marks:?}");
     }
-    assert!("+TRUAD".chars().all(|mark| marks.contains_key(&mark)) && marks[&'+'] > 300, "{marks:?}");
 }
 
 #[tokio::test(start_paused = true)]
@@ -494,12 +533,19 @@ async fn a_letter_that_cannot_be_written_to_its_end_is_not_in_doubt() {
 
 #[tokio::test]
 async fn a_relay_that_says_more_than_it_was_asked_is_left_before_the_letter() {
-    for at in [At::Mail, At::Rcpt, At::Data] {
-        let bytes: &[u8] = if at == At::Data { b"354 go on\r\n250 Ok\r\n" } else { b"250 Ok\r\n250 Ok\r\n" };
-        let test = TestRelay::start(move |moment| if moment.at == at { Act::Raw(bytes) } else { Act::Ok }).await;
-        let outcome = send(&to(&test), "a@example.com", LETTER).await;
-        assert_eq!(mark(&outcome).0, 'U', "{at:?}");
-        assert_eq!(test.until(|seen| seen.open == 0).await.dots, 0);
+    // Byte by byte, the answer too many could come while the letter is on its way; it is then taken for the answer to it.
+    for kit in kits().into_iter().filter(|kit| kit.pace != Pace::Trickled) {
+        for at in [At::Mail, At::Rcpt, At::Data] {
+            let bytes: &[u8] = if at == At::Data { b"354 go on\r\n250 Ok\r\n" } else { b"250 Ok\r\n250 Ok\r\n" };
+            let test = TestRelay::start_with(
+                kit.clone(),
+                move |moment| if moment.at == at { Act::Raw(bytes) } else { Act::Ok },
+            )
+            .await;
+            let outcome = send(&to(&test), "a@example.com", LETTER).await;
+            assert_eq!(mark(&outcome).0, 'U', "{at:?}");
+            assert_eq!(test.until(|seen| seen.open == 0).await.dots, 0);
+        }
     }
 }
 

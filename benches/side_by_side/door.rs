@@ -1,8 +1,9 @@
-//! Messages taken in: invited, Postfix and the sink take turns at the same load, so that whatever else the machine does falls on
-//! all of them alike.
+//! Messages taken in as fast as they are answered: invited and its peers take turns at the same load, so that whatever else the
+//! machine does falls on all of them alike.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
@@ -10,24 +11,19 @@ use anyhow::{Result, ensure};
 use serde::Serialize;
 
 use crate::Plan;
-use crate::mails;
+use crate::client::{Client, Load, Waits};
+use crate::mails::Pattern;
+use crate::peers::Peers;
 use crate::process::Tree;
-use crate::servers::{Invited, Load, Postfix, Server, Sink, Watch, check_reachable, fsyncs, hand_in};
+use crate::servers::{Server, Watch, fsyncs};
 
-/// Sizes of mails, octets.
-const SIZES: [usize; 2] = [4 * 1024, 60 * 1024];
+/// Small mails, octets.
+pub(crate) const SMALL: usize = 4 * 1024;
+/// Large mails, octets.
+pub(crate) const LARGE: usize = 60 * 1024;
 
 /// How often memory is looked at, which is work too.
 const LOOK: Duration = Duration::from_secs(1);
-
-/// Everything about the door.
-#[derive(Debug, Serialize)]
-pub(crate) struct Door {
-    /// Each load with each server.
-    pub(crate) cells: Vec<Cell>,
-    /// Fsyncs a message at 20 sessions, 4 KB, reused connections.
-    pub(crate) fsyncs_per_message: Vec<(&'static str, f64)>,
-}
 
 /// A server at a load; medians over the rounds.
 #[derive(Debug, Serialize)]
@@ -36,119 +32,137 @@ pub(crate) struct Cell {
     pub(crate) octets: usize,
     pub(crate) sessions: usize,
     pub(crate) reuse: bool,
-    /// Messages of which `smtp-source` saw the 250, each second.
+    /// Messages of which the client saw the 250, each second.
     pub(crate) messages_per_second: f64,
     /// The slowest and the fastest round.
     pub(crate) range: (f64, f64),
+    /// What a message waited while all went as fast as they could.
+    pub(crate) waits: Waits,
     /// Messages a second until the last one was also worked off: read and filed, or delivered.
     pub(crate) worked_off_per_second: f64,
-    /// Processor seconds of all its processes for 1,000 messages, working off included.
+    /// Processor seconds of all its processes for 1,000 messages until the last one was worked off.
     pub(crate) cpu_seconds_per_1000: f64,
-    /// The most resident memory seen until the end of this cell, bytes.
+    /// The same until the last 250: with as much of the working off as was done by then.
+    pub(crate) cpu_seconds_per_1000_until_taken: f64,
+    /// The same without the working off, where that can be told apart.
+    pub(crate) cpu_seconds_per_1000_door_alone: Option<f64>,
+    /// The most resident memory seen at these octets and sessions, bytes.
     pub(crate) peak_resident: u64,
+}
+
+/// What a message costs the disk, 20 sessions, small mails, reused connections.
+#[derive(Debug, Serialize)]
+pub(crate) struct Fsyncs {
+    pub(crate) server: &'static str,
+    pub(crate) per_message: f64,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Run {
     rate: f64,
+    waits: Waits,
     worked_off: f64,
     cpu: f64,
+    cpu_until_taken: f64,
+    cpu_door_alone: Option<f64>,
     resident: u64,
 }
 
 /// Measures all loads.
-pub(crate) fn measure(plan: Plan, work: &Path) -> Result<Door> {
-    fs::create_dir_all(work)?;
-    let servers = start(work, Watch::No)?;
+pub(crate) fn measure(plan: Plan, peers: &Peers, work: &Path) -> Result<Vec<Cell>> {
+    let client = Client::new()?;
     let mut cells = Vec::new();
-    for octets in SIZES {
-        let mail = write_mail(work, octets)?;
+    for octets in [SMALL, LARGE] {
+        let pattern = Arc::new(Pattern::new(octets));
         for sessions in [1, 20, 100] {
+            if plan.quick && (octets, sessions) != (LARGE, 20) && octets != SMALL {
+                continue;
+            }
+            // New ones each time: databases stay small, and a peak of memory belongs to one number of sessions.
+            let folder = work.join(format!("{octets}-{sessions}"));
+            let servers = peers.start(&folder, Watch::No, sessions)?;
             for reuse in [true, false] {
-                if plan.quick && (sessions == 100 || (octets > SIZES[0] && (sessions == 1 || !reuse))) {
+                if plan.quick && reuse == ((octets, sessions) == (SMALL, 1)) {
                     continue;
                 }
                 let load = Load { sessions, reuse };
                 eprintln!("door: {octets} octets, {sessions} sessions, {}", if reuse { "reused" } else { "one each" });
-                cells.extend(cell(plan, &servers, &mail, octets, load)?);
+                cells.extend(cell(plan, &client, &servers, (octets, &pattern), load)?);
             }
+            servers.into_iter().try_for_each(Server::stop)?;
+            fs::remove_dir_all(folder)?;
         }
     }
-    stop(servers)?;
-    Ok(Door { cells, fsyncs_per_message: count_fsyncs(work)? })
+    Ok(cells)
 }
 
-/// The servers that can be measured here, invited first.
-fn start(work: &Path, watch: Watch) -> Result<Vec<Box<dyn Server>>> {
-    let name = if watch == Watch::No { "invited" } else { "invited-fsyncs" };
-    let folder = work.join(name);
-    Invited::prepare(&folder, &Invited::configuration(9, 4, true))?;
-    let invited = Invited::start(&folder, watch)?;
-    // The reader must have something to do: one mail shows that it finds the order.
-    let mail = write_mail(work, SIZES[0])?;
-    hand_in(invited.port(), &mail, Load { sessions: 1, reuse: true }, 1)?;
-    invited.drain()?;
-    ensure!(invited.counts()?.invitations.values().sum::<u64>() == 1, "the reader finds no order in the mail");
-    let mut servers: Vec<Box<dyn Server>> = vec![Box::new(invited)];
-    if Postfix::missing().is_none() {
-        let folder = work.join(if watch == Watch::No { "postfix" } else { "postfix-fsyncs" });
-        check_reachable(&folder)?;
-        servers.push(Box::new(Postfix::start(&folder, watch)?));
-    }
-    if watch == Watch::No {
-        servers.push(Box::new(Sink::start(None, None)?));
-    }
-    Ok(servers)
-}
-
-fn stop(servers: Vec<Box<dyn Server>>) -> Result<()> {
-    servers.into_iter().try_for_each(Server::stop)
-}
-
-fn write_mail(work: &Path, octets: usize) -> Result<PathBuf> {
-    let path = work.join(format!("order-{octets}.eml"));
-    fs::write(&path, mails::order("10483-2026", "anna@customer.example.net", octets))?;
-    Ok(path)
-}
-
-fn cell(plan: Plan, servers: &[Box<dyn Server>], mail: &Path, octets: usize, load: Load) -> Result<Vec<Cell>> {
+fn cell(
+    plan: Plan,
+    client: &Client,
+    servers: &[Box<dyn Server>],
+    (octets, pattern): (usize, &Arc<Pattern>),
+    load: Load,
+) -> Result<Vec<Cell>> {
+    // What takes a mail of 60 KB quickly may need ten times as long to work it off.
+    let length = if octets > SMALL { plan.run / 2 } else { plan.run };
     let mut messages = Vec::new();
     for server in servers {
         // Warms up, and tells how many messages fill a run.
         let few = load.sessions * 10 + 90;
-        let rate = run(server.as_ref(), mail, load, few)?.rate;
-        messages.push((rate * plan.run.as_secs_f64()) as usize + few);
+        let rate = run(client, server.as_ref(), pattern, load, few)?.rate;
+        messages.push((rate * length.as_secs_f64()) as usize + few);
     }
     let mut runs = vec![Vec::new(); servers.len()];
-    for _ in 0..plan.rounds {
-        for ((server, messages), runs) in servers.iter().zip(&messages).zip(&mut runs) {
-            runs.push(run(server.as_ref(), mail, load, *messages)?);
+    for round in 0..plan.rounds {
+        // Each round begins with another one, so that nobody always comes after the same.
+        for turn in 0..servers.len() {
+            let at = (round + turn) % servers.len();
+            runs[at].push(run(client, servers[at].as_ref(), pattern, load, messages[at])?);
         }
     }
     Ok(servers.iter().zip(runs).map(|(server, runs)| sum_up(server.name(), octets, load, &runs)).collect())
 }
 
-fn run(server: &dyn Server, mail: &Path, load: Load, messages: usize) -> Result<Run> {
+fn run(client: &Client, server: &dyn Server, pattern: &Arc<Pattern>, load: Load, messages: usize) -> Result<Run> {
     let tree = server.tree();
     let before = server.kept()?;
     let (cpu, start) = (tree.cpu(), Instant::now());
-    let (taken, resident) = while_looking(tree, || hand_in(server.port(), mail, load, messages));
+    let (taken, resident) = while_looking(tree, || client.hand_in(server.port(), pattern, load, messages));
     let taken = taken?;
+    let (cpu_until_taken, unread) = ((tree.cpu() - cpu).as_secs_f64(), server.unread()?);
     server.drain()?;
-    let (all, count, cpu) = (start.elapsed(), messages as f64, tree.cpu() - cpu);
-    if let (Some(before), Some(after)) = (before, server.kept()?) {
-        ensure!(after - before == messages as u64, "{messages} messages were handed in and {} kept", after - before);
-    }
+    let (all, count, cpu) = (start.elapsed(), messages as f64, (tree.cpu() - cpu).as_secs_f64());
+    check_kept(server, before, messages)?;
+    // What is read after the last 250 costs the reader alone, which tells what it took before that. Of few that is not to be told.
+    let is_told = unread as f64 > count / 4.0 && unread > 1000;
+    let each = (cpu - cpu_until_taken) / unread as f64;
+    let alone = is_told.then_some(cpu_until_taken - each * (count - unread as f64));
     Ok(Run {
-        rate: count / taken.as_secs_f64(),
+        rate: count / taken.elapsed.as_secs_f64(),
+        waits: taken.waits(),
         worked_off: count / all.as_secs_f64(),
-        cpu: cpu.as_secs_f64() * 1000.0 / count,
+        cpu: cpu * 1000.0 / count,
+        cpu_until_taken: cpu_until_taken * 1000.0 / count,
+        cpu_door_alone: alone.map(|alone| alone.max(0.0) * 1000.0 / count),
         resident,
     })
 }
 
+/// Whether all that was answered with 250 is there, for servers that keep anything.
+pub(crate) fn check_kept(server: &dyn Server, before: Option<u64>, messages: usize) -> Result<()> {
+    if let (Some(before), Some(after)) = (before, server.kept()?) {
+        let name = server.name();
+        ensure!(
+            after - before == messages as u64,
+            "{name} said 250 to {messages} messages and kept {}",
+            after - before
+        );
+    }
+    Ok(())
+}
+
 /// Does something while another thread looks at the memory of a tree, and returns the most it saw.
-fn while_looking<T>(tree: Tree, work: impl FnOnce() -> T) -> (T, u64) {
+pub(crate) fn while_looking<T>(tree: Tree, work: impl FnOnce() -> T) -> (T, u64) {
     std::thread::scope(|scope| {
         let (done, is_done) = channel::<()>();
         let looking = scope.spawn(move || {
@@ -168,6 +182,8 @@ fn while_looking<T>(tree: Tree, work: impl FnOnce() -> T) -> (T, u64) {
 }
 
 fn sum_up(server: &'static str, octets: usize, load: Load, runs: &[Run]) -> Cell {
+    let middle = |value: fn(&Run) -> f64| median(runs.iter().map(value));
+    let alone = runs.iter().filter_map(|run| run.cpu_door_alone).collect::<Vec<_>>();
     let rates = runs.iter().map(|run| run.rate);
     Cell {
         server,
@@ -176,8 +192,11 @@ fn sum_up(server: &'static str, octets: usize, load: Load, runs: &[Run]) -> Cell
         reuse: load.reuse,
         messages_per_second: median(rates.clone()),
         range: (rates.clone().fold(f64::MAX, f64::min), rates.fold(0.0, f64::max)),
-        worked_off_per_second: median(runs.iter().map(|run| run.worked_off)),
-        cpu_seconds_per_1000: median(runs.iter().map(|run| run.cpu)),
+        waits: Waits::middle(runs.iter().map(|run| run.waits)),
+        worked_off_per_second: middle(|run| run.worked_off),
+        cpu_seconds_per_1000: middle(|run| run.cpu),
+        cpu_seconds_per_1000_until_taken: middle(|run| run.cpu_until_taken),
+        cpu_seconds_per_1000_door_alone: (!alone.is_empty()).then(|| median(alone.into_iter())),
         peak_resident: runs.iter().map(|run| run.resident).max().unwrap_or(0),
     }
 }
@@ -192,19 +211,18 @@ pub(crate) fn median(values: impl Iterator<Item = f64>) -> f64 {
     }
 }
 
-/// In runs of their own, since strace slows what it watches.
-fn count_fsyncs(work: &Path) -> Result<Vec<(&'static str, f64)>> {
+/// Counted in runs of their own, since strace slows what it watches. Opening and closing the server is in it.
+pub(crate) fn count_fsyncs(peers: &Peers, work: &Path) -> Result<Vec<Fsyncs>> {
     const MESSAGES: usize = 2000;
     eprintln!("door: fsyncs");
-    let mail = write_mail(work, SIZES[0])?;
+    let (client, pattern) = (Client::new()?, Arc::new(Pattern::new(SMALL)));
     let mut counts = Vec::new();
-    for server in start(work, Watch::Fsyncs)? {
+    for server in peers.start(work, Watch::Fsyncs, 20)? {
         let name = server.name();
-        hand_in(server.port(), &mail, Load { sessions: 20, reuse: true }, MESSAGES)?;
+        client.hand_in(server.port(), &pattern, Load { sessions: 20, reuse: true }, MESSAGES)?;
         server.drain()?;
         server.stop()?;
-        let folder = work.join(format!("{}-fsyncs", name.to_lowercase()));
-        counts.push((name, fsyncs(&folder)? as f64 / MESSAGES as f64));
+        counts.push(Fsyncs { server: name, per_message: fsyncs(&work.join(name))? as f64 / MESSAGES as f64 });
     }
     Ok(counts)
 }

@@ -6,6 +6,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 /// A process and all that it started.
 #[derive(Debug, Clone, Copy)]
@@ -17,14 +18,14 @@ pub(crate) struct Tree {
 struct Stat {
     parent: u32,
     ticks: u64,
+    /// Of `ticks`, those of children that ended and were waited for.
+    waited: u64,
 }
 
 impl Tree {
     /// The tree below `root`.
     pub(crate) fn of(root: u32) -> Result<Self> {
-        let told = Command::new("getconf").arg("CLK_TCK").output().context("getconf CLK_TCK")?;
-        let ticks_per_second = String::from_utf8(told.stdout)?.trim().parse()?;
-        Ok(Self { root, ticks_per_second })
+        Ok(Self { root, ticks_per_second: ticks_per_second()? })
     }
 
     /// Processor time that was spent until now, by those that live and those that were waited for.
@@ -65,6 +66,27 @@ impl Tree {
     }
 }
 
+/// Processor time of this process itself.
+pub(crate) fn own_cpu() -> Result<Duration> {
+    own(|stat| stat.ticks - stat.waited)
+}
+
+/// Processor time of all that this process started, and that ended.
+pub(crate) fn waited_cpu() -> Result<Duration> {
+    own(|stat| stat.waited)
+}
+
+fn own(ticks: fn(&Stat) -> u64) -> Result<Duration> {
+    let ticks_per_second = ticks_per_second()?;
+    let own = stat(&fs::read_to_string("/proc/self/stat")?).context("/proc/self/stat is not as in proc(5)")?;
+    Ok(Duration::from_millis(ticks(&own) * 1000 / ticks_per_second))
+}
+
+fn ticks_per_second() -> Result<u64> {
+    let told = Command::new("getconf").arg("CLK_TCK").output().context("getconf CLK_TCK")?;
+    Ok(String::from_utf8(told.stdout)?.trim().parse()?)
+}
+
 fn stats() -> HashMap<u32, Stat> {
     let Ok(folders) = fs::read_dir("/proc") else { return HashMap::new() };
     let pids = folders.flatten().filter_map(|folder| folder.file_name().to_str()?.parse::<u32>().ok());
@@ -77,7 +99,8 @@ fn stat(line: &str) -> Option<Stat> {
     let fields = line.rsplit_once(')')?.1.split_ascii_whitespace().collect::<Vec<_>>();
     let number = |at: usize| fields.get(at).and_then(|field| field.parse::<u64>().ok());
     let ticks = (11..=14).map(number).sum::<Option<u64>>()?;
-    Some(Stat { parent: u32::try_from(number(1)?).ok()?, ticks })
+    let waited = (13..=14).map(number).sum::<Option<u64>>()?;
+    Some(Stat { parent: u32::try_from(number(1)?).ok()?, ticks, waited })
 }
 
 fn kilobytes(file: &str, key: &str) -> Option<u64> {
@@ -94,6 +117,15 @@ impl Drop for Kept {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+/// Lets this process, and those it starts from now on, have more files open than the usual 1,024: each session is one.
+pub(crate) fn allow_many_files() -> Result<()> {
+    // Not without end: some programs close all that they may have open, one by one.
+    const ENOUGH: u64 = 16 * 1024;
+    let limit = getrlimit(Resource::Nofile);
+    let current = limit.maximum.map_or(ENOUGH, |most| most.min(ENOUGH));
+    setrlimit(Resource::Nofile, Rlimit { current: Some(current), ..limit }).context("the limit of open files")
 }
 
 /// Sends a signal, by its name.

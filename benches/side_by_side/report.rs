@@ -5,26 +5,58 @@ use std::fmt::Write;
 use comfy_table::{CellAlignment, Table, presets};
 use serde_json::{Value, json};
 
-use crate::door::{Cell, Door};
+use crate::client_check::Check;
+use crate::door::{Cell, Fsyncs};
+use crate::idle::Idle;
 use crate::machine::Machine;
 use crate::out::Out;
-use crate::out_report;
+use crate::peers::Missing;
+use crate::rate::AtRate;
+use crate::whole::Whole;
+use crate::{door_report, figures, out_report};
 
-/// What was measured.
+/// What was measured; a part that was not asked for is empty.
 pub(crate) struct Report {
     pub(crate) machine: Machine,
-    pub(crate) door: Option<Door>,
+    pub(crate) missing: Vec<Missing>,
+    pub(crate) door: Vec<Cell>,
+    pub(crate) fsyncs: Vec<Fsyncs>,
+    pub(crate) rate: Vec<AtRate>,
+    pub(crate) whole: Vec<Whole>,
+    pub(crate) idle: Vec<Idle>,
+    pub(crate) check: Vec<Check>,
     pub(crate) out: Option<Out>,
 }
 
 impl Report {
+    /// One with nothing in it yet.
+    pub(crate) fn new(machine: Machine, missing: Vec<Missing>) -> Self {
+        Self {
+            machine,
+            missing,
+            door: Vec::new(),
+            fsyncs: Vec::new(),
+            rate: Vec::new(),
+            whole: Vec::new(),
+            idle: Vec::new(),
+            check: Vec::new(),
+            out: None,
+        }
+    }
+
     /// For programs.
     pub(crate) fn json(&self) -> Value {
         json!({
             "machine": self.machine,
-            "door": self.door,
+            "not_measured": self.missing,
+            "door": { "cells": self.door, "fsyncs": self.fsyncs },
+            "rate": self.rate,
+            "whole": self.whole,
+            "idle": self.idle,
+            "client": self.check,
             "out": self.out,
             "out_to_reach": self.out.as_ref().map(out_report::to_reach),
+            "figures": figures::of(self),
         })
     }
 
@@ -40,62 +72,24 @@ impl Report {
             machine.load_before,
             machine.postfix
         );
-        if let Some(door) = &self.door {
-            let _ = writeln!(text, "\nDoor: messages taken in\n{}", door_table(door));
-            for (server, count) in &door.fsyncs_per_message {
-                let _ = writeln!(text, "fsyncs a message at 20 sessions, {server}: {count:.3}");
-            }
+        for missing in &self.missing {
+            let _ = writeln!(text, "{} NOT MEASURED: {}", missing.server, missing.why);
         }
+        text += &door_report::tables(self);
         if let Some(out) = &self.out {
             text += &out_report::text(out);
+        }
+        let figures = figures::of(self);
+        if !figures.is_empty() {
+            let mut table = table(&["figure", "found", "aim", ""]);
+            table.add_rows(figures.iter().map(figures::Figure::line));
+            let _ = writeln!(text, "\nFigures to reach\n{table}");
         }
         text
     }
 }
 
-const DOOR_HEAD: [&str; 9] =
-    ["octets", "sessions", "connection", "server", "msg/s", "range", "worked off/s", "CPU s/1000", "peak MiB"];
-
-fn door_table(door: &Door) -> Table {
-    let mut table = table(&DOOR_HEAD);
-    for cell in &door.cells {
-        table.add_row([
-            cell.octets.to_string(),
-            cell.sessions.to_string(),
-            if cell.reuse { "reused" } else { "one each" }.to_owned(),
-            cell.server.to_owned(),
-            format!("{:.0}", cell.messages_per_second),
-            format!("{:.0}–{:.0}", cell.range.0, cell.range.1),
-            format!("{:.0}", cell.worked_off_per_second),
-            format!("{:.3}", cell.cpu_seconds_per_1000),
-            mebibytes(cell.peak_resident),
-        ]);
-        if let Some(ours) = beside(door, cell) {
-            table.add_row([
-                String::new(),
-                String::new(),
-                String::new(),
-                "→ ratio".to_owned(),
-                format!("× {:.1}", ours.messages_per_second / cell.messages_per_second),
-                String::new(),
-                format!("× {:.1}", ours.worked_off_per_second / cell.worked_off_per_second),
-                format!("1/{:.1}", cell.cpu_seconds_per_1000 / ours.cpu_seconds_per_1000),
-                String::new(),
-            ]);
-        }
-    }
-    table
-}
-
-/// Our cell of the same load, when `cell` is Postfix's.
-fn beside<'d>(door: &'d Door, cell: &Cell) -> Option<&'d Cell> {
-    let is_same = |other: &&Cell| {
-        (other.octets, other.sessions, other.reuse) == (cell.octets, cell.sessions, cell.reuse)
-            && other.server == "invited"
-    };
-    door.cells.iter().find(is_same).filter(|_| cell.server == "Postfix")
-}
-
+/// A table with everything to the right.
 pub(crate) fn table(head: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::ASCII_MARKDOWN).set_header(head);
@@ -105,6 +99,7 @@ pub(crate) fn table(head: &[&str]) -> Table {
     table
 }
 
+/// Bytes as people read memory.
 pub(crate) fn mebibytes(bytes: u64) -> String {
     format!("{:.0}", bytes as f64 / 1024.0 / 1024.0)
 }

@@ -1,25 +1,24 @@
-//! The servers that are measured, each with a folder, a configuration and a log of its own: `invited serve`, Postfix with a
-//! `config_directory` beside the packaged one, and Postfix's `smtp-sink`, which throws everything away.
+//! What a server is to the benchmark, and `invited serve` as one, with a folder, a configuration and a log of its own. All that
+//! is asked of its database is asked here. The others are in `peers.rs` and `postfix.rs`.
 
 use std::fs::{self, File};
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
-use invited::config::Database;
-use invited::config::{Answers, template};
-use invited::domain::InvitationId;
-use invited::store::{self, Role, SqlStore};
-use invited::store::{Counts, Store, Subject};
+use anyhow::{Context, Result, ensure};
+use invited::config::{Answers, Database, template};
+use invited::store::{self, Counts, Role, SqlStore, Store};
 
+pub(crate) use crate::client::Load;
+pub(crate) use crate::postfix::{Postfix, Sink, check_reachable};
 use crate::process::{Kept, Tree, run, signal, wait_until};
 
 /// How long anything may take to start, stop, or work off what it took in.
-const PATIENCE: Duration = Duration::from_secs(120);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 
 /// The recipient of all mails: the BCC address of the one shop.
 pub(crate) const RECIPIENT: &str = "shop+abcdefgh23456789abcd@invited.example.com";
@@ -33,7 +32,7 @@ pub(crate) enum Watch {
     Fsyncs,
 }
 
-/// What takes mail from `smtp-source`.
+/// What takes mail.
 pub(crate) trait Server {
     /// Its name in tables.
     fn name(&self) -> &'static str;
@@ -46,6 +45,10 @@ pub(crate) trait Server {
     /// How many messages it has kept so far, where it keeps any: what was answered with 250 must be there.
     fn kept(&self) -> Result<Option<u64>> {
         Ok(None)
+    }
+    /// How many messages it has yet to work off, where it can tell.
+    fn unread(&self) -> Result<u64> {
+        Ok(0)
     }
     /// Stops it in order.
     fn stop(self: Box<Self>) -> Result<()>;
@@ -62,6 +65,9 @@ pub(crate) struct Invited {
 }
 
 impl Invited {
+    /// Its name in tables.
+    pub(crate) const NAME: &'static str = "invited";
+
     /// The configuration of a daemon in `folder`: the starter's, with lines replaced.
     pub(crate) fn configuration(relay: u16, connections: usize, hold_all: bool) -> String {
         let mut answers = Answers::new("shop.example.com", "abcdefgh23456789abcd");
@@ -72,7 +78,8 @@ impl Invited {
         answers.relay = format!("smtp://127.0.0.1:{relay}");
         template(&answers)
             // One machine plays all clients.
-            .replace("#sessions_per_client = 20", "sessions_per_client = 200")
+            .replace("#sessions = 200", "sessions = 2000")
+            .replace("#sessions_per_client = 20", "sessions_per_client = 1500")
             .replace("#connections = 4", &format!("connections = {connections}"))
             .replace("#hold_all = false", &format!("hold_all = {hold_all}"))
     }
@@ -135,7 +142,7 @@ impl Invited {
 
 impl Server for Invited {
     fn name(&self) -> &'static str {
-        "invited"
+        Self::NAME
     }
 
     fn port(&self) -> u16 {
@@ -147,13 +154,27 @@ impl Server for Invited {
     }
 
     fn drain(&self) -> Result<()> {
-        wait_until("invited has read all copies", PATIENCE, || Ok(self.counts()?.unread == 0))
+        let start = Instant::now();
+        loop {
+            let asking = Instant::now();
+            if self.counts()?.unread == 0 {
+                return Ok(());
+            }
+            ensure!(start.elapsed() < PATIENCE, "invited has not read all copies within {PATIENCE:?}");
+            // Asking costs the more, the more there are; it shall not take part in what is measured.
+            std::thread::sleep((asking.elapsed() * 20).max(Duration::from_millis(10)));
+        }
+    }
+
+    fn unread(&self) -> Result<u64> {
+        Ok(self.counts()?.unread)
     }
 
     fn kept(&self) -> Result<Option<u64>> {
-        // Copies are numbered without gaps, and all that the door takes here tell of one invitation.
-        let story = self.runtime.block_on(self.desk.story(&Subject::Invitation(InvitationId(1))))?;
-        Ok(story.copies.iter().map(|copy| copy.id.0.unsigned_abs()).max())
+        // Each mail is the first of its order: when all are read, there are as many invitations.
+        let counts = self.counts()?;
+        ensure!(counts.held_copies == 0, "the reader could not tell what {} mails are about", counts.held_copies);
+        Ok(Some(counts.unread + counts.invitations.values().sum::<u64>()))
     }
 
     fn stop(mut self: Box<Self>) -> Result<()> {
@@ -165,187 +186,7 @@ impl Server for Invited {
     }
 }
 
-/// Postfix: its own smtpd, cleanup, qmgr, and the discard transport for the destination.
-pub(crate) struct Postfix {
-    master: Kept,
-    port: u16,
-    etc: PathBuf,
-    queue: PathBuf,
-    watch: Watch,
-}
-
-impl Postfix {
-    /// Why it cannot be measured here, if so.
-    pub(crate) fn missing() -> Option<&'static str> {
-        let is_root = fs::metadata("/proc/self").is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0);
-        if !is_root {
-            Some("it must be started as root")
-        } else if run(Command::new("postconf").arg("-h").arg("mail_version")).is_err() {
-            Some("it is not installed")
-        } else {
-            None
-        }
-    }
-
-    /// Its version.
-    pub(crate) fn version() -> Result<String> {
-        let told = Command::new("postconf").args(["-d", "-h", "mail_version"]).output()?;
-        Ok(String::from_utf8(told.stdout)?.trim().to_owned())
-    }
-
-    /// Starts it in `folder`.
-    pub(crate) fn start(folder: &Path, watch: Watch) -> Result<Self> {
-        let (etc, queue, data) = (folder.join("etc"), folder.join("queue"), folder.join("data"));
-        for folder in [&etc, &queue, &data] {
-            fs::create_dir_all(folder)?;
-        }
-        run(Command::new("chown").arg("postfix").arg(&data))?;
-        let port = free_port()?;
-        fs::write(etc.join("main.cf"), main_cf(folder))?;
-        fs::write(etc.join("master.cf"), MASTER_CF.replace("PORT", &port.to_string()))?;
-        // Makes the queue's folders with their owners.
-        run(Command::new("postfix").arg("-c").arg(&etc).arg("check"))?;
-        let daemons = Command::new("postconf").args(["-d", "-h", "daemon_directory"]).output()?;
-        let master = format!("{}/master", String::from_utf8(daemons.stdout)?.trim());
-        let master = command(&master, watch, folder)
-            .arg("-c")
-            .arg(&etc)
-            .env("MAIL_CONFIG", &etc)
-            .stderr(File::create(folder.join("master.log"))?)
-            .spawn()
-            .context("Postfix's master")?;
-        let postfix = Self { master: Kept(master), port, etc, queue, watch };
-        wait_until("Postfix listens", PATIENCE, || Ok(is_listening(port)))
-            .with_context(|| fs::read_to_string(folder.join("mail.log")).unwrap_or_default())?;
-        Ok(postfix)
-    }
-}
-
-impl Server for Postfix {
-    fn name(&self) -> &'static str {
-        "Postfix"
-    }
-
-    fn port(&self) -> u16 {
-        self.port
-    }
-
-    fn tree(&self) -> Tree {
-        Tree::of(self.master.0.id()).unwrap_or_else(|error| panic!("{error:#}"))
-    }
-
-    fn drain(&self) -> Result<()> {
-        wait_until("Postfix has delivered all", PATIENCE, || {
-            Ok(["incoming", "active", "maildrop"]
-                .iter()
-                .all(|name| fs::read_dir(self.queue.join(name)).is_ok_and(|mut files| files.next().is_none())))
-        })?;
-        let deferred = fs::read_dir(self.queue.join("deferred"))?.flatten();
-        let left: usize = deferred.map(|folder| fs::read_dir(folder.path()).map_or(0, Iterator::count)).sum();
-        ensure!(left == 0, "Postfix put {left} mails off; see its mail.log");
-        Ok(())
-    }
-
-    fn stop(mut self: Box<Self>) -> Result<()> {
-        run(Command::new("postfix").arg("-c").arg(&self.etc).arg("stop"))?;
-        let status = self.master.0.wait()?;
-        // strace ends with master's own status, which is that of the signal it was stopped by.
-        ensure!(self.watch == Watch::Fsyncs || !matches!(status.code(), Some(1..)), "Postfix ended with {status}");
-        Ok(())
-    }
-}
-
-/// Everything as shipped but for: where it lies; no `in_flow_delay`, no per-client limits and no host name lookups, which
-/// would slow it down; and the destination's transport, which throws mail away.
-fn main_cf(folder: &Path) -> String {
-    let folder = folder.display();
-    format!(
-        "compatibility_level = 3.6\nqueue_directory = {folder}/queue\ndata_directory = {folder}/data\n\
-         maillog_file = {folder}/mail.log\nmaillog_file_prefixes = {folder}\nmyhostname = mail.invited.example.com\n\
-         mydestination =\nmynetworks = 127.0.0.0/8\ninet_interfaces = 127.0.0.1\ninet_protocols = ipv4\nalias_maps =\n\
-         alias_database =\nlocal_recipient_maps =\nrelay_domains = invited.example.com\nrelay_transport = discard:\n\
-         in_flow_delay = 0\nsmtpd_client_connection_count_limit = 0\nsmtpd_peername_lookup = no\n"
-    )
-}
-
-const MASTER_CF: &str = "\
-127.0.0.1:PORT inet n - n - - smtpd
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-verify unix - - n - 1 verify
-flush unix n - n 1000? 0 flush
-proxymap unix - - n - - proxymap
-smtp unix - - n - - smtp
-relay unix - - n - - smtp
-showq unix n - n - - showq
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-postlog unix-dgram n - n - 1 postlogd
-";
-
-/// `smtp-sink`: keeps nothing. No ceiling: it is one process that looks at each octet, so a server on more cores can be faster.
-pub(crate) struct Sink {
-    child: Kept,
-    port: u16,
-}
-
-impl Sink {
-    /// Starts it; it ends by itself after `messages`, when given. `dump` is a folder that takes what comes in.
-    pub(crate) fn start(messages: Option<usize>, dump: Option<&Path>) -> Result<Self> {
-        let port = free_port()?;
-        let mut command = Command::new("smtp-sink");
-        command.args(["-u", "nobody"]);
-        if let Some(messages) = messages {
-            command.args(["-M", &messages.to_string()]);
-        }
-        if let Some(dump) = dump {
-            command.arg("-D").arg(dump.join("letters"));
-        }
-        let child = command
-            .arg(format!("127.0.0.1:{port}"))
-            .arg("256")
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .context("smtp-sink, of the postfix package")?;
-        let sink = Self { child: Kept(child), port };
-        // Not by connecting: with -M that could count.
-        wait_until("smtp-sink listens", PATIENCE, || Ok(is_bound(port)))?;
-        Ok(sink)
-    }
-}
-
-impl Server for Sink {
-    fn name(&self) -> &'static str {
-        "smtp-sink"
-    }
-
-    fn port(&self) -> u16 {
-        self.port
-    }
-
-    fn tree(&self) -> Tree {
-        Tree::of(self.child.0.id()).unwrap_or_else(|error| panic!("{error:#}"))
-    }
-
-    fn drain(&self) -> Result<()> {
-        Ok(())
-    }
-
-    fn stop(self: Box<Self>) -> Result<()> {
-        Ok(())
-    }
-}
-
-/// Hands `messages` of a mail in and says how long that took.
+/// Lets `smtp-source` hand a mail in `messages` times, and says how long that took.
 pub(crate) fn hand_in(port: u16, mail: &Path, load: Load, messages: usize) -> Result<Duration> {
     let mut command = Command::new("smtp-source");
     if load.reuse {
@@ -361,15 +202,6 @@ pub(crate) fn hand_in(port: u16, mail: &Path, load: Load, messages: usize) -> Re
     Ok(start.elapsed())
 }
 
-/// How `smtp-source` works.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Load {
-    /// Sessions at one time.
-    pub(crate) sessions: usize,
-    /// Whether a session goes on after its first message.
-    pub(crate) reuse: bool,
-}
-
 /// The number of fsyncs and fdatasyncs in strace's summary of a server that was started in `folder` and has ended.
 pub(crate) fn fsyncs(folder: &Path) -> Result<u64> {
     let file = folder.join("strace");
@@ -381,7 +213,8 @@ pub(crate) fn fsyncs(folder: &Path) -> Result<u64> {
     Ok(sum)
 }
 
-fn command(program: &str, watch: Watch, folder: &Path) -> Command {
+/// A command, below strace where that is wanted.
+pub(crate) fn command(program: &str, watch: Watch, folder: &Path) -> Command {
     match watch {
         Watch::No => Command::new(program),
         Watch::Fsyncs => {
@@ -393,29 +226,18 @@ fn command(program: &str, watch: Watch, folder: &Path) -> Command {
     }
 }
 
-fn free_port() -> Result<u16> {
+/// A port that nobody has now.
+pub(crate) fn free_port() -> Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-fn is_listening(port: u16) -> bool {
+/// Whether somebody takes connections there.
+pub(crate) fn is_listening(port: u16) -> bool {
     TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
 
 /// Whether somebody else has the port by now.
-fn is_bound(port: u16) -> bool {
+pub(crate) fn is_bound(port: u16) -> bool {
     let Ok(table) = fs::read_to_string("/proc/net/tcp") else { return false };
     table.contains(&format!("0100007F:{port:04X} 00000000:0000 0A"))
-}
-
-/// Refuses folders that Postfix's own user cannot reach.
-pub(crate) fn check_reachable(folder: &Path) -> Result<()> {
-    for above in folder.ancestors().skip(1) {
-        if !above.as_os_str().is_empty() && fs::metadata(above)?.permissions().mode() & 0o001 == 0 {
-            bail!(
-                "{} cannot be entered by everybody, as Postfix needs; name another folder with --dir",
-                above.display()
-            );
-        }
-    }
-    Ok(())
 }

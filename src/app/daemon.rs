@@ -175,9 +175,6 @@ impl Daemon {
         while self.doors.join_next().await.is_some() {}
         self.stop_loops.cancel();
         while self.loops.join_next().await.is_some() {}
-        for line in self.house.setup().relays.values() {
-            line.relay.close().await;
-        }
         if let Err(error) = self.store.leave(&self.house.owner).await {
             tracing::warn!(%error, "other daemons were not told; they take over what is left when this one's lease is over");
         }

@@ -5,6 +5,7 @@ mod demo;
 mod explain;
 mod held;
 mod init;
+mod move_queue;
 mod output;
 mod queue;
 mod serve;
@@ -50,6 +51,8 @@ enum Command {
     Held(held::Held),
     /// Tells the whole story of an address, an order or an invitation
     Explain(explain::Explain),
+    /// Moves the queue from an SQLite file to a PostgreSQL server, or back
+    Move(move_queue::Move),
     /// Works with the templates that read mails
     #[command(subcommand)]
     Template(template::Template),
@@ -140,6 +143,7 @@ impl Command {
             Self::Queue(queue) => queue.run().await,
             Self::Held(held) => held.run().await,
             Self::Explain(explain) => explain.run().await,
+            Self::Move(queue) => queue.run().await,
             Self::Template(template) => template.run(),
         }
     }

@@ -165,6 +165,13 @@ pub async fn send(house: &House, letter: ClaimedLetter) {
     house.in_hand().remove(&letter.claim.letter);
 }
 
+/// Ends the connections to all relays, each after the letter that is on it.
+pub async fn hang_up(house: &House) {
+    for line in house.setup().relays.values() {
+        line.relay.close().await;
+    }
+}
+
 /// Shows that this daemon lives.
 ///
 /// # Errors
@@ -204,6 +211,9 @@ async fn attempt(house: &House, setup: &Setup, letter: &ClaimedLetter) -> Option
         Ok(composed) => composed,
         Err(error) => return Some((Attempt::Unsendable, error)),
     };
+    let Some(slot) = line.relay.reserve().await else {
+        return Some((Attempt::Interrupted, format!("the relay {} takes no more letters", shop.relay)));
+    };
     if let Err(until) = line.admit(house.clock.now()) {
         return Some((
             Attempt::RelayDown { retry_at: until },
@@ -218,7 +228,7 @@ async fn attempt(house: &House, setup: &Setup, letter: &ClaimedLetter) -> Option
         }
     };
     let to = &letter.invitation.customer.email;
-    let outcome = line.relay.send(Some(&shop.from), to, &composed.message, mark).await;
+    let outcome = slot.send(Some(&shop.from), to, &composed.message, mark).await;
     judge(house, shop, line, letter, outcome)
 }
 

@@ -26,6 +26,17 @@
 //! After the 354, before the first byte of the letter. The letter and its dot then leave in one write, so there is no moment
 //! between them; a letter that cannot be written to its end is `Unavailable`, although it was recorded.
 //!
+//! # What is waited for
+//!
+//! To a relay that offers PIPELINING (RFC 2920) MAIL, RCPT and DATA go in one write, so a letter costs two round trips; to any
+//! other, four. What an answer means, and at which phase, is the same, since the replies are still read one by one, each within
+//! its own time. A recipient's refusal is told before the relay's answer to DATA counts for anything; a connection on which a
+//! reply is still owed, or whose relay gave a 354 though it had refused the recipient, is dropped. The letter itself never goes
+//! with the group: its 354 must be there, and it must be recorded.
+//!
+//! A letter first needs a [`Slot`], which is the wait for a free connection: whoever sends asks for one, then looks whether the
+//! letter is still to be sent, then sends.
+//!
 //! # Protection
 //!
 //! | `tls` | STARTTLS offered | not offered | handshake fails |
@@ -38,12 +49,14 @@
 //! A password is sent over TLS or to a loopback address, never else.
 
 mod connection;
+mod envelope;
 mod outcome;
+mod pool;
 mod relay;
 mod tls;
 mod wire;
 
 pub use connection::Greeting;
 pub use outcome::{Outcome, Phase, Reply, Trouble};
-pub use relay::{Password, Relay};
+pub use relay::{Password, Relay, Slot};
 pub use tls::RelayError;

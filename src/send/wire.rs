@@ -64,6 +64,10 @@ struct State {
     leaving: bool,
     /// EHLO replies are read in upper case, since lettre compares keywords letter by letter and RFC 5321 2.4 does not.
     hello: bool,
+    /// The line before was a 250 with more to come.
+    continued: bool,
+    /// A 250 listed the keyword PIPELINING.
+    pipelining: bool,
 }
 
 /// Why a watched step did not end.
@@ -87,12 +91,19 @@ impl Wire {
             flushed: false,
             leaving: false,
             hello: true,
+            continued: false,
+            pipelining: false,
         })))
     }
 
     /// The handshake is over; replies are handed out as they are written.
     pub(super) fn settle(&self) {
         self.state().hello = false;
+    }
+
+    /// Whether the EHLO reply on this stream offered PIPELINING (RFC 2920). A stream has one EHLO: TLS makes a new one of it.
+    pub(super) fn offers_pipelining(&self) -> bool {
+        self.state().pipelining
     }
 
     /// Whether anything was written yet.
@@ -221,8 +232,20 @@ impl State {
         self.line.extend(self.input.drain(..end));
         if self.line.ends_with(b"\n") {
             tidy(&mut self.line, self.hello);
+            if self.hello {
+                self.note_keyword();
+            }
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Remembers the keyword that lettre does not know. The first line of an EHLO reply is the relay's name (RFC 5321 4.1.1.1),
+    /// so only a line that continues a reply counts.
+    fn note_keyword(&mut self) {
+        let words = if self.continued { self.line.strip_prefix(b"250") } else { None };
+        let keyword = words.and_then(|words| words.get(1..)?.split(u8::is_ascii_whitespace).next());
+        self.pipelining |= keyword == Some(b"PIPELINING");
+        self.continued = self.line.starts_with(b"250-");
     }
 
     fn drain(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {

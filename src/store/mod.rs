@@ -10,6 +10,7 @@ mod records;
 mod schema;
 mod sql;
 mod sqlite;
+mod transfer;
 
 pub use error::StoreError;
 pub use lock::DaemonLock;
@@ -18,6 +19,7 @@ pub use records::{
     LetterPhase, LetterRecord, NewCopy, Recovered, RelayShare, Round, Settled, StoredCopy, Story, Subject, UnreadCopy,
 };
 pub use sql::SqlStore;
+pub use transfer::{Content, Ending, Moved, MovedTable, Place, Step, Watch, transfer};
 
 use std::sync::Arc;
 

@@ -19,3 +19,13 @@ pub(super) fn check_floor(place: &str, floor: i64, found: i64, known: i64) -> Re
 pub(super) fn too_old(found: i64, needed: i64) -> String {
     format!("it has schema {found} and this program needs {needed}; start the daemon, which brings it up to date")
 }
+
+/// The schema that brought the table `property`, and with it the mark of a move.
+pub(super) const WITH_PROPERTIES: i64 = 2;
+
+/// What is said of a database into which a queue was not moved to the end.
+pub(super) fn half_moved(source: &str) -> String {
+    format!(
+        "the move of a queue into it from {source} has not come to its end; finish it by the same invited move, or drop this database"
+    )
+}

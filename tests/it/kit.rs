@@ -261,7 +261,8 @@ pub(crate) fn client(door: &str) -> Relay {
 pub(crate) async fn hand_in(door: &Relay, bcc: &EmailAddress, mail: &[u8]) -> CopyId {
     let from = EmailAddress::parse("orders@shop.example.com").unwrap();
     let mail = crlf(mail);
-    match door.send(Some(&from), bcc, &mail, || async { Ok::<(), std::convert::Infallible>(()) }).await {
+    let slot = door.reserve().await.unwrap();
+    match slot.send(Some(&from), bcc, &mail, || async { Ok::<(), std::convert::Infallible>(()) }).await {
         Outcome::Accepted { reply } => reply.text.rsplit(' ').next().unwrap().parse().unwrap(),
         other => panic!("the door took no mail: {other:?}"),
     }

@@ -15,7 +15,7 @@
 //!
 //! Everything here may be called from async tests too: it blocks for some milliseconds, a start for about a second.
 
-#![expect(clippy::unwrap_used, reason = "a server that fails to start fails its test")]
+#![allow(clippy::unwrap_used, reason = "a server that fails to start fails its test")]
 #![allow(dead_code, reason = "every test binary uses its own part of the kit")]
 
 use std::cmp::Reverse;

@@ -95,6 +95,20 @@ pub(crate) struct Kit {
     pub(crate) login: Option<(&'static str, &'static str)>,
     /// More EHLO keywords.
     pub(crate) offers: Vec<&'static str>,
+    /// How answers come.
+    pub(crate) pace: Pace,
+}
+
+/// How the relay's answers come to the client.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// Each when it is due.
+    #[default]
+    Each,
+    /// Held back while there are more commands to be answered, as Postfix does: a group's in one packet.
+    Gathered,
+    /// Byte by byte.
+    Trickled,
 }
 
 /// A running relay; it ends with the runtime.
@@ -120,8 +134,12 @@ pub(crate) struct Seen {
     pub(crate) taken: Vec<Taken>,
     /// Every command line with its connection, without CRLF; AUTH without its secret.
     pub(crate) lines: Vec<(usize, String)>,
+    /// Commands that came with the next one right behind them.
+    pub(crate) pipelined: usize,
     /// Final dots received.
     pub(crate) dots: usize,
+    /// Octets received after a 354 whose dot never came.
+    pub(crate) torn: usize,
     /// Connections in all, now, and at most at one time.
     pub(crate) connections: usize,
     pub(crate) open: usize,
@@ -194,7 +212,9 @@ enum Next {
 /// A conversation's state.
 struct Talk {
     moment: Moment,
-    from: String,
+    /// The reverse-path, once MAIL was taken.
+    from: Option<String>,
+    /// The recipients that were taken.
     to: Vec<String>,
     tls: bool,
     transaction: Option<Transaction>,
@@ -221,23 +241,30 @@ impl Drop for Transaction {
 
 trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
-type Peer = BufReader<Box<dyn Stream>>;
+
+/// The client's end of a connection.
+struct Peer {
+    stream: BufReader<Box<dyn Stream>>,
+    pace: Pace,
+    /// Answers that are held back.
+    held: Vec<u8>,
+}
 
 impl House {
     async fn serve(&self, tcp: tokio::net::TcpStream, connection: usize) -> io::Result<()> {
         let moment = Moment { at: At::Greeting, connection, letter: 0, rcpt: String::new() };
-        let mut talk = Talk { moment, from: String::new(), to: Vec::new(), tls: self.kit.implicit, transaction: None };
-        let mut peer: Peer = BufReader::new(Box::new(tcp));
+        let mut talk = Talk { moment, from: None, to: Vec::new(), tls: self.kit.implicit, transaction: None };
+        let mut peer = Peer { stream: BufReader::new(Box::new(tcp)), pace: self.kit.pace, held: Vec::new() };
         if self.kit.implicit {
             peer = self.upgrade(peer).await?;
         }
-        if self.act(&mut peer, &mut talk, At::Greeting, "220 relay.example.com ESMTP").await? == Next::End {
+        if self.act(&mut peer, &mut talk, At::Greeting, "220 relay.example.com ESMTP").await?.0 == Next::End {
             return Ok(());
         }
         let mut line = String::new();
         loop {
             line.clear();
-            if peer.read_line(&mut line).await? == 0 {
+            if peer.stream.read_line(&mut line).await? == 0 {
                 return Ok(());
             }
             match self.answer(&mut peer, &mut talk, line.trim_end()).await? {
@@ -253,23 +280,26 @@ impl House {
 
     async fn upgrade(&self, peer: Peer) -> io::Result<Peer> {
         let acceptor = TlsAcceptor::from(self.kit.tls.clone().expect("a TLS kit"));
-        Ok(BufReader::new(Box::new(acceptor.accept(peer.into_inner()).await?)))
+        let stream: Box<dyn Stream> = Box::new(acceptor.accept(peer.stream.into_inner()).await?);
+        Ok(Peer { stream: BufReader::new(stream), ..peer })
     }
 
     async fn answer(&self, peer: &mut Peer, talk: &mut Talk, line: &str) -> io::Result<Next> {
         let verb = line.split(' ').next().unwrap_or_default().to_ascii_uppercase();
         let heard = if verb == "AUTH" { "AUTH" } else { line };
-        self.seen.send_modify(|seen| seen.lines.push((talk.moment.connection, heard.to_owned())));
+        self.seen.send_modify(|seen| {
+            seen.lines.push((talk.moment.connection, heard.to_owned()));
+            seen.pipelined += usize::from(!peer.stream.buffer().is_empty());
+        });
         match verb.as_str() {
-            "EHLO" => self.act(peer, talk, At::Ehlo, &self.offers(talk.tls)).await,
-            "STARTTLS" => match self.act(peer, talk, At::StartTls, "220 go ahead").await? {
+            "EHLO" => Ok(self.act(peer, talk, At::Ehlo, &self.offers(talk.tls)).await?.0),
+            "STARTTLS" => match self.act(peer, talk, At::StartTls, "220 go ahead").await?.0 {
                 Next::Good => Ok(Next::Tls),
                 next => Ok(next),
             },
             "AUTH" => self.login(peer, talk, line).await,
             "MAIL" => {
-                talk.from = path(line);
-                talk.to.clear();
+                (talk.from, talk.to) = (None, Vec::new());
                 talk.moment.rcpt.clear();
                 talk.transaction = None;
                 talk.transaction = Some(Transaction::begin(&self.seen));
@@ -278,20 +308,27 @@ impl House {
                     talk.moment.letter = *letters;
                     *letters += 1;
                 }
-                self.act(peer, talk, At::Mail, "250 2.1.0 Ok").await
+                let (next, taken) = self.act(peer, talk, At::Mail, "250 2.1.0 Ok").await?;
+                talk.from = taken.then(|| path(line));
+                Ok(next)
             }
             "RCPT" => {
                 talk.moment.rcpt = path(line);
-                talk.to.push(path(line));
-                self.act(peer, talk, At::Rcpt, "250 2.1.5 Ok").await
+                let good = if talk.from.is_some() { "250 2.1.5 Ok" } else { "503 5.5.1 MAIL first" };
+                let (next, taken) = self.act(peer, talk, At::Rcpt, good).await?;
+                talk.to.extend(taken.then(|| path(line)));
+                Ok(next)
             }
-            "DATA" => match self.act(peer, talk, At::Data, "354 go on").await? {
-                Next::Good => self.letter(peer, talk).await,
-                next => Ok(next),
-            },
+            "DATA" => {
+                let good = if talk.to.is_empty() { "554 5.5.1 no valid recipients" } else { "354 go on" };
+                match self.act(peer, talk, At::Data, good).await? {
+                    (Next::Good, true) => self.letter(peer, talk).await,
+                    (next, _) => Ok(next),
+                }
+            }
             "RSET" => {
-                talk.transaction = None;
-                self.act(peer, talk, At::Rset, "250 2.0.0 Ok").await
+                (talk.from, talk.to, talk.transaction) = (None, Vec::new(), None);
+                Ok(self.act(peer, talk, At::Rset, "250 2.0.0 Ok").await?.0)
             }
             "QUIT" => self.act(peer, talk, At::Quit, "221 2.0.0 Bye").await.map(|_| Next::End),
             _ => say(peer, b"500 5.5.2 what?\r\n").await,
@@ -317,14 +354,15 @@ impl House {
         let wanted = self.kit.login.map(|(user, password)| format!("\0{user}\0{password}").into_bytes());
         let right = given.is_some() && given == wanted;
         let good = if right { "235 2.7.0 welcome" } else { "535 5.7.8 authentication failed" };
-        self.act(peer, talk, At::Auth, good).await
+        Ok(self.act(peer, talk, At::Auth, good).await?.0)
     }
 
     async fn letter(&self, peer: &mut Peer, talk: &mut Talk) -> io::Result<Next> {
         let mut data = Vec::new();
         loop {
             let start = data.len();
-            if peer.read_until(b'\n', &mut data).await? == 0 {
+            if peer.stream.read_until(b'\n', &mut data).await? == 0 {
+                self.seen.send_modify(|seen| seen.torn += data.len());
                 return Ok(Next::End);
             }
             if &data[start..] == b".\r\n" {
@@ -337,7 +375,12 @@ impl House {
         }
         talk.moment.at = At::Dot;
         let act = (self.script)(&talk.moment);
-        let taken = Taken { connection: talk.moment.connection, from: talk.from.clone(), to: talk.to.clone(), data };
+        let taken = Taken {
+            connection: talk.moment.connection,
+            from: talk.from.take().unwrap_or_default(),
+            to: std::mem::take(&mut talk.to),
+            data,
+        };
         self.seen.send_modify(|seen| {
             seen.dots += 1;
             if takes(&act) {
@@ -352,9 +395,12 @@ impl House {
         perform(peer, act, "250 2.0.0 Ok: queued").await
     }
 
-    async fn act(&self, peer: &mut Peer, talk: &mut Talk, at: At, good: &str) -> io::Result<Next> {
+    /// What follows, and whether the command was taken; raw bytes count as "yes".
+    async fn act(&self, peer: &mut Peer, talk: &mut Talk, at: At, good: &str) -> io::Result<(Next, bool)> {
         talk.moment.at = at;
-        perform(peer, (self.script)(&talk.moment), good).await
+        let act = (self.script)(&talk.moment);
+        let taken = matches!(act, Act::Raw(_)) || (takes(&act) && good.starts_with(['2', '3']));
+        Ok((perform(peer, act, good).await?, taken))
     }
 }
 
@@ -390,14 +436,21 @@ async fn wait(mut act: Act) -> Act {
 }
 
 async fn perform(peer: &mut Peer, act: Act, good: &str) -> io::Result<Next> {
+    if matches!(act, Act::After(..) | Act::When(..)) {
+        let_go(peer).await?;
+    }
     match wait(act).await {
         Act::Reply(reply) => say(peer, format!("{reply}\r\n").as_bytes()).await,
         Act::Raw(bytes) => say(peer, bytes).await.map(|_| Next::Good),
-        Act::Half(bytes) => say(peer, bytes).await.map(|_| Next::End),
-        Act::Close => Ok(Next::End),
+        Act::Half(bytes) => {
+            say(peer, bytes).await?;
+            let_go(peer).await.map(|()| Next::End)
+        }
+        Act::Close => let_go(peer).await.map(|()| Next::End),
         Act::Silence => {
+            let_go(peer).await?;
             // Reads on, so that the client's end of the connection is noticed.
-            tokio::io::copy(peer, &mut tokio::io::sink()).await?;
+            tokio::io::copy(&mut peer.stream, &mut tokio::io::sink()).await?;
             Ok(Next::End)
         }
         Act::Ok | Act::After(..) | Act::When(..) | Act::Kept(_) => {
@@ -407,9 +460,25 @@ async fn perform(peer: &mut Peer, act: Act, good: &str) -> io::Result<Next> {
 }
 
 async fn say(peer: &mut Peer, bytes: &[u8]) -> io::Result<Next> {
-    peer.write_all(bytes).await?;
-    peer.flush().await?;
+    peer.held.extend_from_slice(bytes);
+    if peer.pace != Pace::Gathered || peer.stream.buffer().is_empty() {
+        let_go(peer).await?;
+    }
     Ok(Next::Go)
+}
+
+/// Sends what was held back.
+async fn let_go(peer: &mut Peer) -> io::Result<()> {
+    let size = if peer.pace == Pace::Trickled { 1 } else { usize::MAX };
+    for bytes in std::mem::take(&mut peer.held).chunks(size) {
+        peer.stream.write_all(bytes).await?;
+        peer.stream.flush().await?;
+        if peer.pace == Pace::Trickled {
+            // Lets the client read it before the next one comes.
+            tokio::task::yield_now().await;
+        }
+    }
+    Ok(())
 }
 
 /// What stands between the angle brackets of MAIL or RCPT.

@@ -186,7 +186,8 @@ async fn hand_in(
     out: &mut Output,
 ) -> Result<CopyId, Failure> {
     let bytes = crlf(&mail.bytes);
-    match door.send(Some(from), to, &bytes, || async { Ok::<(), std::convert::Infallible>(()) }).await {
+    let slot = door.reserve().await.ok_or_else(|| Failure::Undone("the way to the door is closed".to_owned()))?;
+    match slot.send(Some(from), to, &bytes, || async { Ok::<(), std::convert::Infallible>(()) }).await {
         Outcome::Accepted { reply } => {
             out.line(format!("      in      {} bytes over SMTP: {reply}", bytes.len()))?;
             let id = reply.text.rsplit(' ').next().and_then(|id| id.parse().ok());

@@ -201,22 +201,43 @@ impl Connection {
         };
     }
 
-    /// Has the engine look at a statement without carrying it out.
+    /// How the engine would carry a statement out, whatever its values; nothing when it is never asked.
     #[cfg(test)]
     pub(in crate::store) async fn plan(&mut self, statement: Statement) -> Vec<String> {
         use sqlx::{AssertSqlSafe, Row};
         match self {
+            Self::Sqlite(_) if statement.sqlite.is_empty() => Vec::new(),
             Self::Sqlite(conn) => {
                 let text = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", statement.sqlite));
                 let steps = sqlx::raw_sql(text).fetch_all(conn).await.unwrap();
                 steps.iter().map(|step| step.get("detail")).collect()
             }
+            Self::Postgres(_) if statement.postgres.is_empty() => Vec::new(),
             Self::Postgres(conn) => {
-                // A generic plan needs no values for the parameters.
-                let text = AssertSqlSafe(format!("EXPLAIN (GENERIC_PLAN) {}", statement.postgres));
-                let steps = sqlx::raw_sql(text).fetch_all(conn).await.unwrap();
+                // The session makes generic plans, which is what our statements get: the NULLs are not looked at.
+                let parameters = (1..).take_while(|n| statement.postgres.contains(&format!("${n}"))).count();
+                let nulls =
+                    if parameters == 0 { String::new() } else { format!("({})", vec!["NULL"; parameters].join(", ")) };
+                sqlx::raw_sql(AssertSqlSafe(Self::prepare_text(statement))).execute(&mut *conn).await.unwrap();
+                let explain = AssertSqlSafe(format!("EXPLAIN (COSTS OFF) EXECUTE looked_at{nulls}"));
+                let steps = sqlx::raw_sql(explain).fetch_all(&mut *conn).await.unwrap();
+                sqlx::raw_sql("DEALLOCATE looked_at").execute(conn).await.unwrap();
                 steps.iter().map(|step| step.get(0)).collect()
             }
         }
+    }
+
+    /// Has PostgreSQL prepare a statement as `looked_at`.
+    #[cfg(test)]
+    pub(in crate::store) fn prepare_text(statement: Statement) -> String {
+        let places = (1..).map(|n| format!("${n}")).take_while(|place| statement.postgres.contains(place));
+        // Nothing else tells the type of what may be absent, and that is a text.
+        let types = places.map(|place| {
+            let may_be_absent = statement.postgres.contains(&format!("{place} IS NULL"));
+            if may_be_absent { "text" } else { "unknown" }
+        });
+        let types = types.collect::<Vec<_>>().join(", ");
+        let types = if types.is_empty() { types } else { format!("({types})") };
+        format!("PREPARE looked_at {types} AS {}", statement.postgres)
     }
 }

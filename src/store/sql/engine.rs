@@ -19,23 +19,23 @@ pub(in crate::store) enum Engine {
 
 impl Engine {
     /// A connection of which it is certain that a commit on it survives a power cut.
-    pub(super) async fn connect_to_write(&self) -> Result<Connection, Fault> {
+    pub(in crate::store) async fn connect_to_write(&self) -> Result<Connection, Fault> {
         Ok(match self {
             Self::Sqlite(file) => Connection::Sqlite(file.connect_to_write().await?),
-            Self::Postgres(server) => Connection::Postgres(server.connect().await?),
+            Self::Postgres(server) => Connection::Postgres(server.connect_to_write().await?),
         })
     }
 
     /// A connection that cannot write.
-    pub(super) async fn connect_to_read(&self) -> Result<Connection, Fault> {
+    pub(in crate::store) async fn connect_to_read(&self) -> Result<Connection, Fault> {
         Ok(match self {
             Self::Sqlite(file) => Connection::Sqlite(file.connect_to_read().await?),
-            Self::Postgres(server) => Connection::Postgres(server.connect().await?),
+            Self::Postgres(server) => Connection::Postgres(server.connect_to_read().await?),
         })
     }
 
     /// Takes leave of the database after the last write.
-    pub(super) async fn finish(&self, mut conn: Connection) {
+    pub(in crate::store) async fn finish(&self, mut conn: Connection) {
         // Moves the log into the file, as far as that needs no waiting for others who have it open; the last one who closes it
         // does the rest, so that the file alone is whole.
         if matches!(self, Self::Sqlite(..)) {
@@ -54,15 +54,27 @@ impl Engine {
 
     /// Refuses to go on when `floor`, the oldest schema whose programs may work with the database, is above this program's.
     pub(super) fn check_floor(&self, floor: i64) -> Result<(), StoreError> {
-        let (place, known) = match self {
-            Self::Sqlite(file) => (file.place(), sqlite::newest_schema()),
-            Self::Postgres(server) => (server.place(), postgres::newest_schema()),
-        };
-        schema::check_floor(&place, floor, floor, known)
+        schema::check_floor(&self.place(), floor, floor, self.newest_schema())
+    }
+
+    /// Where it is, without a secret.
+    pub(in crate::store) fn place(&self) -> String {
+        match self {
+            Self::Sqlite(file) => file.place(),
+            Self::Postgres(server) => server.place(),
+        }
+    }
+
+    /// The newest schema that this program knows for it.
+    pub(in crate::store) fn newest_schema(&self) -> i64 {
+        match self {
+            Self::Sqlite(_) => sqlite::newest_schema(),
+            Self::Postgres(_) => postgres::newest_schema(),
+        }
     }
 
     /// Why the database cannot be used, with its place.
-    pub(super) fn refuse(&self, why: &str) -> StoreError {
+    pub(in crate::store) fn refuse(&self, why: &str) -> StoreError {
         match self {
             Self::Sqlite(file) => file.refuse(why),
             Self::Postgres(server) => server.refuse(why),

@@ -24,6 +24,7 @@ pub(in crate::store) mod postgres {
     pub(in crate::store) const DEADLOCK_DETECTED: &str = "40P01";
     pub(in crate::store) const DISK_FULL: &str = "53100";
     pub(in crate::store) const TOO_MANY_CONNECTIONS: &str = "53300";
+    pub(in crate::store) const DUPLICATE_TABLE: &str = "42P07";
     pub(in crate::store) const LOCK_NOT_AVAILABLE: &str = "55P03";
     pub(in crate::store) const QUERY_CANCELED: &str = "57014";
     /// A standby, or a server that was told to take no writes.
@@ -143,7 +144,7 @@ impl Fault {
 }
 
 /// The engine's words. PostgreSQL's details are left out: they quote the row, and with it a person.
-fn words(error: &sqlx::Error) -> String {
+pub(in crate::store) fn words(error: &sqlx::Error) -> String {
     match error {
         sqlx::Error::Database(error) => error.message().to_owned(),
         other => other.to_string(),

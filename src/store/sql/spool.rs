@@ -1,4 +1,4 @@
-//! Taking copies in: the hot path. All copies that wait for the same commit go in by two statements, by one on PostgreSQL.
+//! Taking copies in: the hot path. All copies that wait for the same commit go in by one statement.
 
 use async_trait::async_trait;
 use serde_json::json;
@@ -39,6 +39,8 @@ impl Spool {
 impl Joint for Spool {
     type Answer = Vec<CopyId>;
 
+    const IS_ONE_STATEMENT: bool = true;
+
     fn bytes(&self) -> usize {
         self.0.iter().map(|packed| packed.body.len()).sum()
     }
@@ -50,16 +52,9 @@ impl Joint for Spool {
             rows.push(row(packed, bodies.len() + 1));
             bodies.extend_from_slice(&packed.body);
         }
-        let rows = to_json(&rows)?;
-        let ids = if conn.is_shared() {
-            conn.rows::<(i64,)>(sql::SPOOL_COPIES, [rows.into(), bodies.into()]).await?
-        } else {
-            let mut ids = conn.rows::<(i64,)>(sql::SPOOL_COPIES, [rows.as_str().into()]).await?;
-            ids.sort_unstable();
-            let first = ids.first().map_or(0, |(id,)| *id);
-            conn.execute(sql::SPOOL_BODIES, [first.into(), rows.into(), bodies.into()]).await?;
-            ids
-        };
+        let mut ids: Vec<(i64,)> = conn.rows(sql::SPOOL, [to_json(&rows)?.into(), bodies.into()]).await?;
+        // Given in the order of the rows, but not promised to come back in it.
+        ids.sort_unstable();
         let mut ids = ids.into_iter().map(|(id,)| CopyId(id));
         Ok(jobs.iter().map(|job| ids.by_ref().take(job.0.len()).collect()).collect())
     }

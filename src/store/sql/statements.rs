@@ -6,7 +6,10 @@
 //! | written | SQLite | PostgreSQL |
 //! |---|---|---|
 //! | `(each "$1")` | `json_each($1)` | `json_array_elements($1::json)` |
-//! | `(words "$1")`, `(ids "$1")` | the array's texts, its numbers | the same |
+//! | `id (of "$1")` | `id IN (…)`, the array's numbers | `id = ANY (ARRAY(…))`: taken one by one from an index, whatever |
+//! | | | the planner thinks of their count and of the table |
+//! | `(words "$1")` | the array's texts | the same |
+//! | `(near "a.id", "$1")` | – (joins go from row to row) | no other rows than those whose number begins a row of `$1` |
 //! | `(lock "a, b")` | – (one writer at a time) | `FOR UPDATE OF a, b` |
 //! | `(skip "a")` | – | `FOR UPDATE OF a SKIP LOCKED` |
 //!
@@ -29,9 +32,13 @@ macro_rules! piece {
     (postgres, (each $rows:literal)) => { concat!("json_array_elements(", $rows, "::json)") };
     (sqlite, (words $list:literal)) => { concat!("(SELECT value FROM json_each(", $list, "))") };
     (postgres, (words $list:literal)) => { concat!("(SELECT json_array_elements_text(", $list, "::json))") };
-    (sqlite, (ids $list:literal)) => { concat!("(SELECT value FROM json_each(", $list, "))") };
-    (postgres, (ids $list:literal)) => {
-        concat!("(SELECT CAST(json_array_elements_text(", $list, "::json) AS BIGINT))")
+    (sqlite, (of $list:literal)) => { concat!(" IN (SELECT value FROM json_each(", $list, "))") };
+    (postgres, (of $list:literal)) => {
+        concat!(" = ANY (ARRAY(SELECT CAST(json_array_elements_text(", $list, "::json) AS BIGINT)))")
+    };
+    (sqlite, (near $id:literal, $rows:literal)) => { "" };
+    (postgres, (near $id:literal, $rows:literal)) => {
+        concat!(" AND ", $id, " = ANY (ARRAY(SELECT CAST(value ->> 0 AS BIGINT) FROM json_array_elements(", $rows, "::json)))")
     };
     (sqlite, (lock $tables:literal)) => { "" };
     (postgres, (lock $tables:literal)) => { concat!(" FOR UPDATE OF ", $tables) };
@@ -73,13 +80,13 @@ macro_rules! statements {
 }
 
 statements! {
-    /// The rows of a whole batch. SQLite gives row `n` the number `last_insert_rowid() - rows + 1 + n`, and its bodies follow in
-    /// a statement of their own; PostgreSQL keeps both in one, which needs no transaction around it.
-    SPOOL_COPIES = {
-        sqlite: "INSERT INTO copy (id, shop, mail_from, rcpt_to, client, hello, tls, size, received_at, state) \
+    /// A whole batch: the copies as JSON, with each one's place among the bodies, which stand one after another in `$2` (start from
+    /// 1, length). One statement, which needs no transaction around it. On SQLite `spooling` is a view whose trigger keeps both.
+    SPOOL = {
+        sqlite: "INSERT INTO spooling (id, shop, mail_from, rcpt_to, client, hello, tls, size, received_at, body) \
             SELECT (SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'copy') + 1 + key, value ->> 0, \
-            value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, 'unread' \
-            FROM json_each($1) RETURNING id",
+            value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
+            substr($2, value ->> 8, value ->> 9) FROM json_each($1) RETURNING id",
         postgres: "WITH numbered AS (SELECT nextval('copy_id_seq') AS id, value, ordinality \
                 FROM json_array_elements($1::json) WITH ORDINALITY), \
             kept AS (INSERT INTO copy (id, shop, mail_from, rcpt_to, client, hello, tls, size, received_at, state) \
@@ -87,15 +94,8 @@ statements! {
                 CAST(value ->> 6 AS BIGINT), CAST(value ->> 7 AS BIGINT), 'unread' FROM numbered), \
             bodies AS (INSERT INTO copy_body (copy_id, received_at, body) \
                 SELECT id, CAST(value ->> 7 AS BIGINT), \
-                substr($2, CAST(value ->> 8 AS INTEGER), CAST(value ->> 9 AS INTEGER)) FROM numbered) \
+                substr(CAST($2 AS BYTEA), CAST(value ->> 8 AS INTEGER), CAST(value ->> 9 AS INTEGER)) FROM numbered) \
             SELECT id FROM numbered ORDER BY ordinality"
-    };
-    /// The bodies of the same batch, one after another in `$3`; `$2` is what SPOOL_COPIES was given, with each body's start
-    /// (from 1) and length behind it.
-    SPOOL_BODIES = {
-        sqlite: "INSERT INTO copy_body (copy_id, received_at, body) \
-            SELECT $1 + key, value ->> 7, substr($3, value ->> 8, value ->> 9) FROM json_each($2)",
-        postgres: ""
     };
 
     /// What nobody reads yet, or this owner was already given.
@@ -103,10 +103,10 @@ statements! {
         "SELECT id, attempts, size FROM copy WHERE state = 'unread' AND (owner IS NULL OR owner = $2) ORDER BY id LIMIT $1"
         (skip "copy")
     };
-    HAND_OUT = { "UPDATE copy SET attempts = attempts + 1, owner = $2 WHERE id IN " (ids "$1") " AND state = 'unread'" };
+    HAND_OUT = { "UPDATE copy SET attempts = attempts + 1, owner = $2 WHERE id" (of "$1") " AND state = 'unread'" };
     HANDED_OUT = {
         "SELECT copy.id, copy.shop, copy.size, copy.attempts, copy_body.body FROM copy \
-        LEFT JOIN copy_body ON copy_body.copy_id = copy.id WHERE copy.id IN " (ids "$1") " ORDER BY copy.id"
+        LEFT JOIN copy_body ON copy_body.copy_id = copy.id WHERE copy.id" (of "$1") " ORDER BY copy.id"
     };
     SET_ASIDE = {
         "UPDATE copy SET state = 'held', reading = $2, read_at = $3, owner = NULL WHERE id = $1 AND state = 'unread'"
@@ -118,13 +118,16 @@ statements! {
     };
 
     STILL_UNREAD = {
-        "SELECT id FROM copy WHERE id IN " (ids "$1") " AND state = 'unread' ORDER BY id" (lock "copy")
+        "SELECT id FROM copy WHERE id" (of "$1") " AND state = 'unread' ORDER BY id" (lock "copy")
     };
     /// All invitations to these orders, whatever their address.
     OF_ORDERS = {
-        "SELECT " (invitation columns) " FROM " (each "$1") " AS told CROSS JOIN invitation \
-        WHERE invitation.shop = told.value ->> 0 AND invitation.reference_key = told.value ->> 1 ORDER BY invitation.id"
-        (lock "invitation")
+        sqlite: concat!("SELECT ", piece!(sqlite, (invitation columns)), " FROM json_each($1) AS told CROSS JOIN invitation \
+            WHERE invitation.shop = told.value ->> 0 AND invitation.reference_key = told.value ->> 1 ORDER BY invitation.id"),
+        postgres: concat!("SELECT ", piece!(postgres, (invitation columns)), " FROM json_array_elements($1::json) AS told \
+            JOIN invitation ON invitation.shop = told.value ->> 0 AND invitation.reference_key = told.value ->> 1 \
+            WHERE invitation.reference_key = ANY (ARRAY(SELECT value ->> 1 FROM json_array_elements($1::json))) \
+            ORDER BY invitation.id FOR UPDATE OF invitation")
     };
     OPEN = {
         "INSERT INTO invitation (shop, reference, reference_key, email, email_key, name, details, state, due_at, expires_at, \
@@ -137,7 +140,7 @@ statements! {
     FILE_COPIES = {
         "UPDATE copy SET state = filed.value ->> 1, reading = filed.value ->> 2, read_at = $2, email_key = filed.value ->> 3, \
         reference_key = filed.value ->> 4, invitation_id = CAST(filed.value ->> 5 AS BIGINT), owner = NULL \
-        FROM " (each "$1") " AS filed WHERE copy.id = CAST(filed.value ->> 0 AS BIGINT)"
+        FROM " (each "$1") " AS filed WHERE copy.id = CAST(filed.value ->> 0 AS BIGINT)" (near "copy.id", "$1")
     };
 
     MOVE = {
@@ -145,11 +148,13 @@ statements! {
         expires_at = CAST(moved.value ->> 3 AS BIGINT), letters_sent = CAST(moved.value ->> 4 AS BIGINT), \
         attempts = CAST(moved.value ->> 5 AS BIGINT), updated_at = CAST(moved.value ->> 6 AS BIGINT) \
         FROM " (each "$1") " AS moved WHERE invitation.id = CAST(moved.value ->> 0 AS BIGINT)"
+        (near "invitation.id", "$1")
     };
     LEARN = {
         "UPDATE invitation SET name = learned.value ->> 1, details = learned.value ->> 2, \
         updated_at = CAST(learned.value ->> 3 AS BIGINT) \
         FROM " (each "$1") " AS learned WHERE invitation.id = CAST(learned.value ->> 0 AS BIGINT)"
+        (near "invitation.id", "$1")
     };
     DECIDED = {
         "INSERT INTO decision (invitation_id, at, event, from_state, to_state, due_at, rule, actor, note, copy_id) \
@@ -198,7 +203,7 @@ statements! {
             JOIN invitation ON invitation.id = letter.invitation_id \
             WHERE letter.id = CAST(marked.value ->> 0 AS BIGINT) AND letter.owner = marked.value ->> 1 \
             AND letter.attempts = CAST(marked.value ->> 2 AS BIGINT) AND letter.phase = 'claimed' \
-            AND invitation.state = 'sending' ORDER BY invitation.id" (lock "invitation, letter") ") \
+            AND invitation.state = 'sending'" (near "letter.id", "$1") " ORDER BY invitation.id" (lock "invitation, letter") ") \
         UPDATE letter SET phase = 'on_the_wire', message_id = ready.value ->> 3, \
         on_the_wire_at = CAST(ready.value ->> 4 AS BIGINT) FROM ready WHERE letter.id = ready.id \
         RETURNING letter.id, letter.attempts"
@@ -208,31 +213,32 @@ statements! {
         "UPDATE letter SET phase = 'abandoned', owner = NULL, settled_at = CAST(marked.value ->> 4 AS BIGINT) \
         FROM " (each "$1") " AS marked WHERE letter.id = CAST(marked.value ->> 0 AS BIGINT) \
         AND letter.owner = marked.value ->> 1 AND letter.attempts = CAST(marked.value ->> 2 AS BIGINT) \
-        AND letter.phase = 'claimed'"
+        AND letter.phase = 'claimed'" (near "letter.id", "$1")
     };
     LETTERS = {
         "SELECT " (letter columns) ", " (invitation columns) " FROM letter \
-        JOIN invitation ON invitation.id = letter.invitation_id WHERE letter.id IN " (ids "$1") " ORDER BY invitation.id"
+        JOIN invitation ON invitation.id = letter.invitation_id WHERE letter.id" (of "$1") " ORDER BY invitation.id"
         (lock "invitation, letter")
     };
     SETTLE = {
         "UPDATE letter SET phase = settled.value ->> 1, settled_at = CAST(settled.value ->> 2 AS BIGINT), \
         reply = COALESCE(settled.value ->> 3, letter.reply), owner = NULL \
-        FROM " (each "$1") " AS settled WHERE letter.id = CAST(settled.value ->> 0 AS BIGINT)"
+        FROM " (each "$1") " AS settled WHERE letter.id = CAST(settled.value ->> 0 AS BIGINT)" (near "letter.id", "$1")
     };
-    /// Letters in the hands of daemons other than `$2` that show no life any more.
+    /// Letters in the hands of daemons other than `$2` that show no life any more: looked for among those in hand, which are few,
+    /// and not in the order of all invitations, hence `+ 0`.
     ORPHANS = {
         "SELECT " (letter columns) ", " (invitation columns) " FROM letter \
         JOIN invitation ON invitation.id = letter.invitation_id \
         WHERE letter.phase IN ('claimed', 'on_the_wire') AND (letter.owner IS NULL OR letter.owner <> $2 \
         AND letter.owner NOT IN (SELECT daemon.owner FROM daemon WHERE daemon.lease_until > $1)) \
-        ORDER BY invitation.id LIMIT $3" (skip "invitation, letter")
+        ORDER BY invitation.id + 0 LIMIT $3" (skip "invitation, letter")
     };
     /// Letters in this owner's hands of which it does not know.
     UNKNOWN_CLAIMS = {
         "SELECT " (letter columns) ", " (invitation columns) " FROM letter \
         JOIN invitation ON invitation.id = letter.invitation_id \
-        WHERE letter.phase IN ('claimed', 'on_the_wire') AND letter.owner = $1 AND letter.id NOT IN " (ids "$2") " \
+        WHERE letter.phase IN ('claimed', 'on_the_wire') AND letter.owner = $1 AND NOT letter.id" (of "$2") " \
         ORDER BY invitation.id" (lock "invitation, letter")
     };
 
@@ -271,11 +277,11 @@ statements! {
     };
     DECISIONS_ON = {
         "SELECT invitation_id, at, event, from_state, to_state, due_at, rule, actor, note, copy_id FROM decision \
-        WHERE invitation_id IN " (ids "$1") " ORDER BY id DESC LIMIT $2"
+        WHERE invitation_id" (of "$1") " ORDER BY id DESC LIMIT $2"
     };
     LETTERS_OF = {
         "SELECT id, invitation_id, kind, phase, attempts, message_id, claimed_at, on_the_wire_at, settled_at, reply \
-        FROM letter WHERE invitation_id IN " (ids "$1") " ORDER BY id DESC LIMIT $2"
+        FROM letter WHERE invitation_id" (of "$1") " ORDER BY id DESC LIMIT $2"
     };
 
     HELD_COPIES = { "SELECT " (copy columns) " FROM copy WHERE state = 'held' AND id < $1 ORDER BY id DESC LIMIT $2" };
@@ -287,14 +293,16 @@ statements! {
     COUNT_STATE = { "SELECT COUNT(*) FROM invitation WHERE state = $1" };
 
     PURGE = {
-        "DELETE FROM copy_body WHERE copy_id IN (SELECT copy_body.copy_id FROM copy_body \
-        JOIN copy ON copy.id = copy_body.copy_id WHERE copy_body.received_at < $1 AND copy.state <> 'unread' \
-        ORDER BY copy_body.received_at LIMIT $2" (skip "copy_body") ")"
+        sqlite: "DELETE FROM copy_body WHERE copy_id IN (SELECT copy_body.copy_id FROM copy_body \
+            JOIN copy ON copy.id = copy_body.copy_id WHERE copy_body.received_at < $1 AND copy.state <> 'unread' \
+            ORDER BY copy_body.received_at LIMIT $2)",
+        postgres: "DELETE FROM copy_body WHERE copy_id = ANY (ARRAY(SELECT old.copy_id FROM copy_body AS old \
+            JOIN copy ON copy.id = old.copy_id WHERE old.received_at < $1 AND copy.state <> 'unread' \
+            ORDER BY old.received_at LIMIT $2 FOR UPDATE OF old SKIP LOCKED))"
     };
     /// The turns of orders and relays (PostgreSQL): see [`super::turns`].
     TAKE_TURNS = {
         sqlite: "",
-        postgres: "SELECT slot FROM turn WHERE slot IN (SELECT CAST(json_array_elements_text($1::json) AS BIGINT)) \
-            ORDER BY slot FOR UPDATE"
+        postgres: concat!("SELECT slot FROM turn WHERE slot", piece!(postgres, (of "$1")), " ORDER BY slot FOR UPDATE")
     };
 }

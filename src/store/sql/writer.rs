@@ -59,6 +59,9 @@ pub(super) trait Joint: Sized + Send + Sync + 'static {
     /// Does it; the answers are in the order of the jobs.
     async fn run(jobs: &[&Self], conn: &mut Connection) -> Result<Vec<Self::Answer>, Fault>;
 
+    /// Whether it is done by one statement, so that it needs no transaction around it when nothing else is done.
+    const IS_ONE_STATEMENT: bool = false;
+
     /// What it adds to a transaction, bytes of bodies.
     fn bytes(&self) -> usize {
         0
@@ -139,6 +142,10 @@ trait Piece: Send {
     fn is_joint(&self) -> bool {
         false
     }
+    /// Whether it is one statement, which is a transaction by itself.
+    fn is_one_statement(&self) -> bool {
+        false
+    }
     /// Each of its jobs alone, so that one of them cannot spoil the others; `Err` gives a single one back.
     fn split(self: Box<Self>) -> Result<Vec<Box<dyn Piece>>, Box<dyn Piece>>;
 }
@@ -202,6 +209,10 @@ impl<J: Joint> Piece for Together<J> {
 
     fn is_joint(&self) -> bool {
         self.jobs.len() > 1
+    }
+
+    fn is_one_statement(&self) -> bool {
+        J::IS_ONE_STATEMENT
     }
 
     fn split(self: Box<Self>) -> Result<Vec<Box<dyn Piece>>, Box<dyn Piece>> {
@@ -327,6 +338,19 @@ impl Writer {
             Some(conn) => conn,
             None => self.conn.insert(self.engine.connect_to_write().await?),
         };
+        if let [piece] = batch.waiting.make_contiguous()
+            && piece.is_one_statement()
+        {
+            match piece.run(conn).await {
+                Ok(()) => {
+                    batch.done.extend(batch.waiting.pop_front());
+                    return Ok(());
+                }
+                // Nothing of it is left; its parts are tried below.
+                Err(fault) if fault.is_the_statements_own() && piece.is_joint() => {}
+                Err(fault) => return Err(fault),
+            }
+        }
         // A piece that can be split must be undone before its parts are tried.
         let guarded = batch.waiting.len() > 1 || batch.waiting.front().is_some_and(|piece| piece.is_joint());
         conn.begin(guarded).await?;

@@ -53,6 +53,7 @@ impl File {
     /// Looks at the file and makes it ready: the daemon brings its schema up to date, the desk refuses one that is not the newest.
     pub(in crate::store) async fn prepare(&self, is_daemon: bool) -> Result<(), StoreError> {
         let found = self.inspect(is_daemon).await?;
+        self.check_whole(found).await?;
         let mut conn = self.connect_to_write().await.map_err(|error| self.unusable(error))?;
         if is_daemon {
             self.migrate(&mut conn).await?;
@@ -61,6 +62,25 @@ impl File {
         }
         let _ = conn.close().await;
         Ok(())
+    }
+
+    /// Looks at a file that a queue is to be moved into, or was in part.
+    pub(in crate::store) async fn prepare_to_fill(&self) -> Result<(), StoreError> {
+        self.inspect(false).await.map(drop)
+    }
+
+    /// Refuses a file into which a queue was not moved to the end: the rest of it is still elsewhere.
+    async fn check_whole(&self, schema: i64) -> Result<(), StoreError> {
+        if schema < schema::WITH_PROPERTIES {
+            return Ok(());
+        }
+        let mut conn = self.options().connect().await.map_err(|error| self.unusable(error))?;
+        let source = property(&mut conn, "moved_from").await;
+        let _ = conn.close().await;
+        match source.map_err(|error| self.unusable(error))? {
+            Some(source) => Err(self.refuse(&schema::half_moved(&source))),
+            None => Ok(()),
+        }
     }
 
     /// The folder that holds the file and its log.
@@ -238,9 +258,12 @@ async fn schema(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
 
 /// The oldest schema whose programs may still work with this one.
 async fn floor(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
-    let floor: Option<String> =
-        sqlx::query_scalar("SELECT value FROM property WHERE name = 'compatible_from'").fetch_optional(conn).await?;
+    let floor = property(conn, "compatible_from").await?;
     Ok(floor.and_then(|floor| floor.parse().ok()).unwrap_or(i64::MAX))
+}
+
+async fn property(conn: &mut SqliteConnection, name: &'static str) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar("SELECT value FROM property WHERE name = $1").bind(name).fetch_optional(conn).await
 }
 
 /// The first fault that SQLite's `quick_check` finds.

@@ -5,6 +5,8 @@ CREATE TABLE daemon (
     since       BIGINT NOT NULL,
     lease_until BIGINT NOT NULL
 );
+-- A handful of rows, but a writer's session goes along indexes alone.
+CREATE INDEX daemon_lease ON daemon (lease_until);
 
 -- What is known of the database as a whole: 'compatible_from' is the oldest schema whose programs may still work with it,
 -- 'moved_from' stands while a move into it has not come to its end.

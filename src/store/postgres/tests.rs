@@ -1,0 +1,189 @@
+//! How PostgreSQL carries our statements out: along an index each, on small tables and on large ones.
+
+#[path = "../../../tests/kit/postgres.rs"]
+mod kit;
+#[path = "../../../tests/kit/said.rs"]
+mod said;
+
+use std::path::Path;
+
+use serde_json::Value as Json;
+use sqlx::{AssertSqlSafe, PgConnection, Row as _};
+
+use super::Server;
+use crate::config::Database;
+use crate::store::sql::connection::Connection;
+use crate::store::sql::statements::{self as sql, Statement};
+
+/// The tables that grow with the years.
+const LARGE: [&str; 5] = ["copy", "copy_body", "invitation", "letter", "decision"];
+
+/// Pages and batches: as long as their rows come out of an index in order, the first ones cost as little as there are of them.
+const ORDERED: [Statement; 10] = [
+    sql::LIST_ALL,
+    sql::LIST_STATE,
+    sql::LIST_SHOP_STATE,
+    sql::LIST_EMAIL,
+    sql::LIST_REFERENCE,
+    sql::COPIES_OF_EMAIL,
+    sql::COPIES_OF_REFERENCE,
+    sql::HELD_COPIES,
+    sql::UNREAD,
+    sql::NEXT_DUE,
+];
+
+/// A database with our tables in it.
+async fn queue(place: &kit::Place<'_>) -> Server {
+    let mut url = url::Url::parse(&place.url()).unwrap();
+    let password = url.password().map(str::to_owned);
+    url.set_password(None).unwrap();
+    let Ok(Database::Postgres(settings)) = Database::parse(url.as_str(), Path::new("/")) else { panic!("{url}") };
+    let server = Server::new(&settings, password.as_deref());
+    server.create_if_missing().await.unwrap();
+    server
+}
+
+/// What readers ask, who have a plan made for the values and the tables at hand.
+const READ: [Statement; 17] = [
+    sql::INVITATION,
+    sql::LIST_ALL,
+    sql::LIST_STATE,
+    sql::LIST_SHOP_STATE,
+    sql::LIST_EMAIL,
+    sql::LIST_REFERENCE,
+    sql::COPIES_OF_EMAIL,
+    sql::COPIES_OF_REFERENCE,
+    sql::DECISIONS_ON,
+    sql::LETTERS_OF,
+    sql::HELD_COPIES,
+    sql::COPY,
+    sql::BODY,
+    sql::COUNT_UNREAD,
+    sql::COUNT_HELD,
+    sql::COUNT_STATE,
+    sql::NEXT_DUE,
+];
+
+/// Indexes of a part of a table that stays small: what is under way.
+const SMALL: [&str; 4] = ["copy_unread", "copy_held", "copy_in_hand", "letter_in_hand"];
+
+/// Steps that go over a whole table, or over all entries of an index of one.
+fn walks(plan: &[String]) -> Vec<&str> {
+    let walks_over = |(n, step): (usize, &String)| {
+        let words = step.split_whitespace().collect::<Vec<_>>();
+        let after = |word: &str| words.iter().position(|it| *it == word).and_then(|at| words.get(at + 1)).copied();
+        let is_large = step.contains("Scan")
+            && !step.contains("Subquery")
+            && after("on").is_some_and(|table| LARGE.contains(&table));
+        let is_small = after("using").is_some_and(|index| SMALL.contains(&index));
+        // A bitmap of a heap has its condition in the step below.
+        let detail = plan.get(n + 1).map_or("", |detail| detail.trim_start());
+        is_large && !is_small && !["Index Cond", "Recheck Cond"].iter().any(|bound| detail.starts_with(bound))
+    };
+    plan.iter().enumerate().filter(|step| walks_over(*step)).map(|(_, step)| step.trim()).collect()
+}
+
+#[test]
+fn a_walk_over_a_table_is_seen() {
+    for (plan, walk) in [
+        ("Seq Scan on copy", true),
+        ("Seq Scan on turn", false),
+        ("  ->  Parallel Seq Scan on invitation due\n Filter: (state = $1)", true),
+        ("  ->  Index Scan Backward using decision_pkey on decision\n Filter: (invitation_id = $1)", true),
+        ("  ->  Index Scan using decision_pkey on decision\n Index Cond: (id = $1)", false),
+        ("  ->  Index Scan using copy_unread on copy\n Filter: (owner = $1)", false),
+        ("Update on letter\n ->  CTE Scan on ready", false),
+    ] {
+        let plan = plan.lines().map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(walks(&plan).len(), usize::from(walk), "{plan:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_statement_is_understood_and_what_writes_goes_along_an_index_from_the_first_minute() {
+    let Some(server) = kit::server() else { return };
+    let place = server.database();
+    let mut conn = Connection::Postgres(queue(&place).await.connect_to_write().await.unwrap());
+    for statement in sql::ALL {
+        let plan = conn.plan(*statement).await;
+        if !READ.iter().any(|read| read.name == statement.name) {
+            assert_eq!(walks(&plan), [""; 0], "{}:\n{}", statement.name, plan.join("\n"));
+        }
+    }
+}
+
+/// Two years of a few busy shops; some of it is unread, in hand and due.
+const YEARS: &str = "
+    INSERT INTO invitation (shop, reference, reference_key, email, email_key, details, state, due_at, letters_sent, attempts,
+        created_at, updated_at)
+    SELECT 'shop' || n % 20, 'A-' || n, 'a-' || n, n % 50000 || '@example.com', n % 50000 || '@example.com', '{}',
+        CASE WHEN n % 10 = 0 THEN 'queued' ELSE 'done' END, CASE WHEN n % 10 = 0 THEN n END, 1, 0, n, n
+    FROM generate_series(1, 200000) AS n;
+    INSERT INTO copy (shop, mail_from, rcpt_to, hello, tls, size, received_at, state, email_key, reference_key, owner)
+    SELECT 'shop' || n % 20, 'o@shop.example', 'x@afs.example', 'mx', 1, 1, n,
+        CASE WHEN n > 199000 THEN 'unread' WHEN n % 1000 = 0 THEN 'held' ELSE 'event' END,
+        n % 50000 || '@example.com', 'a-' || n, CASE WHEN n > 199000 AND n % 2 = 0 THEN 'one' END
+    FROM generate_series(1, 200000) AS n;
+    INSERT INTO copy_body (copy_id, received_at, body) SELECT n, n, 'x' FROM generate_series(1, 200000) AS n;
+    INSERT INTO letter (invitation_id, ordinal, kind, phase, attempts, claimed_at, owner, relay)
+    SELECT n, 1, 'invitation', CASE WHEN n > 199950 THEN 'claimed' ELSE 'accepted' END, 1, n,
+        CASE WHEN n > 199950 THEN 'one' END, 'default'
+    FROM generate_series(1, 200000) AS n;
+    INSERT INTO decision (invitation_id, at, event, to_state, rule, actor)
+    SELECT n, n, 'due', 'sending', 'due', 'daemon' FROM generate_series(1, 200000) AS n;
+    INSERT INTO daemon (owner, since, lease_until) VALUES ('one', 1, 1), ('two', 1, 9);
+    ANALYZE";
+
+#[tokio::test]
+async fn large_tables_are_never_walked_and_a_page_of_what_is_rare_costs_little() {
+    let Some(server) = kit::server() else { return };
+    let place = server.database();
+    let queue = queue(&place).await;
+    let mut conn = queue.connect_to_write().await.unwrap();
+    sqlx::raw_sql(YEARS).execute(&mut conn).await.unwrap();
+    let mut conn = Connection::Postgres(conn);
+    for statement in sql::ALL {
+        let plan = conn.plan(*statement).await;
+        assert_eq!(walks(&plan), [""; 0], "{}:\n{}", statement.name, plan.join("\n"));
+        if ORDERED.iter().any(|ordered| ordered.name == statement.name) {
+            assert!(!plan.iter().any(|step| step.contains("Sort")), "{}:\n{}", statement.name, plan.join("\n"));
+        }
+    }
+    pages_cost_little(&queue).await;
+}
+
+/// What a reader's session does with values of its own, rare ones and common ones.
+async fn pages_cost_little(queue: &Server) {
+    let mut conn = queue.connect_to_read().await.unwrap();
+    for (statement, values) in [
+        (sql::LIST_ALL, "999999, 20"),
+        (sql::LIST_STATE, "999999, 20, 'held'"),
+        (sql::LIST_STATE, "999999, 20, 'done'"),
+        (sql::LIST_STATE, "999999, 20, 'failed'"),
+        (sql::LIST_SHOP_STATE, "999999, 20, 'queued', 'shop0'"),
+        (sql::LIST_SHOP_STATE, "999999, 20, 'held', 'shop1'"),
+        (sql::LIST_SHOP_STATE, "999999, 20, 'done', 'nowhere'"),
+        (sql::LIST_EMAIL, "999999, 20, '7@example.com', NULL, NULL, NULL"),
+        (sql::LIST_EMAIL, "999999, 20, '7@example.com', 'shop7', 'a-7', '[\"done\"]'"),
+        (sql::LIST_REFERENCE, "999999, 20, 'a-7', NULL, NULL"),
+        (sql::HELD_COPIES, "999999, 20"),
+        (sql::COPIES_OF_EMAIL, "'7@example.com', 20"),
+        (sql::COPIES_OF_REFERENCE, "'a-7', 20, NULL"),
+        (sql::NEXT_DUE, ""),
+    ] {
+        let seen = buffers(&mut conn, statement, values).await;
+        assert!(seen <= 200, "{} ({values}) looked at {seen} pages", statement.name);
+    }
+}
+
+/// How many pages a statement looked at.
+async fn buffers(conn: &mut PgConnection, statement: Statement, values: &str) -> i64 {
+    let values = if values.is_empty() { String::new() } else { format!("({values})") };
+    let prepare = AssertSqlSafe(Connection::prepare_text(statement));
+    sqlx::raw_sql(prepare).execute(&mut *conn).await.unwrap();
+    let explain = AssertSqlSafe(format!("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) EXECUTE looked_at{values}"));
+    let found: Json = sqlx::raw_sql(explain).fetch_one(&mut *conn).await.unwrap().get(0);
+    sqlx::raw_sql("DEALLOCATE looked_at").execute(conn).await.unwrap();
+    let plan = &found[0]["Plan"];
+    ["Shared Hit Blocks", "Shared Read Blocks"].iter().filter_map(|key| plan[key].as_i64()).sum()
+}
