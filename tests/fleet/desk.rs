@@ -130,7 +130,7 @@ async fn a_wrong_password_is_78_and_stands_nowhere() {
     std::fs::write(site.path("db-password"), "wrong1secret").unwrap();
     for words in [&["serve"][..], &["queue", "list"]] {
         let ran = site.run(words).ended(78);
-        assert!(ran.err.contains("wrong password") && !ran.err.contains("1secret"), "{ran:?}");
+        assert!(ran.err.contains("see user and password") && !ran.err.contains("1secret"), "{ran:?}");
     }
     let checked = site.run(&["check", "--offline"]);
     assert!(checked.code != 0 && !format!("{checked:?}").contains("1secret"), "{checked:?}");

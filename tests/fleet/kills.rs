@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::crew::{Crew, judge};
 use crate::kit::{Chance, say, setting};
 use crate::postgres::Cluster;
-use crate::relay::{Act, TestRelay};
+use crate::relay::{Act, Kit, TestRelay};
 
 /// Connections of the relay, which all daemons share.
 const CONNECTIONS: usize = 6;
@@ -18,19 +18,26 @@ async fn kill_9_of_one_daemon_after_the_other_loses_nothing_and_doubles_nothing(
     let span = Duration::from_secs(setting("INVITED_FLEET_SECONDS", 15));
     let seed = setting("INVITED_CRASH_SEED", 20_260_302);
     let mut chance = Chance(seed);
-    let relay = TestRelay::start(|_| Act::Ok).await;
+    let pipelining = Kit { offers: vec!["PIPELINING"], ..Kit::default() };
+    let relay = TestRelay::start_with(pipelining, |_| Act::Ok).await;
     let connections = CONNECTIONS.to_string();
     let mut crew = Crew::start(&cluster.url("fleet"), &relay, &[("connections", &connections)], 3, 3).await;
     let load = crew.load(6, &relay);
     let began = Instant::now();
     let mut kills = 0;
     while began.elapsed() < span {
-        let moment = load.taken() + 20 + usize::try_from(chance.below(400)).unwrap();
+        let moment = load.taken() + 10 + usize::try_from(chance.below(200)).unwrap();
         load.until_taken(moment).await;
-        let member = usize::try_from(chance.below(3)).unwrap();
-        crew.kill(member).await;
-        kills += 1;
-        crew.begin(member).await;
+        // Now and then two of them at one time.
+        let first = usize::try_from(chance.below(3)).unwrap();
+        let dead = if chance.below(4) == 0 { vec![first, (first + 1) % 3] } else { vec![first] };
+        for member in &dead {
+            crew.kill(*member).await;
+        }
+        kills += dead.len();
+        for member in dead {
+            crew.begin(member).await;
+        }
     }
     let (acknowledged, refused) = load.end().await;
     let loaded = began.elapsed();

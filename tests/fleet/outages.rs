@@ -101,6 +101,30 @@ async fn a_server_that_is_away_is_waited_for_in_peace() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_restart_while_nothing_is_done_fails_nobodys_mail() {
+    let Some(cluster) = Cluster::start(&[]) else { return };
+    cluster.create_database("fleet");
+    let relay = TestRelay::start(|_| Act::Ok).await;
+    let mut crew = Crew::start(&cluster.url("fleet"), &relay, &[], 1, 3600).await;
+    crew.hand_in(0, "BEFORE-1").await;
+    crew.until_quiet().await;
+    let began = Instant::now();
+    cluster.restart_immediate();
+    until("the connections have rested", async || (began.elapsed() > Duration::from_secs(1)).then_some(())).await;
+    // Reading looks for work by itself and may meet the restart; the door is closed for a moment then.
+    let mut dialog = Dialog::open(crew.service(0).address).await.unwrap();
+    until("a mail is taken", async || {
+        let reply = dialog.mail(BCC, &order("AFTER-1")).await.unwrap();
+        reply.starts_with("250 ").then_some(())
+    })
+    .await;
+    crew.until_quiet().await;
+    let log = crew.service(0).log();
+    assert!(!log.contains("a copy could not be kept"), "{log}");
+    crew.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_daemon_can_be_stopped_while_its_server_is_away() {
     let Some(cluster) = Cluster::start(&[]) else { return };
     cluster.create_database("fleet");
@@ -170,8 +194,8 @@ async fn a_server_that_takes_no_writes_is_451_and_said_and_gone_when_it_does_aga
     crew.service(0).says("read-only transaction").await;
     crew.service(1).says("read-only transaction").await;
     // A daemon that is started meanwhile does not begin to take in.
-    let ran = crew.sites[0].run(&["serve"]).ended(1);
-    assert!(ran.err.contains("read-only"), "{ran:?}");
+    let ran = crew.sites[0].run(&["serve"]);
+    assert!(ran.code != 0 && ran.err.contains("it takes no writes"), "{ran:?}");
 
     // Whoever undoes it must say so, as it holds for him too.
     cluster.as_superuser("ALTER SYSTEM RESET default_transaction_read_only");

@@ -192,6 +192,14 @@ impl Connection {
         matches!(self, Self::Postgres(_))
     }
 
+    /// Whether the other side still answers. A file is always there.
+    pub(in crate::store) async fn is_there(&mut self) -> bool {
+        match self {
+            Self::Sqlite(_) => true,
+            Self::Postgres(conn) => conn.ping().await.is_ok(),
+        }
+    }
+
     /// Says goodbye.
     pub(in crate::store) async fn close(self) {
         // Whoever closes has nothing left to say; the other side notices either way.

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::connection::Connection;
 use super::engine::Engine;
@@ -34,6 +35,10 @@ const CONFLICTS_AT_MOST: u32 = 8;
 
 /// How long a transaction may take before its connection counts as dead: longer than any lock or statement is waited for.
 const TRANSACTION_TAKES: Duration = Duration::from_secs(60);
+
+/// A connection that was not used for so long is asked first whether it is still there: a server that was started anew meanwhile is
+/// then no failure for whoever comes next.
+const RESTED: Duration = Duration::from_millis(250);
 
 const NEXT: &str = "RELEASE SAVEPOINT work; SAVEPOINT work";
 const UNDO: &str = "ROLLBACK TO SAVEPOINT work";
@@ -230,6 +235,8 @@ pub(super) struct Writer {
     conn: Option<Connection>,
     queue: mpsc::Receiver<Job>,
     pulse: Arc<Pulse>,
+    /// When it last began something.
+    used: Instant,
     /// A file's daemon gives it back after the last write.
     _lock: Option<DaemonLock>,
 }
@@ -245,7 +252,7 @@ impl Writer {
     /// Starts the task on an open connection.
     pub(super) fn start(engine: Engine, conn: Connection, pulse: Arc<Pulse>, lock: Option<DaemonLock>) -> Queue {
         let (sender, queue) = mpsc::channel(BATCH * 4);
-        let writer = Self { engine, conn: Some(conn), queue, pulse, _lock: lock };
+        let writer = Self { engine, conn: Some(conn), queue, pulse, used: Instant::now(), _lock: lock };
         tokio::spawn(writer.run());
         Queue(sender)
     }
@@ -334,6 +341,13 @@ impl Writer {
     /// Carries out the whole batch and commits it. Pieces that failed alone have their answer already; after an error, nothing of
     /// the others is durable.
     async fn transact(&mut self, batch: &mut Batch) -> Result<(), Fault> {
+        if self.used.elapsed() > RESTED
+            && let Some(conn) = &mut self.conn
+            && !conn.is_there().await
+        {
+            self.conn = None;
+        }
+        self.used = Instant::now();
         let conn = match &mut self.conn {
             Some(conn) => conn,
             None => self.conn.insert(self.engine.connect_to_write().await?),
