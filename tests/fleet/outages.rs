@@ -1,13 +1,14 @@
 //! A server that is restarted, away, or takes no writes: clients are asked to come back, nothing is lost or doubled, and the same
 //! daemons go on afterwards.
 
+use std::ffi::OsStr;
 use std::time::{Duration, Instant};
 
 use crate::MACHINE;
 use crate::crew::{Crew, judge, order, until_number};
 use crate::kit::{Chance, say, setting, until};
 use crate::postgres::Cluster;
-use crate::program::{BCC, Dialog};
+use crate::program::{BCC, Dialog, Site};
 use crate::relay::{Act, TestRelay};
 
 /// Connections of the relay.
@@ -169,6 +170,88 @@ async fn a_letter_whose_answer_comes_while_the_server_is_away_is_settled_afterwa
     until_number(&mut conn, "SELECT count(*) FROM invitation WHERE state = 'done'", 1).await;
     assert_eq!(relay.taken().len(), 1);
     crew.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn daemons_that_were_away_together_do_not_take_each_other_for_dead() {
+    let Some(cluster) = Cluster::start(&[]) else { return };
+    cluster.create_database("fleet");
+    let (open, gate) = tokio::sync::watch::channel(false);
+    let relay = TestRelay::start(move |moment| match moment.at {
+        crate::relay::At::Dot => Act::When(gate.clone(), Box::new(Act::Ok)),
+        _ => Act::Ok,
+    })
+    .await;
+    let mut crew = Crew::start(&cluster.url("fleet"), &relay, &[("connections", "6")], 3, 3).await;
+    for n in 0..6 {
+        crew.hand_in(n % 3, &format!("AWAY-{n}")).await;
+    }
+    relay.until(|seen| seen.dots == 6).await;
+    cluster.stop();
+    let began = Instant::now();
+    until("every lease is over", async || (began.elapsed() > Duration::from_secs(4)).then_some(())).await;
+    cluster.resume();
+    let mut conn = crew.sites[0].server().await;
+    let lives = "SELECT count(*) FROM daemon WHERE lease_until > extract(epoch FROM now()) * 1000 + 1500";
+    until_number(&mut conn, lives, 3).await;
+    // Another sign of life of each, by which it has judged.
+    until_number(
+        &mut conn,
+        "SELECT count(*) FROM daemon WHERE lease_until < extract(epoch FROM now()) * 1000 + 2600",
+        0,
+    )
+    .await;
+    open.send_replace(true);
+    until_number(&mut conn, "SELECT count(*) FROM invitation WHERE state = 'done'", 6).await;
+    let doubted = "SELECT count(*) FROM decision WHERE to_state = 'in_doubt'";
+    assert_eq!(sqlx::query_scalar::<_, i64>(doubted).fetch_one(&mut conn).await.unwrap(), 0);
+    crew.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn copies_that_were_being_read_when_the_server_was_restarted_are_not_counted_out() {
+    let Some(cluster) = Cluster::start(&[]) else { return };
+    cluster.create_database("fleet");
+    let relay = TestRelay::start(|_| Act::Ok).await;
+    let mut crew = Crew::start(&cluster.url("fleet"), &relay, &[], 1, 30).await;
+    let mut conn = crew.sites[0].server().await;
+    sqlx::raw_sql("BEGIN; LOCK TABLE turn IN EXCLUSIVE MODE").execute(&mut conn).await.unwrap();
+    crew.hand_in(0, "READ-1").await;
+    let mut look = crew.sites[0].server().await;
+    until_number(&mut look, "SELECT count(*) FROM copy WHERE attempts = 1 AND owner IS NOT NULL", 1).await;
+    cluster.restart_immediate();
+    crew.until_quiet().await;
+    let mut look = crew.sites[0].server().await;
+    until_number(&mut look, "SELECT attempts FROM copy", 1).await;
+    assert_eq!(relay.taken().len(), 1);
+    crew.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_watchdog_does_not_end_a_daemon_whose_server_is_away() {
+    let Some(cluster) = Cluster::start(&[]) else { return };
+    cluster.create_database("fleet");
+    let relay = TestRelay::start(|_| Act::Ok).await;
+    let site = Site::on_server(&cluster.url("fleet"), relay.address, &[]).await;
+    let socket = site.path("notify");
+    let systemd = tokio::net::UnixDatagram::bind(&socket).unwrap();
+    let environment = [("NOTIFY_SOCKET", socket.as_os_str()), ("WATCHDOG_USEC", OsStr::new("200000"))];
+    let service = site.serve_with(&["--lease", "3"], &environment).await;
+    cluster.stop();
+    service.says("Connection refused").await;
+    let heard = async || {
+        let mut buffer = [0; 256];
+        let length = systemd.recv(&mut buffer).await.unwrap();
+        String::from_utf8_lossy(&buffer[..length]).into_owned()
+    };
+    // What stands in line since before it was away is heard first.
+    let mut line = [0; 256];
+    while systemd.try_recv(&mut line).is_ok() {}
+    for _ in 0..3 {
+        let pinged = until("systemd is told that the daemon lives", async || Some(heard().await)).await;
+        assert_eq!(pinged.trim_end(), "WATCHDOG=1");
+    }
+    service.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
