@@ -2,6 +2,7 @@
 //! on a bell, listens for the bell *before* it looks for work so that no ring is lost, and stops when told to.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -25,6 +26,12 @@ const FILING_TRIES: u32 = 30;
 /// How long copies gather after the reader has caught up. A look costs it two commits, however few copies it finds, and these
 /// stand in line with the door's: without a pause a busy door would wait for the reader most of the time.
 const GATHER: Duration = Duration::from_millis(100);
+
+/// While copies come in, the reader rests this many times as long as it worked: a sender waits for its 250, and nobody for a reading.
+const DOOR_FIRST: u32 = 4;
+
+/// A copy that has waited for so long is read without any more regard for the door: what comes in without end must be read too.
+const WAITS_AT_MOST: Duration = Duration::from_secs(10);
 
 /// How often the queue is looked at without a bell: another process, such as the support desk, may have moved it.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
@@ -75,14 +82,17 @@ pub async fn read_copies(house: Arc<House>, stop: CancellationToken) {
     let mut trouble = Trouble::none_with("copies cannot be read while the store cannot be used");
     while !stop.is_cancelled() {
         let bell = house.copy_came.notified();
+        let (began, taken_in) = (Instant::now(), house.taken_in.load(Ordering::Relaxed));
         let pause = match read::read_some(&house).await {
             Ok(batch) => {
                 trouble.is_over();
                 if batch.copies > 0 {
                     file(&house, &batch, &stop).await;
                 }
+                let door_is_busy = house.taken_in.load(Ordering::Relaxed) > taken_in && batch.waited < WAITS_AT_MOST;
                 match batch.copies {
                     0 => None,
+                    _ if door_is_busy => Some(GATHER.max(began.elapsed() * DOOR_FIRST)),
                     read::BATCH => continue,
                     _ => Some(GATHER),
                 }

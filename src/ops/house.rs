@@ -1,7 +1,7 @@
 //! What every use case works with: the store, the clock, and the present set-up, which a reload replaces as a whole.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -54,6 +54,8 @@ pub struct House {
     pub lease: Duration,
     /// Rung when a copy was taken in.
     pub copy_came: Notify,
+    /// How many messages were taken in since the start.
+    pub taken_in: AtomicU64,
     /// Rung when an invitation may be due earlier than was known.
     pub queue_moved: Notify,
     /// Whether a claim failed without an answer, so that letters may be claimed of which nobody here knows.
@@ -71,6 +73,7 @@ impl House {
             owner,
             lease,
             copy_came: Notify::new(),
+            taken_in: AtomicU64::new(0),
             queue_moved: Notify::new(),
             claims_unknown: AtomicBool::new(false),
             in_hand: Mutex::default(),

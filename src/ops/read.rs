@@ -2,6 +2,7 @@
 //! fixed takes the same way again.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -24,6 +25,8 @@ pub const BATCH: usize = 64;
 pub struct Batch {
     /// How many copies were handed out.
     pub copies: usize,
+    /// How long the oldest of them had waited.
+    pub waited: Duration,
     readings: Vec<FiledReading>,
 }
 
@@ -32,11 +35,13 @@ pub struct Batch {
 /// # Errors
 /// When the store cannot be read or written; the copies stay where they are.
 pub async fn read_some(house: &House) -> Result<Batch, StoreError> {
-    let copies = house.store.claim_copies(BATCH, ATTEMPTS_AT_MOST, &house.owner, house.clock.now()).await?;
-    if copies.is_empty() {
+    let now = house.clock.now();
+    let copies = house.store.claim_copies(BATCH, ATTEMPTS_AT_MOST, &house.owner, now).await?;
+    let Some(oldest) = copies.iter().map(|copy| copy.received_at).min() else {
         return Ok(Batch::default());
-    }
-    Ok(Batch { copies: copies.len(), readings: read_all(&house.setup(), copies).await })
+    };
+    let waited = Duration::from_millis(now.0.saturating_sub(oldest.0).try_into().unwrap_or(0));
+    Ok(Batch { copies: copies.len(), waited, readings: read_all(&house.setup(), copies).await })
 }
 
 /// Files what was read. May be called again with the same batch: what is filed already stays as it is.

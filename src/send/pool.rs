@@ -111,24 +111,24 @@ impl Pool {
 
     /// Keeps a connection for another letter, or says good-bye to it.
     pub(super) async fn keep(self: &Arc<Self>, connection: Connection) {
-        if let Err(connection) = self.lay_by(connection) {
+        if let Some(connection) = self.lay_by(connection) {
             connection.quit().await;
         }
     }
 
-    /// Puts a connection to the idle ones, if it may take another letter.
-    fn lay_by(self: &Arc<Self>, connection: Connection) -> Result<(), Connection> {
+    /// Puts a connection to the idle ones, or gives it back if it may not take another letter.
+    fn lay_by(self: &Arc<Self>, connection: Connection) -> Option<Connection> {
         let mut idle = self.idle();
         // Looked at under the lock, so that `close` finds every connection that came before it.
         if connection.letters >= self.access.settings.letters_per_connection || self.permits.is_closed() {
-            return Err(connection);
+            return Some(connection);
         }
         idle.connections.push(connection);
         if !idle.watched {
             idle.watched = true;
             tokio::spawn(watch_over_idle(Arc::downgrade(self)));
         }
-        Ok(())
+        None
     }
 
     /// Takes out what was idle for too long, and tells when the next one will have been; without one the watch is over.

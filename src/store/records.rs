@@ -49,6 +49,8 @@ pub struct UnreadCopy {
     pub message: Vec<u8>,
     /// How often it was handed out, this time included.
     pub attempts: u32,
+    /// When it was taken in.
+    pub received_at: Timestamp,
 }
 
 /// What was read from a copy, on its way into the store.

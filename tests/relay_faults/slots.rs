@@ -27,7 +27,7 @@ async fn a_slot_is_waited_for_and_says_nothing_by_itself() {
     drop(second);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn a_closed_relay_gives_no_slot_and_those_given_are_honoured() {
     let test = TestRelay::start(|_| Act::Ok).await;
     let relay = with_connections(&test, 1);
@@ -44,7 +44,9 @@ async fn a_closed_relay_gives_no_slot_and_those_given_are_honoured() {
     test.until(|seen| seen.open == 0).await;
     let sent = slot.send(None, &address("b@example.com"), LETTER, async || Ok::<(), ()>(())).await;
     assert_eq!(mark(&sent).0, '+');
+    let start = Instant::now();
     let seen = test.until(|seen| seen.open == 0).await;
+    assert_eq!(start.elapsed().as_secs(), 0, "the connection is closed at once");
     assert_eq!(seen.lines.iter().filter(|(_, line)| line == "QUIT").count(), 2);
 }
 
@@ -53,25 +55,29 @@ async fn a_connection_without_a_letter_for_ten_seconds_is_closed_and_the_others_
     let late = Act::After(Duration::from_secs(1), Box::new(Act::Ok));
     let test = TestRelay::start(move |moment| if moment.at == At::Dot { late.clone() } else { Act::Ok }).await;
     let relay = with_connections(&test, 3);
+    let until_open_are = async |open: usize, since: Instant, millis: u128| {
+        test.until(|seen| seen.open == open).await;
+        let waited = since.elapsed().as_millis();
+        assert!((millis..millis + 100).contains(&waited), "{open} open after {waited} ms");
+    };
     for _ in 0..2 {
-        let letters = ["a@example.com", "b@example.com", "c@example.com"].map(|rcpt| send(&relay, rcpt, LETTER));
-        let [a, b, c] = letters;
-        let (a, b, c) = tokio::join!(a, b, c);
-        assert_eq!([a, b, c].map(|outcome| mark(&outcome).0), ['+'; 3]);
-        let open = test.seen().open;
-        tokio::time::sleep(Duration::from_secs(6)).await;
+        // Twice, so that the watch, when it first looks again, finds connections of two ages and none old enough.
+        for _ in 0..2 {
+            tokio::time::sleep(Duration::from_secs(3)).await;
+            let [a, b, c] = ["a@example.com", "b@example.com", "c@example.com"].map(|rcpt| send(&relay, rcpt, LETTER));
+            let (a, b, c) = tokio::join!(a, b, c);
+            assert_eq!([a, b, c].map(|outcome| mark(&outcome).0), ['+'; 3]);
+        }
+        let three = Instant::now();
+        tokio::time::sleep(Duration::from_secs(4)).await;
         assert_eq!(mark(&send(&relay, "d@example.com", LETTER).await).0, '+');
-        tokio::time::sleep(Duration::from_millis(2_900)).await;
-        assert_eq!((open, test.seen().open), (3, 3), "9.9 seconds");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        test.until(|seen| seen.open == 1).await;
-        tokio::time::sleep(Duration::from_millis(6_800)).await;
-        assert_eq!(test.seen().open, 1, "9.9 seconds after the last letter");
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        test.until(|seen| seen.open == 0).await;
+        let one = Instant::now();
+        assert_eq!(test.seen().open, 3);
+        until_open_are(1, three, 10_000).await;
+        until_open_are(0, one, 10_000).await;
     }
     let seen = test.seen();
-    assert_eq!((seen.connections, seen.taken.len()), (6, 8));
+    assert_eq!((seen.connections, seen.taken.len()), (6, 14));
     assert_eq!(seen.lines.iter().filter(|(_, line)| line == "QUIT").count(), 6);
 }
 

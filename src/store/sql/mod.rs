@@ -138,6 +138,7 @@ fn unread(copy: HandedOut) -> Result<UnreadCopy, String> {
         shop: ShopId::parse(&copy.shop).map_err(|why| why.to_string())?,
         message: body::unpack(&packed, u64::try_from(copy.size).unwrap_or(0))?,
         attempts: rows::count(copy.attempts),
+        received_at: Timestamp(copy.received_at),
     })
 }
 

@@ -37,6 +37,7 @@ pub(super) struct HandedOut {
     pub(super) shop: String,
     pub(super) size: i64,
     pub(super) attempts: i64,
+    pub(super) received_at: i64,
     pub(super) body: Option<Vec<u8>>,
 }
 

@@ -105,7 +105,7 @@ statements! {
     };
     HAND_OUT = { "UPDATE copy SET attempts = attempts + 1, owner = $2 WHERE id" (of "$1") " AND state = 'unread'" };
     HANDED_OUT = {
-        "SELECT copy.id, copy.shop, copy.size, copy.attempts, copy_body.body FROM copy \
+        "SELECT copy.id, copy.shop, copy.size, copy.attempts, copy.received_at, copy_body.body FROM copy \
         LEFT JOIN copy_body ON copy_body.copy_id = copy.id WHERE copy.id" (of "$1") " ORDER BY copy.id"
     };
     SET_ASIDE = {
