@@ -173,7 +173,7 @@ impl<'d> Connection<'d> {
             Effect::AskRecipient(address) => self.session.recipient(intake.recipient(&address)),
             Effect::StartData if self.used < self.filled => return self.end(stream, Goodbye::Hasty).await,
             Effect::StartData => self.start_data(),
-            Effect::Accept(incoming) => self.accept(incoming).await,
+            Effect::Accept(incoming) => return self.accept(stream, incoming).await,
             Effect::StartTls => {
                 (self.used, self.filled) = (0, 0);
                 return if self.send(stream).await.is_ok() { Ended::StartTls } else { Ended::Gone };
@@ -202,7 +202,7 @@ impl<'d> Connection<'d> {
         self.input.resize(DATA_BUFFER, 0);
     }
 
-    async fn accept(&mut self, incoming: Incoming) {
+    async fn accept<S: AsyncWrite + Unpin>(&mut self, stream: &mut S, incoming: Incoming) -> Ended {
         let Incoming { mail_from, recipients, message } = incoming;
         let message: Arc<[u8]> = message.into();
         let received_at = self.door.now();
@@ -220,6 +220,9 @@ impl<'d> Connection<'d> {
             })
             .collect();
         let answer = self.door.intake().accept(copies).await;
+        self.session.kept(answer.as_deref().map_err(Clone::clone));
+        // The sender waits for this, and nobody for the line in the log.
+        let sent = self.send(stream).await;
         let (client, tls, octets) = (self.client, self.session.is_secured(), message.len());
         match &answer {
             Ok(ids) => {
@@ -229,7 +232,7 @@ impl<'d> Connection<'d> {
                 warn!(%client, tls, octets, %error, "a copy was not kept, the client was told to come back later")
             }
         }
-        self.session.kept(answer.as_deref().map_err(Clone::clone));
+        if sent.is_ok() { Ended::Open } else { Ended::Gone }
     }
 
     async fn send<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {
