@@ -22,8 +22,9 @@ pub(super) struct Init {
     /// The folder to write into; made if it is missing
     #[arg(long, default_value = ".")]
     dir: PathBuf,
-    /// The database file; beside the configuration otherwise. Under systemd: /var/lib/invited/invited.db
-    #[arg(long, value_name = "FILE")]
+    /// Where the queue is kept: a file, beside the configuration unless named (under systemd: /var/lib/invited/invited.db), or
+    /// postgres://USER@HOST/NAME
+    #[arg(long, value_name = "DATABASE")]
     database: Option<String>,
     /// The shop's own domain: mail to it is mail to the shop, not to a customer
     #[arg(long, value_name = "SHOPDOMAIN")]
