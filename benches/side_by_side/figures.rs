@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::door::{Cell, LARGE, SMALL};
 use crate::peers::MAILIN;
+use crate::queue_report;
 use crate::rate::AtRate;
 use crate::report::Report;
 use crate::servers::{Invited, Postfix, Sink};
@@ -74,6 +75,8 @@ pub(crate) fn of(report: &Report) -> Vec<Figure> {
         let what = "whole way, 4 KB: msg/s until the spool is empty";
         Figure::new(what, Aim::AtLeast(TO_HOLD.into()), Some(flood.messages_per_second))
     }));
+    let growth = report.queue.iter().flat_map(queue_report::growth);
+    all.extend(growth.map(|(what, found)| Figure::new(what, Aim::AtMost(2.0), Some(found))));
     all
 }
 

@@ -4,7 +4,7 @@
 //! ```text
 //! cargo bench --bench side_by_side                 # all of it, about 20 minutes
 //! cargo bench --bench side_by_side -- quick        # the essence, for continuous integration
-//! cargo bench --bench side_by_side -- door idle    # some sections: door, rate, whole, idle, client, out
+//! cargo bench --bench side_by_side -- door idle    # some sections: door, rate, whole, idle, client, out, queue
 //! cargo bench --bench side_by_side -- --dir /mnt   # on another disk
 //! ```
 //!
@@ -28,9 +28,16 @@ mod out_relay;
 mod out_report;
 mod peers;
 mod postfix;
+#[path = "../../tests/kit/postgres.rs"]
+mod postgres;
 mod process;
+mod queue;
+mod queue_fill;
+mod queue_report;
 mod rate;
 mod report;
+#[path = "../../tests/kit/said.rs"]
+mod said;
 mod servers;
 mod whole;
 
@@ -58,6 +65,9 @@ pub(crate) struct Plan {
     pub(crate) whole: Duration,
     /// Letters in one run outwards.
     pub(crate) letters: usize,
+    /// Invitations in the queues that are compared, the smallest first, and how often each takes its turn.
+    pub(crate) queues: &'static [u64],
+    pub(crate) queue_rounds: usize,
     /// Whether only the essence is measured.
     pub(crate) quick: bool,
 }
@@ -69,6 +79,8 @@ const FULL: Plan = Plan {
     rate_messages: 1000,
     whole: Duration::from_secs(60),
     letters: 5000,
+    queues: &[10_000, 1_000_000, 5_000_000],
+    queue_rounds: 8,
     quick: false,
 };
 const QUICK: Plan = Plan {
@@ -78,10 +90,12 @@ const QUICK: Plan = Plan {
     rate_messages: 400,
     whole: Duration::from_secs(10),
     letters: 2000,
+    queues: &[10_000, 200_000],
+    queue_rounds: 3,
     quick: true,
 };
 
-const SECTIONS: [&str; 6] = ["door", "rate", "whole", "idle", "client", "out"];
+const SECTIONS: [&str; 7] = ["door", "rate", "whole", "idle", "client", "out", "queue"];
 
 fn main() -> Result<()> {
     let (mut plan, mut place, mut sections) = (FULL, None, Vec::new());
@@ -146,6 +160,9 @@ fn measure(plan: Plan, peers: &Peers, work: &Path, target: &Path, wanted: &dyn F
     }
     if wanted("out") {
         report.out = Some(out::measure(plan, &work.join("out"), target)?);
+    }
+    if wanted("queue") {
+        report.queue = Some(queue::measure(plan, &work.join("queue"))?);
     }
     Ok(report)
 }

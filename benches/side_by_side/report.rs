@@ -11,9 +11,10 @@ use crate::idle::Idle;
 use crate::machine::Machine;
 use crate::out::Out;
 use crate::peers::Missing;
+use crate::queue::Queue;
 use crate::rate::AtRate;
 use crate::whole::Whole;
-use crate::{door_report, figures, out_report};
+use crate::{door_report, figures, out_report, queue_report};
 
 /// What was measured; a part that was not asked for is empty.
 pub(crate) struct Report {
@@ -26,6 +27,7 @@ pub(crate) struct Report {
     pub(crate) idle: Vec<Idle>,
     pub(crate) check: Vec<Check>,
     pub(crate) out: Option<Out>,
+    pub(crate) queue: Option<Queue>,
 }
 
 impl Report {
@@ -41,6 +43,7 @@ impl Report {
             idle: Vec::new(),
             check: Vec::new(),
             out: None,
+            queue: None,
         }
     }
 
@@ -56,6 +59,7 @@ impl Report {
             "client": self.check,
             "out": self.out,
             "out_to_reach": self.out.as_ref().map(out_report::to_reach),
+            "queue": self.queue,
             "figures": figures::of(self),
         })
     }
@@ -78,6 +82,9 @@ impl Report {
         text += &door_report::tables(self);
         if let Some(out) = &self.out {
             text += &out_report::text(out);
+        }
+        if let Some(queue) = &self.queue {
+            text += &queue_report::text(queue);
         }
         let figures = figures::of(self);
         if !figures.is_empty() {

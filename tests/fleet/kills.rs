@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::crew::{Crew, judge};
+use crate::crew::{Crew, judge, until_number};
 use crate::kit::{Chance, say, setting};
 use crate::postgres::Cluster;
 use crate::relay::{Act, Kit, TestRelay};
@@ -57,4 +57,33 @@ async fn kill_9_of_one_daemon_after_the_other_loses_nothing_and_doubles_nothing(
     assert!(verdict.in_doubt <= kills * CONNECTIONS);
     assert!(verdict.held <= kills / 2, "one more at most for two kills");
     assert!(kills > 1 && verdict.delivered > 100, "there was something to be lost");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn daemons_that_sleep_beyond_their_lease_under_load_lose_nothing_and_double_nothing() {
+    let _machine = crate::MACHINE.lock().await;
+    let Some(cluster) = Cluster::start(&[]) else { return };
+    cluster.create_database("fleet");
+    let mut chance = Chance(setting("INVITED_CRASH_SEED", 20_260_302));
+    let relay = TestRelay::start(|_| Act::Ok).await;
+    let mut crew = Crew::start(&cluster.url("fleet"), &relay, &[], 2, 2).await;
+    let mut conn = crew.sites[0].server().await;
+    let load = crew.load(4, &relay);
+    let began = Instant::now();
+    for sleep in 0..4 {
+        load.until_taken(load.taken() + 10 + usize::try_from(chance.below(100)).unwrap()).await;
+        crew.service(sleep % 2).signal("STOP");
+        // The other one has taken its work over; for that it may have to wait until the server ends the sleeper's transaction.
+        until_number(&mut conn, "SELECT count(*) FROM daemon", 1).await;
+        crew.service(sleep % 2).signal("CONT");
+        until_number(&mut conn, "SELECT count(*) FROM daemon", 2).await;
+    }
+    let (acknowledged, refused) = load.end().await;
+    crew.until_quiet().await;
+    let took = began.elapsed();
+    crew.stop().await;
+    let verdict = judge(&crew.sites[0], &relay, &acknowledged).await;
+    say(&format!("4 sleeps beyond the lease: at rest after {took:.0?}, {refused} mails put off: {verdict:?}"));
+    verdict.is_clean();
+    assert_eq!(verdict.in_doubt, 0, "who wakes up says what became of its letters");
 }

@@ -31,7 +31,7 @@ const SESSION: [(&str, &str); 6] = [
     ("synchronous_commit", "on"),
     ("statement_timeout", "30s"),
     ("lock_timeout", "10s"),
-    ("idle_in_transaction_session_timeout", "60s"),
+    ("idle_in_transaction_session_timeout", "15s"),
     ("client_min_messages", "warning"),
     // Compiling a statement takes longer than any of ours.
     ("jit", "off"),

@@ -21,8 +21,8 @@ const LARGE: [&str; 5] = ["copy", "copy_body", "invitation", "letter", "decision
 /// Pages and batches: as long as their rows come out of an index in order, the first ones cost as little as there are of them.
 const ORDERED: [Statement; 10] = [
     sql::LIST_ALL,
-    sql::LIST_STATE,
-    sql::LIST_SHOP_STATE,
+    sql::IDS_STATE,
+    sql::IDS_SHOP_STATE,
     sql::LIST_EMAIL,
     sql::LIST_REFERENCE,
     sql::COPIES_OF_EMAIL,
@@ -44,11 +44,12 @@ async fn queue(place: &kit::Place<'_>) -> Server {
 }
 
 /// What readers ask, who have a plan made for the values and the tables at hand.
-const READ: [Statement; 17] = [
+const READ: [Statement; 18] = [
+    sql::LIST_IDS,
     sql::INVITATION,
     sql::LIST_ALL,
-    sql::LIST_STATE,
-    sql::LIST_SHOP_STATE,
+    sql::IDS_STATE,
+    sql::IDS_SHOP_STATE,
     sql::LIST_EMAIL,
     sql::LIST_REFERENCE,
     sql::COPIES_OF_EMAIL,
@@ -112,17 +113,20 @@ async fn every_statement_is_understood_and_what_writes_goes_along_an_index_from_
     }
 }
 
-/// Two years of a few busy shops; some of it is unread, in hand and due.
+/// Two years of a few busy shops; some of it is unread, in hand and due. What is done is old, and so is what the customer `old`
+/// ordered: many newer ones must not be walked past.
 const YEARS: &str = "
     INSERT INTO invitation (shop, reference, reference_key, email, email_key, details, state, due_at, letters_sent, attempts,
         created_at, updated_at)
-    SELECT 'shop' || n % 20, 'A-' || n, 'a-' || n, n % 50000 || '@example.com', n % 50000 || '@example.com', '{}',
-        CASE WHEN n % 10 = 0 THEN 'queued' ELSE 'done' END, CASE WHEN n % 10 = 0 THEN n END, 1, 0, n, n
+    SELECT 'shop' || n % 20, 'A-' || n, CASE WHEN n % 10 = 1 AND n <= 50000 THEN 'old' ELSE 'a-' || n END, 'x@example.com',
+        CASE WHEN n % 10 = 0 AND n <= 100000 THEN 'old' ELSE n % 50000 || '' END || '@example.com', '{}',
+        CASE WHEN n > 180000 THEN 'queued' ELSE 'done' END, CASE WHEN n > 180000 THEN n END, 1, 0, n, n
     FROM generate_series(1, 200000) AS n;
     INSERT INTO copy (shop, mail_from, rcpt_to, hello, tls, size, received_at, state, email_key, reference_key, owner)
     SELECT 'shop' || n % 20, 'o@shop.example', 'x@afs.example', 'mx', 1, 1, n,
         CASE WHEN n > 199000 THEN 'unread' WHEN n % 1000 = 0 THEN 'held' ELSE 'event' END,
-        n % 50000 || '@example.com', 'a-' || n, CASE WHEN n > 199000 AND n % 2 = 0 THEN 'one' END
+        CASE WHEN n % 10 = 0 AND n <= 100000 THEN 'old' ELSE n % 50000 || '' END || '@example.com',
+        CASE WHEN n % 10 = 1 AND n <= 50000 THEN 'old' ELSE 'a-' || n END, CASE WHEN n > 199000 AND n % 2 = 0 THEN 'one' END
     FROM generate_series(1, 200000) AS n;
     INSERT INTO copy_body (copy_id, received_at, body) SELECT n, n, 'x' FROM generate_series(1, 200000) AS n;
     INSERT INTO letter (invitation_id, ordinal, kind, phase, attempts, claimed_at, owner, relay)
@@ -157,18 +161,26 @@ async fn pages_cost_little(queue: &Server) {
     let mut conn = queue.connect_to_read().await.unwrap();
     for (statement, values) in [
         (sql::LIST_ALL, "999999, 20"),
-        (sql::LIST_STATE, "999999, 20, 'held'"),
-        (sql::LIST_STATE, "999999, 20, 'done'"),
-        (sql::LIST_STATE, "999999, 20, 'failed'"),
-        (sql::LIST_SHOP_STATE, "999999, 20, 'queued', 'shop0'"),
-        (sql::LIST_SHOP_STATE, "999999, 20, 'held', 'shop1'"),
-        (sql::LIST_SHOP_STATE, "999999, 20, 'done', 'nowhere'"),
+        (sql::IDS_STATE, "999999, 20, 'held'"),
+        (sql::IDS_STATE, "999999, 20, 'done'"),
+        (sql::IDS_STATE, "100000, 20, 'done'"),
+        (sql::IDS_STATE, "15, 20, 'done'"),
+        (sql::IDS_SHOP_STATE, "15, 20, 'done', 'shop1'"),
+        (sql::IDS_STATE, "999999, 20, 'failed'"),
+        (sql::IDS_SHOP_STATE, "999999, 20, 'queued', 'shop0'"),
+        (sql::IDS_SHOP_STATE, "999999, 20, 'held', 'shop1'"),
+        (sql::IDS_SHOP_STATE, "999999, 20, 'done', 'shop1'"),
+        (sql::IDS_SHOP_STATE, "999999, 20, 'done', 'nowhere'"),
         (sql::LIST_EMAIL, "999999, 20, '7@example.com', NULL, NULL, NULL"),
-        (sql::LIST_EMAIL, "999999, 20, '7@example.com', 'shop7', 'a-7', '[\"done\"]'"),
-        (sql::LIST_REFERENCE, "999999, 20, 'a-7', NULL, NULL"),
+        (sql::LIST_EMAIL, "999999, 20, 'old@example.com', NULL, NULL, NULL"),
+        (sql::LIST_EMAIL, "999999, 20, '7@example.com', 'shop7', 'a-10007', '[\"done\"]'"),
+        (sql::LIST_REFERENCE, "999999, 20, 'a-10007', NULL, NULL"),
+        (sql::LIST_REFERENCE, "999999, 20, 'old', NULL, NULL"),
         (sql::HELD_COPIES, "999999, 20"),
         (sql::COPIES_OF_EMAIL, "'7@example.com', 20"),
-        (sql::COPIES_OF_REFERENCE, "'a-7', 20, NULL"),
+        (sql::COPIES_OF_EMAIL, "'old@example.com', 20"),
+        (sql::COPIES_OF_REFERENCE, "'a-10007', 20, NULL"),
+        (sql::COPIES_OF_REFERENCE, "'old', 20, NULL"),
         (sql::NEXT_DUE, ""),
     ] {
         let seen = buffers(&mut conn, statement, values).await;

@@ -29,6 +29,8 @@ pub(in crate::store) mod postgres {
     pub(in crate::store) const QUERY_CANCELED: &str = "57014";
     /// A standby, or a server that was told to take no writes.
     pub(in crate::store) const READ_ONLY: &str = "25006";
+    /// This process was stopped in the middle of a transaction, and the server ended the session that held locks.
+    pub(in crate::store) const IDLE_IN_TRANSACTION: &str = "25P03";
     /// Class 22, data exceptions, and 23, integrity constraints: this statement's values are at fault.
     pub(in crate::store) const DATA: &str = "22";
     pub(in crate::store) const CONSTRAINT: &str = "23";
@@ -108,7 +110,7 @@ impl Fault {
             }
             Code::Postgres(state) => {
                 // A primary that became a standby is another server's business from now on.
-                state == postgres::READ_ONLY
+                [postgres::READ_ONLY, postgres::IDLE_IN_TRANSACTION].contains(&state.as_str())
                     || [postgres::CONNECTION, postgres::SHUTDOWN].iter().any(|class| state.starts_with(class))
             }
             Code::None => !matches!(self, Self::Other(_)),

@@ -23,7 +23,7 @@ pub(super) async fn list(
     let words = filter.states.iter().map(|state| state.as_str()).collect::<Vec<_>>();
     let states = if words.is_empty() { None } else { Some(to_json(&words)?) };
     let page = |more: Vec<Value>| [before.into(), limit.into()].into_iter().chain(more);
-    let mut rows: Vec<InvitationRow> = if let Some(email) = &filter.email {
+    let rows: Vec<InvitationRow> = if let Some(email) = &filter.email {
         let reference = filter.reference.as_deref();
         conn.rows(sql::LIST_EMAIL, page(vec![email.as_str().into(), shop.into(), reference.into(), states.into()]))
             .await?
@@ -33,19 +33,35 @@ pub(super) async fn list(
         conn.rows(sql::LIST_ALL, page(vec![])).await?
     } else {
         let words = if words.is_empty() { State::ALL.iter().map(|state| state.as_str()).collect() } else { words };
-        let mut rows = Vec::new();
-        for word in words {
-            rows.extend(match shop {
-                Some(shop) => conn.rows(sql::LIST_SHOP_STATE, page(vec![word.into(), shop.into()])).await?,
-                None => conn.rows(sql::LIST_STATE, page(vec![word.into()])).await?,
-            });
-        }
-        rows
+        of_states(conn, before, limit, shop, &words).await?
     };
-    rows.sort_unstable_by_key(|row| std::cmp::Reverse(row.id));
-    rows.dedup_by_key(|row| row.id);
-    rows.truncate(limit);
     records(rows)
+}
+
+/// The newest invitations in some states: the numbers of each state's newest, of which an index alone knows, and then the rows of
+/// the newest of all.
+async fn of_states(
+    conn: &mut Connection,
+    before: i64,
+    limit: usize,
+    shop: Option<&str>,
+    words: &[&str],
+) -> Result<Vec<InvitationRow>, Fault> {
+    let mut ids: Vec<(i64,)> = Vec::new();
+    for word in words {
+        let given = [before.into(), limit.into(), (*word).into()];
+        ids.extend(match shop {
+            Some(shop) => conn.rows(sql::IDS_SHOP_STATE, given.into_iter().chain([shop.into()])).await?,
+            None => conn.rows::<(i64,)>(sql::IDS_STATE, given).await?,
+        });
+    }
+    ids.sort_unstable_by_key(|(id,)| std::cmp::Reverse(*id));
+    ids.dedup();
+    ids.truncate(limit);
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    conn.rows(sql::LIST_IDS, [to_json(&ids.into_iter().map(|(id,)| id).collect::<Vec<_>>())?.into()]).await
 }
 
 /// All about a subject, from one state of everything.

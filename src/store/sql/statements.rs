@@ -254,26 +254,37 @@ statements! {
     INVITATION = { "SELECT " (invitation columns) " FROM invitation WHERE id = $1" };
     INVITATION_TO_MOVE = { "SELECT " (invitation columns) " FROM invitation WHERE id = $1" (lock "invitation") };
     LIST_ALL = { "SELECT " (invitation columns) " FROM invitation WHERE id < $1 ORDER BY id DESC LIMIT $2" };
-    LIST_STATE = {
-        "SELECT " (invitation columns) " FROM invitation WHERE state = $3 AND id < $1 ORDER BY id DESC LIMIT $2"
+    /// The numbers of those in a state. This and what follows is bounded and put in order by all columns of its index, not by the number
+    /// alone: of what is frequent, PostgreSQL would rather walk down all invitations, past however many newer ones are none.
+    IDS_STATE = {
+        "SELECT id FROM invitation WHERE state >= $3 AND (state, id) <= ($3, CAST($1 AS BIGINT) - 1) \
+        ORDER BY state DESC, id DESC LIMIT $2"
     };
-    LIST_SHOP_STATE = {
-        "SELECT " (invitation columns) " FROM invitation WHERE shop = $4 AND state = $3 AND id < $1 ORDER BY id DESC LIMIT $2"
+    IDS_SHOP_STATE = {
+        "SELECT id FROM invitation WHERE shop = $4 AND state >= $3 AND (state, id) <= ($3, CAST($1 AS BIGINT) - 1) \
+        ORDER BY state DESC, id DESC LIMIT $2"
     };
+    LIST_IDS = { "SELECT " (invitation columns) " FROM invitation WHERE id" (of "$1") " ORDER BY id DESC" };
     /// `$4` is the shop, `$5` the reference, `$6` a JSON array of states; each may be absent.
     LIST_EMAIL = {
-        "SELECT " (invitation columns) " FROM invitation WHERE email_key = $3 AND id < $1 AND ($4 IS NULL OR shop = $4) \
-        AND ($5 IS NULL OR reference_key = $5) AND ($6 IS NULL OR state IN " (words "$6") ") ORDER BY id DESC LIMIT $2"
+        "SELECT " (invitation columns) " FROM invitation \
+        WHERE email_key >= $3 AND (email_key, id) <= ($3, CAST($1 AS BIGINT) - 1) AND ($4 IS NULL OR shop = $4) \
+        AND ($5 IS NULL OR reference_key = $5) AND ($6 IS NULL OR state IN " (words "$6") ") \
+        ORDER BY email_key DESC, id DESC LIMIT $2"
     };
     /// `$4` is the shop, `$5` a JSON array of states; each may be absent.
     LIST_REFERENCE = {
-        "SELECT " (invitation columns) " FROM invitation WHERE reference_key = $3 AND id < $1 AND ($4 IS NULL OR shop = $4) \
-        AND ($5 IS NULL OR state IN " (words "$5") ") ORDER BY id DESC LIMIT $2"
+        "SELECT " (invitation columns) " FROM invitation \
+        WHERE reference_key >= $3 AND (reference_key, id) <= ($3, CAST($1 AS BIGINT) - 1) AND ($4 IS NULL OR shop = $4) \
+        AND ($5 IS NULL OR state IN " (words "$5") ") ORDER BY reference_key DESC, id DESC LIMIT $2"
     };
 
-    COPIES_OF_EMAIL = { "SELECT " (copy columns) " FROM copy WHERE email_key = $1 ORDER BY id DESC LIMIT $2" };
+    COPIES_OF_EMAIL = {
+        "SELECT " (copy columns) " FROM copy WHERE email_key >= $1 AND email_key <= $1 ORDER BY email_key DESC, id DESC LIMIT $2"
+    };
     COPIES_OF_REFERENCE = {
-        "SELECT " (copy columns) " FROM copy WHERE reference_key = $1 AND ($3 IS NULL OR shop = $3) ORDER BY id DESC LIMIT $2"
+        "SELECT " (copy columns) " FROM copy WHERE reference_key >= $1 AND reference_key <= $1 AND ($3 IS NULL OR shop = $3) \
+        ORDER BY reference_key DESC, id DESC LIMIT $2"
     };
     DECISIONS_ON = {
         "SELECT invitation_id, at, event, from_state, to_state, due_at, rule, actor, note, copy_id FROM decision \

@@ -139,7 +139,7 @@ async fn pages_come_in_order_without_sorting() {
     let place = Place::new().await;
     let mut conn = Connection::Sqlite(place.other().await);
     for statement in
-        [sql::UNREAD, sql::LIST_ALL, sql::LIST_STATE, sql::LIST_SHOP_STATE, sql::LIST_EMAIL, sql::HELD_COPIES]
+        [sql::UNREAD, sql::LIST_ALL, sql::IDS_STATE, sql::IDS_SHOP_STATE, sql::LIST_EMAIL, sql::HELD_COPIES]
     {
         for step in conn.plan(statement).await {
             assert!(!step.contains("TEMP B-TREE"), "{}: {step}", statement.name);
