@@ -38,7 +38,7 @@ const TRANSACTION_TAKES: Duration = Duration::from_secs(60);
 
 /// A connection that was not used for so long is asked first whether it is still there: a server that was started anew meanwhile is
 /// then no failure for whoever comes next.
-const RESTED: Duration = Duration::from_millis(250);
+const RESTED: Duration = Duration::from_millis(100);
 
 const NEXT: &str = "RELEASE SAVEPOINT work; SAVEPOINT work";
 const UNDO: &str = "ROLLBACK TO SAVEPOINT work";
