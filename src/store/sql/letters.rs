@@ -298,14 +298,25 @@ pub(super) struct Beat {
 
 #[async_trait]
 impl Work for Beat {
-    /// The oldest schema whose programs may still work with this database.
-    type Answer = i64;
+    type Answer = Beaten;
 
-    async fn run(&self, conn: &mut Connection) -> Result<i64, Fault> {
+    async fn run(&self, conn: &mut Connection) -> Result<Beaten, Fault> {
         conn.execute(sql::BEAT, [self.owner.as_str().into(), self.now.into(), self.lease_until.into()]).await?;
         let floor: Option<(String,)> = conn.row(sql::PROPERTY, ["compatible_from".into()]).await?;
-        Ok(floor.and_then(|(floor,)| floor.parse().ok()).unwrap_or(0))
+        let server_time = if conn.is_shared() { conn.number(sql::SERVER_TIME, []).await? } else { None };
+        Ok(Beaten {
+            floor: floor.and_then(|(floor,)| floor.parse().ok()).unwrap_or(0),
+            clocks_apart: server_time.map_or(Duration::ZERO, |time| Duration::from_millis(time.abs_diff(self.now.0))),
+        })
     }
+}
+
+/// What a daemon learns when it shows that it lives.
+pub(super) struct Beaten {
+    /// The oldest schema whose programs may still work with this database.
+    pub(super) floor: i64,
+    /// How far the server's clock and ours are apart, the way there included.
+    pub(super) clocks_apart: Duration,
 }
 
 /// Takes a daemon's name off the list of those that live.

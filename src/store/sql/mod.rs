@@ -18,6 +18,8 @@ mod turns;
 pub(super) mod writer;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
@@ -37,6 +39,9 @@ use crate::domain::{
     Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
 };
 
+/// How far this machine's clock may be from the server's before it is said.
+const CLOCKS_APART_AT_MOST: Duration = Duration::from_secs(5);
+
 /// A [`Store`] in a database. Dropping it lets what is queued be written; [`Store::close`] waits for that.
 #[derive(Debug, Clone)]
 pub struct SqlStore {
@@ -46,6 +51,7 @@ pub struct SqlStore {
     pulse: Arc<Pulse>,
     /// Whether no other daemon can be alive.
     is_alone: bool,
+    clocks_were_apart: Arc<AtomicBool>,
 }
 
 /// Who writes what. A file has one writer; a server has one for each kind of work, so that a copy is not kept waiting by letters.
@@ -76,7 +82,14 @@ impl SqlStore {
             Engine::Sqlite(_) => Writers { letters: spool.clone(), reading: spool.clone(), spool },
             Engine::Postgres(_) => Writers { letters: start(None).await?, reading: start(None).await?, spool },
         };
-        Ok(Self { readers: Readers::new(engine.clone()), engine, writers, pulse, is_alone })
+        Ok(Self {
+            readers: Readers::new(engine.clone()),
+            engine,
+            writers,
+            pulse,
+            is_alone,
+            clocks_were_apart: Arc::default(),
+        })
     }
 
     /// Checks the whole database as far as the engine can: a file by SQLite's `quick_check`, in time that grows with it. A server
@@ -221,8 +234,16 @@ impl Store for SqlStore {
             return Ok(());
         }
         let beat = letters::Beat { owner: owner.to_owned(), lease_until, now };
-        let floor = self.writers.letters.carry_out(beat).await?;
-        self.engine.check_floor(floor)
+        let beaten = self.writers.letters.carry_out(beat).await?;
+        let apart = beaten.clocks_apart > CLOCKS_APART_AT_MOST;
+        if apart && !self.clocks_were_apart.swap(apart, Ordering::Relaxed) {
+            tracing::warn!(
+                seconds = beaten.clocks_apart.as_secs(),
+                "this machine's clock and the database server's differ; daemons with different clocks take each other for dead: run NTP"
+            );
+        }
+        self.clocks_were_apart.store(apart, Ordering::Relaxed);
+        self.engine.check_floor(beaten.floor)
     }
 
     async fn leave(&self, owner: &str) -> Result<(), StoreError> {

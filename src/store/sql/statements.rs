@@ -246,6 +246,11 @@ statements! {
         "INSERT INTO daemon (owner, since, lease_until) VALUES ($1, $2, $3) \
         ON CONFLICT (owner) DO UPDATE SET lease_until = excluded.lease_until"
     };
+    /// The server's time, to compare with ours.
+    SERVER_TIME = {
+        sqlite: "",
+        postgres: "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)"
+    };
     LEAVE = { "DELETE FROM daemon WHERE owner = $1" };
     FORGET_DAEMONS = { "DELETE FROM daemon WHERE lease_until <= $1 AND owner <> $2" };
     FORGET_OTHER_DAEMONS = { "DELETE FROM daemon WHERE owner <> $1" };
