@@ -65,9 +65,10 @@ pub(crate) struct Plan {
     pub(crate) whole: Duration,
     /// Letters in one run outwards.
     pub(crate) letters: usize,
-    /// Invitations in the queues that are compared, the smallest first, and how often each takes its turn.
+    /// Invitations in the queues that are compared, the smallest first; rounds, and calls of each kind in each.
     pub(crate) queues: &'static [u64],
     pub(crate) queue_rounds: usize,
+    pub(crate) queue_calls: usize,
     /// Whether only the essence is measured.
     pub(crate) quick: bool,
 }
@@ -81,6 +82,7 @@ const FULL: Plan = Plan {
     letters: 5000,
     queues: &[10_000, 1_000_000, 5_000_000],
     queue_rounds: 8,
+    queue_calls: 20,
     quick: false,
 };
 const QUICK: Plan = Plan {
@@ -91,7 +93,8 @@ const QUICK: Plan = Plan {
     whole: Duration::from_secs(10),
     letters: 2000,
     queues: &[10_000, 200_000],
-    queue_rounds: 3,
+    queue_rounds: 2,
+    queue_calls: 10,
     quick: true,
 };
 

@@ -26,7 +26,7 @@ use crate::Plan;
 use crate::peers::Missing;
 use crate::postgres::Cluster;
 use crate::queue_fill::{self as fill, NOW, Raw, SHOPS, Size};
-use crate::{mails, queue_report};
+use crate::{mails, postgres, queue_report};
 
 /// Letters claimed at once, and invitations on a page.
 const BATCH: usize = 10;
@@ -37,9 +37,6 @@ const PURGED: usize = 1000;
 
 /// Invitations of one shop that are cancelled in one turn, at most.
 const CANCELLED: usize = 50;
-
-/// Calls of each kind in one turn.
-const CALLS: usize = 20;
 
 /// Who claims.
 const OWNER: &str = "benchmark";
@@ -88,6 +85,11 @@ enum Step {
 impl Step {
     const ALL: [Self; 8] =
         [Self::Send, Self::Look, Self::List, Self::Explain, Self::Read, Self::Cancel, Self::Count, Self::Purge];
+
+    /// How often in one round.
+    fn calls(self, plan: Plan) -> usize {
+        if matches!(self, Self::Cancel | Self::Count | Self::Purge) { 1 } else { plan.queue_calls }
+    }
 }
 
 /// Measures both engines, one after the other.
@@ -129,8 +131,12 @@ async fn engine(plan: Plan, databases: Vec<(u64, String)>, folder: &Path, queue:
     }
     for round in 0..=plan.queue_rounds {
         for step in Step::ALL {
-            for place in &mut places {
-                place.take(step, round).await.with_context(|| format!("{step:?}, {} invitations", place.all))?;
+            // In turn, call by call.
+            for call in 0..step.calls(plan) {
+                for place in &mut places {
+                    let taken = place.take(step, round + call).await;
+                    taken.with_context(|| format!("{step:?}, {} invitations", place.all))?;
+                }
             }
         }
         if round == 0 {
@@ -179,7 +185,9 @@ impl Place {
             Database::Sqlite(path) => {
                 Raw::Sqlite(sqlx::sqlite::SqliteConnectOptions::new().filename(path).connect().await?)
             }
-            Database::Postgres(_) => Raw::Postgres(PgConnection::connect(database).await?),
+            Database::Postgres(_) => {
+                Raw::Postgres(PgConnection::connect(&database.replacen(postgres::ROLE, "postgres", 1)).await?)
+            }
         };
         raw.fill(all).await?;
         let filled = start.elapsed();
@@ -198,35 +206,35 @@ impl Place {
         Ok((Self { store, all, times: BTreeMap::new(), policies, state: 1, more: 0 }, sizes))
     }
 
-    async fn take(&mut self, step: Step, round: usize) -> Result<()> {
-        let calls = if matches!(step, Step::Cancel | Step::Count | Step::Purge) { 1 } else { CALLS };
-        for call in 0..calls {
-            match step {
-                Step::Send => self.send().await?,
-                Step::Look => {
-                    let start = Instant::now();
-                    let due = self.store.next_due().await?;
-                    self.took(queue_report::NEXT_DUE, start);
-                    ensure!(due.len() as u64 == SHOPS, "{} shops have something due", due.len());
-                }
-                Step::List => self.list().await?,
-                Step::Explain => self.explain().await?,
-                Step::Read => self.read(call % 2 == 0).await?,
-                Step::Cancel => self.cancel(round).await?,
-                Step::Count => {
-                    let start = Instant::now();
-                    self.store.counts().await?;
-                    self.took(queue_report::COUNT, start);
-                }
-                Step::Purge => {
-                    let start = Instant::now();
-                    let purged = self.store.purge(Timestamp(NOW), PURGED).await?;
-                    self.took(queue_report::PURGE, start);
-                    ensure!(purged == PURGED as u64, "only {purged} copies were purged");
-                }
+    /// `call` counts, so that not all calls are about one shop.
+    async fn take(&mut self, step: Step, call: usize) -> Result<()> {
+        match step {
+            Step::Send => self.send().await,
+            Step::Look => {
+                let start = Instant::now();
+                let due = self.store.next_due().await?;
+                self.took(queue_report::NEXT_DUE, start);
+                ensure!(due.len() as u64 == SHOPS, "{} shops have something due", due.len());
+                Ok(())
+            }
+            Step::List => self.list().await,
+            Step::Explain => self.explain().await,
+            Step::Read => self.read(call.is_multiple_of(2)).await,
+            Step::Cancel => self.cancel(call).await,
+            Step::Count => {
+                let start = Instant::now();
+                self.store.counts().await?;
+                self.took(queue_report::COUNT, start);
+                Ok(())
+            }
+            Step::Purge => {
+                let start = Instant::now();
+                let purged = self.store.purge(Timestamp(NOW), PURGED).await?;
+                self.took(queue_report::PURGE, start);
+                ensure!(purged == PURGED as u64, "only {purged} copies were purged");
+                Ok(())
             }
         }
-        Ok(())
     }
 
     fn took(&mut self, operation: &'static str, start: Instant) {
@@ -282,7 +290,7 @@ impl Place {
             (queue_report::LISTS[2], Filter { states: vec![State::Queued], ..none.clone() }, None),
             (queue_report::LISTS[3], Filter { states: vec![State::Done], ..none.clone() }, None),
             (queue_report::LISTS[4], Filter { shop: shop.clone(), ..none.clone() }, None),
-            (queue_report::LISTS[5], Filter { shop, states: vec![State::Queued], ..none.clone() }, None),
+            (queue_report::LISTS[5], Filter { shop, states: vec![State::Done], ..none.clone() }, None),
             (queue_report::LISTS[6], Filter { email, ..none.clone() }, None),
             (queue_report::LISTS[7], Filter { reference: Some(fill::reference(order)), ..none.clone() }, None),
         ] {
@@ -349,8 +357,8 @@ impl Place {
     }
 
     /// What a person does with `queue list` and `queue cancel`.
-    async fn cancel(&mut self, round: usize) -> Result<()> {
-        let shop = Some(ShopId::parse(&fill::shop(round as u64))?);
+    async fn cancel(&mut self, shop: usize) -> Result<()> {
+        let shop = Some(ShopId::parse(&fill::shop(shop as u64))?);
         let filter = Filter { shop, states: vec![State::Queued], ..Filter::default() };
         let actor = Actor { name: "anna".to_owned(), reason: Some("the shop closes".to_owned()) };
         // The newest are not due yet, so that what is due stays.

@@ -108,7 +108,8 @@ impl Raw {
                 "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -2000000; \
                  PRAGMA locking_mode = EXCLUSIVE"
             }
-            Self::Postgres(_) => "SET synchronous_commit = off",
+            // A replica does not look after each row whether what it refers to is there.
+            Self::Postgres(_) => "SET synchronous_commit = off; SET session_replication_role = replica",
         })
         .await
     }

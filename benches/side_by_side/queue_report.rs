@@ -18,7 +18,7 @@ pub(crate) const LISTS: [&str; 8] = [
     "list: queued",
     "list: done",
     "list: of a shop",
-    "list: queued of a shop",
+    "list: done of a shop",
     "list: of an address",
     "list: of a reference",
 ];
