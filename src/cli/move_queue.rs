@@ -51,7 +51,13 @@ impl Move {
         )
         .await;
         progress.end();
-        let moved = moved?;
+        let moved = match moved {
+            // By then rows are there already, whatever stood in the way.
+            Err(error) if progress.last.is_some() => {
+                return Err(Failure::Undone(format!("{error}; {}", unfinished(Ending::Stopped))));
+            }
+            moved => moved?,
+        };
         if self.json.json {
             print_json(&moved)?
         } else {
