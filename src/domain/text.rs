@@ -4,6 +4,9 @@
 /// Characters that a reader does not see and that change how the rest is shown or parsed: C0 and C1 controls, zero-width
 /// and bidirectional marks (Unicode TR 36, "Trojan source"), line and paragraph separators, the byte-order mark.
 pub fn is_invisible(c: char) -> bool {
+    if c.is_ascii() {
+        return c.is_ascii_control();
+    }
     c.is_control()
         || matches!(c,
             '\u{00AD}' | '\u{034F}' | '\u{061C}' | '\u{115F}' | '\u{1160}' | '\u{17B4}' | '\u{17B5}' | '\u{180E}'
@@ -14,6 +17,10 @@ pub fn is_invisible(c: char) -> bool {
 /// `text` with white space (no-break spaces too) collapsed to single blanks, invisible characters removed, trimmed, and cut
 /// after `max_chars` characters.
 pub fn clean(text: &str, max_chars: usize) -> String {
+    let text = text.trim();
+    if text.len() <= max_chars && is_clean_ascii(text) {
+        return text.to_owned();
+    }
     let mut out = String::with_capacity(text.len().min(max_chars * 4));
     let mut kept = 0;
     let mut blank = false;
@@ -39,6 +46,16 @@ pub fn clean(text: &str, max_chars: usize) -> String {
     out
 }
 
+/// Whether a text without blanks around it is printable ASCII with single blanks, as most texts are.
+fn is_clean_ascii(text: &str) -> bool {
+    let mut before = 0;
+    text.bytes().all(|byte| {
+        let good = matches!(byte, b' '..=b'~') && (byte != b' ' || before != b' ');
+        before = byte;
+        good
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,5 +73,7 @@ mod tests {
         assert_eq!(clean("\u{e5}\u{e4}\u{f6}\u{e5}", 3), "\u{e5}\u{e4}\u{f6}");
         assert_eq!(clean("ab cd", 3), "ab");
         assert_eq!(clean("ab cd", 4), "ab c");
+        assert_eq!(clean(" ab cd ", 5), "ab cd");
+        assert_eq!(clean("ab  c", 5), "ab c");
     }
 }

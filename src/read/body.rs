@@ -1,13 +1,14 @@
 //! The body as rules read it: lines of text as a reader sees them, table cells with their places, and the element tree for CSS
 //! selectors. HTML is parsed once.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
-use dom_query::{Document, NodeRef};
+use dom_query::{Document, Element, LocalName, NodeData, NodeRef, local_name};
 
-use super::html::harmless;
+use super::html::{harmless, hides};
 use super::message::Message;
-use super::words::fold;
+use super::words::fold_into;
 use crate::domain::clean;
 
 /// Lines of a body that are kept.
@@ -19,46 +20,60 @@ const LINE: usize = 2_000;
 /// Bytes of text that phrases and regexes look at.
 pub(super) const TEXT: usize = 256 * 1024;
 
-/// Elements that begin and end lines.
-const BLOCKS: &[&str] = &[
-    "p",
-    "div",
-    "table",
-    "tbody",
-    "thead",
-    "tfoot",
-    "tr",
-    "td",
-    "th",
-    "ul",
-    "ol",
-    "li",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "section",
-    "article",
-    "aside",
-    "header",
-    "footer",
-    "center",
-    "blockquote",
-    "pre",
-    "dl",
-    "dt",
-    "dd",
-    "main",
-    "nav",
-    "address",
-    "figure",
-    "caption",
-    "hr",
-    "br",
-    "body",
-];
+/// What an element is for the text.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Table,
+    Row,
+    Cell,
+    /// Any other that begins and ends lines.
+    Block,
+    Inline,
+}
+
+impl Kind {
+    fn of(element: &Element) -> Self {
+        match element.name.local {
+            local_name!("table") => Self::Table,
+            local_name!("tr") => Self::Row,
+            local_name!("td") | local_name!("th") => Self::Cell,
+            local_name!("p")
+            | local_name!("div")
+            | local_name!("tbody")
+            | local_name!("thead")
+            | local_name!("tfoot")
+            | local_name!("ul")
+            | local_name!("ol")
+            | local_name!("li")
+            | local_name!("h1")
+            | local_name!("h2")
+            | local_name!("h3")
+            | local_name!("h4")
+            | local_name!("h5")
+            | local_name!("h6")
+            | local_name!("section")
+            | local_name!("article")
+            | local_name!("aside")
+            | local_name!("header")
+            | local_name!("footer")
+            | local_name!("center")
+            | local_name!("blockquote")
+            | local_name!("pre")
+            | local_name!("dl")
+            | local_name!("dt")
+            | local_name!("dd")
+            | local_name!("main")
+            | local_name!("nav")
+            | local_name!("address")
+            | local_name!("figure")
+            | local_name!("caption")
+            | local_name!("hr")
+            | local_name!("br")
+            | local_name!("body") => Self::Block,
+            _ => Self::Inline,
+        }
+    }
+}
 
 /// One cell of a table, with the lines in it (those of tables inside it too).
 #[derive(Debug, Clone)]
@@ -97,8 +112,11 @@ impl Text {
     }
 
     /// The text of a cell, its lines joined by blanks.
-    pub(super) fn cell(&self, cell: &Cell) -> String {
-        self.lines.get(cell.lines.clone()).unwrap_or_default().join(" ")
+    pub(super) fn cell(&self, cell: &Cell) -> Cow<'_, str> {
+        match self.lines.get(cell.lines.clone()).unwrap_or_default() {
+            [line] => Cow::Borrowed(line),
+            lines => Cow::Owned(lines.join(" ")),
+        }
     }
 
     fn plain(text: &str) -> Self {
@@ -115,19 +133,23 @@ pub(super) struct Body {
     pub(super) folded: String,
     /// The element tree, when there is HTML that is neither too large nor too deep.
     pub(super) tree: Option<Document>,
+    /// Whether there may be microdata in the tree.
+    pub(super) microdata: bool,
     /// `lang` of the page.
     pub(super) language: Option<String>,
 }
 
 impl Body {
-    /// Reads the bodies of a message.
-    pub(super) fn of(message: &Message) -> Self {
+    /// Reads the bodies of a message. Without `styles` the tree has only the `style` attributes that hide something.
+    pub(super) fn of(message: &Message, styles: bool) -> Self {
         let mut texts = Vec::new();
         let mut tree = None;
         let mut language = None;
+        let mut microdata = false;
         if !message.html.is_empty() {
-            match harmless(&message.html) {
+            match harmless(&message.html, styles) {
                 Some(html) => {
+                    microdata = html.contains("itemscope");
                     let document = Document::from(html);
                     language = document.html_root().attr("lang").map(|lang| lang.to_string());
                     texts.push(walk(&document));
@@ -147,10 +169,10 @@ impl Body {
         }
         let mut folded = String::new();
         for text in &texts {
-            folded.push_str(&fold(&text.whole));
+            fold_into(&text.whole, &mut folded);
             folded.push('\n');
         }
-        Self { texts, folded, tree, language }
+        Self { texts, folded, tree, microdata, language }
     }
 }
 
@@ -209,58 +231,62 @@ impl Walker {
 
     /// Begins a node; `false` when what is in it is not shown.
     fn enter(&mut self, node: &NodeRef<'_>) -> bool {
-        if node.is_text() {
-            let text = node.text();
-            if self.line.len() < LINE * 4 {
-                self.line.push_str(&text);
+        let full = self.text.lines.len() >= LINES;
+        let line = &mut self.line;
+        let element = node.query_or(Entered::Open, |node| match &node.data {
+            NodeData::Text { contents } => {
+                if line.len() < LINE * 4 {
+                    line.push_str(contents);
+                }
+                Entered::Shut
             }
-            return false;
-        }
-        if node.is_comment() || self.text.lines.len() >= LINES {
-            return false;
-        }
-        let Some(name) = node.node_name() else { return true };
-        if hidden(node) {
-            return false;
-        }
-        if BLOCKS.contains(&name.as_ref()) {
+            NodeData::Comment { .. } => Entered::Shut,
+            _ if full => Entered::Shut,
+            NodeData::Element(element) if hidden(element) => Entered::Shut,
+            NodeData::Element(element) => Entered::Element(Kind::of(element), span(element)),
+            _ => Entered::Open,
+        });
+        let Entered::Element(kind, span) = element else { return matches!(element, Entered::Open) };
+        if kind != Kind::Inline {
             self.break_line();
         }
-        match name.as_ref() {
-            "table" => {
+        match kind {
+            Kind::Table => {
                 self.tables.push(self.table_count);
                 self.table_count += 1;
             }
-            "tr" => {
+            Kind::Row => {
                 self.rows.push(self.row_count);
                 self.row_count += 1;
                 self.columns.push(0);
             }
-            "td" | "th" => {
-                let span = node.attr("colspan").and_then(|span| span.parse::<usize>().ok()).unwrap_or(1).clamp(1, 100);
+            Kind::Cell => {
                 let column = self.columns.last_mut().map_or(0, |next| std::mem::replace(next, *next + span));
                 self.cells.push((column, self.text.lines.len()));
             }
-            _ => {}
+            Kind::Block | Kind::Inline => {}
         }
         true
     }
 
     fn leave(&mut self, node: &NodeRef<'_>, entered: bool) {
-        if node.is_text() || !entered {
+        if !entered {
             return;
         }
-        let Some(name) = node.node_name() else { return };
-        if BLOCKS.contains(&name.as_ref()) {
+        let kind = node.query_or(Kind::Inline, |node| match &node.data {
+            NodeData::Element(element) => Kind::of(element),
+            _ => Kind::Inline,
+        });
+        if kind != Kind::Inline {
             self.break_line();
         }
-        match name.as_ref() {
-            "table" => drop(self.tables.pop()),
-            "tr" => {
+        match kind {
+            Kind::Table => drop(self.tables.pop()),
+            Kind::Row => {
                 self.rows.pop();
                 self.columns.pop();
             }
-            "td" | "th" => {
+            Kind::Cell => {
                 if let Some((column, start)) = self.cells.pop()
                     && self.text.cells.len() < CELLS
                 {
@@ -270,7 +296,7 @@ impl Walker {
                     self.text.cells.push(Cell { table, row, column, lines });
                 }
             }
-            _ => {}
+            Kind::Block | Kind::Inline => {}
         }
     }
 
@@ -283,15 +309,28 @@ impl Walker {
     }
 }
 
+/// What became of a node.
+enum Entered {
+    /// What is in it is not shown, or it is text, which was taken.
+    Shut,
+    /// An element, with its `colspan`.
+    Element(Kind, usize),
+    /// Something else with elements inside.
+    Open,
+}
+
+/// How many columns a cell has.
+fn span(element: &Element) -> usize {
+    let span = value(element, &local_name!("colspan")).and_then(|span| span.parse().ok());
+    span.unwrap_or(1).clamp(1, 100)
+}
+
 /// Whether the mail's author hid the element, as preheaders are.
-fn hidden(node: &NodeRef<'_>) -> bool {
-    if node.has_attr("hidden") {
-        return true;
-    }
-    let Some(style) = node.attr("style") else { return false };
-    let style = style.chars().filter(|c| !c.is_whitespace()).collect::<String>().to_ascii_lowercase();
-    ["display:none", "visibility:hidden", "mso-hide:all", "font-size:0;", "max-height:0;", "max-height:0px"]
-        .iter()
-        .any(|sign| style.contains(sign))
-        || style.ends_with("font-size:0")
+fn hidden(element: &Element) -> bool {
+    value(element, &local_name!("hidden")).is_some() || value(element, &local_name!("style")).is_some_and(hides)
+}
+
+/// The value of an attribute.
+fn value<'e>(element: &'e Element, name: &LocalName) -> Option<&'e str> {
+    element.attrs.iter().find(|attribute| attribute.name.local == *name).map(|attribute| &*attribute.value)
 }

@@ -1,5 +1,7 @@
 //! What a mail may cost: counted over the bytes, in one pass, before a parser that would answer with memory or time sees them.
 
+use memchr::{memchr, memchr3_iter};
+
 /// Bytes of a whole message.
 const MESSAGE: usize = 10 * 1024 * 1024;
 /// Bytes of the header section.
@@ -21,13 +23,14 @@ pub(super) fn check(mail: &[u8]) -> Result<(), String> {
     }
     let mut boundaries: Vec<&[u8]> = Vec::new();
     let (mut parts, mut messages, mut continuations) = (0, 0, 0);
-    for line in mail.split(|byte| *byte == b'\n') {
+    for line in lines(mail) {
         if let Some(rest) = line.strip_prefix(b"--") {
             let rest = rest.trim_ascii_end();
             parts += usize::from(boundaries.iter().any(|boundary| rest.starts_with(boundary)));
-        } else if line.starts_with(b" ")
-            || line.starts_with(b"\t")
-            || line.iter().any(|byte| matches!(byte, b'=' | b':'))
+        } else if may_count(line)
+            && (line.starts_with(b" ")
+                || line.starts_with(b"\t")
+                || line.iter().any(|byte| matches!(byte, b'=' | b':')))
         {
             let lower = line.to_ascii_lowercase();
             continuations += continuations_in(&lower);
@@ -54,13 +57,44 @@ pub(super) fn check(mail: &[u8]) -> Result<(), String> {
 /// Where the header section ends: the first empty line, or the end of the mail.
 pub(super) fn header_end(mail: &[u8]) -> usize {
     let mut at = 0;
-    for line in mail.split_inclusive(|byte| *byte == b'\n') {
-        if matches!(line, b"\n" | b"\r\n") {
+    for line in lines(mail) {
+        let after = at + line.len() + 1;
+        if matches!(line, b"" | b"\r") && after <= mail.len() {
             return at;
         }
-        at += line.len();
+        at = after;
     }
-    at
+    mail.len()
+}
+
+/// The lines, without their line feeds; after the last one there is one more, which may be empty.
+fn lines(mail: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = Some(mail);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let end = memchr(b'\n', text);
+        rest = end.map(|end| &text[end + 1..]);
+        Some(&text[..end.unwrap_or(text.len())])
+    })
+}
+
+/// Whether a line may hold something that counts: the signs of a parameter's piece, of `message/…` or of `boundary … =`. Few
+/// lines do, and only those are looked at closely.
+fn may_count(line: &[u8]) -> bool {
+    let ends_with = |text: &[u8], word: &[u8]| {
+        text.len().checked_sub(word.len()).is_some_and(|start| text[start..].eq_ignore_ascii_case(word))
+    };
+    memchr3_iter(b'*', b'/', b'=', line).any(|at| {
+        let before = &line[..at];
+        match line[at] {
+            b'*' => line.get(at + 1).is_some_and(u8::is_ascii_digit),
+            b'/' => ends_with(before, b"message"),
+            _ => {
+                let blanks = before.iter().rev().take_while(|byte| matches!(byte, b' ' | b'\t' | b'*' | b'0'..=b'9'));
+                ends_with(&before[..at - blanks.count()], b"boundary")
+            }
+        }
+    })
 }
 
 fn holds(line: &[u8], word: &[u8]) -> bool {

@@ -5,7 +5,7 @@ use super::evidence::{Evidence, Value};
 use super::headers::{self, Found};
 use super::reason;
 use super::template::{Class, Sight, Template, Templates};
-use super::words::{Phrase, fold};
+use super::words::fold;
 use crate::domain::{EmailAddress, EventKind, Field, Layer, OrderReference, Outcome, PersonName, Product, Reading};
 
 /// Everything that is needed to decide about one mail.
@@ -139,8 +139,7 @@ impl Decision<'_> {
     }
 
     fn speaks_of_an_order(&self) -> bool {
-        let words = self.templates.labels("order_words");
-        words.iter().filter_map(|word| Phrase::parse(&word.text, None)).any(|word| word.stands_in(&self.sight.subject))
+        self.templates.order_words().find(&self.sight.subject).is_some()
     }
 
     /// Notes the reference in the subject; whether it is marked as one.

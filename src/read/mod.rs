@@ -71,7 +71,7 @@ impl Reader {
             Err(why) => return Reading::without_findings(Outcome::Held, format!("the mail could not be read: {why}")),
         };
         let ours = Ours { shop_domains: context.shop_domains, own_domains: context.own_domains };
-        let body = Body::of(&message);
+        let body = Body::of(&message, self.templates.styles);
         let sight = self.templates.sight(&message, &body, &ours);
         if let Class::Ignore { rule, why } = self.templates.refuse(&sight, true) {
             return Reading::without_findings(Outcome::Ignored, reason(rule, why));
@@ -86,7 +86,9 @@ impl Reader {
         let mut evidence = Evidence::default();
         let broken_snippet = snippet::read(&message.html, &mut evidence) | snippet::read(&message.text, &mut evidence);
         schema_org::read_json_ld(&message.html, &mut evidence);
-        if let Some(tree) = &body.tree {
+        if let Some(tree) = &body.tree
+            && body.microdata
+        {
             schema_org::read_microdata(tree, &mut evidence);
         }
         let page = body.language.as_deref().and_then(locale);

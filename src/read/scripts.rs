@@ -1,6 +1,7 @@
 //! Data blocks in HTML, found in the page as it came: shops put them into comments, before `<html>` and after `</body>`, with
 //! either quote or none, and write JSON that JSON forbids.
 
+use memchr::memchr2_iter;
 use serde_json::Value;
 
 use super::entities::named;
@@ -48,9 +49,12 @@ impl Scripts {
 
 fn find_ignoring_case(text: &str, ascii: &str) -> Option<usize> {
     let (text, wanted) = (text.as_bytes(), ascii.as_bytes());
-    let first = wanted.first()?.to_ascii_lowercase();
-    (0..text.len().checked_sub(wanted.len())? + 1).find(|at| {
-        text[*at].to_ascii_lowercase() == first && text[*at..*at + wanted.len()].eq_ignore_ascii_case(wanted)
+    // A sign such as `+` is rarer than a letter, and has no case.
+    let sign = wanted.iter().rposition(|byte| !byte.is_ascii_alphabetic()).unwrap_or_default();
+    let byte = wanted.get(sign)?;
+    memchr2_iter(byte.to_ascii_lowercase(), byte.to_ascii_uppercase(), text).find_map(|at| {
+        let start = at.checked_sub(sign)?;
+        text.get(start..start + wanted.len())?.eq_ignore_ascii_case(wanted).then_some(start)
     })
 }
 

@@ -1,5 +1,10 @@
 //! Comparing words as people write them: letter case, curly quotes, dashes and kinds of blanks do not count.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use aho_corasick::AhoCorasick;
+
 use crate::domain::is_invisible;
 
 /// How far apart the pieces of a phrase with `*` may stand, in bytes of folded text.
@@ -8,19 +13,31 @@ const GAP: usize = 160;
 /// `text` in lower case, quotes and dashes straightened, white space collapsed, invisible characters gone.
 pub(super) fn fold(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
+    fold_into(text, &mut out);
+    out
+}
+
+/// Appends `text`, folded.
+pub(super) fn fold_into(text: &str, out: &mut String) {
+    let begin = out.len();
+    let mut blank = false;
     for c in text.chars() {
         if c.is_whitespace() {
-            if !out.is_empty() && !out.ends_with(' ') {
-                out.push(' ');
-            }
-        } else if !is_invisible(c) {
-            out.extend(straight(c).to_lowercase());
+            blank = true;
+            continue;
+        }
+        if is_invisible(c) {
+            continue;
+        }
+        if std::mem::take(&mut blank) && out.len() > begin {
+            out.push(' ');
+        }
+        match c {
+            '`' => out.push('\''),
+            c if c.is_ascii() => out.push(c.to_ascii_lowercase()),
+            c => out.extend(straight(c).to_lowercase()),
         }
     }
-    if out.ends_with(' ') {
-        out.pop();
-    }
-    out
 }
 
 /// The plain form of a typographic quote or dash.
@@ -38,14 +55,17 @@ fn straight(c: char) -> char {
 #[derive(Debug, Clone)]
 pub(super) struct Phrase {
     pieces: Vec<String>,
+    /// The number of its longest piece in [`Pieces`].
+    sign: usize,
     language: Option<String>,
 }
 
 impl Phrase {
     /// The phrase, or `None` when it has no words.
-    pub(super) fn parse(text: &str, language: Option<&str>) -> Option<Self> {
+    pub(super) fn parse(text: &str, language: Option<&str>, all: &mut Pieces) -> Option<Self> {
         let pieces = text.split('*').map(fold).filter(|piece| !piece.is_empty()).collect::<Vec<_>>();
-        (!pieces.is_empty()).then(|| Self { pieces, language: language.map(str::to_owned) })
+        let sign = all.number(pieces.iter().max_by_key(|piece| piece.len())?);
+        Some(Self { pieces, sign, language: language.map(str::to_owned) })
     }
 
     /// The language that the phrase is in, where its author said so.
@@ -53,8 +73,12 @@ impl Phrase {
         self.language.as_deref()
     }
 
-    /// Whether the phrase stands in a folded text. A word of it does not begin in the middle of another word.
-    pub(super) fn stands_in(&self, folded: &str) -> bool {
+    /// Whether the phrase stands in a text. A word of it does not begin in the middle of another word.
+    fn stands_in(&self, text: &Searched<'_>) -> bool {
+        if !text.may_hold(self.sign) {
+            return false;
+        }
+        let folded = text.folded.as_ref();
         let Some((first, rest)) = self.pieces.split_first() else { return false };
         let mut from = 0;
         while let Some(at) = folded.get(from..).and_then(|tail| tail.find(first.as_str())).map(|at| from + at) {
@@ -99,9 +123,68 @@ fn begins_a_word(text: &str, at: usize) -> bool {
 pub(super) struct Phrases(pub(super) Vec<Phrase>);
 
 impl Phrases {
-    /// The first phrase that stands in a folded text.
-    pub(super) fn find(&self, folded: &str) -> Option<&Phrase> {
-        self.0.iter().find(|phrase| phrase.stands_in(folded))
+    /// The first phrase that stands in a text.
+    pub(super) fn find(&self, text: &Searched<'_>) -> Option<&Phrase> {
+        self.0.iter().find(|phrase| phrase.stands_in(text))
+    }
+}
+
+/// The longest piece of every phrase, numbered while phrases are read.
+#[derive(Debug, Default)]
+pub(super) struct Pieces(BTreeMap<String, usize>);
+
+impl Pieces {
+    fn number(&mut self, piece: &str) -> usize {
+        let next = self.0.len();
+        *self.0.entry(piece.to_owned()).or_insert(next)
+    }
+
+    /// Makes them ready for searching.
+    pub(super) fn into_search(self) -> PhraseSearch {
+        let mut pieces = self.0.into_iter().collect::<Vec<_>>();
+        pieces.sort_unstable_by_key(|(_, number)| *number);
+        PhraseSearch { pieces: AhoCorasick::new(pieces.iter().map(|(piece, _)| piece)).ok() }
+    }
+}
+
+/// Looks for a piece of every phrase of all templates in one pass over a text: hardly any phrase stands in a given mail, and to
+/// look for each by itself cost more than all else together.
+#[derive(Debug, Default)]
+pub(super) struct PhraseSearch {
+    /// Without it (more phrases than it can hold) every phrase is looked for by itself.
+    pieces: Option<AhoCorasick>,
+}
+
+impl PhraseSearch {
+    /// Prepares a folded text for phrases.
+    pub(super) fn search<'t>(&self, folded: impl Into<Cow<'t, str>>) -> Searched<'t> {
+        let folded = folded.into();
+        let found = self.pieces.as_ref().map(|pieces| {
+            let mut found = vec![0; pieces.patterns_len().div_ceil(64)];
+            for piece in pieces.find_overlapping_iter(folded.as_ref()) {
+                let number = piece.pattern().as_usize();
+                found[number / 64] |= 1 << (number % 64);
+            }
+            found
+        });
+        Searched { folded, found }
+    }
+}
+
+/// A folded text with what [`PhraseSearch`] found in it.
+#[derive(Debug)]
+pub(super) struct Searched<'t> {
+    folded: Cow<'t, str>,
+    /// A bit for each piece.
+    found: Option<Vec<u64>>,
+}
+
+impl Searched<'_> {
+    /// Whether the piece of this number stands in the text.
+    fn may_hold(&self, number: usize) -> bool {
+        self.found
+            .as_ref()
+            .is_none_or(|found| found.get(number / 64).is_none_or(|bits| bits & (1 << (number % 64)) != 0))
     }
 }
 
@@ -129,8 +212,15 @@ impl Label {
 
     /// What stands after the label when `line` begins with it and a separator or a blank follows.
     pub(super) fn value_after<'t>(&self, line: &'t str) -> Option<&'t str> {
-        let mut wanted = self.folded.iter().copied().peekable();
         let mut rest = line.trim_start();
+        // Most labels are not this line's, as its first character tells.
+        if let Some(first @ b'!'..=b'~') = rest.bytes().next()
+            && first != b'`'
+            && self.folded.first() != Some(&char::from(first.to_ascii_lowercase()))
+        {
+            return None;
+        }
+        let mut wanted = self.folded.iter().copied().peekable();
         while wanted.peek().is_some() {
             let c = rest.chars().next()?;
             rest = &rest[c.len_utf8()..];
@@ -163,7 +253,27 @@ mod tests {
     use super::*;
 
     fn stands(phrase: &str, text: &str) -> bool {
-        Phrase::parse(phrase, None).unwrap().stands_in(&fold(text))
+        let mut pieces = Pieces::default();
+        let phrase = Phrase::parse(phrase, None, &mut pieces).unwrap();
+        let alone = phrase.stands_in(&PhraseSearch::default().search(fold(text)));
+        Phrase::parse("something else", None, &mut pieces).unwrap();
+        assert_eq!(phrase.stands_in(&pieces.into_search().search(fold(text))), alone);
+        alone
+    }
+
+    #[test]
+    fn folded_texts_are_plain() {
+        for (text, folded) in [
+            (" A\t\r\nB\u{a0}\u{200b} c ", "a b c"),
+            ("a\0\u{1b}b\u{7f} \u{ad}", "ab"),
+            ("\u{c5}`\u{2019}\u{201c}\u{2013}\u{ff1a}\u{130}", "\u{e5}''\"-:i\u{307}"),
+            (" \n", ""),
+        ] {
+            assert_eq!(fold(text), folded, "{text:?}");
+        }
+        let mut two = "x ".to_owned();
+        fold_into(" Y ", &mut two);
+        assert_eq!(two, "x y");
     }
 
     #[test]
@@ -174,7 +284,7 @@ mod tests {
         assert!(!stands("paid", "prepaid"));
         assert!(!stands("your * order", &format!("your {} order", "x".repeat(500))));
         assert!(stands("\u{6ce8}\u{6587}", "\u{3054}\u{6ce8}\u{6587}"));
-        assert!(Phrase::parse(" * ", None).is_none());
+        assert!(Phrase::parse(" * ", None, &mut Pieces::default()).is_none());
     }
 
     #[test]

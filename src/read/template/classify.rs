@@ -26,13 +26,14 @@ impl Templates {
             let shown = |mailbox: &crate::read::message::Mailbox| {
                 format!("{} <{}>", mailbox.name.as_deref().unwrap_or_default(), mailbox.email)
             };
-            fold(&boxes.iter().map(shown).collect::<Vec<_>>().join(", "))
+            self.phrases.search(fold(&boxes.iter().map(shown).collect::<Vec<_>>().join(", ")))
         };
         Sight {
             message,
             body,
             ours,
-            subject: fold(&message.subject),
+            subject: self.phrases.search(fold(&message.subject)),
+            text: self.phrases.search(body.folded.as_str()),
             from: boxes(std::slice::from_ref(&message.from)),
             to: boxes(&message.to),
             markup: self.markup.matches(&message.html),
@@ -124,10 +125,10 @@ impl Condition {
         }
         let mut language = None;
         let looked_in = [
-            (&self.subject, sight.subject.as_str()),
-            (&self.text, sight.body.folded.as_str()),
-            (&self.from, sight.from.as_str()),
-            (&self.to, sight.to.as_str()),
+            (&self.subject, &sight.subject),
+            (&self.text, &sight.text),
+            (&self.from, &sight.from),
+            (&self.to, &sight.to),
         ];
         for (phrases, text) in looked_in {
             if let Some(phrases) = phrases {

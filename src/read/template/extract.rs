@@ -191,7 +191,7 @@ fn right_of(text: &Text, head: &Cell) -> Option<String> {
         .iter()
         .filter(|cell| cell.row == head.row && cell.column > head.column && !cell.lines.is_empty())
         .min_by_key(|cell| cell.column)
-        .map(|cell| text.cell(cell))
+        .map(|cell| text.cell(cell).into_owned())
 }
 
 /// The text of the cell in the next row of the table that is not empty in this column.
@@ -202,7 +202,7 @@ fn below(text: &Text, head: &Cell) -> Option<String> {
             cell.table == head.table && cell.row > head.row && cell.column == head.column && !cell.lines.is_empty()
         })
         .min_by_key(|cell| cell.row)
-        .map(|cell| text.cell(cell))
+        .map(|cell| text.cell(cell).into_owned())
 }
 
 /// What is known about the person whose address is looked at, folded.

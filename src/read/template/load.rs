@@ -1,16 +1,17 @@
 //! Reading templates from TOML: everything is checked and compiled here, and everything that is wrong is reported at once.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use regex::RegexSetBuilder;
 
-use super::load_fields::{COMPILED, selector};
+use super::load_fields::COMPILED;
 use super::rules::{Condition, HeaderTest, Mail, Refusal, Template};
 use super::{GENERIC, Templates};
 use crate::document::{Document, Entry, Problem, Problems, Table};
 use crate::domain::EventKind;
 use crate::read::dates::Months;
-use crate::read::words::{Label, Phrase, Phrases, fold};
+use crate::read::words::{Label, Phrase, Phrases, Pieces, fold};
 
 /// Loads files over the documents that ship.
 pub(super) fn load(files: Vec<Document>, shipped: Vec<Document>) -> Result<Templates, Vec<Problem>> {
@@ -29,7 +30,7 @@ pub(super) fn load(files: Vec<Document>, shipped: Vec<Document>) -> Result<Templ
     let mut all = files.into_iter().chain(shipped).collect::<Vec<_>>();
     // The generic template's labels are needed by the others; among equals the order stays.
     all.sort_by_key(|(name, _)| name != GENERIC);
-    let mut loader = Loader { labels: BTreeMap::new(), markup: Vec::new(), months: Vec::new(), generic: false };
+    let mut loader = Loader::default();
     let mut list: Vec<Template> = Vec::new();
     for (name, document) in &all {
         if list.iter().any(|known| known.name == *name) {
@@ -45,8 +46,18 @@ pub(super) fn load(files: Vec<Document>, shipped: Vec<Document>) -> Result<Templ
     }
     let markup =
         RegexSetBuilder::new(loader.markup.iter().map(|piece| regex::escape(piece))).size_limit(16 * COMPILED).build();
+    let words = list.iter().filter(|template| template.name == GENERIC).filter_map(|one| one.labels.get("order_words"));
+    let words = words.flatten().filter_map(|word| Phrase::parse(&word.text, None, &mut loader.pieces));
+    let order_words = Phrases(words.collect());
     match markup {
-        Ok(markup) if problems.is_empty() => Ok(Templates { list, markup, months: Months(loader.months) }),
+        Ok(markup) if problems.is_empty() => Ok(Templates {
+            list,
+            markup,
+            phrases: loader.pieces.into_search(),
+            order_words,
+            styles: loader.styles.get(),
+            months: Months(loader.months),
+        }),
         Ok(_) => Err(problems.into_sorted()),
         Err(error) => {
             problems.add(Problem::with_file("templates", error.to_string(), "use fewer or shorter `html` pieces"));
@@ -103,10 +114,16 @@ const KEYS: &[&str] = &[
     "greeting",
 ];
 
+/// What is gathered while templates are read.
+#[derive(Default)]
 pub(super) struct Loader {
     /// Labels of the generic template, and for the time of its reading those of the template that is read.
     pub(super) labels: BTreeMap<String, Vec<Label>>,
     markup: Vec<String>,
+    /// Pieces of all phrases.
+    pieces: Pieces,
+    /// Whether a selector or an attribute was `style`, or may have been.
+    pub(super) styles: Cell<bool>,
     months: Vec<Vec<String>>,
     generic: bool,
 }
@@ -186,14 +203,14 @@ impl Loader {
         });
         let condition = Condition {
             headers: table.strings("header").unwrap_or_default().iter().map(header_test).collect(),
-            from: phrases(table, "from"),
-            to: phrases(table, "to"),
-            subject: phrases(table, "subject"),
+            from: self.phrases(table, "from"),
+            to: self.phrases(table, "to"),
+            subject: self.phrases(table, "subject"),
             subject_pattern: self.pattern(table, "subject_pattern"),
-            text: phrases(table, "text"),
+            text: self.phrases(table, "text"),
             text_pattern: self.pattern(table, "text_pattern"),
             html,
-            css: table.strings("css").unwrap_or_default().into_iter().filter_map(selector).collect(),
+            css: table.strings("css").unwrap_or_default().into_iter().filter_map(|css| self.selector(&css)).collect(),
             to_us: table.boolean("to_us").map(|entry| entry.value),
             unless: table.tables("unless", |inner| self.condition(inner)).unwrap_or_default(),
         };
@@ -203,33 +220,37 @@ impl Loader {
         }
         Some(condition)
     }
+
+    /// Phrases: a text, a list, or a table with a text or list for each language.
+    fn phrases(&mut self, table: &Table<'_>, key: &'static str) -> Option<Phrases> {
+        let by_language = table.any(key)?.value.is_table();
+        let mut all = Vec::new();
+        let mut add = |entry: &Entry<'_, &str>, language: Option<&str>| match Phrase::parse(
+            entry.value,
+            language,
+            &mut self.pieces,
+        ) {
+            Some(phrase) => all.push(phrase),
+            None => entry.problem("has no words", "write the words that stand in the mail"),
+        };
+        if by_language {
+            for (language, texts) in table.named_strings(key) {
+                if crate::read::evidence::locale(language.value).is_none() {
+                    language.problem("is no language", "use en, de, pt-BR …");
+                }
+                let language = Some(language.value).filter(|language| *language != "any");
+                texts.iter().for_each(|text| add(text, language));
+            }
+        } else {
+            table.strings(key)?.iter().for_each(|text| add(text, None));
+        }
+        Some(Phrases(all))
+    }
 }
 
 fn header_test(entry: &Entry<'_, &str>) -> HeaderTest {
     let (name, text) = entry.value.split_once(':').unwrap_or((entry.value, ""));
     HeaderTest { name: name.trim().to_ascii_lowercase(), text: fold(text.trim()) }
-}
-
-/// Phrases: a text, a list, or a table with a text or list for each language.
-fn phrases(table: &Table<'_>, key: &'static str) -> Option<Phrases> {
-    let by_language = table.any(key)?.value.is_table();
-    let mut all = Vec::new();
-    let mut add = |entry: &Entry<'_, &str>, language: Option<&str>| match Phrase::parse(entry.value, language) {
-        Some(phrase) => all.push(phrase),
-        None => entry.problem("has no words", "write the words that stand in the mail"),
-    };
-    if by_language {
-        for (language, texts) in table.named_strings(key) {
-            if crate::read::evidence::locale(language.value).is_none() {
-                language.problem("is no language", "use en, de, pt-BR …");
-            }
-            let language = Some(language.value).filter(|language| *language != "any");
-            texts.iter().for_each(|text| add(text, language));
-        }
-    } else {
-        table.strings(key)?.iter().for_each(|text| add(text, None));
-    }
-    Some(Phrases(all))
 }
 
 /// `[labels.name]` tables: a text or list for each language.

@@ -28,7 +28,7 @@ impl Loader {
 
     fn field(&mut self, target: Target, key: &str, table: &Table<'_>) -> Option<FieldRule> {
         let place = table.string("where");
-        let attribute = table.string("attribute").map(|entry| entry.value.to_owned());
+        let attribute = table.string("attribute").map(|entry| self.noted(entry.value).to_owned());
         let pattern = self.pattern(table, "pattern");
         let mut sources = Vec::new();
         sources.extend(
@@ -45,7 +45,7 @@ impl Loader {
             ("label", labels.zip(place).map(|(labels, place)| Source::Label { labels, place }))
         }));
         sources.extend(table.string("css").map(|entry| {
-            ("css", selector(entry).map(|matcher| Source::Css { matcher, attribute: attribute.clone() }))
+            ("css", self.selector(&entry).map(|matcher| Source::Css { matcher, attribute: attribute.clone() }))
         }));
         if sources.len() != 1 {
             table.problem(
@@ -69,7 +69,7 @@ impl Loader {
     fn products(&self, table: &Table<'_>) -> Option<ProductRule> {
         let pattern = self.pattern(table, "pattern");
         let columns = table.table("columns", |inner| Some(("columns", self.columns(inner))));
-        let rows = rows(table).map(|rows| ("rows", rows));
+        let rows = self.rows(table).map(|rows| ("rows", rows));
         let line = self.pattern(table, "line").map(|pattern| ("line", ProductSource::Line(pattern)));
         let given = table.keys().filter(|key| matches!(*key, "columns" | "rows" | "line")).count();
         if given != 1 {
@@ -161,6 +161,49 @@ impl Loader {
         out.push_str(rest);
         Ok(out)
     }
+
+    /// A CSS selector, or `None` with a problem noted.
+    pub(super) fn selector(&self, entry: &Entry<'_, &str>) -> Option<Matcher> {
+        let matcher = Matcher::new(self.noted(entry.value));
+        if matcher.is_err() {
+            not_css(entry);
+        }
+        matcher.ok()
+    }
+
+    /// Notes whether a selector or an attribute's name speaks of `style`; an escape could hide that it does.
+    fn noted<'t>(&self, css: &'t str) -> &'t str {
+        if css.contains('\\') || css.to_ascii_lowercase().contains("style") {
+            self.styles.set(true);
+        }
+        css
+    }
+
+    /// `rows` with the selectors of the parts of a row; a part may end with ` @attribute`.
+    fn rows(&self, table: &Table<'_>) -> Option<ProductSource> {
+        const PARTS: [(&str, Part); 5] = [
+            ("sku", Part::Sku),
+            ("quantity", Part::Quantity),
+            ("price", Part::Price),
+            ("url", Part::Url),
+            ("image", Part::Image),
+        ];
+        let rows = self.selector(&table.string("rows")?)?;
+        let name = table.required_string("name", "give the selector of the element with the product's name");
+        let mut parts = Vec::new();
+        for (key, part) in PARTS {
+            let Some(entry) = table.string(key) else { continue };
+            let (css, attribute) = match self.noted(entry.value).rsplit_once(" @") {
+                Some((css, attribute)) => (css, Some(attribute.to_owned())),
+                None => (entry.value, None),
+            };
+            match Matcher::new(css) {
+                Ok(matcher) => parts.push((part, matcher, attribute)),
+                Err(_) => not_css(&entry),
+            }
+        }
+        Some(ProductSource::Rows { rows, name: self.selector(&name?)?, parts })
+    }
 }
 
 /// A label as a pattern: any blanks between its words, either kind of apostrophe.
@@ -174,17 +217,6 @@ fn loose(label: &str) -> String {
 
 fn last_line(error: &impl Display) -> String {
     error.to_string().lines().last().unwrap_or_default().trim_start_matches("error: ").to_owned()
-}
-
-/// A CSS selector, or `None` with a problem noted.
-pub(super) fn selector(entry: Entry<'_, &str>) -> Option<Matcher> {
-    match Matcher::new(entry.value) {
-        Ok(matcher) => Some(matcher),
-        Err(_) => {
-            not_css(&entry);
-            None
-        }
-    }
 }
 
 fn not_css(entry: &Entry<'_, &str>) {
@@ -203,30 +235,4 @@ fn place_named(entry: &Entry<'_, &str>) -> Option<Place> {
             None
         }
     }
-}
-
-/// `rows` with the selectors of the parts of a row; a part may end with ` @attribute`.
-fn rows(table: &Table<'_>) -> Option<ProductSource> {
-    const PARTS: [(&str, Part); 5] = [
-        ("sku", Part::Sku),
-        ("quantity", Part::Quantity),
-        ("price", Part::Price),
-        ("url", Part::Url),
-        ("image", Part::Image),
-    ];
-    let rows = selector(table.string("rows")?)?;
-    let name = table.required_string("name", "give the selector of the element with the product's name");
-    let mut parts = Vec::new();
-    for (key, part) in PARTS {
-        let Some(entry) = table.string(key) else { continue };
-        let (css, attribute) = match entry.value.rsplit_once(" @") {
-            Some((css, attribute)) => (css, Some(attribute.to_owned())),
-            None => (entry.value, None),
-        };
-        match Matcher::new(css) {
-            Ok(matcher) => parts.push((part, matcher, attribute)),
-            Err(_) => not_css(&entry),
-        }
-    }
-    Some(ProductSource::Rows { rows, name: selector(name?)?, parts })
 }

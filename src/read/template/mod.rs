@@ -12,7 +12,7 @@ use regex::RegexSet;
 
 use super::dates::Months;
 use super::embedded;
-use super::words::Label;
+use super::words::{Label, PhraseSearch, Phrases};
 use crate::document::{Document, Problem};
 
 pub(super) use self::classify::Class;
@@ -27,6 +27,12 @@ pub struct Templates {
     list: Vec<Template>,
     /// The pieces of HTML that templates look for, searched in one pass.
     markup: RegexSet,
+    /// The phrases that templates look for, searched in one pass too.
+    phrases: PhraseSearch,
+    /// The words for an order, wherever they stand.
+    order_words: Phrases,
+    /// Whether a rule may look at `style` attributes.
+    pub(super) styles: bool,
     months: Months,
 }
 
@@ -38,7 +44,14 @@ impl Templates {
             // A test loads every template that ships, so only a broken build gets here.
             Err(problems) => {
                 debug_assert!(problems.is_empty(), "{problems:?}");
-                Self { list: Vec::new(), markup: RegexSet::empty(), months: Months::default() }
+                Self {
+                    list: Vec::new(),
+                    markup: RegexSet::empty(),
+                    phrases: PhraseSearch::default(),
+                    order_words: Phrases::default(),
+                    styles: true,
+                    months: Months::default(),
+                }
             }
         }
     }
@@ -71,6 +84,11 @@ impl Templates {
     /// A list of labels of the generic template.
     pub(super) fn labels(&self, name: &str) -> &[Label] {
         self.generic().and_then(|generic| generic.labels.get(name)).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// The words for an order, as phrases.
+    pub(super) fn order_words(&self) -> &Phrases {
+        &self.order_words
     }
 
     /// The month names.

@@ -9,7 +9,7 @@ use crate::domain::EventKind;
 use crate::read::body::Body;
 use crate::read::customer::Ours;
 use crate::read::message::Message;
-use crate::read::words::{Label, Phrases};
+use crate::read::words::{Label, Phrases, Searched};
 
 /// One template.
 pub(in crate::read) struct Template {
@@ -36,11 +36,13 @@ pub(in crate::read) struct Sight<'m> {
     pub(in crate::read) body: &'m Body,
     pub(in crate::read) ours: &'m Ours<'m>,
     /// The subject, folded.
-    pub(in crate::read) subject: String,
+    pub(in crate::read) subject: Searched<'m>,
+    /// The texts of the body, folded.
+    pub(in crate::read) text: Searched<'m>,
     /// Author, name and address, folded.
-    pub(in crate::read) from: String,
+    pub(in crate::read) from: Searched<'m>,
     /// Addressees, names and addresses, folded.
-    pub(in crate::read) to: String,
+    pub(in crate::read) to: Searched<'m>,
     /// The pieces of HTML that were found.
     pub(in crate::read) markup: SetMatches,
 }
