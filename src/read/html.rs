@@ -404,8 +404,10 @@ pub(super) fn hides(style: &str) -> bool {
             let mut after = after.clone();
             value.chars().all(|sign| after.next().is_some_and(|c| same(c, sign)))
         };
-        SIGNS.iter().any(|(name, value)| starts_with(value) && ends_with(name))
-            || (after.clone().eq(['0']) && ends_with("font-size"))
+        // Most values begin with nothing that a sign's value begins with.
+        after.clone().next().is_some_and(|c| matches!(c, '0' | 'n' | 'N' | 'h' | 'H' | 'a' | 'A'))
+            && (SIGNS.iter().any(|(name, value)| starts_with(value) && ends_with(name))
+                || (after.clone().eq(['0']) && ends_with("font-size")))
     })
 }
 
