@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use dom_query::{Document, Element, LocalName, NodeData, NodeRef, local_name};
 
-use super::html::{harmless, hides};
+use super::html::{Named, harmless, hides};
 use super::message::Message;
 use super::words::fold_into;
 use crate::domain::clean;
@@ -140,14 +140,14 @@ pub(super) struct Body {
 }
 
 impl Body {
-    /// Reads the bodies of a message. Without `styles` the tree has only the `style` attributes that hide something.
-    pub(super) fn of(message: &Message, styles: bool) -> Self {
+    /// Reads the bodies of a message. The tree has what rules look at, which is `named`.
+    pub(super) fn of(message: &Message, named: &Named) -> Self {
         let mut texts = Vec::new();
         let mut tree = None;
         let mut language = None;
         let mut microdata = false;
         if !message.html.is_empty() {
-            match harmless(&message.html, styles) {
+            match harmless(&message.html, named) {
                 Some(html) => {
                     microdata = html.contains("itemscope");
                     let document = Document::from(html);

@@ -4,7 +4,7 @@
 //! builder sees is what was counted. Everything left open is closed with the block it stands in: html5ever would open `<font>` and
 //! its kind again in each block that follows, which is a bomb of its own.
 
-use memchr::{memchr, memchr_iter};
+use memchr::{memchr, memchr_iter, memchr3};
 
 /// Bytes of the page as it is written again; longer pages are read as text.
 const SIZE: usize = 2 * 1024 * 1024;
@@ -122,14 +122,14 @@ static KEPT: &[Element] = &[
 ];
 
 /// What a tag's name says.
-enum Named {
+enum Tag {
     Kept(&'static Element),
     /// One of [`SILENT`].
     Silent(&'static str),
     Unknown,
 }
 
-impl Named {
+impl Tag {
     /// Letter case does not count.
     fn of(name: &str) -> Self {
         let mut buffer = [0; NAME];
@@ -143,27 +143,82 @@ impl Named {
     }
 }
 
-/// The page written again, well nested, or `None` when it is too large or too deep. Of `style` attributes only those that hide
-/// something are kept, unless all are wanted (`styles`): they are half of many a mail.
-pub(super) fn harmless(html: &str, styles: bool) -> Option<String> {
+/// Attributes that only say what an element looks like. They are half of many a mail, and nobody reads them but rules that name
+/// them.
+const LOOKS: &[&str] = &[
+    "style",
+    "width",
+    "align",
+    "valign",
+    "border",
+    "cellpadding",
+    "cellspacing",
+    "bgcolor",
+    "height",
+    "role",
+    "target",
+    "rel",
+    "color",
+    "face",
+    "size",
+    "alt",
+    "background",
+    "nowrap",
+    "clear",
+    "vspace",
+    "hspace",
+];
+
+/// What rules look at in a page, as far as the names in their selectors tell.
+#[derive(Debug, Default)]
+pub(super) struct Named {
+    /// Those of [`LOOKS`] that they speak of.
+    looks: Vec<&'static str>,
+    /// A selector has more than plain names, and may look at anything.
+    anything: bool,
+}
+
+impl Named {
+    /// Notes what a selector, or an attribute's name, speaks of.
+    pub(super) fn note(&mut self, css: &str) {
+        let css = css.to_ascii_lowercase();
+        // An escape may stand for any name; and other pseudo-classes than these, `:contains(…)` and its kind, look at texts as
+        // they are.
+        let of_elements =
+            ["nth-", "first-", "last-", "only-child", "only-of-type", "not(", "is(", "where(", "has(", "root"];
+        let plain = css.split(':').skip(1).all(|rest| of_elements.iter().any(|name| rest.starts_with(name)));
+        self.anything |= !plain || css.contains('\\');
+        self.looks.extend(LOOKS.iter().filter(|name| css.contains(**name)));
+    }
+
+    /// Whether nobody looks at an attribute.
+    fn leaves_out(&self, attribute: &str) -> bool {
+        let is = |name: &&&str| name.eq_ignore_ascii_case(attribute);
+        !self.anything && LOOKS.iter().find(is).is_some_and(|_| !self.looks.iter().any(|name| is(&name)))
+    }
+}
+
+/// The page written again, well nested, or `None` when it is too large or too deep. What nobody looks at, as `named` tells, is
+/// left out: the tree builder needs its time for every byte.
+pub(super) fn harmless(html: &str, named: &Named) -> Option<String> {
     let out = String::with_capacity(html.len().min(SIZE));
-    let mut page = Page { out, open: Vec::new(), steps: 0, styles, left_out: 0 };
+    let mut page = Page { out, open: Vec::new(), steps: 0, named, left_out: 0 };
     let mut attributes = Vec::new();
     let mut rest = html;
     while let Some(at) = memchr(b'<', rest.as_bytes()) {
-        page.out.push_str(&rest[..at]);
+        page.text(&rest[..at]);
         let (token, after) = next_token(&rest[at..], &mut attributes);
         rest = after;
         match token {
             Token::Text(text) => page.out.push_str(text),
             Token::Nothing => {}
-            Token::Open(name) => match Named::of(name) {
-                Named::Kept(element) => page.open(element, &attributes),
-                Named::Silent(name) => rest = after_close(rest, name),
-                Named::Unknown => page.out.push(' '),
+            Token::Open(name) => match Tag::of(name) {
+                Tag::Kept(element) => page.open(element, &attributes),
+                Tag::Silent(name) => rest = after_close(rest, name),
+                Tag::Unknown => page.out.push(' '),
             },
             Token::Close(name) => {
-                if let Named::Kept(element) = Named::of(name) {
+                if let Tag::Kept(element) = Tag::of(name) {
                     page.close(element);
                 }
             }
@@ -172,7 +227,7 @@ pub(super) fn harmless(html: &str, styles: bool) -> Option<String> {
             return None;
         }
     }
-    page.out.push_str(rest);
+    page.text(rest);
     (page.size() <= SIZE).then_some(page.out)
 }
 
@@ -180,17 +235,16 @@ pub(super) fn harmless(html: &str, styles: bool) -> Option<String> {
 type Attribute<'h> = (&'h str, &'h str);
 
 /// The page as it is written again.
-struct Page {
+struct Page<'n> {
     out: String,
     open: Vec<&'static Element>,
     steps: usize,
-    /// Whether all `style` attributes are kept.
-    styles: bool,
-    /// Bytes of those that were not; they count as if they had been.
+    named: &'n Named,
+    /// Bytes that were left out; they count as if they had not been.
     left_out: usize,
 }
 
-impl Page {
+impl Page<'_> {
     fn size(&self) -> usize {
         self.out.len() + self.left_out
     }
@@ -264,11 +318,9 @@ impl Page {
         self.out.push_str(name);
         let mut styled = false;
         for (name, value) in attributes {
-            // Of two attributes of one name the tree builder takes the first, so the second does not come into its place.
-            if !self.styles
-                && name.eq_ignore_ascii_case("style")
-                && (std::mem::replace(&mut styled, true) || !may_hide(value))
-            {
+            // A style may hide its element. Of two the tree builder takes the first, and the second must not come into its place.
+            let style = name.eq_ignore_ascii_case("style") && !std::mem::replace(&mut styled, true);
+            if self.named.leaves_out(name) && !(style && may_hide(value)) {
                 self.left_out += name.len() + value.len() + 4;
                 continue;
             }
@@ -282,6 +334,30 @@ impl Page {
             self.out.push('"');
         }
         self.out.push('>');
+    }
+
+    /// Writes text. Line ends become blanks, which the tree builder takes in one go; it would stop at each, and at each entity.
+    fn text(&mut self, text: &str) {
+        if self.named.anything {
+            self.out.push_str(text);
+            return;
+        }
+        let before = self.size();
+        let mut rest = text;
+        while let Some(at) = memchr3(b'\n', b'\r', b'&', rest.as_bytes()) {
+            self.out.push_str(&rest[..at]);
+            rest = &rest[at..];
+            let (written, length) = match rest.as_bytes() {
+                [b'&', b'n', b'b', b's', b'p', b';', ..] => ("\u{a0}", 6),
+                [b'&', ..] => ("&", 1),
+                [b'\r', b'\n', ..] => (" ", 2),
+                _ => (" ", 1),
+            };
+            self.out.push_str(written);
+            rest = &rest[length..];
+        }
+        self.out.push_str(rest);
+        self.left_out += before + text.len() - self.size();
     }
 
     fn write_value(&mut self, value: &str) {
@@ -328,8 +404,10 @@ pub(super) fn hides(style: &str) -> bool {
             let mut after = after.clone();
             value.chars().all(|sign| after.next().is_some_and(|c| same(c, sign)))
         };
-        SIGNS.iter().any(|(name, value)| starts_with(value) && ends_with(name))
-            || (after.clone().eq(['0']) && ends_with("font-size"))
+        // Most values begin with nothing that a sign's value begins with.
+        after.clone().next().is_some_and(|c| matches!(c, '0' | 'n' | 'N' | 'h' | 'H' | 'a' | 'A'))
+            && (SIGNS.iter().any(|(name, value)| starts_with(value) && ends_with(name))
+                || (after.clone().eq(['0']) && ends_with("font-size")))
     })
 }
 
@@ -446,6 +524,56 @@ fn after_all(text: &str, such: impl Fn(u8) -> bool) -> &str {
 mod tests {
     use super::*;
 
+    /// Rules that look at everything.
+    fn all() -> Named {
+        Named { anything: true, ..Named::default() }
+    }
+
+    #[test]
+    fn what_nobody_looks_at_is_left_out() {
+        let mut named = Named::default();
+        for (html, left) in [
+            ("<b STYLE='color:red' width=3 class=a>x\r\ny\n\nz&nbsp;&amp;</b>", "<b class=\"a\">x y  z\u{a0}&amp;</b>"),
+            ("<p style='display : None'>x", "<p style=\"display : None\">x"),
+            ("<p style=''style='display:none'>x", "<p>x"),
+            ("<p style='display:none'style=x>x", "<p style=\"display:none\">x"),
+            ("<p style='a&#58;b'>x", "<p style=\"a&#58;b\">x"),
+        ] {
+            assert_eq!(harmless(html, &named).as_deref(), Some(left), "{html}");
+        }
+        named.note("td[Width='3']");
+        named.note("td:Nth-of-type(2) > p:not(:first-child)");
+        assert_eq!(harmless("<p width=3 align=b>\n", &named).as_deref(), Some("<p width=\"3\"> "));
+        named.note("p:contains('x')");
+        assert_eq!(harmless("<p align=b>\n", &named).as_deref(), Some("<p align=\"b\">\n"));
+        // What is left out counts all the same.
+        assert!(
+            harmless(&format!("<p style='{}'>", "x".repeat(VALUE)).repeat(SIZE / VALUE), &Named::default()).is_none()
+        );
+    }
+
+    #[test]
+    fn what_hides_an_element_is_known_with_blanks_and_in_capitals() {
+        for style in [
+            "display:none",
+            "x:y; DISPLAY : n one",
+            "a:b;visibility:hidden !important",
+            "mso-hide:all;",
+            "font-size:0",
+            "font-size: 0 ",
+            "font-size:0;x:y",
+            "max-height:0px",
+            "\u{a0}max-height\u{a0}:\u{a0}0;",
+        ] {
+            assert!(hides(style), "{style}");
+        }
+        for style in
+            ["display:block", "font-size:0.9em", "font-size:08", "max-height:0", "none:display", ":", "line-height:0;"]
+        {
+            assert!(!hides(style), "{style}");
+        }
+    }
+
     #[test]
     fn only_plain_tags_are_left() {
         for (html, left) in [
@@ -459,20 +587,20 @@ mod tests {
             ("<div><table><i><tr><td>x</div></table>y", "<div><table><i></i><tr><td>x</td></tr></table>y"),
             ("<div title=\"</div>\">z", "<div title=\"&lt;/div&gt;\">z"),
         ] {
-            assert_eq!(harmless(html, true).as_deref(), Some(left), "{html}");
+            assert_eq!(harmless(html, &all()).as_deref(), Some(left), "{html}");
         }
     }
 
     #[test]
     fn deep_and_large_pages_are_refused() {
-        assert!(harmless(&"<div>".repeat(400), true).is_some());
-        assert!(harmless(&"<div>".repeat(600), true).is_none());
-        assert!(harmless(&"<div></p>".repeat(600), true).is_none());
-        assert!(harmless(&"<p><i>x".repeat(10_000), true).is_some());
-        assert!(harmless(&format!("{}{}", "<div>".repeat(400), "<p>x".repeat(90_000)), true).is_none());
-        assert!(harmless(&"<p>x</p>".repeat(10_000), true).is_some());
-        assert!(harmless(&"x".repeat(SIZE + 1), true).is_none());
+        assert!(harmless(&"<div>".repeat(400), &all()).is_some());
+        assert!(harmless(&"<div>".repeat(600), &all()).is_none());
+        assert!(harmless(&"<div></p>".repeat(600), &all()).is_none());
+        assert!(harmless(&"<p><i>x".repeat(10_000), &all()).is_some());
+        assert!(harmless(&format!("{}{}", "<div>".repeat(400), "<p>x".repeat(90_000)), &all()).is_none());
+        assert!(harmless(&"<p>x</p>".repeat(10_000), &all()).is_some());
+        assert!(harmless(&"x".repeat(SIZE + 1), &all()).is_none());
         let picture = format!("<img src=\"data:image/png;base64,{}\" alt=x>", "A".repeat(SIZE));
-        assert_eq!(harmless(&picture, true).as_deref(), Some("<img alt=\"x\">"));
+        assert_eq!(harmless(&picture, &all()).as_deref(), Some("<img alt=\"x\">"));
     }
 }

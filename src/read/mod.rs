@@ -71,7 +71,7 @@ impl Reader {
             Err(why) => return Reading::without_findings(Outcome::Held, format!("the mail could not be read: {why}")),
         };
         let ours = Ours { shop_domains: context.shop_domains, own_domains: context.own_domains };
-        let body = Body::of(&message, self.templates.styles);
+        let body = Body::of(&message, &self.templates.named);
         let sight = self.templates.sight(&message, &body, &ours);
         if let Class::Ignore { rule, why } = self.templates.refuse(&sight, true) {
             return Reading::without_findings(Outcome::Ignored, reason(rule, why));

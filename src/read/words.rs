@@ -248,6 +248,41 @@ impl Label {
     }
 }
 
+/// Labels of which one is enough.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Labels {
+    list: Vec<Label>,
+    /// A bit for each ASCII character that one of them begins with.
+    first: u128,
+}
+
+impl Labels {
+    /// The labels, the first that fits going before the others.
+    pub(super) fn new(list: Vec<Label>) -> Self {
+        let bit = |label: &Label| label.folded.first().filter(|c| c.is_ascii()).map_or(0, |c| 1_u128 << u32::from(*c));
+        Self { first: list.iter().map(bit).fold(0, |all, bit| all | bit), list }
+    }
+
+    /// The first label that `line` begins with, and what [`Label::value_after`] it.
+    pub(super) fn value_after<'t>(&self, line: &'t str) -> Option<(&Label, &'t str)> {
+        // Most lines begin with no label, as their first character tells.
+        if let Some(first @ b'!'..=b'~') = line.trim_start().bytes().next()
+            && first != b'`'
+            && self.first & (1 << first.to_ascii_lowercase()) == 0
+        {
+            return None;
+        }
+        self.list.iter().find_map(|label| Some((label, label.value_after(line)?)))
+    }
+
+    /// The first label that is `text` and nothing else.
+    pub(super) fn named(&self, text: &str) -> Option<&Label> {
+        // A label may begin with another one, so the first that fits need not be the one that is all.
+        self.value_after(text)?;
+        self.list.iter().find(|label| label.is(text))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

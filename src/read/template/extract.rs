@@ -9,7 +9,7 @@ use crate::domain::{EmailAddress, Layer, OrderDate, OrderReference, PersonName, 
 use crate::read::body::{Cell, Text, lines_of};
 use crate::read::dates::Habits;
 use crate::read::evidence::{Evidence, Value, is_unfilled, locale};
-use crate::read::words::{Label, fold};
+use crate::read::words::{Labels, fold};
 
 /// Characters of a value.
 const VALUE: usize = 500;
@@ -161,18 +161,17 @@ fn cut(pattern: &Regex, text: &str) -> Option<String> {
 }
 
 /// The values at labels, with the language of each label.
-fn labelled<'l>(text: &Text, labels: &'l [Label], place: Place) -> Vec<Found<'l>> {
+fn labelled<'l>(text: &Text, labels: &'l Labels, place: Place) -> Vec<Found<'l>> {
     let mut found: Vec<(String, Option<&str>)> = Vec::new();
-    let is_label = |words: &str| labels.iter().find(|label| label.is(words));
     if matches!(place, Place::Any | Place::After) {
         found.extend(text.lines.iter().filter_map(|line| {
-            let (label, value) = labels.iter().find_map(|label| Some((label, label.value_after(line)?)))?;
+            let (label, value) = labels.value_after(line)?;
             (!value.is_empty()).then(|| (value.to_owned(), label.language.as_deref()))
         }));
     }
     let heads = || {
         let short = text.cells.iter().filter(|cell| cell.lines.len() <= 2);
-        short.filter_map(|cell| Some((cell, is_label(&text.cell(cell))?.language.as_deref()))).take(VALUES)
+        short.filter_map(|cell| Some((cell, labels.named(&text.cell(cell))?.language.as_deref()))).take(VALUES)
     };
     if matches!(place, Place::Any | Place::Right) {
         found.extend(heads().filter_map(|(head, language)| Some((right_of(text, head)?, language))));
@@ -180,7 +179,7 @@ fn labelled<'l>(text: &Text, labels: &'l [Label], place: Place) -> Vec<Found<'l>
     if matches!(place, Place::Any | Place::Below) {
         found.extend(heads().filter_map(|(head, language)| Some((below(text, head)?, language))));
         let pairs = text.lines.iter().zip(text.lines.iter().skip(1));
-        found.extend(pairs.filter_map(|(line, next)| Some((next.clone(), is_label(line)?.language.as_deref()))));
+        found.extend(pairs.filter_map(|(line, next)| Some((next.clone(), labels.named(line)?.language.as_deref()))));
     }
     found.into_iter().take(VALUES).map(|(text, language)| Found { text, language }).collect()
 }
@@ -212,8 +211,8 @@ struct Hint {
 }
 
 /// The line of a postal address that is the person: the one that the greeting or `To:` names, else the first.
-fn address_line(text: &Text, labels: &[Label], hint: &Hint) -> Option<String> {
-    let is_head = |line: &str| labels.iter().any(|label| label.is(line));
+fn address_line(text: &Text, labels: &Labels, hint: &Hint) -> Option<String> {
+    let is_head = |line: &str| labels.named(line).is_some();
     let mut blocks = Vec::new();
     // Address headings side by side have their addresses in the row below.
     let heads = text.cells.iter().filter(|cell| cell.lines.len() == 1 && is_head(&text.cell(cell)));

@@ -1,6 +1,6 @@
 //! Reading templates from TOML: everything is checked and compiled here, and everything that is wrong is reported at once.
 
-use std::cell::Cell;
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use regex::RegexSetBuilder;
@@ -11,6 +11,7 @@ use super::{GENERIC, Templates};
 use crate::document::{Document, Entry, Problem, Problems, Table};
 use crate::domain::EventKind;
 use crate::read::dates::Months;
+use crate::read::html::Named;
 use crate::read::words::{Label, Phrase, Phrases, Pieces, fold};
 
 /// Loads files over the documents that ship.
@@ -55,7 +56,7 @@ pub(super) fn load(files: Vec<Document>, shipped: Vec<Document>) -> Result<Templ
             markup,
             phrases: loader.pieces.into_search(),
             order_words,
-            styles: loader.styles.get(),
+            named: loader.named.into_inner(),
             months: Months(loader.months),
         }),
         Ok(_) => Err(problems.into_sorted()),
@@ -122,8 +123,8 @@ pub(super) struct Loader {
     markup: Vec<String>,
     /// Pieces of all phrases.
     pieces: Pieces,
-    /// Whether a selector or an attribute was `style`, or may have been.
-    pub(super) styles: Cell<bool>,
+    /// What selectors speak of.
+    pub(super) named: RefCell<Named>,
     months: Vec<Vec<String>>,
     generic: bool,
 }
@@ -210,7 +211,7 @@ impl Loader {
             text: self.phrases(table, "text"),
             text_pattern: self.pattern(table, "text_pattern"),
             html,
-            css: table.strings("css").unwrap_or_default().into_iter().filter_map(|css| self.selector(&css)).collect(),
+            css: self.selectors(table, "css"),
             to_us: table.boolean("to_us").map(|entry| entry.value),
             unless: table.tables("unless", |inner| self.condition(inner)).unwrap_or_default(),
         };

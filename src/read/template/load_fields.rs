@@ -8,7 +8,7 @@ use regex::{Regex, RegexBuilder};
 use super::load::Loader;
 use super::rules::{FieldRule, Fields, Part, Place, ProductRule, ProductSource, Source, Target};
 use crate::document::{Entry, Table};
-use crate::read::words::Label;
+use crate::read::words::Labels;
 
 /// Bytes of a pattern as it is written.
 const PATTERN: usize = 1_000;
@@ -91,7 +91,7 @@ impl Loader {
         }
     }
 
-    fn labels_named(&self, entry: &Entry<'_, &str>) -> Option<Vec<Label>> {
+    fn labels_named(&self, entry: &Entry<'_, &str>) -> Option<Labels> {
         let found = self.labels.get(entry.value).cloned();
         if found.is_none() {
             entry.problem(
@@ -99,7 +99,7 @@ impl Loader {
                 format!("add [labels.{}]", entry.value),
             );
         }
-        found
+        found.map(Labels::new)
     }
 
     /// A regex, with `{name}` standing for a list of labels.
@@ -171,11 +171,22 @@ impl Loader {
         matcher.ok()
     }
 
-    /// Notes whether a selector or an attribute's name speaks of `style`; an escape could hide that it does.
-    fn noted<'t>(&self, css: &'t str) -> &'t str {
-        if css.contains('\\') || css.to_ascii_lowercase().contains("style") {
-            self.styles.set(true);
+    /// The selectors of a list, as one where that is possible: the tree is gone through for each.
+    pub(super) fn selectors(&self, table: &Table<'_>, key: &'static str) -> Vec<Matcher> {
+        let entries = table.strings(key).unwrap_or_default();
+        let single = entries.iter().filter_map(|entry| self.selector(entry)).collect::<Vec<_>>();
+        // What a quote or a bracket leaves open would swallow the next selector.
+        let closed = |css: &str| css.bytes().all(|b| b.is_ascii_alphanumeric() || b" .#-_>".contains(&b));
+        if single.len() < entries.len() || !entries.iter().all(|entry| closed(entry.value)) {
+            return single;
         }
+        let all = entries.iter().map(|entry| entry.value).collect::<Vec<_>>().join(", ");
+        Matcher::new(&all).map_or(single, |matcher| vec![matcher])
+    }
+
+    /// Notes what a selector or an attribute's name speaks of.
+    fn noted<'t>(&self, css: &'t str) -> &'t str {
+        self.named.borrow_mut().note(css);
         css
     }
 

@@ -12,6 +12,7 @@ use regex::RegexSet;
 
 use super::dates::Months;
 use super::embedded;
+use super::html::Named;
 use super::words::{Label, PhraseSearch, Phrases};
 use crate::document::{Document, Problem};
 
@@ -31,8 +32,8 @@ pub struct Templates {
     phrases: PhraseSearch,
     /// The words for an order, wherever they stand.
     order_words: Phrases,
-    /// Whether a rule may look at `style` attributes.
-    pub(super) styles: bool,
+    /// What rules look at in a page.
+    pub(super) named: Named,
     months: Months,
 }
 
@@ -49,7 +50,7 @@ impl Templates {
                     markup: RegexSet::empty(),
                     phrases: PhraseSearch::default(),
                     order_words: Phrases::default(),
-                    styles: true,
+                    named: Named::default(),
                     months: Months::default(),
                 }
             }

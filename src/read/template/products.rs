@@ -9,7 +9,7 @@ use super::rules::{Part, ProductRule, ProductSource};
 use crate::domain::{Product, clean};
 use crate::read::body::{Body, Cell, Text, lines_of};
 use crate::read::evidence::{PRODUCTS, web_address};
-use crate::read::words::Label;
+use crate::read::words::Labels;
 
 /// Cells that may be the head of a product column that are looked at.
 const HEADS: usize = 5;
@@ -39,21 +39,17 @@ pub(super) fn read(rule: &ProductRule, body: &Body) -> Vec<Product> {
 }
 
 struct Columns<'r> {
-    name: &'r [Label],
-    sku: &'r [Label],
-    quantity: &'r [Label],
-    price: &'r [Label],
+    name: &'r Labels,
+    sku: &'r Labels,
+    quantity: &'r Labels,
+    price: &'r Labels,
 }
 
 /// The rows under a head row that has the labels of a name and of a quantity or price. A row without a name, or without a
 /// number where the quantity stands, is no product: it is a sum or a note.
 fn table(text: &Text, columns: &Columns<'_>, pattern: Option<&Regex>) -> Vec<Product> {
-    let is_head = |labels: &[Label], cell: &Cell| {
-        (1..=2).contains(&cell.lines.len()) && {
-            let head = text.cell(cell);
-            labels.iter().any(|label| label.is(&head))
-        }
-    };
+    let is_head =
+        |labels: &Labels, cell: &Cell| (1..=2).contains(&cell.lines.len()) && labels.named(&text.cell(cell)).is_some();
     let mut rows: BTreeMap<(usize, usize), Vec<&Cell>> = BTreeMap::new();
     for cell in &text.cells {
         rows.entry((cell.table, cell.row)).or_default().push(cell);
@@ -61,7 +57,7 @@ fn table(text: &Text, columns: &Columns<'_>, pattern: Option<&Regex>) -> Vec<Pro
     let names = text.cells.iter().filter(|cell| is_head(columns.name, cell));
     for name in names.take(HEADS) {
         let head_row = rows.get(&(name.table, name.row)).map(Vec::as_slice).unwrap_or_default();
-        let head = |labels: &[Label]| head_row.iter().find(|cell| is_head(labels, cell)).map(|cell| cell.column);
+        let head = |labels: &Labels| head_row.iter().find(|cell| is_head(labels, cell)).map(|cell| cell.column);
         let row = Row {
             text,
             name: name.column,

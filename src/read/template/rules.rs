@@ -9,7 +9,7 @@ use crate::domain::EventKind;
 use crate::read::body::Body;
 use crate::read::customer::Ours;
 use crate::read::message::Message;
-use crate::read::words::{Label, Phrases, Searched};
+use crate::read::words::{Label, Labels, Phrases, Searched};
 
 /// One template.
 pub(in crate::read) struct Template {
@@ -135,7 +135,7 @@ pub(in crate::read) enum Source {
     Header(String),
     Subject(Regex),
     Text(Regex),
-    Label { labels: Vec<Label>, place: Place },
+    Label { labels: Labels, place: Place },
     Css { matcher: Matcher, attribute: Option<String> },
 }
 
@@ -165,7 +165,7 @@ pub(in crate::read) struct ProductRule {
 /// Where products stand.
 pub(in crate::read) enum ProductSource {
     /// A table whose head row holds these labels.
-    Columns { name: Vec<Label>, sku: Vec<Label>, quantity: Vec<Label>, price: Vec<Label> },
+    Columns { name: Labels, sku: Labels, quantity: Labels, price: Labels },
     /// Elements, one a product, with elements inside for its parts.
     Rows { rows: Matcher, name: Matcher, parts: Vec<(Part, Matcher, Option<String>)> },
     /// Lines of text that match, with groups `name`, `quantity`, `price`, `sku`.
