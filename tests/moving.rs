@@ -4,6 +4,8 @@
 #![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+#[path = "kit/place.rs"]
+mod place;
 #[path = "kit/postgres.rs"]
 mod postgres;
 #[path = "kit/said.rs"]
@@ -23,6 +25,7 @@ use invited::store::{
     self, Actor, CopyState, Counts, Ending, FiledReading, Filter, Moved, NewCopy, Place, RelayShare, Role, Round,
     SqlStore, Step, Store, StoreError, StoredCopy, Story, Subject, Watch, transfer,
 };
+use place::database_at;
 use postgres::server;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, Row as _, SqliteConnection};
@@ -54,10 +57,8 @@ impl Spot {
     }
 
     fn server(place: &postgres::Place<'_>) -> Self {
-        let mut url = url::Url::parse(&place.url()).unwrap();
-        let password = url.password().map(ToOwned::to_owned);
-        url.set_password(None).unwrap();
-        Self { database: Database::parse(url.as_str(), Path::new("")).unwrap(), password }
+        let (database, password) = database_at(&place.url());
+        Self { database, password }
     }
 
     async fn create(self) -> Self {
@@ -74,7 +75,10 @@ impl Spot {
     }
 
     fn path(&self) -> &Path {
-        self.database.sqlite_path().unwrap()
+        match &self.database {
+            Database::Sqlite(path) => path,
+            Database::Postgres(server) => panic!("{server} is no file"),
+        }
     }
 
     /// A connection of nobody's.
@@ -145,7 +149,7 @@ async fn file(store: &dyn Store, shop_name: &str, reading: Reading, now: Timesta
     let copy = store.spool(vec![mail(shop_name, b"Subject: x\r\n\r\n\xff\x00\r\n", now)]).await.unwrap()[0];
     let news = reading.event.map(|kind| OrderNews { kind, expected_by: None });
     let filing = FiledReading { copy, shop: shop(shop_name), reading, news };
-    let filed = store.file_readings(vec![filing], policies(), now).await.unwrap();
+    let filed = store.file_readings(Arc::new([filing]), policies(), now).await.unwrap();
     filed[0].moved.iter().map(|(id, _)| *id).collect()
 }
 

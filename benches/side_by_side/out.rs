@@ -8,9 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use invited::app::{Daemon, load_config};
 use invited::clock::Clock;
+use invited::config::Database;
 use invited::domain::{DAY, ShopId, State};
 use invited::store;
 use invited::store::NewCopy;
@@ -235,7 +236,7 @@ impl Queue {
     fn prepare(folder: &Path, letters: usize) -> Result<Self> {
         Invited::prepare(folder, &Invited::configuration(9, 10, false))?;
         let config = load_config(&folder.join("invited.toml")).map_err(|problems| anyhow!("{problems:?}"))?;
-        let database = config.database.sqlite_path().map_err(|problems| anyhow!("{problems:?}"))?.to_owned();
+        let Database::Sqlite(database) = config.database.clone() else { bail!("the queue to send from is a file") };
         let runtime = tokio::runtime::Runtime::new()?;
         runtime.block_on(async {
             store::create_if_missing(&config.database, None).await?;

@@ -348,7 +348,7 @@ impl Place {
         let claimed = self.store.claim_copies(1, 3, OWNER, now).await?;
         let copy = claimed.first().context("no copy")?.id;
         let filing = FiledReading { copy, shop, reading, news };
-        let filed = self.store.file_readings(vec![filing], Arc::clone(&self.policies), now).await?;
+        let filed = self.store.file_readings(Arc::new([filing]), Arc::clone(&self.policies), now).await?;
         self.took(if is_new { queue_report::FILE_NEW } else { queue_report::FILE_KNOWN }, start);
         let moved = &filed.first().context("the copy was not filed")?.moved;
         let is_ours = |(id, _): &(InvitationId, _)| is_new || id.0.unsigned_abs() == order;

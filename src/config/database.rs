@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::document::{Entry, Problem, Table};
+use crate::document::{Entry, Table};
 
 use super::postgres_url;
 use super::settings::Secret;
@@ -110,21 +110,6 @@ impl Database {
             _ => Err(vec![DatabaseFault::new(
                 "has a scheme that is neither sqlite: nor postgres://",
                 "write a file's path or postgres://user@host/name; put \"./\" before a file name with a colon in it",
-            )]),
-        }
-    }
-
-    /// The SQLite file, for what works on files alone.
-    ///
-    /// # Errors
-    /// One problem, when this is a PostgreSQL database.
-    pub fn sqlite_path(&self) -> Result<&Path, Vec<Problem>> {
-        match self {
-            Self::Sqlite(path) => Ok(path),
-            Self::Postgres(_) => Err(vec![Problem::with_file(
-                "database",
-                format!("{self} is no SQLite file, and this works with a file only"),
-                "write a file's path: database = \"/var/lib/invited/invited.db\"",
             )]),
         }
     }
@@ -247,7 +232,6 @@ mod tests {
             let database = parsed(text).unwrap();
             assert_eq!(database, Database::Sqlite(PathBuf::from(path)), "{text}");
             assert_eq!(database.to_string(), path);
-            assert_eq!(database.sqlite_path().unwrap(), Path::new(path));
         }
     }
 
@@ -292,19 +276,5 @@ mod tests {
                 (again.host, again.port, again.user, again.name)
             );
         }
-    }
-
-    #[test]
-    fn a_server_has_no_file() {
-        let problems =
-            parsed("postgres://invited@localhost/queue?sslrootcert=ca.pem").unwrap().sqlite_path().unwrap_err();
-        let shown = problems.iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(
-            shown,
-            [
-                "database: postgres://invited@localhost:5432/queue is no SQLite file, and this works with a file only; write a \
-                 file's path: database = \"/var/lib/invited/invited.db\""
-            ]
-        );
     }
 }

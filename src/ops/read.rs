@@ -27,7 +27,7 @@ pub struct Batch {
     pub copies: usize,
     /// How long the oldest of them had waited.
     pub waited: Duration,
-    readings: Vec<FiledReading>,
+    readings: Arc<[FiledReading]>,
 }
 
 /// Reads the oldest unread copies, at most [`BATCH`] of them.
@@ -41,7 +41,7 @@ pub async fn read_some(house: &House) -> Result<Batch, StoreError> {
         return Ok(Batch::default());
     };
     let waited = Duration::from_millis(now.0.saturating_sub(oldest.0).try_into().unwrap_or(0));
-    Ok(Batch { copies: copies.len(), waited, readings: read_all(&house.setup(), copies).await })
+    Ok(Batch { copies: copies.len(), waited, readings: read_all(&house.setup(), copies).await.into() })
 }
 
 /// Files what was read. May be called again with the same batch: what is filed already stays as it is.
@@ -50,7 +50,7 @@ pub async fn read_some(house: &House) -> Result<Batch, StoreError> {
 /// When the store cannot be written; the copies stay unread.
 pub async fn file(house: &House, batch: &Batch) -> Result<(), StoreError> {
     let policies = Arc::clone(&house.setup().policies);
-    let filed = house.store.file_readings(batch.readings.clone(), policies, house.clock.now()).await?;
+    let filed = house.store.file_readings(Arc::clone(&batch.readings), policies, house.clock.now()).await?;
     for filed in &filed {
         for (invitation, decision) in &filed.moved {
             tracing::info!(copy = %filed.copy, %invitation, rule = %decision.rule, state = %decision.progress.state, "an order event was filed");

@@ -116,7 +116,7 @@ pub trait Store: Send + Sync + 'static {
     /// missing in the answer.
     async fn file_readings(
         &self,
-        readings: Vec<FiledReading>,
+        readings: Arc<[FiledReading]>,
         policies: Arc<Policies>,
         now: Timestamp,
     ) -> Result<Vec<Filed>, StoreError>;

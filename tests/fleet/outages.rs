@@ -14,6 +14,16 @@ use crate::relay::{Act, TestRelay};
 /// Connections of the relay.
 const CONNECTIONS: usize = 4;
 
+/// Hands a mail in over one session, again as long as it is told to come back.
+async fn until_taken(dialog: &mut Dialog, reference: &str) {
+    until("the same session takes the mail", async || {
+        let reply = dialog.mail(BCC, &order(reference)).await.unwrap();
+        assert!(reply.starts_with("250 ") || reply.starts_with("45"), "{reply}");
+        reply.starts_with("250 ").then_some(())
+    })
+    .await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn ten_restarts_of_the_server_under_load_lose_nothing_and_double_nothing() {
     let _machine = MACHINE.lock().await;
@@ -90,12 +100,7 @@ async fn a_server_that_is_away_is_waited_for_in_peace() {
     assert!(log.contains("Connection refused"), "{log}");
 
     cluster.resume();
-    until("the same session takes the mail", async || {
-        let reply = dialog.mail(BCC, &order("AWAY-1")).await.unwrap();
-        assert!(reply.starts_with("250 ") || reply.starts_with("45"), "{reply}");
-        reply.starts_with("250 ").then_some(())
-    })
-    .await;
+    until_taken(&mut dialog, "AWAY-1").await;
     relay.until(|seen| seen.taken.len() == 2).await;
     crew.until_quiet().await;
     crew.stop().await;
@@ -114,11 +119,7 @@ async fn a_restart_while_nothing_is_done_fails_nobodys_mail() {
     until("the connections have rested", async || (began.elapsed() > Duration::from_secs(1)).then_some(())).await;
     // Reading looks for work by itself and may meet the restart; the door is closed for a moment then.
     let mut dialog = Dialog::open(crew.service(0).address).await.unwrap();
-    until("a mail is taken", async || {
-        let reply = dialog.mail(BCC, &order("AFTER-1")).await.unwrap();
-        reply.starts_with("250 ").then_some(())
-    })
-    .await;
+    until_taken(&mut dialog, "AFTER-1").await;
     crew.until_quiet().await;
     let log = crew.service(0).log();
     assert!(!log.contains("a copy could not be kept"), "{log}");

@@ -60,7 +60,7 @@ hand_on! {
     spool(copies: Vec<NewCopy>) -> Vec<CopyId>;
     ready() -> ();
     claim_copies(limit: usize, attempts_at_most: u32, owner: &str, now: Timestamp) -> Vec<UnreadCopy>;
-    file_readings(readings: Vec<FiledReading>, policies: Arc<Policies>, now: Timestamp) -> Vec<Filed>;
+    file_readings(readings: Arc<[FiledReading]>, policies: Arc<Policies>, now: Timestamp) -> Vec<Filed>;
     claim_due(round: Round, policies: Arc<Policies>, now: Timestamp) -> ClaimedRound;
     mark_on_the_wire(claim: &Claim, message_id: &str, now: Timestamp) -> bool;
     settle(claim: &Claim, attempt: Attempt, reply: &str, policies: Arc<Policies>, now: Timestamp) -> Settled;

@@ -37,7 +37,7 @@ async fn copies_are_handed_out_oldest_first_and_those_that_stop_the_reader_alone
     assert_eq!(ids(store.claim_copies(10, 3, "one", T0).await.unwrap()), [(1, 3)]);
     assert_eq!(ids(store.claim_copies(10, 3, "one", T0).await.unwrap()), [(2, 2)], "the first is spent and set aside");
     let ignored = Reading::without_findings(Outcome::Ignored, "a newsletter");
-    store.file_readings(vec![filing(CopyId(2), "nord", ignored)], policies(), T0).await.unwrap();
+    store.file_readings(Arc::new([filing(CopyId(2), "nord", ignored)]), policies(), T0).await.unwrap();
     assert_eq!(ids(store.claim_copies(10, 3, "one", T0).await.unwrap()), [(3, 1)]);
     assert_eq!(ids(store.claim_copies(1, 1, "one", T0).await.unwrap()), [], "all that are left are spent");
 

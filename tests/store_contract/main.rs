@@ -106,7 +106,7 @@ async fn tell(
 ) -> Vec<(InvitationId, State, Rule)> {
     let copy = store.spool(vec![mail(shop_name, "a mail", now)]).await.unwrap()[0];
     let reading = order(kind, reference, email);
-    let filed = store.file_readings(vec![filing(copy, shop_name, reading)], policies(), now).await.unwrap();
+    let filed = store.file_readings(Arc::new([filing(copy, shop_name, reading)]), policies(), now).await.unwrap();
     assert_eq!(filed.len(), 1);
     filed[0].moved.iter().map(|(id, decision)| (*id, decision.progress.state, decision.rule)).collect()
 }

@@ -1,6 +1,7 @@
 //! What copies and persons do to an invitation, and what is written down of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use invited::domain::{
     Attempt, CopyId, DeskOrder, EmailAddress, EventKind, InvitationId, LetterKind, OrderReference, PersonName, Rule,
@@ -69,10 +70,10 @@ async fn filing_a_copy_again_changes_nothing(place: Place) {
     let store = place.daemon().await;
     let copy = store.spool(vec![mail("nord", "x", T0)]).await.unwrap()[0];
     let filing = filing(copy, "nord", order(EventKind::Placed, "A-1", "anna@example.com"));
-    let first = store.file_readings(vec![filing.clone(), filing.clone()], policies(), T0).await.unwrap();
+    let first = store.file_readings(Arc::new([filing.clone(), filing.clone()]), policies(), T0).await.unwrap();
     assert_eq!(first.iter().map(|filed| filed.moved.len()).collect::<Vec<_>>(), [1, 0]);
     let story = store.story(&Subject::Invitation(InvitationId(1))).await.unwrap();
-    let second = store.file_readings(vec![filing], policies(), after(3)).await.unwrap();
+    let second = store.file_readings(Arc::new([filing]), policies(), after(3)).await.unwrap();
     assert_eq!((second[0].copy, second[0].moved.len()), (copy, 0));
     assert_eq!(store.story(&Subject::Invitation(InvitationId(1))).await.unwrap(), story);
 }
@@ -84,7 +85,7 @@ async fn the_same_order_told_twice_is_one_invitation_and_learns(place: Place) {
     let mut reading = order(EventKind::Placed, "a-1", "ANNA@example.com");
     reading.customer_name = PersonName::parse("Anna Ek");
     reading.locale = Some("sv".to_owned());
-    let filed = store.file_readings(vec![filing(copy, "nord", reading)], policies(), after(1)).await.unwrap();
+    let filed = store.file_readings(Arc::new([filing(copy, "nord", reading)]), policies(), after(1)).await.unwrap();
     assert_eq!(filed[0].moved[0].1.rule, Rule::RepeatChangesNothing);
     let story = store.story(&Subject::Reference(OrderReference::parse("A-1").unwrap())).await.unwrap();
     assert_eq!(story.invitations.len(), 1);

@@ -20,7 +20,7 @@ async fn about(store: &dyn Store, reference: &str) -> Story {
 
 async fn file(store: &Arc<dyn Store>, readings: Vec<FiledReading>) {
     let count = readings.len();
-    let filed = store.file_readings(readings, policies(), T0).await.unwrap();
+    let filed = store.file_readings(readings.into(), policies(), T0).await.unwrap();
     assert_eq!(filed.len(), count, "a reading could not be filed");
 }
 
@@ -60,7 +60,7 @@ async fn a_copy_that_two_daemons_file_moves_its_order_once(place: Place) {
     for round in 0..10 {
         let reference = format!("A-{round}");
         let reading = told(&*stores[0], EventKind::Placed, &reference, "anna@example.com").await;
-        let filings = (0..4).map(|n| stores[n % 2].file_readings(vec![reading.clone()], policies(), T0));
+        let filings = (0..4).map(|n| stores[n % 2].file_readings(Arc::new([reading.clone()]), policies(), T0));
         let filed = join_all(filings).await.into_iter().flat_map(Result::unwrap).collect::<Vec<_>>();
         assert_eq!(filed.iter().map(|filed| filed.moved.len()).sum::<usize>(), 1);
         assert_eq!(about(&*stores[0], &reference).await.decisions.len(), 1);

@@ -196,7 +196,7 @@ impl Store for SqlStore {
 
     async fn file_readings(
         &self,
-        readings: Vec<FiledReading>,
+        readings: Arc<[FiledReading]>,
         policies: Arc<Policies>,
         now: Timestamp,
     ) -> Result<Vec<Filed>, StoreError> {

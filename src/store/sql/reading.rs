@@ -105,7 +105,7 @@ impl Work for SetAside {
 
 /// Files readings.
 pub(super) struct FileReadings {
-    pub(super) readings: Vec<FiledReading>,
+    pub(super) readings: Arc<[FiledReading]>,
     pub(super) policies: Arc<Policies>,
     pub(super) now: Timestamp,
 }
@@ -131,7 +131,7 @@ impl Work for FileReadings {
             Err(fault) => return Err(fault),
         }
         let mut filed = Vec::with_capacity(self.readings.len());
-        for reading in &self.readings {
+        for reading in &*self.readings {
             conn.command(UNDO).await?;
             match self.file(std::slice::from_ref(reading), conn).await {
                 Ok(one) => {
