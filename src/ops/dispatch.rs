@@ -14,7 +14,7 @@ use super::house::{House, Setup};
 use super::letters::compose;
 use super::relays::{Readiness, RelayLine};
 use crate::config::Shop;
-use crate::domain::{Attempt, ShopId, Timestamp, retry_after};
+use crate::domain::{Attempt, LetterId, ShopId, Timestamp, retry_after};
 use crate::send::Outcome;
 use crate::store::{ClaimedLetter, RelayShare, Round, StoreError};
 
@@ -85,8 +85,11 @@ pub async fn look(house: &House) -> Result<Look, StoreError> {
                 }
             },
         };
-        if limit > 0 {
-            claim(house, &setup, line, limit, &mut found).await?;
+        if limit > 0
+            && let Err(error) = claim(house, &setup, line, limit, &mut found).await
+        {
+            // What was claimed for another relay by then must be sent; the next look meets the store's trouble again.
+            return if found.letters.is_empty() { Err(error) } else { Ok(found) };
         }
     }
     Ok(found)
@@ -158,11 +161,29 @@ async fn give_back_unknown_claims(house: &House, setup: &Setup) -> Result<(), St
 /// Sends one claimed letter and settles it.
 pub async fn send(house: &House, letter: ClaimedLetter) {
     let setup = house.setup();
+    let mut hand = Hand { house, letter: letter.claim.letter, is_empty: false };
     match attempt(house, &setup, &letter).await {
         Some((attempt, reply)) => settle(house, &setup, &letter, attempt, &reply).await,
         None => tracing::info!(letter = %letter.claim.letter, "a letter was stopped before it was on the wire"),
     }
-    house.in_hand().remove(&letter.claim.letter);
+    hand.is_empty = true;
+}
+
+/// Holds a letter until it is dealt with. A sending that broke down leaves a claim of which nobody knows any more, which is given
+/// back like any other.
+struct Hand<'h> {
+    house: &'h House,
+    letter: LetterId,
+    is_empty: bool,
+}
+
+impl Drop for Hand<'_> {
+    fn drop(&mut self) {
+        self.house.in_hand().remove(&self.letter);
+        if !self.is_empty {
+            self.house.claims_unknown.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Ends the connections to all relays, each after the letter that is on it.
