@@ -2,6 +2,8 @@
 #![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "what a test does not expect is its failure")]
 
+#[path = "../kit/flaky.rs"]
+mod flaky;
 mod kit;
 mod program;
 #[path = "../kit/relay.rs"]
@@ -9,6 +11,7 @@ mod relay;
 #[path = "../kit/said.rs"]
 mod said;
 
+mod claims;
 mod cli;
 mod crash;
 mod orders;

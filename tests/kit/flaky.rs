@@ -1,6 +1,7 @@
 //! A store that fails when it is told to, for tests of what stands above it.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -15,7 +16,14 @@ use invited::store::{
 /// Hands every call on to another store, save those that were told to fail.
 pub(crate) struct FlakyStore {
     inner: Arc<dyn Store>,
-    faults: Mutex<HashMap<&'static str, (StoreError, usize)>>,
+    faults: Mutex<HashMap<&'static str, Fault>>,
+}
+
+/// Which calls of a method fail, and how.
+struct Fault {
+    error: StoreError,
+    calls: Range<usize>,
+    seen: usize,
 }
 
 impl FlakyStore {
@@ -24,19 +32,16 @@ impl FlakyStore {
         Self { inner, faults: Mutex::default() }
     }
 
-    /// Lets the next `times` calls of `method` fail with `error`, without reaching the store.
-    pub(crate) fn fail(&self, method: &'static str, error: StoreError, times: usize) {
-        self.faults.lock().unwrap().insert(method, (error, times));
+    /// Lets these calls of `method`, counted from now, fail with `error`, without reaching the store.
+    pub(crate) fn fail(&self, method: &'static str, error: StoreError, calls: Range<usize>) {
+        self.faults.lock().unwrap().insert(method, Fault { error, calls, seen: 0 });
     }
 
     fn pass(&self, method: &'static str) -> Result<(), StoreError> {
-        match self.faults.lock().unwrap().get_mut(method) {
-            Some((error, times)) if *times > 0 => {
-                *times -= 1;
-                Err(error.clone())
-            }
-            _ => Ok(()),
-        }
+        let mut faults = self.faults.lock().unwrap();
+        let Some(fault) = faults.get_mut(method) else { return Ok(()) };
+        fault.seen += 1;
+        if fault.calls.contains(&(fault.seen - 1)) { Err(fault.error.clone()) } else { Ok(()) }
     }
 }
 

@@ -88,7 +88,7 @@ async fn closing_waits_for_what_is_queued_and_ends_the_store(place: Place) {
 async fn a_flaky_store_fails_as_told_and_then_works(place: Place) {
     let inner = place.daemon().await;
     let store = flaky::FlakyStore::new(inner);
-    store.fail("spool", StoreError::Full, 2);
+    store.fail("spool", StoreError::Full, 0..2);
     for expected in [Err(StoreError::Full), Err(StoreError::Full), Ok(vec![CopyId(1)])] {
         assert_eq!(store.spool(vec![mail("nord", "x", T0)]).await, expected);
     }
