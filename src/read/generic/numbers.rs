@@ -123,7 +123,7 @@ pub(in crate::read) struct Candidates(Vec<Candidate>);
 
 impl Candidates {
     /// Looks through subject and body.
-    pub(super) fn find(words: &NumberWords, subject: &str, layout: &Layout<'_>) -> Self {
+    pub(super) fn find(words: &NumberWords, subject: &str, layout: &Layout<'_>, says: impl Fn(&str) -> bool) -> Self {
         let mut found = Self::default();
         let mut tokens = TOKENS;
         found.text(words, subject, true, &mut tokens);
@@ -138,11 +138,7 @@ impl Candidates {
         for labelled in &layout.labelled {
             let Some((list, _)) = labelled.head.any_of(&[OUTRIGHT, "order_words"]) else { continue };
             let outright = list == OUTRIGHT;
-            // What stands after the label in its line was found with the line, unless nothing but its label tells what it is.
-            if labelled.place == Place::After && !outright {
-                continue;
-            }
-            if let Some(reference) = whole(labelled.value, outright) {
+            if let Some(reference) = whole(labelled.value, outright).or_else(|| code(labelled.value, &says)) {
                 let rule = if labelled.place == Place::After { "number.after" } else { "number.beside" };
                 found.note(reference, outright, false, rule);
             }
@@ -259,10 +255,18 @@ fn whole(value: &str, outright: bool) -> Option<OrderReference> {
         return None;
     }
     let token = token.trim_end_matches(['.', ',', ';', ')']);
-    let code = token.len() >= 5 && token.bytes().all(|byte| byte.is_ascii_uppercase()) && rest.is_empty();
     let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '/' | '.' | '#' | '=' | '+' | '|' | '(' | ')');
-    let fine = token.chars().all(allowed) && (fits(&token.replace(['+'], ""), outright, false) || (outright && code));
+    let fine = token.chars().all(allowed) && fits(&token.replace('+', ""), outright, false);
     if fine { OrderReference::parse(token) } else { None }
+}
+
+/// A code of capitals without a digit, as PrestaShop's, at the start of a value. `says` tells whether a text is a word that means
+/// something in an order mail: `Order: CONFIRMED` names no order.
+fn code(value: &str, says: impl Fn(&str) -> bool) -> Option<OrderReference> {
+    let token = value.split(char::is_whitespace).next()?.trim_end_matches(['.', ',', ';', ')']);
+    let shouted = value.len() > token.len() && !value.contains(char::is_lowercase);
+    let fine = (8..=12).contains(&token.len()) && token.bytes().all(|byte| byte.is_ascii_uppercase());
+    if fine && !shouted && !says(token) { OrderReference::parse(token) } else { None }
 }
 
 /// Whether a token is an amount of money, a share or a time: by its own shape, or by the sign beside it.
