@@ -13,7 +13,7 @@ pub(super) use self::numbers::{Candidates, NumberWords};
 use self::people::People;
 pub(super) use self::tell::{Heard, Told};
 use super::dates::Habits;
-use super::evidence::{Evidence, Value, locale};
+use super::evidence::{Evidence, Value};
 use super::lexicon::{LABELS, Lexicon};
 use super::template::Sight;
 use super::words::{LabelIndex, fold};
@@ -30,6 +30,8 @@ pub(super) struct Generic {
 pub(super) struct GenericReading {
     pub(super) told: Told,
     pub(super) references: Candidates,
+    /// The language of its words.
+    pub(super) language: Option<String>,
 }
 
 impl Generic {
@@ -51,16 +53,13 @@ impl Generic {
             _ => None,
         };
         let language = language.or_else(|| spoken(best));
-        if let Some(tag) = language.as_deref().and_then(locale) {
-            evidence.add(Layer::Generic, "words", Value::Locale(tag));
-        }
         self.note_people(sight, lexicon, best, evidence);
         note_days(sight, lexicon, best, language.as_deref(), &references, evidence);
         let texts = sight.body.texts.iter().map(|text| products::find(text, &self.index));
         if let Some(products) = texts.into_iter().find(|products| !products.is_empty()) {
             evidence.add(Layer::Generic, "products.rows", Value::Products(products));
         }
-        GenericReading { told, references }
+        GenericReading { told, references, language }
     }
 
     fn note_people(&self, sight: &Sight<'_>, lexicon: &Lexicon, layout: &Layout<'_>, evidence: &mut Evidence) {

@@ -48,6 +48,10 @@ static COUNT: LazyLock<Option<Regex>> =
 static SKU: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"^(?P<name>.*\S)\s*[(\[](?P<sku>[A-Z0-9][A-Za-z0-9/_.\-]*\d[A-Za-z0-9/_.\-]*|[A-Z0-9]+(?:-[A-Z0-9]+)+)[)\]]$").ok());
 
+/// An article number before a name: `[LA-1] Lamp`, `TEE-RNR-M Shirt`.
+static SKU_FIRST: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new(r"^(?:\[(?P<sku>[A-Za-z0-9][A-Za-z0-9/_.\-]*)\]|(?P<code>[A-Z0-9]+(?:-[A-Z0-9]+)+))\s+(?P<name>\S.*)$").ok());
+
 /// Reads the products of a text.
 pub(super) fn find(text: &Text, index: &LabelIndex) -> Vec<Product> {
     let mut rows: Rows<'_> = BTreeMap::new();
@@ -59,6 +63,9 @@ pub(super) fn find(text: &Text, index: &LabelIndex) -> Vec<Product> {
     let mut products = reader.headed(&rows);
     if products.is_empty() {
         products = reader.loose_rows(&rows);
+    }
+    if products.is_empty() {
+        products = reader.labelled();
     }
     if products.is_empty() {
         products = reader.lines();
@@ -75,7 +82,8 @@ struct Reader<'t> {
 /// The columns of a table, as its head row names them.
 #[derive(Default)]
 struct Columns {
-    name: Option<usize>,
+    /// Where names may be: there may be a column for pictures or codes with a head of the same kind.
+    names: Vec<usize>,
     sku: Option<usize>,
     quantity: Option<usize>,
     unit: Option<usize>,
@@ -120,26 +128,27 @@ impl<'t> Reader<'t> {
             }
             let text = self.text.cell(cell);
             let Some(head) = self.label(&text) else { continue };
+            // `Name` heads the names of products here, though elsewhere it stands before a person's.
+            if head.is("product") || head.is("customer_name") {
+                columns.names.push(cell.column);
+                continue;
+            }
             let place = [
-                ("product", &mut columns.name),
                 ("quantity", &mut columns.quantity),
                 ("unit_price", &mut columns.unit),
                 ("sku", &mut columns.sku),
                 ("line_total", &mut columns.total),
             ];
-            // `Name` heads the names of products here, though elsewhere it stands before a person's.
-            if let Some((_, column)) = place.into_iter().find(|(list, column)| {
-                (head.is(list) || (*list == "product" && head.is("customer_name"))) && column.is_none()
-            }) {
+            if let Some((_, column)) = place.into_iter().find(|(list, column)| head.is(list) && column.is_none()) {
                 *column = Some(cell.column);
             }
         }
         let priced = columns.unit.is_some() || columns.total.is_some();
-        if columns.name.is_none() && columns.quantity.is_some() && priced {
+        if columns.names.is_empty() && columns.quantity.is_some() && priced {
             let taken = [columns.sku, columns.quantity, columns.unit, columns.total];
-            columns.name = (0..4).find(|column| !taken.contains(&Some(*column)));
+            columns.names = (0..4).filter(|column| !taken.contains(&Some(*column))).collect();
         }
-        (columns.name.is_some() && (columns.quantity.is_some() || priced)).then_some(columns)
+        (!columns.names.is_empty() && (columns.quantity.is_some() || priced)).then_some(columns)
     }
 
     fn in_columns(&self, columns: &Columns, cells: &[&Cell]) -> Option<Product> {
@@ -147,17 +156,22 @@ impl<'t> Reader<'t> {
         let value = |column: Option<usize>| {
             column.and_then(at).map(|cell| self.text.cell(cell)).filter(|value| !value.is_empty())
         };
-        let name_cell = at(columns.name?)?;
+        let name_cell = columns.names.iter().filter_map(|column| at(*column)).find(|cell| {
+            self.cell_lines(cell).iter().any(|line| has_letters(line))
+        })?;
         let name = self.cell_lines(name_cell).iter().find(|line| has_letters(line))?;
         let first = cells.iter().find(|cell| !cell.lines.is_empty())?;
-        if self.is_sum(&self.text.cell(first)) || self.is_sum(name) {
+        // `Voucher` alone is a sum, `Voucher over 50 €` with a count may be what was bought.
+        let sum = |text: &str| self.is_sum(text) && (columns.quantity.is_none() || self.label(text.trim_end_matches(':')).is_some());
+        if sum(&self.text.cell(first)) || sum(name) {
             return None;
         }
-        let mut product = taken_apart(name);
         let counted = value(columns.quantity).and_then(|text| count(&text));
         if columns.quantity.is_some() && counted.is_none() {
             return None;
         }
+        // Where the count has a column, `Mill set x 2` is a name.
+        let mut product = if counted.is_some() { coded(name) } else { taken_apart(name) };
         product.quantity = counted.or(product.quantity).or_else(|| self.count_in(self.cell_lines(name_cell)));
         product.price = value(columns.unit).or_else(|| value(columns.total)).and_then(|text| price(&text));
         if columns.quantity.is_none() && product.price.is_none() {
@@ -205,24 +219,61 @@ impl<'t> Reader<'t> {
     fn loose_row(&self, cells: &[&Cell]) -> Option<Product> {
         let lines = cells.iter().flat_map(|cell| self.cell_lines(cell)).collect::<Vec<_>>();
         let is_price = |line: &str| price(line).is_some_and(|price| price.chars().count() * 2 > line.chars().count());
-        let name = lines.iter().find(|line| has_letters(line) && !is_price(line) && count(line).is_none())?;
+        let named = |line: &&&String| has_letters(line) && !is_price(line) && count(line).is_none() && before_price(line).is_none();
+        let name = lines.iter().filter(named).find(|line| !is_code(line)).or_else(|| lines.iter().find(named))?;
         if self.is_sum(name) || self.index.head(name).is_some_and(|head| head.value.is_empty()) {
             return None;
         }
         let price = lines.iter().filter(|line| **line != *name).find_map(|line| price(line))?;
-        let mut product = taken_apart(name);
         let own_cell = || cells.iter().find_map(|cell| match self.cell_lines(cell) {
             [line] => count(line),
             _ => None,
         });
         let own_line = || lines.iter().filter(|line| **line != *name).find_map(|line| count_sign(line));
         let labelled = || lines.iter().find_map(|line| self.count_in(std::slice::from_ref(*line)));
-        product.quantity = product.quantity.or_else(own_cell).or_else(labelled).or_else(own_line);
+        let multiplied = || lines.iter().find_map(|line| before_price(line));
+        let counted = own_cell().or_else(labelled).or_else(own_line).or_else(multiplied);
+        let mut product = if counted.is_some() { coded(name) } else { taken_apart(name) };
+        product.quantity = counted.or(product.quantity);
         product.quantity?;
         product.price = Some(price);
         let rest = lines.iter().map(|line| (*line).clone()).collect::<Vec<_>>();
-        product.sku = product.sku.or_else(|| self.sku_in(&rest));
+        let code = || lines.iter().find(|line| is_code(line)).map(|code| clean(code, 100));
+        product.sku = product.sku.or_else(|| self.sku_in(&rest)).or_else(code);
         Some(product)
+    }
+
+    /// Products whose every part stands at a label: `Item: Lamp`, `Price: $10`, `Quantity: 2`.
+    fn labelled(&self) -> Vec<Product> {
+        let mut found: Vec<Product> = Vec::new();
+        let mut code = None;
+        for line in &self.text.lines {
+            let Some(head) = self.index.head(line).filter(|head| !head.value.is_empty()) else { continue };
+            let value = || clean(head.value, NAME);
+            if head.is("product") && has_letters(head.value) {
+                found.push(Product { sku: code.take(), ..coded(head.value) });
+            } else if head.is("sku") {
+                match found.last_mut().filter(|last| last.sku.is_none() && last.quantity.is_none() && last.price.is_none()) {
+                    Some(last) => last.sku = Some(value()),
+                    None => code = Some(value()),
+                }
+            } else if let Some(last) = found.last_mut() {
+                if head.is("quantity") && last.quantity.is_none() {
+                    last.quantity = count(head.value);
+                } else if (head.is("unit_price") || head.is("line_total")) && last.price.is_none() {
+                    last.price = price(head.value);
+                }
+            }
+        }
+        found.retain(|product| product.quantity.is_some());
+        // Some mails list the parcel's content below the order's.
+        let mut once: Vec<Product> = Vec::new();
+        for product in found {
+            if !once.iter().any(|known| known.name.starts_with(&product.name) || product.name.starts_with(&known.name)) {
+                once.push(product);
+            }
+        }
+        once
     }
 
     /// Lines of text: a count and a name and a price, or a name with the count in one of the lines after it.
@@ -245,13 +296,19 @@ impl<'t> Reader<'t> {
         if self.is_sum(line) || line.chars().count() > NAME {
             return None;
         }
-        let price_at = PRICE.as_ref()?.find_iter(line).last();
-        let (head, price) = match price_at {
-            Some(found) => (line[..found.start()].trim_end_matches([' ', '=', ':', '@', '-', '–', '\t', '|', '(']), Some(clean(found.as_str(), 60))),
+        if let Some(product) = self.inline(line) {
+            return Some(product);
+        }
+        let (head, price) = match PRICE.as_ref()?.find(line) {
+            Some(found) => {
+                let head = &line[..found.start()];
+                (head.trim_end_matches([' ', '=', ':', '@', '-', '–', '\t', '|']), Some(clean(found.as_str(), 60)))
+            }
             None => (line, None),
         };
         let first = COUNT_FIRST.as_ref()?.captures(head);
-        let last = COUNT_LAST.as_ref()?.captures(head).filter(|_| price.is_some());
+        // Without a price only the sign of multiplication makes a number at the end a count.
+        let last = COUNT_LAST.as_ref()?.captures(head).filter(|_| price.is_some() || head.contains(['×', '✕']));
         if first.is_none() && last.is_none() {
             return None;
         }
@@ -259,10 +316,30 @@ impl<'t> Reader<'t> {
         (product.quantity.is_some() && has_letters(&product.name)).then_some(product)
     }
 
+    /// A line with the parts of a product at labels: `* Lamp - quantity: 1 - price: 10 €`.
+    fn inline(&self, line: &str) -> Option<Product> {
+        let mut parts = line.split([';', '|', '\t']).flat_map(|part| part.split(" - ")).flat_map(|part| part.split(", ")).map(str::trim);
+        let name = parts.next()?.trim_start_matches(['*', '-', '•', ' ']);
+        let mut product = coded(name);
+        let mut labelled = false;
+        for part in parts {
+            match self.index.head(part).filter(|head| !head.value.is_empty()) {
+                Some(head) if head.is("quantity") && product.quantity.is_none() => product.quantity = count(head.value),
+                Some(head) if (head.is("unit_price") || head.is("line_total")) && product.price.is_none() => {
+                    product.price = price(head.value);
+                }
+                Some(head) if head.is("sku") && product.sku.is_none() => product.sku = Some(clean(head.value, 100)),
+                _ => continue,
+            }
+            labelled = true;
+        }
+        (labelled && product.quantity.is_some() && has_letters(&product.name) && self.index.head(name).is_none()).then_some(product)
+    }
+
     /// A name whose count and price stand at labels in the lines below it.
     fn paragraph(&self, lines: &[String], at: usize) -> Option<Product> {
         let name = lines.get(at)?;
-        if !has_letters(name) || self.is_sum(name) || self.index.head(name).is_some() || name.ends_with(':') {
+        if !has_letters(name) || self.is_sum(name) || self.index.head(name).is_some() || name.contains(['：', '＊', '◎']) || name.ends_with(':') {
             return None;
         }
         let below = lines.get(at + 1..(at + 1 + AHEAD).min(lines.len()))?;
@@ -294,13 +371,36 @@ fn taken_apart(name: &str) -> Product {
         product.quantity = found.name("count").or(found.name("within")).and_then(|count| count.as_str().parse().ok());
         name = found.name("name").map_or(name, |name| name.as_str());
     }
-    if let Some(found) = SKU.as_ref().and_then(|pattern| pattern.captures(name)) {
-        product.sku = found.name("sku").map(|sku| clean(sku.as_str(), 100));
-        name = found.name("name").map_or(name, |name| name.as_str());
+    let bare = coded(name);
+    Product { quantity: product.quantity.filter(|count| *count > 0), ..bare }
+}
+
+/// A name with the article number that is written before or behind it.
+fn coded(name: &str) -> Product {
+    let name = name.trim().trim_start_matches(['-', '•', '*', ' ']);
+    let found = [&SKU, &SKU_FIRST].into_iter().find_map(|pattern| pattern.as_ref()?.captures(name));
+    let part = |group: &str| found.as_ref().and_then(|found| found.name(group)).map(|part| part.as_str());
+    Product {
+        name: clean(part("name").unwrap_or(name), NAME),
+        sku: part("sku").or_else(|| part("code")).map(|sku| clean(sku, 100)),
+        ..Product::default()
     }
-    product.quantity = product.quantity.filter(|count| *count > 0);
-    product.name = clean(name.trim_start_matches(['-', '•', '*', ' ']), NAME);
-    product
+}
+
+/// Whether a text is a code and no name: capitals, digits and signs in one word, with a digit or a hyphen.
+fn is_code(text: &str) -> bool {
+    let text = text.trim();
+    !text.contains(' ')
+        && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || b"-_/.".contains(&byte))
+        && text.bytes().any(|byte| byte.is_ascii_digit() || byte == b'-')
+}
+
+/// The count in `(3) @ $24.50 = $73.50` or `3 x $24.50`.
+fn before_price(line: &str) -> Option<u32> {
+    let found = PRICE.as_ref()?.find(line)?;
+    let head = line[..found.start()].trim();
+    let head = head.strip_suffix(['@', 'x', '×', '*', 'à'])?.trim();
+    count(head.trim_matches(['(', ')', ' ']))
 }
 
 /// A count that is all of a text.
