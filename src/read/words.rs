@@ -78,6 +78,13 @@ impl Phrase {
         text.may_hold(self.sign) && self.place_in(text.folded.as_ref()).is_some()
     }
 
+    /// What stands after the phrase in a folded text.
+    pub(super) fn after<'t>(&self, folded: &'t str) -> Option<&'t str> {
+        let piece = self.pieces.last()?;
+        let tail = folded.get(self.place_in(folded)?..)?;
+        tail.find(piece.as_str()).and_then(|at| tail.get(at + piece.len()..))
+    }
+
     /// Where the phrase begins in a folded text. A word of it does not begin in the middle of another word.
     fn place_in(&self, folded: &str) -> Option<usize> {
         let (first, rest) = self.pieces.split_first()?;

@@ -15,6 +15,8 @@ use crate::read::words::{Headed, LabelIndex};
 const NAME: usize = 300;
 /// Lines of a row that is one product.
 const LINES: usize = 14;
+/// Head rows that are tried: each costs a look at the whole table.
+const HEADS: usize = 6;
 /// Rows that are looked at.
 const ROWS: usize = 1_500;
 /// Lines after a name among which its count may be.
@@ -108,8 +110,8 @@ impl<'t> Reader<'t> {
 
     /// The rows under a head row.
     fn headed(&self, rows: &Rows<'t>) -> Vec<Product> {
-        for ((table, row), cells) in rows.iter().take(ROWS) {
-            let Some(columns) = self.columns(cells) else { continue };
+        let heads = rows.iter().take(ROWS).filter_map(|(place, cells)| Some((place, self.columns(cells)?)));
+        for ((table, row), columns) in heads.take(HEADS) {
             let below = rows.range((*table, row + 1)..(table + 1, 0));
             let products = below.filter_map(|(_, cells)| self.in_columns(&columns, cells)).take(PRODUCTS).collect::<Vec<_>>();
             if !products.is_empty() {
