@@ -5,13 +5,17 @@ use crate::document::Document;
 
 /// File name and text of every template that ships.
 pub(super) const FILES: &[(&str, &str)] = &[
+    ("django-oscar.toml", include_str!("../../templates/parsers/django-oscar.toml")),
     ("generic.toml", include_str!("../../templates/parsers/generic.toml")),
     ("magento2.toml", include_str!("../../templates/parsers/magento2.toml")),
+    ("modified-shop.toml", include_str!("../../templates/parsers/modified-shop.toml")),
     ("opencart.toml", include_str!("../../templates/parsers/opencart.toml")),
+    ("oxid.toml", include_str!("../../templates/parsers/oxid.toml")),
     ("prestashop.toml", include_str!("../../templates/parsers/prestashop.toml")),
     ("shopify.toml", include_str!("../../templates/parsers/shopify.toml")),
     ("sylius.toml", include_str!("../../templates/parsers/sylius.toml")),
     ("woocommerce.toml", include_str!("../../templates/parsers/woocommerce.toml")),
+    ("zencart.toml", include_str!("../../templates/parsers/zencart.toml")),
 ];
 
 /// File name and text of the words of every language.
