@@ -5,6 +5,7 @@ use crate::document::Document;
 
 /// File name and text of every template that ships.
 pub(super) const FILES: &[(&str, &str)] = &[
+    ("bagisto.toml", include_str!("../../templates/parsers/bagisto.toml")),
     ("django-oscar.toml", include_str!("../../templates/parsers/django-oscar.toml")),
     ("generic.toml", include_str!("../../templates/parsers/generic.toml")),
     ("magento2.toml", include_str!("../../templates/parsers/magento2.toml")),
@@ -12,8 +13,11 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("opencart.toml", include_str!("../../templates/parsers/opencart.toml")),
     ("oxid.toml", include_str!("../../templates/parsers/oxid.toml")),
     ("prestashop.toml", include_str!("../../templates/parsers/prestashop.toml")),
+    ("saleor.toml", include_str!("../../templates/parsers/saleor.toml")),
     ("shopify.toml", include_str!("../../templates/parsers/shopify.toml")),
+    ("solidus.toml", include_str!("../../templates/parsers/solidus.toml")),
     ("sylius.toml", include_str!("../../templates/parsers/sylius.toml")),
+    ("vendure.toml", include_str!("../../templates/parsers/vendure.toml")),
     ("woocommerce.toml", include_str!("../../templates/parsers/woocommerce.toml")),
     ("zencart.toml", include_str!("../../templates/parsers/zencart.toml")),
 ];
