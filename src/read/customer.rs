@@ -91,8 +91,12 @@ pub(super) fn decide(message: &Message, ours: &Ours<'_>, evidence: &mut Evidence
         (1, 0, _) => first(body),
         (0, 1, _) => first(to),
         (0, 0, _) => {
-            // What a label says is an address may be the shop's help desk: one of the shop's domain is no customer's.
-            let labelled = of(&[Layer::Generic]);
+            // What a label says is an address may be the shop's help desk: one of the shop's domain is no customer's. And a mail
+            // to the shop with somebody's address may be a question; an order's has products.
+            let mut labelled = of(&[Layer::Generic]);
+            if !evidence.holds(Field::Products) {
+                labelled.clear();
+            }
             let foreign =
                 labelled.into_iter().filter(|email| email.domain() != message.from.email.domain()).collect::<Vec<_>>();
             match foreign.len() {

@@ -5,7 +5,7 @@ use super::evidence::{Evidence, Value};
 use super::generic::{GenericReading, Heard, Told};
 use super::headers::{self, Found};
 use super::reason;
-use super::template::{Class, Sight, Template, Templates};
+use super::template::{Class, Counts, Sight, Template, Templates};
 use super::words::fold;
 use crate::domain::{EmailAddress, EventKind, Field, Layer, OrderReference, Outcome, PersonName, Product, Reading};
 
@@ -88,14 +88,18 @@ impl Decision<'_> {
         }
         let (snippet, told) = (evidence.has(Layer::Snippet), self.data_tell_the_event(evidence));
         if !snippet && !told {
-            refused(&self.templates.refuse(self.sight, false))?;
+            refused(&self.templates.refuse(self.sight, Counts::UnlessRecognised))?;
         }
         // What has not happened, or went wrong: also where there are data. An advertisement may say "don't miss free delivery".
         if snippet || told || marked || self.speaks_of_an_order() {
-            refused(&self.templates.refuse(self.sight, true))?;
+            refused(&self.templates.refuse(self.sight, Counts::Always))?;
         }
         if snippet || told {
             return self.words_beside_data(evidence);
+        }
+        let news = self.generic.as_ref().is_some_and(|generic| generic.told.says_more_than_a_mention());
+        if !news {
+            refused(&self.templates.refuse(self.sight, Counts::UnlessTold))?;
         }
         self.generic_verdict(evidence, marked)
     }
@@ -129,26 +133,38 @@ impl Decision<'_> {
         let platform = self.found.as_ref().map(|(template, _)| &template.name);
         match self.generic.as_ref().map(|generic| &generic.told) {
             // What a known platform sends with some words for an order in the subject may be a note or an invoice.
-            Some(Told::News(news)) if news.heard != Heard::Mention || (marked && platform.is_none()) => {
+            Some(Told::News(news))
+                if news.heard != Heard::Mention || (platform.is_none() && (marked || self.is_an_order(evidence))) =>
+            {
                 evidence.add(Layer::Generic, news.heard.rule(), Value::Event(news.event));
                 Ok(())
             }
             Some(Told::Contradiction(why)) => held(why.clone()),
-            Some(Told::UnknownStatus) => held("it tells of a change of an order, but not of one that a rule knows".to_owned()),
+            Some(Told::UnknownStatus) => {
+                held("it tells of a change of an order, but not of one that a rule knows".to_owned())
+            }
             _ if platform.is_some() => held(format!(
                 "it is a mail of {}, but of a kind that its template does not know",
                 platform.map(String::as_str).unwrap_or_default()
             )),
             Some(Told::News(_)) => held("it speaks of an order, but its subject has no order reference".to_owned()),
-            _ if self.speaks_of_an_order() => held("it speaks of an order, but does not say what happened to it".to_owned()),
-            _ if marked => held(
-                "its subject has what may be a reference, but nothing says that it is about an order".to_owned(),
-            ),
+            _ if self.speaks_of_an_order() => {
+                held("it speaks of an order, but does not say what happened to it".to_owned())
+            }
+            _ if marked => {
+                held("its subject has what may be a reference, but nothing says that it is about an order".to_owned())
+            }
             _ => Err((
                 Outcome::Ignored,
                 "no order mail: no rule knows it, and its subject has no order reference".to_owned(),
             )),
         }
+    }
+
+    /// Whether a body is that of an order: its number at a label, and products.
+    fn is_an_order(&self, evidence: &Evidence) -> bool {
+        let reference = self.generic.as_ref().and_then(|generic| generic.references.best().ok());
+        reference.is_some_and(|best| best.outright) && evidence.holds(Field::Products)
     }
 
     fn speaks_of_an_order(&self) -> bool {
@@ -157,7 +173,8 @@ impl Decision<'_> {
 
     /// Notes the reference in the subject; whether it is marked as one.
     fn note_subject(&self, evidence: &mut Evidence) -> bool {
-        let (words, fillers) = (self.templates.lexicon.labels("order_words"), self.templates.lexicon.labels("order_fillers"));
+        let (words, fillers) =
+            (self.templates.lexicon.labels("order_words"), self.templates.lexicon.labels("order_fillers"));
         match headers::reference(&self.sight.message.subject, words, fillers) {
             Found::Marked(reference) => {
                 evidence.add(Layer::Headers, MARKED, Value::Reference(reference));
@@ -263,7 +280,9 @@ fn refused(class: &Class<'_>) -> Verdict {
 /// when there is no other.
 fn reference(evidence: &Evidence) -> Result<OrderReference, String> {
     let candidates = evidence.of(Field::Reference).into_iter().filter_map(|candidate| match &candidate.value {
-        Value::Reference(reference) if candidate.rule != BARE && candidate.rule != RIVAL => Some((candidate.layer, reference)),
+        Value::Reference(reference) if candidate.rule != BARE && candidate.rule != RIVAL => {
+            Some((candidate.layer, reference))
+        }
         _ => None,
     });
     let (addresses, mut proper) = candidates.partition::<Vec<_>, _>(|(_, reference)| reference.as_str().contains('@'));

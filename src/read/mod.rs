@@ -29,8 +29,8 @@ use self::customer::Ours;
 use self::decide::Decision;
 use self::evidence::{Evidence, Value, locale};
 use self::message::Message;
-use self::template::Class;
 pub use self::template::{Checked, Templates};
+use self::template::{Class, Counts};
 use crate::domain::{Field, Layer, Outcome, Reading};
 
 /// How many attached mails deep a forwarded copy is followed.
@@ -75,7 +75,7 @@ impl Reader {
         let ours = Ours { shop_domains: context.shop_domains, own_domains: context.own_domains };
         let body = Body::of(&message, &self.templates.named);
         let sight = self.templates.sight(&message, &body, &ours);
-        if let Class::Ignore { rule, why } = self.templates.refuse(&sight, true) {
+        if let Class::Ignore { rule, why } = self.templates.refuse(&sight, Counts::Always) {
             return Reading::without_findings(Outcome::Ignored, reason(rule, why));
         }
         // Somebody at the shop forwarded the customer's mail to us as an attachment: that one is the copy.

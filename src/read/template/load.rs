@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use regex::RegexSetBuilder;
 
 use super::load_fields::COMPILED;
-use super::rules::{Checked, Condition, HeaderTest, Mail, Refusal, Template};
+use super::rules::{Checked, Condition, Counts, HeaderTest, Mail, Refusal, Template};
 use super::{GENERIC, Templates};
 use crate::document::{Document, Entry, Problem, Problems, Table};
 use crate::domain::EventKind;
+use crate::read::embedded;
 use crate::read::generic::Generic;
 use crate::read::html::Named;
 use crate::read::lexicon::{self, Lexicon, Where};
 use crate::read::words::{Label, Phrase, Phrases, Pieces, fold};
-use crate::read::embedded;
 
 /// Loads templates and words of `files` over those that ship.
 pub(super) fn load(files: Vec<Document>, shipped: Vec<Document>) -> Result<Templates, Vec<Problem>> {
@@ -168,10 +168,15 @@ impl<'l> Loader<'l> {
         let read = |inner: &Table<'_>| {
             let name = inner.required_string("name", "name the rule, such as \"password reset\"");
             let why = inner.string("why").map(|entry| entry.value.to_owned());
-            let unless_recognised = inner.boolean("unless_recognised").is_some_and(|entry| entry.value);
+            let said = |key| inner.boolean(key).is_some_and(|entry| entry.value);
+            let counts = match (said("unless_recognised"), said("unless_told")) {
+                (_, true) => Counts::UnlessTold,
+                (true, false) => Counts::UnlessRecognised,
+                (false, false) => Counts::Always,
+            };
             let when = self.when(inner);
             let name = name?.value.to_owned();
-            Some(Refusal { why: why.unwrap_or_else(|| name.clone()), name, when, unless_recognised })
+            Some(Refusal { why: why.unwrap_or_else(|| name.clone()), name, when, counts })
         };
         table.tables(key, read).unwrap_or_default()
     }

@@ -19,7 +19,7 @@ use crate::document::{Document, Problem};
 
 pub(super) use self::classify::Class;
 pub use self::rules::Checked;
-pub(super) use self::rules::{Sight, Template};
+pub(super) use self::rules::{Counts, Sight, Template};
 
 /// The name of the template whose labels and rules count for all mails.
 const GENERIC: &str = "generic";
