@@ -49,6 +49,7 @@ impl Decision<'_> {
             _ => Ok(()),
         });
         if let Err((outcome, why)) = complete {
+            let why = if outcome == Outcome::Held { evidence.with_unfilled(why) } else { why };
             (reading.outcome, reading.reason) = (outcome, Some(why));
         }
         reading.event = event;
@@ -212,6 +213,7 @@ impl Decision<'_> {
             }
         }
         reading.products = products(evidence);
+        evidence.fill(reading);
     }
 }
 

@@ -12,7 +12,10 @@ mod entities;
 mod evidence;
 mod headers;
 mod html;
+mod json;
 mod message;
+mod microdata;
+mod placeholders;
 mod repair;
 mod schema_org;
 mod scripts;
@@ -84,12 +87,12 @@ impl Reader {
             return self.read_at(attached, context, forwards + 1);
         }
         let mut evidence = Evidence::default();
-        let broken_snippet = snippet::read(&message.html, &mut evidence) | snippet::read(&message.text, &mut evidence);
+        let broken_snippet = snippet::read(&message, &mut evidence);
         schema_org::read_json_ld(&message.html, &mut evidence);
         if let Some(tree) = &body.tree
             && body.microdata
         {
-            schema_org::read_microdata(tree, &mut evidence);
+            microdata::read(tree, &mut evidence);
         }
         let page = body.language.as_deref().and_then(locale);
         let found = self.templates.classify(&sight);
