@@ -2,7 +2,7 @@
 
 use super::customer::{self, Customer};
 use super::evidence::{Evidence, Value};
-use super::headers::{self, Found};
+use super::headers::{self, BARE, Found, OrderWords};
 use super::reason;
 use super::template::{Class, Sight, Template, Templates};
 use super::words::fold;
@@ -17,9 +17,6 @@ pub(super) struct Decision<'d> {
     /// Whether there was a snippet that could not be read.
     pub(super) broken_snippet: bool,
 }
-
-/// The rule of a number in a subject that nothing marks as a reference: it is shown to support, and never taken.
-const BARE: &str = "subject.bare";
 
 /// What is to be done, with its reason.
 type Verdict = Result<(), (Outcome, String)>;
@@ -122,9 +119,7 @@ impl Decision<'_> {
                 evidence.add(Layer::Headers, format!("words.{}", mail.name), Value::Event(mail.event));
                 Ok(())
             }
-            Class::Mail { .. } => {
-                Err((Outcome::Held, "it speaks of an order, but its subject has no order reference".to_owned()))
-            }
+            Class::Mail { .. } => Err((Outcome::Held, headers::why_unmarked(evidence))),
             _ if self.speaks_of_an_order() => {
                 Err((Outcome::Held, "it speaks of an order, but does not say what happened to it".to_owned()))
             }
@@ -145,18 +140,24 @@ impl Decision<'_> {
 
     /// Notes the reference in the subject; whether it is marked as one.
     fn note_subject(&self, evidence: &mut Evidence) -> bool {
-        let (words, fillers) = (self.templates.labels("order_words"), self.templates.labels("order_fillers"));
-        match headers::reference(&self.sight.message.subject, words, fillers) {
-            Found::Marked(reference) => {
-                evidence.add(Layer::Headers, "subject.marked", Value::Reference(reference));
-                true
-            }
-            Found::Bare(reference) if self.found.is_none() && !evidence.has(Layer::Snippet) => {
-                evidence.add(Layer::Headers, BARE, Value::Reference(reference));
-                false
-            }
-            _ => false,
+        let words =
+            OrderWords { words: self.templates.labels("order_words"), fillers: self.templates.labels("order_fillers") };
+        // What nothing marks counts where nothing else is known of the mail.
+        let unknown = self.found.is_none() && !evidence.has(Layer::Snippet);
+        let texts = if unknown { &self.sight.body.texts[..] } else { &[] };
+        let lines = texts.iter().flat_map(|text| text.lines.iter().map(String::as_str));
+        let (rule, references) = match headers::in_subject(&self.sight.message.subject, lines, words) {
+            Found::Marked(reference) => ("subject.marked", vec![reference]),
+            Found::Alone(reference) if unknown => ("subject.alone", vec![reference]),
+            Found::Agreed(reference) if unknown => ("subject.agreed", vec![reference]),
+            Found::Bare(reference) if unknown => (BARE, vec![reference]),
+            Found::Several(references) if unknown => (BARE, references),
+            _ => return false,
+        };
+        for reference in references.into_iter().take(5) {
+            evidence.add(Layer::Headers, rule, Value::Reference(reference));
         }
+        rule != BARE
     }
 
     /// What happened: the best layer that says so. Where there is a snippet and the mail says nothing, it tells of a new order:
