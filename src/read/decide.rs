@@ -32,14 +32,14 @@ impl Decision<'_> {
         let reference = reference(&evidence);
         let email = match &customer {
             Customer::Is(email) => Some(email.clone()),
-            Customer::Unclear(_) => None,
+            Customer::Unclear(_) | Customer::Masked(_) => None,
         };
         let name = self.name(email.as_ref(), &mut evidence);
         let event = self.event(&evidence);
         let mut reading = Reading::without_findings(Outcome::Event, "");
         reading.reason = None;
         reading.template = self.found.as_ref().map(|(template, _)| template.name.clone());
-        let complete = verdict.and_then(|()| match (&customer, &reference, event) {
+        let complete = customer.overrule(verdict).and_then(|()| match (&customer, &reference, event) {
             (Customer::Unclear(why), ..) => Err((Outcome::Held, why.clone())),
             (_, Err(why), _) => Err((Outcome::Held, self.with_snippet_note(why))),
             (.., None) => Err((Outcome::Held, "it does not say what happened to the order".to_owned())),

@@ -2,6 +2,7 @@
 //! snippet, schema.org data, the platform's template, the header fields; for every field the best one that found something wins,
 //! and the others stay as findings. Reading never fails and never asks for time, files or the network.
 
+mod addresses;
 mod body;
 mod bounds;
 mod customer;
@@ -10,6 +11,7 @@ mod decide;
 mod embedded;
 mod entities;
 mod evidence;
+mod forward;
 mod headers;
 mod html;
 mod json;
@@ -29,12 +31,13 @@ use self::body::Body;
 use self::customer::Ours;
 use self::decide::Decision;
 use self::evidence::{Evidence, Value, locale};
+use self::forward::Forwarded;
 use self::message::Message;
 use self::template::Class;
 pub use self::template::Templates;
 use crate::domain::{Layer, Outcome, Reading};
 
-/// How many attached mails deep a forwarded copy is followed.
+/// How many mails deep a forwarded copy is followed.
 const FORWARDS: usize = 2;
 
 /// What the reader has to know about the shop.
@@ -79,14 +82,28 @@ impl Reader {
         if let Class::Ignore { rule, why } = self.templates.refuse(&sight, true) {
             return Reading::without_findings(Outcome::Ignored, reason(rule, why));
         }
-        // Somebody at the shop forwarded the customer's mail to us as an attachment: that one is the copy.
-        if let Some(attached) = &message.attached
-            && forwards < FORWARDS
-            && ours.is_addressed(&message)
-        {
-            return self.read_at(attached, context, forwards + 1);
+        // Somebody at the shop forwarded the customer's mail to us: that one is the copy.
+        match forward::inside(&message, &ours) {
+            Forwarded::Copy(copy) if forwards < FORWARDS => {
+                let mut reading = self.read_at(&copy, context, forwards + 1);
+                reading.findings.push(forward::remark());
+                return reading;
+            }
+            Forwarded::ByStranger => {
+                let why = "it was forwarded to us by somebody who is not known to be the shop";
+                return Reading::without_findings(Outcome::Held, why);
+            }
+            _ => {}
         }
         let mut evidence = Evidence::default();
+        message.note_remarks(&mut evidence);
+        if body.tree.is_none() && !message.html.is_empty() {
+            evidence.remark(
+                Layer::Mail,
+                "html",
+                "the page is too large or too deep; it was read as plain text, in part",
+            );
+        }
         let broken_snippet = snippet::read(&message, &mut evidence);
         schema_org::read_json_ld(&message.html, &mut evidence);
         if let Some(tree) = &body.tree
