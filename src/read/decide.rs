@@ -241,8 +241,12 @@ fn reference(evidence: &Evidence) -> Result<OrderReference, String> {
     let Some((layer, best)) = proper.first().copied() else {
         return Err("it tells of an order, but not of which: no order reference was found".to_owned());
     };
-    if proper.iter().any(|(other, reference)| *other == layer && reference.key() != best.key()) {
-        return Err("it names several orders".to_owned());
+    let of_layer = proper.iter().filter(|(other, _)| *other == layer).map(|(_, reference)| *reference);
+    let mut several = of_layer.collect::<Vec<_>>();
+    several.dedup_by_key(|reference| reference.key());
+    if several.iter().any(|reference| reference.key() != best.key()) {
+        let listed = several.iter().take(5).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        return Err(format!("it names several orders: {listed}"));
     }
     Ok(best.clone())
 }
