@@ -10,6 +10,7 @@ mod decide;
 mod embedded;
 mod entities;
 mod evidence;
+pub mod expected;
 mod headers;
 mod html;
 mod message;

@@ -63,6 +63,20 @@ impl Templates {
         load::load(files, embedded::documents())
     }
 
+    /// Only what counts for all mails: how a mail of a platform is read that nobody has written a template for.
+    #[must_use]
+    pub fn generic_only(mut self) -> Self {
+        self.list.retain(|template| template.name == GENERIC);
+        self
+    }
+
+    /// All but the template of this name: what the others make of its mails.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.list.retain(|template| template.name != name || name == GENERIC);
+        self
+    }
+
     /// The names of the templates, in the order in which they are tried.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.platforms().map(|template| template.name.as_str())

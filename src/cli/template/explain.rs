@@ -1,26 +1,19 @@
-//! `invited template`: what the templates make of a mail, without a daemon or a database.
+//! `invited template explain`: what the templates make of a mail, and by which rule.
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde::Serialize;
 
-use super::{Failure, JsonArg, Output};
 use crate::app::load_templates;
+use crate::cli::{Failure, JsonArg, Output};
 use crate::domain::{EventKind, Finding, Product, Reading};
 use crate::ops::read::explain_mail;
 use crate::read::Reader;
 
-/// Works with the templates that read mails.
-#[derive(Debug, Subcommand)]
-pub(super) enum Template {
-    /// Reads mails and says what was found, by which rule, or why not
-    Explain(Explain),
-}
-
 /// Which mails to read.
 #[derive(Debug, Args)]
-pub(super) struct Explain {
+pub(in crate::cli) struct Explain {
     #[command(flatten)]
     json: JsonArg,
     /// The mails, one file each, as they came in
@@ -67,16 +60,8 @@ struct Line<'a> {
     quantity: Option<u32>,
 }
 
-impl Template {
-    pub(super) fn run(self) -> Result<(), Failure> {
-        match self {
-            Self::Explain(explain) => explain.run(),
-        }
-    }
-}
-
 impl Explain {
-    fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(self) -> Result<(), Failure> {
         let reader = Reader::new(load_templates(self.templates.as_deref()).map_err(Failure::Config)?);
         let mut out = Output::new();
         for (number, path) in self.files.iter().enumerate() {

@@ -1,0 +1,31 @@
+//! `invited template`: what the templates make of mails, without a daemon or a database.
+
+mod explain;
+mod ground;
+mod score;
+mod test;
+
+use clap::Subcommand;
+
+use super::Failure;
+
+/// Works with the templates that read mails.
+#[derive(Debug, Subcommand)]
+pub(super) enum Template {
+    /// Reads mails and says what was found, by which rule, or why not
+    Explain(explain::Explain),
+    /// Reads mails with expected results beside them; ends with 1 when one is read differently
+    Test(test::Test),
+    /// Counts how many mails of a test set are read right, with and without the platforms' templates
+    Score(score::Score),
+}
+
+impl Template {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        match self {
+            Self::Explain(explain) => explain.run(),
+            Self::Test(test) => test.run(),
+            Self::Score(score) => score.run(),
+        }
+    }
+}
