@@ -86,6 +86,8 @@ pub enum Layer {
     Microdata,
     /// A template's rules.
     Template,
+    /// The words of all languages, where no template knows the shop's software.
+    Generic,
     /// The header heuristics of AFS: `To:` and the subject.
     Headers,
 }
@@ -98,6 +100,7 @@ impl Layer {
             Self::JsonLd => "json_ld",
             Self::Microdata => "microdata",
             Self::Template => "template",
+            Self::Generic => "generic",
             Self::Headers => "headers",
         }
     }

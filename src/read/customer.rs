@@ -90,7 +90,17 @@ pub(super) fn decide(message: &Message, ours: &Ours<'_>, evidence: &mut Evidence
         (_, _, 1) => first(agreed),
         (1, 0, _) => first(body),
         (0, 1, _) => first(to),
-        (0, 0, _) => answered(message, ours, evidence),
+        (0, 0, _) => {
+            // What a label says is an address may be the shop's help desk: one of the shop's domain is no customer's.
+            let labelled = of(&[Layer::Generic]);
+            let foreign =
+                labelled.into_iter().filter(|email| email.domain() != message.from.email.domain()).collect::<Vec<_>>();
+            match foreign.len() {
+                0 => answered(message, ours, evidence),
+                1 => first(foreign),
+                _ => Customer::Unclear("the mail names several customers".to_owned()),
+            }
+        }
         (0, _, _) => {
             Customer::Unclear("it went to several addressees and does not say which one is the customer".to_owned())
         }

@@ -2,6 +2,7 @@
 
 use super::customer::{self, Customer};
 use super::evidence::{Evidence, Value};
+use super::generic::{GenericReading, Heard, Told};
 use super::headers::{self, Found};
 use super::reason;
 use super::template::{Class, Sight, Template, Templates};
@@ -16,10 +17,16 @@ pub(super) struct Decision<'d> {
     pub(super) found: Option<(&'d Template, Class<'d>)>,
     /// Whether there was a snippet that could not be read.
     pub(super) broken_snippet: bool,
+    /// What the generic reader makes of the mail, where it was asked.
+    pub(super) generic: Option<GenericReading>,
 }
 
+/// The rule of a reference that the subject marks as one.
+const MARKED: &str = "subject.marked";
 /// The rule of a number in a subject that nothing marks as a reference: it is shown to support, and never taken.
 const BARE: &str = "subject.bare";
+/// The rule of a number that lost against another one: it is shown too, and never taken.
+const RIVAL: &str = "number.rival";
 
 /// What is to be done, with its reason.
 type Verdict = Result<(), (Outcome, String)>;
@@ -30,6 +37,7 @@ impl Decision<'_> {
         let message = self.sight.message;
         customer::note_addressees(message, self.sight.ours, &mut evidence);
         let marked = self.note_subject(&mut evidence);
+        self.note_references(&mut evidence);
         let verdict = self.verdict(&mut evidence, marked);
         let customer = customer::decide(message, self.sight.ours, &mut evidence);
         let reference = reference(&evidence);
@@ -86,23 +94,21 @@ impl Decision<'_> {
         if snippet || told {
             return self.words_beside_data(evidence);
         }
-        if let Some((template, _)) = &self.found {
-            return Err((
-                Outcome::Held,
-                format!("it is a mail of {}, but of a kind that its template does not know", template.name),
-            ));
-        }
         self.generic_verdict(evidence, marked)
     }
 
     /// Notes what a mail with data says in words. A snippet does not say what happened, and shops send it with more than new
     /// orders; schema.org data may say where the order stood before. Bad news that only the words tell is for a person.
     fn words_beside_data(&self, evidence: &mut Evidence) -> Verdict {
-        let Class::Mail { mail, .. } = self.templates.generic_event(self.sight) else { return Ok(()) };
-        evidence.add(Layer::Headers, format!("words.{}", mail.name), Value::Event(mail.event));
+        let news = match self.generic.as_ref().map(|generic| &generic.told) {
+            Some(Told::News(news)) => news,
+            Some(Told::Contradiction(why)) => return Err((Outcome::Held, why.clone())),
+            _ => return Ok(()),
+        };
+        evidence.add(Layer::Generic, news.heard.rule(), Value::Event(news.event));
         match self.event(evidence) {
-            Some(told) if mail.event.ends_the_order() && !told.ends_the_order() => {
-                Err((Outcome::Held, format!("its words say {}, but its data say {told}", mail.event)))
+            Some(told) if news.event.ends_the_order() && !told.ends_the_order() => {
+                Err((Outcome::Held, format!("its words say {}, but its data say {told}", news.event)))
             }
             _ => Ok(()),
         }
@@ -114,23 +120,27 @@ impl Decision<'_> {
         believed && evidence.of(Field::Event).iter().any(|candidate| candidate.layer < Layer::Template)
     }
 
-    /// The verdict on a mail without data and of no known platform.
+    /// The verdict on a mail without data, whose platform nobody knows, or whose template does not know this kind of mail.
     fn generic_verdict(&self, evidence: &mut Evidence, marked: bool) -> Verdict {
-        match self.templates.generic_event(self.sight) {
-            Class::Mail { mail, .. } if marked => {
-                evidence.add(Layer::Headers, format!("words.{}", mail.name), Value::Event(mail.event));
+        let held = |why: String| Err((Outcome::Held, why));
+        let platform = self.found.as_ref().map(|(template, _)| &template.name);
+        match self.generic.as_ref().map(|generic| &generic.told) {
+            // What a known platform sends with some words for an order in the subject may be a note or an invoice.
+            Some(Told::News(news)) if news.heard != Heard::Mention || (marked && platform.is_none()) => {
+                evidence.add(Layer::Generic, news.heard.rule(), Value::Event(news.event));
                 Ok(())
             }
-            Class::Mail { .. } => {
-                Err((Outcome::Held, "it speaks of an order, but its subject has no order reference".to_owned()))
-            }
-            _ if self.speaks_of_an_order() => {
-                Err((Outcome::Held, "it speaks of an order, but does not say what happened to it".to_owned()))
-            }
-            _ if marked => Err((
-                Outcome::Held,
-                "its subject has what may be a reference, but nothing says that it is about an order".to_owned(),
+            Some(Told::Contradiction(why)) => held(why.clone()),
+            Some(Told::UnknownStatus) => held("it tells of a change of an order, but not of one that a rule knows".to_owned()),
+            _ if platform.is_some() => held(format!(
+                "it is a mail of {}, but of a kind that its template does not know",
+                platform.map(String::as_str).unwrap_or_default()
             )),
+            Some(Told::News(_)) => held("it speaks of an order, but its subject has no order reference".to_owned()),
+            _ if self.speaks_of_an_order() => held("it speaks of an order, but does not say what happened to it".to_owned()),
+            _ if marked => held(
+                "its subject has what may be a reference, but nothing says that it is about an order".to_owned(),
+            ),
             _ => Err((
                 Outcome::Ignored,
                 "no order mail: no rule knows it, and its subject has no order reference".to_owned(),
@@ -139,15 +149,15 @@ impl Decision<'_> {
     }
 
     fn speaks_of_an_order(&self) -> bool {
-        self.templates.order_words().find(&self.sight.subject).is_some()
+        self.templates.lexicon.order_words().find(&self.sight.subject).is_some()
     }
 
     /// Notes the reference in the subject; whether it is marked as one.
     fn note_subject(&self, evidence: &mut Evidence) -> bool {
-        let (words, fillers) = (self.templates.labels("order_words"), self.templates.labels("order_fillers"));
+        let (words, fillers) = (self.templates.lexicon.labels("order_words"), self.templates.lexicon.labels("order_fillers"));
         match headers::reference(&self.sight.message.subject, words, fillers) {
             Found::Marked(reference) => {
-                evidence.add(Layer::Headers, "subject.marked", Value::Reference(reference));
+                evidence.add(Layer::Headers, MARKED, Value::Reference(reference));
                 true
             }
             Found::Bare(reference) if self.found.is_none() && !evidence.has(Layer::Snippet) => {
@@ -155,6 +165,32 @@ impl Decision<'_> {
                 false
             }
             _ => false,
+        }
+    }
+
+    /// Notes the references that the generic reader found: the best, when they are of one mind; else all of them, so that a
+    /// person sees between what to choose.
+    fn note_references(&self, evidence: &mut Evidence) {
+        let Some(generic) = &self.generic else { return };
+        let best = generic.references.best().ok();
+        let subject = evidence.of(Field::Reference).into_iter().find_map(|candidate| match &candidate.value {
+            Value::Reference(reference) if candidate.rule == MARKED => Some(reference.clone()),
+            _ => None,
+        });
+        // What the subject marks must be what the body says.
+        let agreed = best.filter(|best| subject.is_none_or(|marked| marked.key() == best.reference.key()));
+        for candidate in generic.references.all().iter().take(10) {
+            let rule = if best.is_some() && agreed.is_some_and(|best| best != candidate) { RIVAL } else { candidate.rule };
+            evidence.add(Layer::Generic, rule, Value::Reference(candidate.reference.clone()));
+        }
+        if agreed.is_none()
+            && let Some(best) = best
+            && let Some(marked) = evidence.of(Field::Reference).into_iter().find_map(|c| match &c.value {
+                Value::Reference(reference) if c.rule == MARKED && reference.key() != best.reference.key() => Some(reference.clone()),
+                _ => None,
+            })
+        {
+            evidence.add(Layer::Generic, "number.subject", Value::Reference(marked));
         }
     }
 
@@ -228,7 +264,7 @@ fn refused(class: &Class<'_>) -> Verdict {
 /// when there is no other.
 fn reference(evidence: &Evidence) -> Result<OrderReference, String> {
     let candidates = evidence.of(Field::Reference).into_iter().filter_map(|candidate| match &candidate.value {
-        Value::Reference(reference) if candidate.rule != BARE => Some((candidate.layer, reference)),
+        Value::Reference(reference) if candidate.rule != BARE && candidate.rule != RIVAL => Some((candidate.layer, reference)),
         _ => None,
     });
     let (addresses, mut proper) = candidates.partition::<Vec<_>, _>(|(_, reference)| reference.as_str().contains('@'));
@@ -239,7 +275,13 @@ fn reference(evidence: &Evidence) -> Result<OrderReference, String> {
         return Err("it tells of an order, but not of which: no order reference was found".to_owned());
     };
     if proper.iter().any(|(other, reference)| *other == layer && reference.key() != best.key()) {
-        return Err("it names several orders".to_owned());
+        let mut named: Vec<&str> = Vec::new();
+        for (_, reference) in proper.iter().filter(|(other, _)| *other == layer) {
+            if !named.contains(&reference.as_str()) {
+                named.push(reference.as_str());
+            }
+        }
+        return Err(format!("it names several orders: {}", named.join(", ")));
     }
     Ok(best.clone())
 }

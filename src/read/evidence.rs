@@ -82,6 +82,11 @@ impl Evidence {
         found
     }
 
+    /// Whether anything was found for a field.
+    pub(super) fn holds(&self, field: Field) -> bool {
+        self.candidates.iter().any(|candidate| candidate.value.field() == field)
+    }
+
     /// Whether a layer found anything.
     pub(super) fn has(&self, layer: Layer) -> bool {
         self.candidates.iter().any(|candidate| candidate.layer == layer)

@@ -11,8 +11,10 @@ mod embedded;
 mod entities;
 mod evidence;
 pub mod expected;
+mod generic;
 mod headers;
 mod html;
+mod lexicon;
 mod message;
 mod repair;
 mod schema_org;
@@ -29,8 +31,8 @@ use self::decide::Decision;
 use self::evidence::{Evidence, Value, locale};
 use self::message::Message;
 use self::template::Class;
-pub use self::template::Templates;
-use crate::domain::{Layer, Outcome, Reading};
+pub use self::template::{Checked, Templates};
+use crate::domain::{Field, Layer, Outcome, Reading};
 
 /// How many attached mails deep a forwarded copy is followed.
 const FORWARDS: usize = 2;
@@ -94,7 +96,8 @@ impl Reader {
         }
         let page = body.language.as_deref().and_then(locale);
         let found = self.templates.classify(&sight);
-        let mut decision = Decision { templates: &self.templates, sight: &sight, found: None, broken_snippet };
+        let mut decision =
+            Decision { templates: &self.templates, sight: &sight, found: None, broken_snippet, generic: None };
         if let Some((template, class)) = found {
             let (mail, spoken) = match &class {
                 Class::Mail { mail, language } => (Some(*mail), language.clone()),
@@ -109,6 +112,14 @@ impl Reader {
             decision.found = Some((template, class));
         } else {
             note_language(page.as_deref(), None, &mut evidence);
+        }
+        // Where a template knows the mail and found who and which order, the words of all languages have nothing to add.
+        let known = matches!(&decision.found, Some((_, Class::Mail { .. })))
+            && evidence.holds(Field::Reference)
+            && evidence.holds(Field::CustomerName);
+        let set_aside = matches!(&decision.found, Some((_, Class::Ignore { .. } | Class::Hold { .. })));
+        if !known && !set_aside {
+            decision.generic = Some(self.templates.generic.read(&sight, &self.templates.lexicon, &mut evidence));
         }
         decision.make(evidence)
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use aho_corasick::AhoCorasick;
+use aho_corasick::{AhoCorasick, Anchored, Input, MatchKind, StartKind};
 
 use crate::domain::is_invisible;
 
@@ -73,21 +73,22 @@ impl Phrase {
         self.language.as_deref()
     }
 
-    /// Whether the phrase stands in a text. A word of it does not begin in the middle of another word.
+    /// Whether the phrase stands in a text.
     fn stands_in(&self, text: &Searched<'_>) -> bool {
-        if !text.may_hold(self.sign) {
-            return false;
-        }
-        let folded = text.folded.as_ref();
-        let Some((first, rest)) = self.pieces.split_first() else { return false };
+        text.may_hold(self.sign) && self.place_in(text.folded.as_ref()).is_some()
+    }
+
+    /// Where the phrase begins in a folded text. A word of it does not begin in the middle of another word.
+    fn place_in(&self, folded: &str) -> Option<usize> {
+        let (first, rest) = self.pieces.split_first()?;
         let mut from = 0;
         while let Some(at) = folded.get(from..).and_then(|tail| tail.find(first.as_str())).map(|at| from + at) {
             if begins_a_word(folded, at) && follow(&folded[at + first.len()..], rest) {
-                return true;
+                return Some(at);
             }
             from = at + first.chars().next().map_or(1, char::len_utf8);
         }
-        false
+        None
     }
 }
 
@@ -127,6 +128,17 @@ impl Phrases {
     pub(super) fn find(&self, text: &Searched<'_>) -> Option<&Phrase> {
         self.0.iter().find(|phrase| phrase.stands_in(text))
     }
+
+    /// Those that may stand somewhere in a text: the only ones to look for in parts of it.
+    pub(super) fn possible_in<'p>(&'p self, text: &Searched<'_>) -> Vec<&'p Phrase> {
+        self.0.iter().filter(|phrase| text.may_hold(phrase.sign)).collect()
+    }
+}
+
+/// The first place in a folded text where one of some phrases begins.
+pub(super) fn first_of<'p>(phrases: &[&'p Phrase], folded: &str) -> Option<(usize, &'p Phrase)> {
+    let places = phrases.iter().filter_map(|phrase| Some((phrase.place_in(folded)?, *phrase)));
+    places.min_by_key(|(at, _)| *at)
 }
 
 /// The longest piece of every phrase, numbered while phrases are read.
@@ -179,7 +191,12 @@ pub(super) struct Searched<'t> {
     found: Option<Vec<u64>>,
 }
 
-impl Searched<'_> {
+impl<'t> Searched<'t> {
+    /// A short folded text, in which every phrase is looked for by itself.
+    pub(super) fn unsearched(folded: &'t str) -> Self {
+        Self { folded: Cow::Borrowed(folded), found: None }
+    }
+
     /// Whether the piece of this number stands in the text.
     fn may_hold(&self, number: usize) -> bool {
         self.found
@@ -245,6 +262,72 @@ impl Label {
     /// Whether `text` is the label and nothing else.
     pub(super) fn is(&self, text: &str) -> bool {
         self.value_after(text).is_some_and(str::is_empty)
+    }
+}
+
+/// All labels of all lists, to see in one step with which of them a line begins.
+#[derive(Debug, Default)]
+pub(super) struct LabelIndex {
+    search: Option<AhoCorasick>,
+    /// For each folded label the lists that it is in, with the label as each of them has it.
+    entries: Vec<Vec<(&'static str, Label)>>,
+}
+
+/// A line that begins with a label.
+pub(super) struct Headed<'i, 't> {
+    /// The lists that the label is in.
+    lists: &'i [(&'static str, Label)],
+    /// What stands after the label and its separator; empty when the label is the whole line.
+    pub(super) value: &'t str,
+}
+
+impl Headed<'_, '_> {
+    /// Whether the label is in a list.
+    pub(super) fn is(&self, list: &str) -> bool {
+        self.lists.iter().any(|(name, _)| *name == list)
+    }
+
+    /// The first of some lists that the label is in, with the language of the label.
+    pub(super) fn any_of(&self, lists: &[&'static str]) -> Option<(&'static str, Option<&str>)> {
+        let (name, label) = self.lists.iter().find(|(name, _)| lists.contains(name))?;
+        Some((name, label.language.as_deref()))
+    }
+}
+
+/// Characters of a line that a label may take.
+const LABEL: usize = 80;
+
+impl LabelIndex {
+    /// An index over some lists.
+    pub(super) fn of<'l>(lists: impl Iterator<Item = (&'static str, &'l [Label])>) -> Self {
+        let mut places: BTreeMap<String, usize> = BTreeMap::new();
+        let mut entries: Vec<Vec<(&'static str, Label)>> = Vec::new();
+        for (name, labels) in lists {
+            for label in labels {
+                let at = *places.entry(label.folded.iter().collect()).or_insert(entries.len());
+                if at == entries.len() {
+                    entries.push(Vec::new());
+                }
+                entries[at].push((name, label.clone()));
+            }
+        }
+        let mut patterns = places.into_iter().collect::<Vec<_>>();
+        patterns.sort_unstable_by_key(|(_, at)| *at);
+        let search = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .start_kind(StartKind::Anchored)
+            .build(patterns.iter().map(|(label, _)| label));
+        Self { search: search.ok(), entries }
+    }
+
+    /// The longest label that a line begins with.
+    pub(super) fn head<'t>(&self, line: &'t str) -> Option<Headed<'_, 't>> {
+        let line = line.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '•' | '■' | '●' | '・' | '>' | '【' | '[' | '-'));
+        let end = line.char_indices().nth(LABEL).map_or(line.len(), |(at, _)| at);
+        let found = self.search.as_ref()?.find(Input::new(&fold(&line[..end])).anchored(Anchored::Yes))?;
+        let lists = self.entries.get(found.pattern().as_usize())?;
+        let value = lists.first()?.1.value_after(line)?;
+        Some(Headed { lists, value: value.trim_start_matches(['】', ']']).trim() })
     }
 }
 

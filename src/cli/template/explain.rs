@@ -25,6 +25,9 @@ pub(in crate::cli) struct Explain {
     /// A folder of templates laid over those that ship
     #[arg(long, value_name = "DIR")]
     templates: Option<PathBuf>,
+    /// Read as if the shop's software were not known: without the templates of platforms
+    #[arg(long)]
+    generic_only: bool,
 }
 
 /// A reading as `--json` prints it; the names are a contract.
@@ -62,7 +65,8 @@ struct Line<'a> {
 
 impl Explain {
     pub(super) fn run(self) -> Result<(), Failure> {
-        let reader = Reader::new(load_templates(self.templates.as_deref()).map_err(Failure::Config)?);
+        let templates = load_templates(self.templates.as_deref()).map_err(Failure::Config)?;
+        let reader = Reader::new(if self.generic_only { templates.generic_only() } else { templates });
         let mut out = Output::new();
         for (number, path) in self.files.iter().enumerate() {
             let file = path.display().to_string();

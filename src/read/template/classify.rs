@@ -46,11 +46,6 @@ impl Templates {
         self.generic().map_or(Class::Unknown, |generic| refusal(generic, sight, firm))
     }
 
-    /// What a mail of no known platform tells of, by its subject and the sentences that all languages have for it.
-    pub(in crate::read) fn generic_event(&self, sight: &Sight<'_>) -> Class<'_> {
-        self.generic().map_or(Class::Unknown, |generic| kind_of(generic, sight))
-    }
-
     /// The template of a mail and what it says: the first one that knows the kind of mail, or the first that knows the platform.
     pub(in crate::read) fn classify(&self, sight: &Sight<'_>) -> Option<(&Template, Class<'_>)> {
         let mut first = None;

@@ -35,7 +35,7 @@ impl Templates {
         let greeting =
             rules(Target::Greeting).find_map(|rule| rule.values(sight, None).into_iter().next().map(|one| one.text));
         let habits = Habits {
-            months: self.months(),
+            months: self.lexicon.months(),
             mailed: sight.message.day,
             month_first: language.is_some_and(|language| language == "en-US"),
         };

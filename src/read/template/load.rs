@@ -6,17 +6,22 @@ use std::collections::BTreeMap;
 use regex::RegexSetBuilder;
 
 use super::load_fields::COMPILED;
-use super::rules::{Condition, HeaderTest, Mail, Refusal, Template};
+use super::rules::{Checked, Condition, HeaderTest, Mail, Refusal, Template};
 use super::{GENERIC, Templates};
 use crate::document::{Document, Entry, Problem, Problems, Table};
 use crate::domain::EventKind;
-use crate::read::dates::Months;
+use crate::read::generic::Generic;
 use crate::read::html::Named;
+use crate::read::lexicon::{self, Lexicon, Where};
 use crate::read::words::{Label, Phrase, Phrases, Pieces, fold};
+use crate::read::embedded;
 
-/// Loads files over the documents that ship.
+/// Loads templates and words of `files` over those that ship.
 pub(super) fn load(files: Vec<Document>, shipped: Vec<Document>) -> Result<Templates, Vec<Problem>> {
     let problems = Problems::default();
+    let (words, files) = files.into_iter().partition::<Vec<_>, _>(lexicon::is_lexicon);
+    let mut pieces = Pieces::default();
+    let lexicon = Lexicon::read(&lexicon::laid_over(words, embedded::lexicon()), &mut pieces, &problems);
     let named = |documents: Vec<Document>| {
         documents
             .into_iter()
@@ -29,9 +34,9 @@ pub(super) fn load(files: Vec<Document>, shipped: Vec<Document>) -> Result<Templ
         .filter(|(name, _)| !files.iter().any(|(known, _)| known == name))
         .collect::<Vec<_>>();
     let mut all = files.into_iter().chain(shipped).collect::<Vec<_>>();
-    // The generic template's labels are needed by the others; among equals the order stays.
+    // The generic template goes first; among equals the order stays.
     all.sort_by_key(|(name, _)| name != GENERIC);
-    let mut loader = Loader::default();
+    let mut loader = Loader::new(&lexicon, pieces);
     let mut list: Vec<Template> = Vec::new();
     for (name, document) in &all {
         if list.iter().any(|known| known.name == *name) {
@@ -47,18 +52,12 @@ pub(super) fn load(files: Vec<Document>, shipped: Vec<Document>) -> Result<Templ
     }
     let markup =
         RegexSetBuilder::new(loader.markup.iter().map(|piece| regex::escape(piece))).size_limit(16 * COMPILED).build();
-    let words = list.iter().filter(|template| template.name == GENERIC).filter_map(|one| one.labels.get("order_words"));
-    let words = words.flatten().filter_map(|word| Phrase::parse(&word.text, None, &mut loader.pieces));
-    let order_words = Phrases(words.collect());
+    let (pieces, named) = (loader.pieces, loader.named.into_inner());
     match markup {
-        Ok(markup) if problems.is_empty() => Ok(Templates {
-            list,
-            markup,
-            phrases: loader.pieces.into_search(),
-            order_words,
-            named: loader.named.into_inner(),
-            months: Months(loader.months),
-        }),
+        Ok(markup) if problems.is_empty() => {
+            let generic = Generic::of(&lexicon);
+            Ok(Templates { list, markup, phrases: pieces.into_search(), named, lexicon, generic })
+        }
         Ok(_) => Err(problems.into_sorted()),
         Err(error) => {
             problems.add(Problem::with_file("templates", error.to_string(), "use fewer or shorter `html` pieces"));
@@ -99,12 +98,12 @@ fn name_of(document: &Document, problems: &Problems) -> Option<String> {
 /// The keys of a template.
 const KEYS: &[&str] = &[
     "title",
+    "checked",
     "match",
     "ignore",
     "hold",
     "mail",
     "labels",
-    "months",
     "believe_schema_status",
     "products",
     "customer_name",
@@ -116,52 +115,53 @@ const KEYS: &[&str] = &[
 ];
 
 /// What is gathered while templates are read.
-#[derive(Default)]
-pub(super) struct Loader {
-    /// Labels of the generic template, and for the time of its reading those of the template that is read.
-    pub(super) labels: BTreeMap<String, Vec<Label>>,
+pub(super) struct Loader<'l> {
+    /// The words that all templates share.
+    lexicon: &'l Lexicon,
+    /// The labels of the template that is read; where the shared words have a list of the same name, it follows.
+    own: BTreeMap<String, Vec<Label>>,
     markup: Vec<String>,
     /// Pieces of all phrases.
     pieces: Pieces,
     /// What selectors speak of.
     pub(super) named: RefCell<Named>,
-    months: Vec<Vec<String>>,
     generic: bool,
 }
 
-impl Loader {
+impl<'l> Loader<'l> {
+    fn new(lexicon: &'l Lexicon, pieces: Pieces) -> Self {
+        Self { lexicon, own: BTreeMap::new(), markup: Vec::new(), pieces, named: RefCell::default(), generic: false }
+    }
+
+    /// The labels of a list, if there is one of that name.
+    pub(super) fn labels(&self, name: &str) -> Option<&[Label]> {
+        let shared = self.lexicon.labels(name);
+        self.own.get(name).map(Vec::as_slice).or_else(|| (!shared.is_empty()).then_some(shared))
+    }
+
     fn template(&mut self, name: &str, table: &Table<'_>) -> Option<Template> {
         table.string("name");
-        table.string("title");
-        let own = labels(table);
-        if self.generic {
-            self.months = months(table);
-        }
-        let shared = self.labels.clone();
-        // A template's own labels go before those of the same name that all share.
-        for (key, list) in &own {
-            let mut joined = list.clone();
-            joined.extend(shared.get(key).into_iter().flatten().cloned());
-            self.labels.insert(key.clone(), joined);
+        let title = table.string("title").map_or_else(|| name.to_owned(), |title| title.value.to_owned());
+        let checked = table.tables("checked", checked).unwrap_or_default();
+        self.own = labels(table);
+        for (name, list) in &mut self.own {
+            list.extend_from_slice(self.lexicon.labels(name));
         }
         let matches = table.tables("match", |inner| self.condition(inner)).unwrap_or_default();
         if !self.generic && matches.is_empty() {
             table.required("match", "add [[match]] with what only this platform's mails have");
         }
-        let template = Template {
+        Some(Template {
             name: name.to_owned(),
+            title,
+            checked,
             matches,
             ignore: self.refusals(table, "ignore"),
             hold: self.refusals(table, "hold"),
             mails: table.tables("mail", |inner| self.mail(inner)).unwrap_or_default(),
             fields: self.fields(table),
             believe_schema_status: table.boolean("believe_schema_status").is_none_or(|entry| entry.value),
-            labels: if self.generic { own } else { BTreeMap::new() },
-        };
-        if !self.generic {
-            self.labels = shared;
-        }
-        Some(template)
+        })
     }
 
     fn refusals(&mut self, table: &Table<'_>, key: &'static str) -> Vec<Refusal> {
@@ -222,9 +222,12 @@ impl Loader {
         Some(condition)
     }
 
-    /// Phrases: a text, a list, or a table with a text or list for each language.
+    /// Phrases: a text, a list, a table with a text or list for each language, or `{ lexicon = "list" }`.
     fn phrases(&mut self, table: &Table<'_>, key: &'static str) -> Option<Phrases> {
         let by_language = table.any(key)?.value.is_table();
+        if let Some(list) = table.any(key)?.value.as_table().and_then(|inner| inner.get("lexicon")) {
+            return self.shared_phrases(table, key, list.get_ref().as_str());
+        }
         let mut all = Vec::new();
         let mut add = |entry: &Entry<'_, &str>, language: Option<&str>| match Phrase::parse(
             entry.value,
@@ -249,6 +252,37 @@ impl Loader {
     }
 }
 
+impl Loader<'_> {
+    /// A list of phrases that all templates share.
+    fn shared_phrases(&self, table: &Table<'_>, key: &'static str, name: Option<&str>) -> Option<Phrases> {
+        let place = if key == "text" { Where::Sentence } else { Where::Subject };
+        let found = name.and_then(|name| self.lexicon.phrases(place, name));
+        if found.is_none() {
+            table.problem(
+                format!("{key}: there is no such list of phrases"),
+                format!("use one of {}", lexicon::PHRASES.join(", ")),
+            );
+        }
+        found.cloned()
+    }
+}
+
+/// `[[checked]]`: what a template was held against.
+fn checked(table: &Table<'_>) -> Option<Checked> {
+    let versions = table.required_string("versions", "say which versions of the platform: versions = \"2.1 to 2.4\"");
+    table.required("languages", "list the languages of the mails: languages = [\"en\", \"de\"]");
+    let languages = table.strings("languages").unwrap_or_default();
+    for language in &languages {
+        if crate::read::evidence::locale(language.value).is_none() {
+            language.problem("is no language", "use en, de, pt-BR …");
+        }
+    }
+    Some(Checked {
+        versions: versions?.value.to_owned(),
+        languages: languages.iter().map(|language| language.value.to_owned()).collect(),
+    })
+}
+
 fn header_test(entry: &Entry<'_, &str>) -> HeaderTest {
     let (name, text) = entry.value.split_once(':').unwrap_or((entry.value, ""));
     HeaderTest { name: name.trim().to_ascii_lowercase(), text: fold(text.trim()) }
@@ -260,36 +294,14 @@ fn labels(table: &Table<'_>) -> BTreeMap<String, Vec<Label>> {
         let mut list: Vec<Label> = Vec::new();
         for key in inner.keys() {
             let Some(language) = LANGUAGES.iter().find(|known| **known == key) else { continue };
-            for text in inner.strings(language).unwrap_or_default() {
-                let Some(mut label) = Label::parse(text.value) else {
-                    text.problem("has no words", "write the label as the mail has it");
-                    continue;
-                };
-                label.language = (*language != "any").then(|| (*language).to_owned());
-                match list.iter_mut().find(|known| known.same_words(&label)) {
-                    Some(known) if known.language != label.language => known.language = None,
-                    Some(_) => {}
-                    None => list.push(label),
-                }
-            }
+            let tag = (*language != "any").then_some(*language);
+            lexicon::add_labels(&mut list, &inner.strings(language).unwrap_or_default(), tag);
         }
         // A longer label goes first, so that `Order` does not take `Order number`.
         list.sort_by_key(|label| std::cmp::Reverse(label.text.chars().count()));
         Some((name.to_owned(), list))
     };
     table.named_tables("labels", read).into_iter().collect()
-}
-
-/// `[months]`: twelve names for each language.
-fn months(table: &Table<'_>) -> Vec<Vec<String>> {
-    let mut all = Vec::new();
-    for (language, names) in table.named_strings("months") {
-        if names.len() % 12 != 0 {
-            language.problem(format!("has {} names", names.len()), "write twelve names, or twice twelve for two cases");
-        }
-        all.push(names.iter().map(|name| fold(name.value)).collect());
-    }
-    all
 }
 
 /// The languages that labels may be in.

@@ -8,14 +8,14 @@ use regex::{Regex, RegexBuilder};
 use super::load::Loader;
 use super::rules::{FieldRule, Fields, Part, Place, ProductRule, ProductSource, Source, Target};
 use crate::document::{Entry, Table};
-use crate::read::words::Labels;
+use crate::read::words::{Label, Labels};
 
 /// Bytes of a pattern as it is written.
 const PATTERN: usize = 1_000;
 /// Bytes of a compiled pattern.
 pub(super) const COMPILED: usize = 1024 * 1024;
 
-impl Loader {
+impl Loader<'_> {
     /// The extraction rules of a template or a kind of mail.
     pub(super) fn fields(&mut self, table: &Table<'_>) -> Fields {
         let mut fields = Fields::default();
@@ -92,7 +92,7 @@ impl Loader {
     }
 
     fn labels_named(&self, entry: &Entry<'_, &str>) -> Option<Labels> {
-        let found = self.labels.get(entry.value).cloned();
+        let found = self.labels(entry.value).map(<[Label]>::to_vec);
         if found.is_none() {
             entry.problem(
                 format!("there is no list of labels {:?}", entry.value),
@@ -147,7 +147,7 @@ impl Loader {
                     && !before.ends_with("\\u")
             }) {
                 Some(name) => {
-                    let labels = self.labels.get(name).ok_or_else(|| name.to_owned())?;
+                    let labels = self.labels(name).ok_or_else(|| name.to_owned())?;
                     let words = labels.iter().map(|label| loose(&label.text)).collect::<Vec<_>>();
                     out.push_str(&format!("(?i:{})", words.join("|")));
                     rest = &after[name.len() + 2..];

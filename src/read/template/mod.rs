@@ -10,13 +10,15 @@ mod rules;
 
 use regex::RegexSet;
 
-use super::dates::Months;
 use super::embedded;
+use super::generic::Generic;
 use super::html::Named;
-use super::words::{Label, PhraseSearch, Phrases};
+use super::lexicon::Lexicon;
+use super::words::PhraseSearch;
 use crate::document::{Document, Problem};
 
 pub(super) use self::classify::Class;
+pub use self::rules::Checked;
 pub(super) use self::rules::{Sight, Template};
 
 /// The name of the template whose labels and rules count for all mails.
@@ -30,11 +32,12 @@ pub struct Templates {
     markup: RegexSet,
     /// The phrases that templates look for, searched in one pass too.
     phrases: PhraseSearch,
-    /// The words for an order, wherever they stand.
-    order_words: Phrases,
     /// What rules look at in a page.
     pub(super) named: Named,
-    months: Months,
+    /// The words of all languages.
+    pub(super) lexicon: Lexicon,
+    /// The reader of mails that no template knows.
+    pub(super) generic: Generic,
 }
 
 impl Templates {
@@ -49,9 +52,9 @@ impl Templates {
                     list: Vec::new(),
                     markup: RegexSet::empty(),
                     phrases: PhraseSearch::default(),
-                    order_words: Phrases::default(),
                     named: Named::default(),
-                    months: Months::default(),
+                    lexicon: Lexicon::default(),
+                    generic: Generic::default(),
                 }
             }
         }
@@ -94,20 +97,5 @@ impl Templates {
 
     fn generic(&self) -> Option<&Template> {
         self.list.iter().find(|template| template.name == GENERIC)
-    }
-
-    /// A list of labels of the generic template.
-    pub(super) fn labels(&self, name: &str) -> &[Label] {
-        self.generic().and_then(|generic| generic.labels.get(name)).map(Vec::as_slice).unwrap_or_default()
-    }
-
-    /// The words for an order, as phrases.
-    pub(super) fn order_words(&self) -> &Phrases {
-        &self.order_words
-    }
-
-    /// The month names.
-    pub(super) fn months(&self) -> &Months {
-        &self.months
     }
 }

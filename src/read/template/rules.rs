@@ -1,7 +1,5 @@
 //! The parts of a template once it is loaded: everything checked and compiled.
 
-use std::collections::BTreeMap;
-
 use dom_query::Matcher;
 use regex::{Regex, SetMatches};
 
@@ -9,11 +7,15 @@ use crate::domain::EventKind;
 use crate::read::body::Body;
 use crate::read::customer::Ours;
 use crate::read::message::Message;
-use crate::read::words::{Label, Labels, Phrases, Searched};
+use crate::read::words::{Labels, Phrases, Searched};
 
 /// One template.
 pub(in crate::read) struct Template {
     pub(in crate::read) name: String,
+    /// The platform's name as people write it.
+    pub(in crate::read) title: String,
+    /// What it was held against, as its author says.
+    pub(in crate::read) checked: Vec<Checked>,
     /// Which mails are this platform's; one is enough. The generic template has none.
     pub(in crate::read) matches: Vec<Condition>,
     /// Mails that are not looked at further.
@@ -26,8 +28,15 @@ pub(in crate::read) struct Template {
     pub(in crate::read) fields: Fields,
     /// Whether a schema.org status tells what this mail tells of.
     pub(in crate::read) believe_schema_status: bool,
-    /// The labels that rules name.
-    pub(in crate::read) labels: BTreeMap<String, Vec<Label>>,
+}
+
+/// Versions and languages of a platform whose mails a template was held against.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// The versions, in words.
+    pub versions: String,
+    /// The languages, as tags.
+    pub languages: Vec<String>,
 }
 
 /// Everything that a condition can look at.

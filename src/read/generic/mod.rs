@@ -1,0 +1,103 @@
+//! Layer 4: reading the order mail of a shop that no template knows, with the words of all languages: labels and what stands
+//! beside them, numbers and what stands before them, sentences and what they say happened. What places of one kind do not agree
+//! on is not taken.
+
+mod layout;
+mod numbers;
+mod people;
+mod tell;
+
+use self::layout::Layout;
+pub(super) use self::numbers::{Candidates, Doubt, NumberWords};
+use self::people::People;
+pub(super) use self::tell::{Heard, News, Told};
+use super::dates::Habits;
+use super::evidence::{Evidence, Value, locale};
+use super::lexicon::{LABELS, Lexicon};
+use super::template::Sight;
+use super::words::LabelIndex;
+use crate::domain::{EmailAddress, Layer, OrderDate};
+
+/// The words of the lexicon, ready for reading.
+#[derive(Default)]
+pub(super) struct Generic {
+    index: LabelIndex,
+    numbers: NumberWords,
+}
+
+/// What the generic reader makes of a mail, beside the evidence.
+pub(super) struct GenericReading {
+    pub(super) told: Told,
+    pub(super) references: Candidates,
+}
+
+impl Generic {
+    /// Prepares the words.
+    pub(super) fn of(lexicon: &Lexicon) -> Self {
+        Self { index: LabelIndex::of(LABELS.iter().map(|name| (*name, lexicon.labels(name)))), numbers: NumberWords::of(lexicon) }
+    }
+
+    /// Reads a mail and notes what it finds, but for the event and the reference, which the caller weighs.
+    pub(super) fn read(&self, sight: &Sight<'_>, lexicon: &Lexicon, evidence: &mut Evidence) -> GenericReading {
+        let layouts = sight.body.texts.iter().map(|text| Layout::of(text, &self.index)).collect::<Vec<_>>();
+        let empty = Layout { lines: &[], labelled: Vec::new() };
+        let best = layouts.first().unwrap_or(&empty);
+        let references = Candidates::find(&self.numbers, &sight.message.subject, best);
+        let told = tell::told(sight, lexicon, layouts.first());
+        let language = match &told {
+            Told::News(news) => news.language.clone(),
+            _ => None,
+        };
+        let language = language.or_else(|| spoken(best));
+        if let Some(tag) = language.as_deref().and_then(locale) {
+            evidence.add(Layer::Generic, "words", Value::Locale(tag));
+        }
+        self.note_people(sight, lexicon, best, evidence);
+        note_days(sight, lexicon, best, language.as_deref(), evidence);
+        GenericReading { told, references }
+    }
+
+    fn note_people(&self, sight: &Sight<'_>, lexicon: &Lexicon, layout: &Layout<'_>, evidence: &mut Evidence) {
+        let message = sight.message;
+        let addressee = match &message.to[..] {
+            [one] => one.name.as_deref(),
+            _ => None,
+        };
+        let people = People { lexicon, addressee, author: message.from.name.as_deref() };
+        if let Some((name, rule)) = people.names(layout).best {
+            evidence.add(Layer::Generic, rule, Value::Name(name));
+        }
+        for labelled in layout.of_list("email").take(10) {
+            let word = labelled.value.split([' ', '<', '>', '(', ')']).find(|word| word.contains('@'));
+            if let Some(email) = word.and_then(|word| EmailAddress::parse(word.trim_end_matches(['.', ','])).ok()) {
+                evidence.add(Layer::Generic, "email.label", Value::Email(email));
+            }
+        }
+    }
+}
+
+fn note_days(sight: &Sight<'_>, lexicon: &Lexicon, layout: &Layout<'_>, language: Option<&str>, evidence: &mut Evidence) {
+    let habits = Habits { months: lexicon.months(), mailed: sight.message.day, month_first: language == Some("en-US") };
+    let day = |list| layout.of_list(list).find_map(|one| habits.day_in(one.value));
+    if let Some(day) = day("order_date") {
+        evidence.add(Layer::Generic, "order_date.label", Value::OrderDate(OrderDate::from(day)));
+    } else if let Some(day) = day("date") {
+        evidence.add(Layer::Generic, "date.label", Value::OrderDate(OrderDate::from(day)));
+    }
+    if let Some(day) = day("expected_delivery") {
+        evidence.add(Layer::Generic, "expected_delivery.label", Value::ExpectedDelivery(day));
+    }
+}
+
+/// The language that most labels are in, where they are in one.
+fn spoken(layout: &Layout<'_>) -> Option<String> {
+    let mut counts: Vec<(String, usize)> = Vec::new();
+    for one in &layout.labelled {
+        let Some(language) = one.head.any_of(LABELS).and_then(|(_, language)| language) else { continue };
+        match counts.iter_mut().find(|(known, _)| known == language) {
+            Some((_, count)) => *count += 1,
+            None => counts.push((language.to_owned(), 1)),
+        }
+    }
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(language, _)| language)
+}

@@ -1,0 +1,297 @@
+//! Which of a mail's many numbers is the order's. Every token that could be a reference is asked what stands before it: a word for
+//! an order, or a word for an invoice, a parcel, a customer, a telephone. Only an order's numbers are candidates, and where they
+//! are not of one mind a person decides.
+
+use std::collections::HashMap;
+
+use super::layout::{Layout, Place};
+use crate::domain::OrderReference;
+use crate::read::lexicon::Lexicon;
+use crate::read::words::fold;
+
+/// Lists of labels that say outright that an order reference follows.
+const OUTRIGHT: &str = "order_number";
+/// Lists of words that a number follows which is not the order's.
+const OTHERS: &[&str] = &[
+    "invoice_number",
+    "credit_number",
+    "shipment_number",
+    "tracking_number",
+    "customer_number",
+    "payment_number",
+    "other_number",
+    "phone",
+    "order_date",
+    "date",
+    "expected_delivery",
+    "sku",
+    "sums",
+    "quantity",
+    "unit_price",
+    "line_total",
+];
+/// Tokens of a mail that are looked at.
+const TOKENS: usize = 2_000;
+/// Characters of a reference.
+const LONGEST: usize = 64;
+/// Characters before a token in which its word is looked for.
+const BEFORE: usize = 60;
+/// Fillers between a word and its number.
+const FILLERS: usize = 4;
+
+/// What the word before a number makes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// A reference, said outright or only by a word for an order.
+    Order { outright: bool },
+    /// Some other number.
+    Other,
+    /// A word that may stand between.
+    Filler,
+}
+
+/// The words that tell numbers apart, by their folded form.
+#[derive(Debug, Default)]
+pub(in crate::read) struct NumberWords(HashMap<String, Kind>);
+
+impl NumberWords {
+    /// Collects the words of all languages. Where a word is in two lists, the one for an order counts most, a filler least.
+    pub(in crate::read) fn of(lexicon: &Lexicon) -> Self {
+        let mut words = HashMap::new();
+        let mut add = |list: &str, kind: Kind| {
+            for label in lexicon.labels(list) {
+                let text = fold(&label.text);
+                words.insert(text.trim_end_matches([':', '.', '#', ' ']).to_owned(), kind);
+            }
+        };
+        add("order_fillers", Kind::Filler);
+        OTHERS.iter().for_each(|list| add(list, Kind::Other));
+        add("order_words", Kind::Order { outright: false });
+        add(OUTRIGHT, Kind::Order { outright: true });
+        words.retain(|word, _| !word.is_empty());
+        Self(words)
+    }
+
+    /// What the words at the end of `before` make of the number that follows.
+    fn kind_after(&self, before: &str) -> Option<Kind> {
+        let start = before.char_indices().rev().nth(BEFORE - 1).map_or(0, |(at, _)| at);
+        let folded = fold(&before[start..]);
+        let mut rest = folded.as_str();
+        for _ in 0..=FILLERS {
+            rest = rest.trim_end_matches(is_joint);
+            match self.ending(rest)? {
+                (Kind::Filler, at) => rest = &rest[..at],
+                (kind, _) => return Some(kind),
+            }
+        }
+        None
+    }
+
+    /// The longest word that a text ends with, and where it begins.
+    fn ending(&self, text: &str) -> Option<(Kind, usize)> {
+        let starts = text.char_indices().filter(|(at, first)| {
+            let before = text[..*at].chars().next_back();
+            before.is_none_or(|before| !before.is_alphanumeric() || *first >= '\u{2E80}' || before >= '\u{2E80}')
+        });
+        starts.map(|(at, _)| at).find_map(|at| Some((*self.0.get(&text[at..])?, at)))
+    }
+}
+
+/// What may stand between a word and its number.
+fn is_joint(c: char) -> bool {
+    c.is_whitespace()
+        || matches!(c, ':' | '.' | '(' | '[' | '#' | '°' | 'º' | '№' | '-' | '–' | '"' | '\'' | '*' | '=' | '、' | '，' | '「' | '【' | '>')
+}
+
+/// A reference that a mail may be about, and where it was seen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::read) struct Candidate {
+    pub(in crate::read) reference: OrderReference,
+    /// Whether a label says outright that it is the order's.
+    pub(in crate::read) outright: bool,
+    /// Whether it is in the subject.
+    pub(in crate::read) subject: bool,
+    /// The rule that found it first.
+    pub(in crate::read) rule: &'static str,
+    /// Places that name it.
+    pub(in crate::read) places: usize,
+}
+
+/// The references that a mail names as an order's, best first.
+#[derive(Debug, Default)]
+pub(in crate::read) struct Candidates(Vec<Candidate>);
+
+impl Candidates {
+    /// Looks through subject and body.
+    pub(super) fn find(words: &NumberWords, subject: &str, layout: &Layout<'_>) -> Self {
+        let mut found = Self::default();
+        let mut tokens = TOKENS;
+        found.text(words, subject, true, &mut tokens);
+        for line in layout.lines {
+            if tokens == 0 {
+                break;
+            }
+            if line.bytes().any(|byte| byte.is_ascii_digit()) {
+                found.text(words, line, false, &mut tokens);
+            }
+        }
+        for labelled in &layout.labelled {
+            let Some((list, _)) = labelled.head.any_of(&[OUTRIGHT, "order_words"]) else { continue };
+            let outright = list == OUTRIGHT;
+            // What stands after the label in its line was found with the line, unless nothing but its label tells what it is.
+            if labelled.place == Place::After && !outright {
+                continue;
+            }
+            if let Some(reference) = whole(labelled.value, outright) {
+                let rule = if labelled.place == Place::After { "number.after" } else { "number.beside" };
+                found.note(reference, outright, false, rule);
+            }
+        }
+        found.0.sort_by_key(|one| std::cmp::Reverse((one.outright, one.subject, one.places)));
+        found
+    }
+
+    /// Notes the tokens of one line that follow a word for an order.
+    fn text(&mut self, words: &NumberWords, line: &str, subject: bool, tokens: &mut usize) {
+        let mut at = 0;
+        while let Some((start, end)) = next_token(line, at) {
+            at = end;
+            *tokens = tokens.saturating_sub(1);
+            if *tokens == 0 {
+                return;
+            }
+            let token = line[start..end].trim_end_matches(['.', '-', '/', '_']);
+            let (before, after) = (&line[..start], &line[start + token.len()..]);
+            if !token.bytes().any(|byte| byte.is_ascii_digit()) || is_amount(token, before, after) || is_day(token) {
+                continue;
+            }
+            let hash = before.trim_end().ends_with(['#', '№']);
+            // In a subject the sign alone marks a reference, as shops were told to write it for AFS.
+            let outright = match words.kind_after(before) {
+                Some(Kind::Order { outright }) => outright,
+                None if hash && subject => false,
+                _ => continue,
+            };
+            if fits(token, outright || hash, subject)
+                && let Some(reference) = OrderReference::parse(token)
+            {
+                self.note(reference, outright, subject, if subject { "number.subject" } else { "number.text" });
+            }
+        }
+    }
+
+    fn note(&mut self, reference: OrderReference, outright: bool, subject: bool, rule: &'static str) {
+        match self.0.iter_mut().find(|known| known.reference.key() == reference.key()) {
+            Some(known) => {
+                // The line that a label stands in has been counted with the text.
+                known.places += usize::from(rule != "number.after");
+                known.outright |= outright;
+                known.subject |= subject;
+            }
+            None => self.0.push(Candidate { reference, outright, subject, rule, places: 1 }),
+        }
+    }
+
+    /// All of them, best first.
+    pub(in crate::read) fn all(&self) -> &[Candidate] {
+        &self.0
+    }
+
+    /// The reference, when the places that name one are of one mind: the only one; or the only one that a label says outright, or
+    /// that the subject names too, while all others are merely near a word for an order.
+    pub(in crate::read) fn best(&self) -> Result<&Candidate, Doubt> {
+        match &self.0[..] {
+            [] => Err(Doubt::None),
+            [one] => Ok(one),
+            [first, rest @ ..] => {
+                let rivals = rest.iter().filter(|other| other.outright == first.outright).collect::<Vec<_>>();
+                let agreed = first.subject && first.places > 1 && rivals.iter().all(|rival| !rival.subject && rival.places == 1 && !rival.outright);
+                if rivals.is_empty() || agreed { Ok(first) } else { Err(Doubt::Several) }
+            }
+        }
+    }
+}
+
+/// Why no reference can be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::read) enum Doubt {
+    /// None was found.
+    None,
+    /// Several, and nothing says which.
+    Several,
+}
+
+/// Where the next token from `at` on begins and ends.
+fn next_token(line: &str, at: usize) -> Option<(usize, usize)> {
+    let start = at + line.get(at..)?.find(|c: char| c.is_ascii_alphanumeric())?;
+    let inside = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '.' | ',' | ':' | '+');
+    let end = line[start..].find(|c: char| !inside(c)).map_or(line.len(), |length| start + length);
+    // A comma or colon ends a token unless digits follow: then it is an amount or a time, and no reference.
+    let token = &line[start..end];
+    let cut = token.char_indices().find(|(index, c)| {
+        matches!(c, ',' | ':' | '+') && !token[index + 1..].starts_with(|next: char| next.is_ascii_digit())
+    });
+    Some((start, cut.map_or(end, |(index, _)| start + index)))
+}
+
+/// Whether a token has the shape of a reference, given how clearly it is marked as one.
+fn fits(token: &str, marked: bool, subject: bool) -> bool {
+    if token.is_empty() || token.len() > LONGEST || token.contains([',', ':', '+']) {
+        return false;
+    }
+    let digits = token.bytes().filter(u8::is_ascii_digit).count();
+    let only_digits = digits == token.len();
+    if marked {
+        return digits > 0;
+    }
+    // `order 2 items`, `order within 24 hours`: a small number by itself is a count.
+    let year = only_digits && token.len() == 4 && matches!(token.parse(), Ok(1900..=2199));
+    if only_digits { !year && (token.len() >= 4 || (subject && token.len() >= 3)) } else { digits >= 2 && token.len() >= 5 }
+}
+
+/// A value that is a reference and nothing else, in the cell or line of a label.
+fn whole(value: &str, outright: bool) -> Option<OrderReference> {
+    let value = value.trim().trim_start_matches(['#', '№', ' ', ':']).trim_end_matches(['.', ',']);
+    let token = value.split(char::is_whitespace).next()?;
+    let rest = value[token.len()..].trim_start();
+    // A second number right behind it: `302 1234567` may be one reference or two numbers.
+    if rest.starts_with(|c: char| c.is_ascii_digit()) || is_day(token) || is_amount(token, "", rest) {
+        return None;
+    }
+    let token = token.trim_end_matches(['.', ',', ';', ')']);
+    let code = token.len() >= 5 && token.bytes().all(|byte| byte.is_ascii_uppercase()) && rest.is_empty();
+    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '/' | '.' | '#' | '=' | '+' | '|' | '(' | ')');
+    let fine = token.chars().all(allowed) && (fits(&token.replace(['+'], ""), outright, false) || (outright && code));
+    if fine { OrderReference::parse(token) } else { None }
+}
+
+/// Whether a token is an amount of money, a share or a time: by its own shape, or by the sign beside it.
+fn is_amount(token: &str, before: &str, after: &str) -> bool {
+    let money = |c: char| matches!(c, '$' | '€' | '£' | '¥' | '￥' | '₽' | '₴' | '₩' | '%' | '×');
+    let decimals = token.rsplit_once(['.', ',']).is_some_and(|(whole, part)| {
+        part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit()) && whole.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','))
+    });
+    let after = after.trim_start();
+    decimals
+        || token.contains(':')
+        || before.trim_end().ends_with(money)
+        || after.starts_with(money)
+        || ["eur", "usd", "gbp", "sek", "dkk", "nok", "chf", "pln", "czk", "jpy", "kr", "zł", "kč", "円", "ft", "lei"]
+            .iter()
+            .any(|unit| after.get(..unit.len()).is_some_and(|text| text.to_lowercase() == *unit))
+}
+
+/// Whether a token is a day: `2026-03-18`, `18.03.2026`, `3/18/26`.
+fn is_day(token: &str) -> bool {
+    let parts = token.split(['-', '.', '/']).collect::<Vec<_>>();
+    let number = |part: &&str| (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    let [first, middle, last] = parts[..] else { return false };
+    if !parts.iter().all(|part| number(&part)) {
+        return false;
+    }
+    let value = |part: &str| part.parse::<u32>().unwrap_or(0);
+    let year = |part: &str| part.len() == 4 && (1990..2200).contains(&value(part));
+    let small = |part: &str| part.len() <= 2 && (1..=31).contains(&value(part));
+    (year(first) && small(middle) && small(last))
+        || (small(first) && small(middle) && (year(last) || (last.len() == 2 && token.contains(['.', '/']))))
+}

@@ -1,0 +1,195 @@
+//! Who a mail of unknown make was written to: the name in the greeting, at a label, in a postal address. A name counts that two
+//! of them have, or that stands where only a name can.
+
+use super::layout::Layout;
+use crate::domain::{EmailAddress, PersonName};
+use crate::read::lexicon::Lexicon;
+use crate::read::words::{Label, Searched, fold};
+
+/// Lines at the start of a mail among which the greeting is.
+const GREETING: usize = 14;
+/// Lines of a postal address that may be the person.
+const ADDRESS: usize = 4;
+/// Words of a name.
+const WORDS: usize = 6;
+
+/// What was found about the customer's name.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// The best of them, with the rule that found it.
+    pub(super) best: Option<(PersonName, &'static str)>,
+}
+
+/// Where to look for a name.
+pub(super) struct People<'l> {
+    pub(super) lexicon: &'l Lexicon,
+    /// The display name of the one addressee.
+    pub(super) addressee: Option<&'l str>,
+    /// The author's display name: the shop's, which nobody else has.
+    pub(super) author: Option<&'l str>,
+}
+
+impl People<'_> {
+    /// The name, best place first: the person of a postal address whom the greeting or `To:` names; a labelled name; the greeting,
+    /// when it has the whole name; the first line of an address; `To:`; a given name in the greeting.
+    pub(super) fn names(&self, layout: &Layout<'_>) -> Names {
+        let greeted = self.greeting(layout.lines);
+        let addressee = self.addressee.filter(|name| self.is_name(name)).map(str::to_owned);
+        let (labelled, blocks) = (self.labelled(layout), self.addresses(layout));
+        let known = |line: &&String| {
+            let line = words(line);
+            let part_of = |name: &String| {
+                let name = words(name);
+                !name.is_empty() && name.iter().all(|word| line.contains(word))
+            };
+            greeted.as_ref().is_some_and(part_of) || addressee.as_ref().is_some_and(part_of)
+        };
+        let full = |name: &&String| is_full(name);
+        let person = blocks.iter().flatten().find(known).cloned();
+        let choices = [
+            (person, "name.address"),
+            (labelled.as_ref().filter(known).cloned(), "name.label"),
+            (greeted.as_ref().filter(full).cloned(), "name.greeting"),
+            (labelled, "name.label"),
+            // An address that names somebody else than the greeting is a company's, or another person's.
+            (blocks.into_iter().find_map(|block| block.into_iter().next()).filter(|_| greeted.is_none()), "name.address"),
+            (addressee.filter(|name| is_full(name)), "name.to"),
+            (greeted, "name.greeting"),
+        ];
+        let best = choices.into_iter().find_map(|(name, rule)| Some((PersonName::parse(&name?)?, rule)));
+        Names { best }
+    }
+
+    /// Whom the first lines greet: `Hi Anna,`, `Thanks, Anna!`, `山田 太郎 様`.
+    fn greeting(&self, lines: &[String]) -> Option<String> {
+        for line in lines.iter().take(GREETING) {
+            let named = |list| self.lexicon.labels(list).iter().find_map(|label| self.after(label, line));
+            // `Thanks, Anna!` greets; `Thank You For Shopping` does not.
+            let thanked = || named("thanks").filter(|name| !name.contains(' ') || line.contains([',', '，']));
+            if let Some(name) = named("salutation").or_else(thanked) {
+                return Some(name);
+            }
+            if let Some(name) = self.before_suffix(line) {
+                return Some(name);
+            }
+        }
+        None
+    }
+
+    /// The name after a salutation.
+    fn after(&self, label: &Label, line: &str) -> Option<String> {
+        let rest = label.value_after(line)?.trim_start_matches([',', '!', ' ']);
+        // Another salutation may follow: `Hej och tack Anna`.
+        let end = rest.find([',', '!', ':', '.', '?', '，', '！', '、', ';', '\n']).unwrap_or(rest.len());
+        // `Dr.` and initials have a dot inside.
+        let end = match rest[..end].chars().count() {
+            0..=3 if rest[end..].starts_with('.') => {
+                let next = end + 1;
+                rest[next..].find([',', '!', ':', '?', ';']).map_or(rest.len(), |more| next + more)
+            }
+            _ => end,
+        };
+        let name = self.without_title(rest[..end].trim());
+        let capital = name.starts_with(|first: char| first.is_uppercase() || (first.is_alphabetic() && !first.is_lowercase() && first < '\u{2E80}'));
+        (capital && self.is_name(name)).then(|| name.to_owned())
+    }
+
+    /// The name before an honorific that follows it.
+    fn before_suffix(&self, line: &str) -> Option<String> {
+        self.lexicon.labels("salutation_after").iter().find_map(|label| {
+            let line = line.trim_end_matches(|c: char| !c.is_alphanumeric());
+            let name = line.strip_suffix(label.text.as_str())?.trim();
+            (self.is_name(name) && name.chars().count() <= 40).then(|| name.to_owned())
+        })
+    }
+
+    fn without_title<'t>(&self, name: &'t str) -> &'t str {
+        let mut name = name;
+        for _ in 0..2 {
+            let titles = self.lexicon.labels("titles");
+            let Some(rest) = titles.iter().find_map(|title| title.value_after(name).filter(|rest| !rest.is_empty())) else { break };
+            name = rest;
+        }
+        name
+    }
+
+    /// The name at a label: in one piece, or in two.
+    fn labelled(&self, layout: &Layout<'_>) -> Option<String> {
+        let value = |list| layout.of_list(list).map(|one| one.value).find(|value| self.is_name(value));
+        if let (Some(first), Some(last)) = (value("first_name"), value("last_name")) {
+            return Some(format!("{first} {last}"));
+        }
+        layout
+            .of_list("customer_name")
+            .map(|one| self.without_title(one.value.split([',', '<', '(']).next().unwrap_or_default().trim()))
+            .find(|name| self.is_name(name) && is_full(name))
+            .map(str::to_owned)
+    }
+
+    /// The lines of postal addresses that may be the person, billing before shipping.
+    fn addresses(&self, layout: &Layout<'_>) -> Vec<Vec<String>> {
+        let mut blocks = Vec::new();
+        for list in ["billing_address", "shipping_address"] {
+            for one in layout.of_list(list).take(4) {
+                let mut block = Vec::new();
+                let lines = layout.lines.get(one.value_line..).unwrap_or_default().iter().take(ADDRESS);
+                for (number, line) in lines.enumerate() {
+                    let text = if number == 0 { one.value } else { line };
+                    // An address in one line has commas between its parts.
+                    let part = text.split([',', '|']).next().unwrap_or_default();
+                    let name = self.without_title(part.trim());
+                    if self.is_name(name) && is_full(name) && !is_company(name) {
+                        block.push(name.to_owned());
+                    }
+                }
+                if !block.is_empty() {
+                    blocks.push(block);
+                }
+            }
+        }
+        blocks
+    }
+
+    /// Whether a text may be somebody's name: a few words that begin like names, none of which is a word for somebody whose name
+    /// is not known, and not the shop's own.
+    fn is_name(&self, text: &str) -> bool {
+        let text = text.trim();
+        let count = text.split_whitespace().count();
+        let letters = text.chars().filter(|c| c.is_alphabetic()).count();
+        let plain = |c: char| c.is_alphabetic() || c.is_whitespace() || matches!(c, '\'' | '’' | '-' | '.' | '´' | '`' | '·' | '・' | '‐' | 'ʼ');
+        let cased = text.chars().next().is_some_and(|first| !first.is_lowercase());
+        (1..=WORDS).contains(&count)
+            && letters >= 1
+            && text.chars().count() <= 60
+            && text.chars().all(plain)
+            && cased
+            && self.lexicon.order_words().find(&Searched::unsearched(&fold(text))).is_none()
+            && !self.lexicon.labels("nobody").iter().any(|nobody| nobody.is(text))
+            && !self.author.is_some_and(|author| fold(author) == fold(text))
+            && EmailAddress::parse(text).is_err()
+    }
+}
+
+/// Whether a name has more than one part; scripts without blanks count letters.
+fn is_full(name: &str) -> bool {
+    name.split_whitespace().count() > 1 || name.chars().filter(|c| *c >= '\u{2E80}').count() > 2
+}
+
+/// Whether a line is a company's name, by its legal form.
+fn is_company(name: &str) -> bool {
+    const FORMS: &[&str] = &[
+        "gmbh", "ag", "kg", "ug", "ohg", "e.k.", "ltd", "ltd.", "limited", "inc", "inc.", "llc", "corp", "corp.", "plc", "ab", "hb",
+        "aps", "a/s", "as", "asa", "oy", "oyj", "bv", "b.v.", "nv", "n.v.", "vof", "sarl", "sas", "sasu", "eurl", "s.a.", "sa", "srl",
+        "s.r.l.", "spa", "s.p.a.", "sl", "s.l.", "lda", "lda.", "ltda", "s.r.o.", "a.s.", "sp.", "z", "o.o.", "kft", "kft.", "zrt", "gbr",
+        "mbh", "co.", "company", "eood", "ood", "d.o.o.", "oü", "uab", "sia",
+    ];
+    let folded = fold(name);
+    let mut words = folded.split(' ').collect::<Vec<_>>();
+    words.retain(|word| !word.is_empty());
+    words.last().is_some_and(|last| FORMS.contains(last)) || folded.contains("株式会社") || folded.contains("有限会社") || folded.contains(" & co")
+}
+
+/// The words of a name, folded.
+fn words(name: &str) -> Vec<String> {
+    fold(name).split([' ', ',', '.']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
