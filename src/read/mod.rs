@@ -31,7 +31,7 @@ use self::decide::Decision;
 use self::evidence::{Evidence, Value, locale};
 use self::message::Message;
 use self::template::Class;
-pub use self::template::{Checked, Templates};
+pub use self::template::{Checked, Listed, Origin, Templates};
 use crate::domain::{Field, Layer, Outcome, Reading};
 
 /// How many attached mails deep a forwarded copy is followed.

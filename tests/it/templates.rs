@@ -22,12 +22,11 @@ fn sample(set: &Path, place: &str, name: &str, expected: Option<&str>) {
 
 #[test]
 fn a_test_set_that_is_read_as_expected_ends_with_0_and_a_difference_with_1() {
-    let ran = run(command().args(["template", "test", FIXTURES])).ended(0);
-    assert!(ran.out.contains("PLATFORM") && ran.out.contains("woocommerce"), "{ran:?}");
-
     let folder = tempfile::tempdir().unwrap();
     let set = folder.path().join("mail-tests");
     sample(&set, "acme/good", "generic/headers-number-de-1", None);
+    let ran = run(command().args(["template", "test"]).arg(&set)).ended(0);
+    assert!(ran.out.contains("PLATFORM") && ran.out.contains("acme"), "{ran:?}");
     sample(
         &set,
         "acme/other",
@@ -116,4 +115,36 @@ fn a_score_counts_with_the_templates_and_without() {
     }
     let ran = run(command().args(["template", "score", "--without", "acme"]).arg(set)).ended(2);
     assert!(ran.err.contains("there is no template \"acme\"; there are "), "{ran:?}");
+}
+
+#[test]
+fn the_list_tells_where_each_template_comes_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let template = |name: &str| {
+        format!(
+            "name = \"{name}\"\ntitle = \"Acme\"\n[[checked]]\nversions = \"3\"\nlanguages = [\"en\", \"sv\"]\n[[match]]\nheader = \"X-Acme\"\n\
+             [[mail]]\nname = \"order\"\nevent = \"placed\"\nwhen = {{ subject = \"order\" }}\n"
+        )
+    };
+    for name in ["acme", "sylius"] {
+        fs::write(folder.path().join(name).with_extension("toml"), template(name)).unwrap();
+    }
+    let list = || {
+        let mut list = command();
+        list.args(["template", "list", "--templates"]).arg(folder.path());
+        list
+    };
+    let rows = run(list().arg("--json")).ended(0).json();
+    let begins = "## `template list --json`";
+    rows.iter().for_each(|row| promised(row, &["name", "title", "mails", "checked", "origin", "file"], begins));
+    let row = |name: &str| rows.iter().find(|row| row["name"] == name).unwrap();
+    for (name, origin) in [("acme", "folder"), ("sylius", "overrides"), ("shopify", "shipped"), ("generic", "shipped")]
+    {
+        assert_eq!(row(name)["origin"], origin, "{name}");
+        assert_eq!(row(name)["file"].is_null(), origin == "shipped", "{name}");
+    }
+    promised(&row("acme")["mails"][0], &["name", "event"], begins);
+    promised(&row("acme")["checked"][0], &["versions", "languages"], begins);
+    let text = run(&mut list()).ended(0).out;
+    assert!(text.contains("3 in en, sv") && text.contains("acme.toml (folder)"), "{text}");
 }

@@ -2,6 +2,7 @@
 
 mod explain;
 mod ground;
+mod list;
 mod score;
 mod test;
 
@@ -14,6 +15,8 @@ use super::Failure;
 pub(super) enum Template {
     /// Reads mails and says what was found, by which rule, or why not
     Explain(explain::Explain),
+    /// Tells which templates there are, what they know and what they were checked against
+    List(list::List),
     /// Reads mails with expected results beside them; ends with 1 when one is read differently
     Test(test::Test),
     /// Counts how many mails of a test set are read right, with and without the platforms' templates
@@ -24,6 +27,7 @@ impl Template {
     pub(super) fn run(self) -> Result<(), Failure> {
         match self {
             Self::Explain(explain) => explain.run(),
+            Self::List(list) => list.run(),
             Self::Test(test) => test.run(),
             Self::Score(score) => score.run(),
         }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use regex::RegexSetBuilder;
 
 use super::load_fields::COMPILED;
-use super::rules::{Checked, Condition, HeaderTest, Mail, Refusal, Template};
+use super::rules::{Checked, Condition, HeaderTest, Mail, Origin, Refusal, Template};
 use super::{GENERIC, Templates};
 use crate::document::{Document, Entry, Problem, Problems, Table};
 use crate::domain::EventKind;
@@ -29,11 +29,19 @@ pub(super) fn load(files: Vec<Document>, shipped: Vec<Document>) -> Result<Templ
             .collect::<Vec<_>>()
     };
     let files = named(files);
-    let shipped = named(shipped)
-        .into_iter()
-        .filter(|(name, _)| !files.iter().any(|(known, _)| known == name))
-        .collect::<Vec<_>>();
-    let mut all = files.into_iter().chain(shipped).collect::<Vec<_>>();
+    let shipped = named(shipped);
+    let origin = |name: &str, document: &Document| {
+        let file = || document.file().to_owned();
+        match (files.iter().any(|(own, _)| own == name), shipped.iter().any(|(known, _)| known == name)) {
+            (false, _) => Origin::Shipped,
+            (true, false) => Origin::File(file()),
+            (true, true) => Origin::Overrides(file()),
+        }
+    };
+    let shipped = shipped
+        .iter()
+        .filter(|(name, _)| !files.iter().any(|(known, _)| known == name));
+    let mut all = files.iter().chain(shipped).collect::<Vec<_>>();
     // The generic template goes first; among equals the order stays.
     all.sort_by_key(|(name, _)| name != GENERIC);
     let mut loader = Loader::new(&lexicon, pieces);
@@ -48,7 +56,8 @@ pub(super) fn load(files: Vec<Document>, shipped: Vec<Document>) -> Result<Templ
             continue;
         }
         loader.generic = name == GENERIC;
-        list.extend(document.read(&problems, |table| loader.template(name, table)));
+        let template = document.read(&problems, |table| loader.template(name, table));
+        list.extend(template.map(|template| Template { origin: origin(name, document), ..template }));
     }
     let markup =
         RegexSetBuilder::new(loader.markup.iter().map(|piece| regex::escape(piece))).size_limit(16 * COMPILED).build();
@@ -155,6 +164,7 @@ impl<'l> Loader<'l> {
             name: name.to_owned(),
             title,
             checked,
+            origin: Origin::Shipped,
             matches,
             ignore: self.refusals(table, "ignore"),
             hold: self.refusals(table, "hold"),

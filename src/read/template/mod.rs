@@ -16,13 +16,29 @@ use super::html::Named;
 use super::lexicon::Lexicon;
 use super::words::PhraseSearch;
 use crate::document::{Document, Problem};
+use crate::domain::EventKind;
 
 pub(super) use self::classify::Class;
-pub use self::rules::Checked;
+pub use self::rules::{Checked, Origin};
 pub(super) use self::rules::{Sight, Template};
 
 /// The name of the template whose labels and rules count for all mails.
 const GENERIC: &str = "generic";
+
+/// What is told of a template in a list.
+#[derive(Debug, Clone)]
+pub struct Listed<'t> {
+    /// Its name in readings.
+    pub name: &'t str,
+    /// The platform's name as people write it.
+    pub title: &'t str,
+    /// The kinds of mail that it knows.
+    pub mails: Vec<(&'t str, EventKind)>,
+    /// What it was held against.
+    pub checked: &'t [Checked],
+    /// Where it comes from.
+    pub origin: &'t Origin,
+}
 
 /// All templates, compiled.
 pub struct Templates {
@@ -89,6 +105,17 @@ impl Templates {
     pub fn mails(&self) -> impl Iterator<Item = (&str, &str)> {
         self.platforms()
             .flat_map(|template| template.mails.iter().map(|mail| (template.name.as_str(), mail.name.as_str())))
+    }
+
+    /// The templates with what their authors say of them, in the order in which they are tried; last what counts for all mails.
+    pub fn list(&self) -> impl Iterator<Item = Listed<'_>> {
+        self.platforms().chain(self.generic()).map(|template| Listed {
+            name: &template.name,
+            title: &template.title,
+            mails: template.mails.iter().map(|mail| (mail.name.as_str(), mail.event)).collect(),
+            checked: &template.checked,
+            origin: &template.origin,
+        })
     }
 
     fn platforms(&self) -> impl Iterator<Item = &Template> {
