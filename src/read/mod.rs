@@ -10,12 +10,14 @@ mod decide;
 mod embedded;
 mod entities;
 mod evidence;
+mod explain;
 pub mod expected;
 mod generic;
 mod headers;
 mod html;
 mod lexicon;
 mod message;
+mod readable;
 mod repair;
 mod schema_org;
 mod scripts;
@@ -31,7 +33,9 @@ use self::decide::Decision;
 use self::evidence::{Evidence, Value, locale};
 use self::message::Message;
 use self::template::Class;
-pub use self::template::{Checked, Listed, Origin, Templates};
+pub use self::explain::Explanation;
+pub use self::readable::{Place, Readable, ReadableLine, ReadableText, readable};
+pub use self::template::{Checked, Listed, Origin, Step, Templates, Took};
 use crate::domain::{Field, Layer, Outcome, Reading};
 
 /// How many attached mails deep a forwarded copy is followed.

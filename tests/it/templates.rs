@@ -148,3 +148,33 @@ fn the_list_tells_where_each_template_comes_from() {
     let text = run(&mut list()).ended(0).out;
     assert!(text.contains("3 in en, sv") && text.contains("acme.toml (folder)"), "{text}");
 }
+
+#[test]
+fn an_explanation_shows_the_mail_and_every_rule_in_colour_only_where_it_is_wanted() {
+    let mail = format!("{FIXTURES}/sylius/placed-de-1.eml");
+    let explain = |environment: Option<(&str, &str)>| {
+        let mut explain = command();
+        explain
+            .args(["template", "explain", &mail])
+            .env_remove("NO_COLOR")
+            .env_remove("CLICOLOR_FORCE")
+            .envs(environment);
+        run(&mut explain).ended(0).out
+    };
+    let text = explain(None);
+    for words in [
+        "Subject: ",
+        "rules of generic",
+        "own letter",
+        "rules of sylius",
+        "holds by when[0]",
+        "000004410",
+        "event, order placed",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(!text.contains('\u{1b}'), "a file or a pipe wants no colours");
+    assert!(explain(Some(("CLICOLOR_FORCE", "1"))).contains("\u{1b}[1m"), "a terminal wants them");
+    let brief = run(command().args(["template", "explain", "--brief", &mail])).ended(0).out;
+    assert!(brief.contains("event, order placed") && !brief.contains("rules of"), "{brief}");
+}

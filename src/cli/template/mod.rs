@@ -5,6 +5,7 @@ mod ground;
 mod list;
 mod score;
 mod test;
+mod trace;
 
 use clap::Subcommand;
 
@@ -13,7 +14,7 @@ use super::Failure;
 /// Works with the templates that read mails.
 #[derive(Debug, Subcommand)]
 pub(super) enum Template {
-    /// Reads mails and says what was found, by which rule, or why not
+    /// Reads mails and shows what the reader sees, every rule that it tries, and what was found or why not
     Explain(explain::Explain),
     /// Tells which templates there are, what they know and what they were checked against
     List(list::List),

@@ -7,6 +7,7 @@ mod load;
 mod load_fields;
 mod products;
 mod rules;
+mod trace;
 
 use regex::RegexSet;
 
@@ -21,6 +22,7 @@ use crate::domain::EventKind;
 pub(super) use self::classify::Class;
 pub use self::rules::{Checked, Origin};
 pub(super) use self::rules::{Sight, Template};
+pub use self::trace::{Step, Took};
 
 /// The name of the template whose labels and rules count for all mails.
 const GENERIC: &str = "generic";
