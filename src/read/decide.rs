@@ -28,6 +28,9 @@ const BARE: &str = "subject.bare";
 /// The rule of a number that lost against another one: it is shown too, and never taken.
 const RIVAL: &str = "number.rival";
 
+/// Candidates for a reference that are shown.
+const SHOWN: usize = 10;
+
 /// What is to be done, with its reason.
 type Verdict = Result<(), (Outcome, String)>;
 
@@ -173,24 +176,19 @@ impl Decision<'_> {
     fn note_references(&self, evidence: &mut Evidence) {
         let Some(generic) = &self.generic else { return };
         let best = generic.references.best().ok();
-        let subject = evidence.of(Field::Reference).into_iter().find_map(|candidate| match &candidate.value {
+        // What the subject marks must be what the body says, or both are named and neither is taken.
+        let marked = evidence.of(Field::Reference).into_iter().find_map(|candidate| match &candidate.value {
             Value::Reference(reference) if candidate.rule == MARKED => Some(reference.clone()),
             _ => None,
         });
-        // What the subject marks must be what the body says.
-        let agreed = best.filter(|best| subject.is_none_or(|marked| marked.key() == best.reference.key()));
-        for candidate in generic.references.all().iter().take(10) {
-            let rule = if best.is_some() && agreed.is_some_and(|best| best != candidate) { RIVAL } else { candidate.rule };
+        let other = marked.filter(|marked| best.is_some_and(|best| best.reference.key() != marked.key()));
+        for candidate in generic.references.all().iter().take(SHOWN) {
+            let lost = other.is_none() && best.is_some_and(|best| best != candidate);
+            let rule = if lost { RIVAL } else { candidate.rule };
             evidence.add(Layer::Generic, rule, Value::Reference(candidate.reference.clone()));
         }
-        if agreed.is_none()
-            && let Some(best) = best
-            && let Some(marked) = evidence.of(Field::Reference).into_iter().find_map(|c| match &c.value {
-                Value::Reference(reference) if c.rule == MARKED && reference.key() != best.reference.key() => Some(reference.clone()),
-                _ => None,
-            })
-        {
-            evidence.add(Layer::Generic, "number.subject", Value::Reference(marked));
+        if let Some(other) = other {
+            evidence.add(Layer::Generic, MARKED, Value::Reference(other));
         }
     }
 
@@ -224,7 +222,8 @@ impl Decision<'_> {
             words.sort_unstable();
             words
         };
-        let shown = names.iter().find(|(other, name)| *other == Layer::Template && words(name) == words(best));
+        let shows = |layer: &Layer| matches!(layer, Layer::Template | Layer::Generic);
+        let shown = names.iter().find(|(other, name)| shows(other) && words(name) == words(best));
         match shown {
             Some((_, name)) if matches!(layer, Layer::JsonLd | Layer::Microdata) => Some(name.clone()),
             _ => Some(best.clone()),

@@ -164,6 +164,15 @@ impl Lexicon {
         }
     }
 
+    /// Whether the words of a language for what happens to orders are known, so that it means something when none of them is
+    /// there. Without a language: whether that is so at all.
+    pub(super) fn speaks(&self, language: Option<&str>) -> bool {
+        ["cancelled", "refunded", "shipped"].iter().all(|list| {
+            let phrases = self.phrases(Where::Sentence, list);
+            phrases.is_some_and(|list| list.0.iter().any(|one| language.is_none() || one.language() == language))
+        })
+    }
+
     /// The words for an order, as phrases.
     pub(super) fn order_words(&self) -> &Phrases {
         &self.order_words

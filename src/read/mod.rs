@@ -10,8 +10,8 @@ mod decide;
 mod embedded;
 mod entities;
 mod evidence;
-mod explain;
 pub mod expected;
+mod explain;
 mod generic;
 mod headers;
 mod html;
@@ -98,24 +98,20 @@ impl Reader {
         {
             schema_org::read_microdata(tree, &mut evidence);
         }
-        let page = body.language.as_deref().and_then(locale);
+        let page = body.language.as_deref().and_then(locale).filter(|tag| tag != "und");
         let found = self.templates.classify(&sight);
         let mut decision =
             Decision { templates: &self.templates, sight: &sight, found: None, broken_snippet, generic: None };
+        let mut spoken = None;
         if let Some((template, class)) = found {
-            let (mail, spoken) = match &class {
-                Class::Mail { mail, language } => (Some(*mail), language.clone()),
-                _ => (None, None),
-            };
-            if let Some(mail) = mail {
-                evidence.add(Layer::Template, format!("mail.{}", mail.name), Value::Event(mail.event));
+            let mut mail = None;
+            if let Class::Mail { mail: known, language } = &class {
+                (mail, spoken) = (Some(*known), language.clone());
+                evidence.add(Layer::Template, format!("mail.{}", known.name), Value::Event(known.event));
             }
-            note_language(page.as_deref(), spoken.as_deref(), &mut evidence);
-            let habit = page.or(spoken).or_else(|| context.locale.and_then(locale));
+            let habit = page.clone().or_else(|| spoken.clone()).or_else(|| context.locale.and_then(locale));
             self.templates.extract(template, mail, &sight, habit.as_deref(), &mut evidence);
             decision.found = Some((template, class));
-        } else {
-            note_language(page.as_deref(), None, &mut evidence);
         }
         // Where a template knows the mail and found who and which order, the words of all languages have nothing to add.
         let known = matches!(&decision.found, Some((_, Class::Mail { .. })))
@@ -123,8 +119,11 @@ impl Reader {
             && evidence.holds(Field::CustomerName);
         let set_aside = matches!(&decision.found, Some((_, Class::Ignore { .. } | Class::Hold { .. })));
         if !known && !set_aside {
-            decision.generic = Some(self.templates.generic.read(&sight, &self.templates.lexicon, &mut evidence));
+            let generic = self.templates.generic.read(&sight, &self.templates.lexicon, &mut evidence);
+            spoken = spoken.or_else(|| generic.language.clone());
+            decision.generic = Some(generic);
         }
+        note_language(page.as_deref(), spoken.as_deref(), &mut evidence);
         decision.make(evidence)
     }
 }

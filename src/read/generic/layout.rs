@@ -48,7 +48,7 @@ impl<'t> Layout<'t> {
         }
         let is_label = |line: usize| heads.get(line).is_some_and(|head| head.as_ref().is_some_and(|head| head.value.is_empty()));
         let mut found = Vec::new();
-        for (line, head) in heads.iter().enumerate() {
+        for (line, head) in heads.iter().enumerate().filter(|(_, head)| head.is_some()).take(2 * VALUES) {
             let Some(head) = head else { continue };
             let beside = || {
                 let cell = cell_of.get(line).copied().flatten().and_then(|number| text.cells.get(number));

@@ -5,17 +5,18 @@
 mod layout;
 mod numbers;
 mod people;
+mod products;
 mod tell;
 
 use self::layout::Layout;
-pub(super) use self::numbers::{Candidates, Doubt, NumberWords};
+pub(super) use self::numbers::{Candidates, NumberWords};
 use self::people::People;
-pub(super) use self::tell::{Heard, News, Told};
+pub(super) use self::tell::{Heard, Told};
 use super::dates::Habits;
-use super::evidence::{Evidence, Value, locale};
+use super::evidence::{Evidence, Value};
 use super::lexicon::{LABELS, Lexicon};
 use super::template::Sight;
-use super::words::LabelIndex;
+use super::words::{LabelIndex, fold};
 use crate::domain::{EmailAddress, Layer, OrderDate};
 
 /// The words of the lexicon, ready for reading.
@@ -29,6 +30,8 @@ pub(super) struct Generic {
 pub(super) struct GenericReading {
     pub(super) told: Told,
     pub(super) references: Candidates,
+    /// The language of its words.
+    pub(super) language: Option<String>,
 }
 
 impl Generic {
@@ -42,19 +45,21 @@ impl Generic {
         let layouts = sight.body.texts.iter().map(|text| Layout::of(text, &self.index)).collect::<Vec<_>>();
         let empty = Layout { lines: &[], labelled: Vec::new() };
         let best = layouts.first().unwrap_or(&empty);
-        let references = Candidates::find(&self.numbers, &sight.message.subject, best);
+        let says = |word: &str| self.index.head(word).is_some() || tell::is_news(&fold(word), lexicon);
+        let references = Candidates::find(&self.numbers, &sight.message.subject, best, says);
         let told = tell::told(sight, lexicon, layouts.first());
         let language = match &told {
             Told::News(news) => news.language.clone(),
             _ => None,
         };
         let language = language.or_else(|| spoken(best));
-        if let Some(tag) = language.as_deref().and_then(locale) {
-            evidence.add(Layer::Generic, "words", Value::Locale(tag));
-        }
         self.note_people(sight, lexicon, best, evidence);
-        note_days(sight, lexicon, best, language.as_deref(), evidence);
-        GenericReading { told, references }
+        note_days(sight, lexicon, best, language.as_deref(), &references, evidence);
+        let texts = sight.body.texts.iter().map(|text| products::find(text, &self.index));
+        if let Some(products) = texts.into_iter().find(|products| !products.is_empty()) {
+            evidence.add(Layer::Generic, "products.rows", Value::Products(products));
+        }
+        GenericReading { told, references, language }
     }
 
     fn note_people(&self, sight: &Sight<'_>, lexicon: &Lexicon, layout: &Layout<'_>, evidence: &mut Evidence) {
@@ -76,17 +81,34 @@ impl Generic {
     }
 }
 
-fn note_days(sight: &Sight<'_>, lexicon: &Lexicon, layout: &Layout<'_>, language: Option<&str>, evidence: &mut Evidence) {
+fn note_days(
+    sight: &Sight<'_>,
+    lexicon: &Lexicon,
+    layout: &Layout<'_>,
+    language: Option<&str>,
+    references: &Candidates,
+    evidence: &mut Evidence,
+) {
     let habits = Habits { months: lexicon.months(), mailed: sight.message.day, month_first: language == Some("en-US") };
     let day = |list| layout.of_list(list).find_map(|one| habits.day_in(one.value));
     if let Some(day) = day("order_date") {
         evidence.add(Layer::Generic, "order_date.label", Value::OrderDate(OrderDate::from(day)));
+    } else if let Some(day) = references.best().ok().and_then(|best| beside(layout, best.reference.as_str(), &habits)) {
+        evidence.add(Layer::Generic, "order_date.reference", Value::OrderDate(OrderDate::from(day)));
     } else if let Some(day) = day("date") {
         evidence.add(Layer::Generic, "date.label", Value::OrderDate(OrderDate::from(day)));
     }
     if let Some(day) = day("expected_delivery") {
         evidence.add(Layer::Generic, "expected_delivery.label", Value::ExpectedDelivery(day));
     }
+}
+
+/// The day that stands behind the reference in the same line: `your order 1025 of 8 August 2026`.
+fn beside(layout: &Layout<'_>, reference: &str, habits: &Habits<'_>) -> Option<jiff::civil::Date> {
+    layout.lines.iter().find_map(|line| {
+        let at = line.find(reference)?;
+        habits.day_in(&line[at + reference.len()..])
+    })
 }
 
 /// The language that most labels are in, where they are in one.

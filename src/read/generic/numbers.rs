@@ -35,7 +35,9 @@ const TOKENS: usize = 2_000;
 /// Characters of a reference.
 const LONGEST: usize = 64;
 /// Characters before a token in which its word is looked for.
-const BEFORE: usize = 60;
+const BEFORE: usize = 120;
+/// Words before a word for an order that do not make it another label: `Details of your order: 12`.
+const KNOWN: usize = 2;
 /// Fillers between a word and its number.
 const FILLERS: usize = 4;
 
@@ -77,14 +79,28 @@ impl NumberWords {
         let start = before.char_indices().rev().nth(BEFORE - 1).map_or(0, |(at, _)| at);
         let folded = fold(&before[start..]);
         let mut rest = folded.as_str();
-        for _ in 0..=FILLERS {
+        let mut fillers = 0;
+        while fillers <= FILLERS {
             rest = rest.trim_end_matches(is_joint);
-            match self.ending(rest)? {
-                (Kind::Filler, at) => rest = &rest[..at],
-                (kind, _) => return Some(kind),
+            match self.ending(rest) {
+                Some((Kind::Filler, at)) => (rest, fillers) = (&rest[..at], fillers + 1),
+                Some((kind, at)) => return Some(kind).filter(|_| !is_other_label(&folded, &rest[..at])),
+                // `your order with Lamps & More (number: 20157)`
+                None if fillers > 0 && folded[rest.len()..].contains('(') => return self.anywhere(rest),
+                None => return None,
             }
         }
         None
+    }
+
+    /// A word for an order anywhere in a text without words for other numbers.
+    fn anywhere(&self, text: &str) -> Option<Kind> {
+        let words = text.split(|c: char| !c.is_alphanumeric()).filter_map(|word| self.0.get(word));
+        words.fold(None, |found, kind| match (found, kind) {
+            (Some(Kind::Other), _) | (_, Kind::Other) => Some(Kind::Other),
+            (_, Kind::Order { .. }) => Some(Kind::Order { outright: false }),
+            (found, Kind::Filler) => found,
+        })
     }
 
     /// The longest word that a text ends with, and where it begins.
@@ -95,6 +111,13 @@ impl NumberWords {
         });
         starts.map(|(at, _)| at).find_map(|at| Some((*self.0.get(&text[at..])?, at)))
     }
+}
+
+/// Whether the word before a number is the end of a longer label that nobody knows, such as `Password of the order: x`: a colon
+/// follows, and before the word there are more words than an article or a possessive.
+fn is_other_label(folded: &str, before: &str) -> bool {
+    let label = before.rsplit(['|', '.', ',', ';', '(', '!', '\n']).next().unwrap_or_default();
+    folded.trim_end_matches([' ', '#', '"', '№']).ends_with(':') && label.split_whitespace().count() > KNOWN
 }
 
 /// What may stand between a word and its number.
@@ -123,36 +146,34 @@ pub(in crate::read) struct Candidates(Vec<Candidate>);
 
 impl Candidates {
     /// Looks through subject and body.
-    pub(super) fn find(words: &NumberWords, subject: &str, layout: &Layout<'_>) -> Self {
+    pub(super) fn find(words: &NumberWords, subject: &str, layout: &Layout<'_>, says: impl Fn(&str) -> bool) -> Self {
         let mut found = Self::default();
         let mut tokens = TOKENS;
-        found.text(words, subject, true, &mut tokens);
+        found.text(words, subject, true, &says, &mut tokens);
         for line in layout.lines {
             if tokens == 0 {
                 break;
             }
-            if line.bytes().any(|byte| byte.is_ascii_digit()) {
-                found.text(words, line, false, &mut tokens);
+            if line.bytes().any(|byte| byte.is_ascii_digit() || byte.is_ascii_uppercase()) {
+                found.text(words, line, false, &says, &mut tokens);
             }
         }
         for labelled in &layout.labelled {
             let Some((list, _)) = labelled.head.any_of(&[OUTRIGHT, "order_words"]) else { continue };
             let outright = list == OUTRIGHT;
-            // What stands after the label in its line was found with the line, unless nothing but its label tells what it is.
-            if labelled.place == Place::After && !outright {
-                continue;
-            }
-            if let Some(reference) = whole(labelled.value, outright) {
+            if let Some(reference) = whole(labelled.value, outright).or_else(|| code(labelled.value, &says)) {
                 let rule = if labelled.place == Place::After { "number.after" } else { "number.beside" };
                 found.note(reference, outright, false, rule);
             }
         }
+        // A code without digits may be a shouted word; one that two places name is none.
+        found.0.retain(|one| one.outright || one.places > 1 || one.reference.as_str().bytes().any(|b| b.is_ascii_digit()));
         found.0.sort_by_key(|one| std::cmp::Reverse((one.outright, one.subject, one.places)));
         found
     }
 
     /// Notes the tokens of one line that follow a word for an order.
-    fn text(&mut self, words: &NumberWords, line: &str, subject: bool, tokens: &mut usize) {
+    fn text(&mut self, words: &NumberWords, line: &str, subject: bool, says: impl Fn(&str) -> bool, tokens: &mut usize) {
         let mut at = 0;
         while let Some((start, end)) = next_token(line, at) {
             at = end;
@@ -162,7 +183,9 @@ impl Candidates {
             }
             let token = line[start..end].trim_end_matches(['.', '-', '/', '_']);
             let (before, after) = (&line[..start], &line[start + token.len()..]);
-            if !token.bytes().any(|byte| byte.is_ascii_digit()) || is_amount(token, before, after) || is_day(token) {
+            let coded = is_code(token, line) && !says(token);
+            let numbered = token.bytes().any(|byte| byte.is_ascii_digit());
+            if !(coded || numbered) || is_amount(token, before, after) || is_day(token) || is_in_address(line, start) {
                 continue;
             }
             let hash = before.trim_end().ends_with(['#', '№']);
@@ -172,7 +195,7 @@ impl Candidates {
                 None if hash && subject => false,
                 _ => continue,
             };
-            if fits(token, outright || hash, subject)
+            if (coded || fits(token, outright || hash, subject))
                 && let Some(reference) = OrderReference::parse(token)
             {
                 self.note(reference, outright, subject, if subject { "number.subject" } else { "number.text" });
@@ -259,10 +282,33 @@ fn whole(value: &str, outright: bool) -> Option<OrderReference> {
         return None;
     }
     let token = token.trim_end_matches(['.', ',', ';', ')']);
-    let code = token.len() >= 5 && token.bytes().all(|byte| byte.is_ascii_uppercase()) && rest.is_empty();
     let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '/' | '.' | '#' | '=' | '+' | '|' | '(' | ')');
-    let fine = token.chars().all(allowed) && (fits(&token.replace(['+'], ""), outright, false) || (outright && code));
+    let fine = token.chars().all(allowed) && fits(&token.replace('+', ""), outright, false);
     if fine { OrderReference::parse(token) } else { None }
+}
+
+/// A code of capitals without a digit, as PrestaShop's, at the start of a value. `says` tells whether a text is a word that means
+/// something in an order mail: `Order: CONFIRMED` names no order.
+fn code(value: &str, says: impl Fn(&str) -> bool) -> Option<OrderReference> {
+    let token = value.split(char::is_whitespace).next()?.trim_end_matches(['.', ',', ';', ')']);
+    if (value.len() == token.len() || is_code(token, value)) && is_code(token, "a") && !says(token) {
+        OrderReference::parse(token)
+    } else {
+        None
+    }
+}
+
+/// Whether a token is a code of capitals in a line that is not shouted.
+fn is_code(token: &str, line: &str) -> bool {
+    (8..=12).contains(&token.len())
+        && token.bytes().all(|byte| byte.is_ascii_uppercase())
+        && line.contains(char::is_lowercase)
+}
+
+/// Whether a place in a line is inside a web address or one of its parameters.
+fn is_in_address(line: &str, at: usize) -> bool {
+    let word = line[..at].rsplit(char::is_whitespace).next().unwrap_or_default();
+    word.contains("://") || word.contains("www.") || word.contains(['=', '&', '@'])
 }
 
 /// Whether a token is an amount of money, a share or a time: by its own shape, or by the sign beside it.

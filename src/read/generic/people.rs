@@ -80,16 +80,8 @@ impl People<'_> {
     fn after(&self, label: &Label, line: &str) -> Option<String> {
         let rest = label.value_after(line)?.trim_start_matches([',', '!', ' ']);
         // Another salutation may follow: `Hej och tack Anna`.
-        let end = rest.find([',', '!', ':', '.', '?', '，', '！', '、', ';', '\n']).unwrap_or(rest.len());
-        // `Dr.` and initials have a dot inside.
-        let end = match rest[..end].chars().count() {
-            0..=3 if rest[end..].starts_with('.') => {
-                let next = end + 1;
-                rest[next..].find([',', '!', ':', '?', ';']).map_or(rest.len(), |more| next + more)
-            }
-            _ => end,
-        };
-        let name = self.without_title(rest[..end].trim());
+        let end = rest.find([',', '!', ':', '?', '，', '！', '、', ';']).unwrap_or(rest.len());
+        let name = self.without_title(until_sentence_end(&rest[..end]).trim());
         let capital = name.starts_with(|first: char| first.is_uppercase() || (first.is_alphabetic() && !first.is_lowercase() && first < '\u{2E80}'));
         (capital && self.is_name(name)).then(|| name.to_owned())
     }
@@ -170,6 +162,17 @@ impl People<'_> {
     }
 }
 
+/// A text up to a dot that ends a sentence, not one that shortens a word of a name: `St. John`, `J. R. Smith`, `Smith Jr.`.
+fn until_sentence_end(text: &str) -> &str {
+    for (at, _) in text.match_indices('.') {
+        let word = text[..at].rsplit([' ', '.']).next().unwrap_or_default();
+        if word.chars().count() > 3 {
+            return &text[..at];
+        }
+    }
+    text
+}
+
 /// Whether a name has more than one part; scripts without blanks count letters.
 fn is_full(name: &str) -> bool {
     name.split_whitespace().count() > 1 || name.chars().filter(|c| *c >= '\u{2E80}').count() > 2
@@ -181,7 +184,7 @@ fn is_company(name: &str) -> bool {
         "gmbh", "ag", "kg", "ug", "ohg", "e.k.", "ltd", "ltd.", "limited", "inc", "inc.", "llc", "corp", "corp.", "plc", "ab", "hb",
         "aps", "a/s", "as", "asa", "oy", "oyj", "bv", "b.v.", "nv", "n.v.", "vof", "sarl", "sas", "sasu", "eurl", "s.a.", "sa", "srl",
         "s.r.l.", "spa", "s.p.a.", "sl", "s.l.", "lda", "lda.", "ltda", "s.r.o.", "a.s.", "sp.", "z", "o.o.", "kft", "kft.", "zrt", "gbr",
-        "mbh", "co.", "company", "eood", "ood", "d.o.o.", "oü", "uab", "sia",
+        "mbh", "co", "co.", "group", "partner", "mbb", "company", "eood", "ood", "d.o.o.", "oü", "uab", "sia",
     ];
     let folded = fold(name);
     let mut words = folded.split(' ').collect::<Vec<_>>();

@@ -85,12 +85,25 @@ pub(super) fn told(sight: &Sight<'_>, lexicon: &Lexicon, layout: Option<&Layout<
     let subject = of_subject(&sight.subject, lexicon);
     let status = layout.map_or(Status::None, |layout| of_status(layout, lexicon));
     let sentences = layout.map(|layout| of_sentences(layout, &sight.text, lexicon)).unwrap_or_default();
-    weigh(subject, status, &sentences, || {
-        lexicon.phrases(Where::Subject, "update").is_some_and(|update| update.find(&sight.subject).is_some())
-    }, || {
-        let mention = lexicon.phrases(Where::Subject, "placed")?.find(&sight.subject)?;
-        Some(News::new(EventKind::Placed, Heard::Mention, mention))
-    })
+    let is_update = || lexicon.phrases(Where::Subject, "update").is_some_and(|list| list.find(&sight.subject).is_some());
+    weigh(subject, status, &sentences, is_update, || mention(sight, lexicon))
+}
+
+/// A subject that speaks of an order without saying what happened: a new one, if the mail is in a language whose words for bad
+/// news are known, and has none of them.
+fn mention(sight: &Sight<'_>, lexicon: &Lexicon) -> Option<News> {
+    let mention = lexicon.phrases(Where::Subject, "placed")?.find(&sight.subject)?;
+    let bad = |list| lexicon.phrases(Where::Sentence, list).is_some_and(|list| list.find(&sight.text).is_some());
+    let known = lexicon.speaks(mention.language());
+    (known && !bad("cancelled") && !bad("refunded") && !bad("refunded_in_part"))
+        .then(|| News::new(EventKind::Placed, Heard::Mention, mention))
+}
+
+/// Whether a short folded text is a word for something that happens to orders.
+pub(super) fn is_news(folded: &str, lexicon: &Lexicon) -> bool {
+    let text = Searched::unsearched(folded);
+    let lists = NEWS.iter().map(|(list, _)| *list).chain(["not_yet", "update", "placed"]);
+    lists.filter_map(|list| lexicon.phrases(Where::Subject, list)).any(|phrases| phrases.find(&text).is_some())
 }
 
 /// The status that a label names.
