@@ -9,7 +9,7 @@ mod trace;
 
 use clap::Subcommand;
 
-use super::Failure;
+use super::{Failure, Output};
 
 /// Works with the templates that read mails.
 #[derive(Debug, Subcommand)]
@@ -18,6 +18,8 @@ pub(super) enum Template {
     Explain(explain::Explain),
     /// Tells which templates there are, what they know and what they were checked against
     List(list::List),
+    /// Prints the JSON Schema of template files, with which editors check and complete them
+    Schema,
     /// Reads mails with expected results beside them; ends with 1 when one is read differently
     Test(test::Test),
     /// Counts how many mails of a test set are read right, with and without the platforms' templates
@@ -29,6 +31,7 @@ impl Template {
         match self {
             Self::Explain(explain) => explain.run(),
             Self::List(list) => list.run(),
+            Self::Schema => Ok(Output::new().line(format!("{:#}", crate::read::schema()))?),
             Self::Test(test) => test.run(),
             Self::Score(score) => score.run(),
         }

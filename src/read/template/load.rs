@@ -315,8 +315,20 @@ fn labels(table: &Table<'_>) -> BTreeMap<String, Vec<Label>> {
 }
 
 /// The languages that labels may be in.
-const LANGUAGES: &[&str] = &[
+pub(super) const LANGUAGES: &[&str] = &[
     "any", "bg", "ca", "cs", "da", "de", "el", "en", "es", "et", "fi", "fr", "ga", "hr", "hu", "id", "is", "it", "ja",
     "ko", "lt", "lv", "mt", "nb", "nl", "no", "nn", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "th", "tr", "uk",
     "vi", "zh",
 ];
+
+/// Every key that is asked for while a template is read, there or not.
+#[cfg(test)]
+pub(super) fn keys_asked(document: &Document) -> std::collections::BTreeSet<String> {
+    let (problems, mut pieces) = (Problems::default(), Pieces::default());
+    let lexicon = Lexicon::read(&embedded::lexicon(), &mut pieces, &Problems::default());
+    let mut loader = Loader::new(&lexicon, pieces);
+    document.read(&problems, |table| loader.template("acme", table));
+    let asked = problems.asked();
+    assert!(problems.is_empty(), "{:?}", problems.into_sorted());
+    asked
+}

@@ -11,7 +11,7 @@ use crate::document::{Entry, Table};
 use crate::read::words::{Label, Labels};
 
 /// Bytes of a pattern as it is written.
-const PATTERN: usize = 1_000;
+pub(super) const PATTERN: usize = 1_000;
 /// Bytes of a compiled pattern.
 pub(super) const COMPILED: usize = 1024 * 1024;
 

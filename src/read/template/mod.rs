@@ -3,10 +3,12 @@
 
 mod classify;
 mod extract;
+mod grammar;
 mod load;
 mod load_fields;
 mod products;
 mod rules;
+mod schema;
 mod trace;
 
 use regex::RegexSet;
@@ -22,6 +24,7 @@ use crate::domain::EventKind;
 pub(super) use self::classify::Class;
 pub use self::rules::{Checked, Origin};
 pub(super) use self::rules::{Sight, Template};
+pub use self::schema::schema;
 pub use self::trace::{Step, Took};
 
 /// The name of the template whose labels and rules count for all mails.
