@@ -143,7 +143,8 @@ fn readable_by_others(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
 }
 
-fn files_below(folder: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
+/// The files of a folder and those inside it, hidden ones left out, in the order of their names.
+pub(super) fn files_below(folder: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -165,7 +166,7 @@ fn files_below(folder: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     files
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
+pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
     Problem::with_file(
         path.display().to_string(),
         format!("cannot be read: {error}"),

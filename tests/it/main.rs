@@ -19,3 +19,4 @@ mod peers;
 mod platforms;
 mod relays;
 mod serve;
+mod templates;

@@ -8,10 +8,10 @@ use regex::{Regex, RegexBuilder};
 use super::load::Loader;
 use super::rules::{FieldRule, Fields, Part, Place, ProductRule, ProductSource, Source, Target};
 use crate::document::{Entry, Table};
-use crate::read::words::{Label, Labels};
+use crate::read::words::Labels;
 
 /// Bytes of a pattern as it is written.
-const PATTERN: usize = 1_000;
+pub(super) const PATTERN: usize = 1_000;
 /// Bytes of a compiled pattern.
 pub(super) const COMPILED: usize = 1024 * 1024;
 
@@ -92,7 +92,7 @@ impl Loader<'_> {
     }
 
     fn labels_named(&self, entry: &Entry<'_, &str>) -> Option<Labels> {
-        let found = self.labels(entry.value).map(<[Label]>::to_vec);
+        let found = self.labels(entry.value);
         if found.is_none() {
             entry.problem(
                 format!("there is no list of labels {:?}", entry.value),
@@ -147,7 +147,7 @@ impl Loader<'_> {
                     && !before.ends_with("\\u")
             }) {
                 Some(name) => {
-                    let labels = self.labels(name).ok_or_else(|| name.to_owned())?;
+                    let labels = self.pattern_labels(name).ok_or_else(|| name.to_owned())?;
                     let words = labels.iter().map(|label| loose(&label.text)).collect::<Vec<_>>();
                     out.push_str(&format!("(?i:{})", words.join("|")));
                     rest = &after[name.len() + 2..];

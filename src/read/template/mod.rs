@@ -3,10 +3,13 @@
 
 mod classify;
 mod extract;
+mod grammar;
 mod load;
 mod load_fields;
 mod products;
 mod rules;
+mod schema;
+mod trace;
 
 use regex::RegexSet;
 
@@ -16,13 +19,31 @@ use super::html::Named;
 use super::lexicon::Lexicon;
 use super::words::PhraseSearch;
 use crate::document::{Document, Problem};
+use crate::domain::EventKind;
 
 pub(super) use self::classify::Class;
-pub use self::rules::Checked;
+pub use self::rules::{Checked, Origin};
 pub(super) use self::rules::{Counts, Sight, Template};
+pub use self::schema::schema;
+pub use self::trace::{Step, Took};
 
 /// The name of the template whose labels and rules count for all mails.
 const GENERIC: &str = "generic";
+
+/// What is told of a template in a list.
+#[derive(Debug, Clone)]
+pub struct Listed<'t> {
+    /// Its name in readings.
+    pub name: &'t str,
+    /// The platform's name as people write it.
+    pub title: &'t str,
+    /// The kinds of mail that it knows.
+    pub mails: Vec<(&'t str, EventKind)>,
+    /// What it was held against.
+    pub checked: &'t [Checked],
+    /// Where it comes from.
+    pub origin: &'t Origin,
+}
 
 /// All templates, compiled.
 pub struct Templates {
@@ -66,6 +87,20 @@ impl Templates {
         load::load(files, embedded::documents())
     }
 
+    /// Only what counts for all mails: how a mail of a platform is read that nobody has written a template for.
+    #[must_use]
+    pub fn generic_only(mut self) -> Self {
+        self.list.retain(|template| template.name == GENERIC);
+        self
+    }
+
+    /// All but the template of this name: what the others make of its mails.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.list.retain(|template| template.name != name || name == GENERIC);
+        self
+    }
+
     /// The names of the templates, in the order in which they are tried.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.platforms().map(|template| template.name.as_str())
@@ -77,10 +112,15 @@ impl Templates {
             .flat_map(|template| template.mails.iter().map(|mail| (template.name.as_str(), mail.name.as_str())))
     }
 
-    /// The same without the templates of platforms: what is read of a shop that nobody knows.
-    pub fn generic_only(mut self) -> Self {
-        self.list.retain(|template| template.name == GENERIC);
-        self
+    /// The templates with what their authors say of them, in the order in which they are tried; last what counts for all mails.
+    pub fn list(&self) -> impl Iterator<Item = Listed<'_>> {
+        self.platforms().chain(self.generic()).map(|template| Listed {
+            name: &template.name,
+            title: &template.title,
+            mails: template.mails.iter().map(|mail| (mail.name.as_str(), mail.event)).collect(),
+            checked: &template.checked,
+            origin: &template.origin,
+        })
     }
 
     fn platforms(&self) -> impl Iterator<Item = &Template> {

@@ -16,6 +16,7 @@ pub(in crate::read) struct Template {
     pub(in crate::read) title: String,
     /// What it was held against, as its author says.
     pub(in crate::read) checked: Vec<Checked>,
+    pub(in crate::read) origin: Origin,
     /// Which mails are this platform's; one is enough. The generic template has none.
     pub(in crate::read) matches: Vec<Condition>,
     /// Mails that are not looked at further.
@@ -37,6 +38,17 @@ pub struct Checked {
     pub versions: String,
     /// The languages, as tags.
     pub languages: Vec<String>,
+}
+
+/// Where a template comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// It ships with the program.
+    Shipped,
+    /// It is this file of the shop's own.
+    File(String),
+    /// It is this file of the shop's own, and one of the same name that ships is not used.
+    Overrides(String),
 }
 
 /// Everything that a condition can look at.

@@ -1,0 +1,180 @@
+//! `invited template`: the craft of templates from the command line, and what it promises to scripts.
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::cli::promised;
+use crate::program::{command, run};
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/mail");
+
+/// Copies a fixture into a test set, with another expected result where one is given.
+fn sample(set: &Path, place: &str, name: &str, expected: Option<&str>) {
+    let to = set.join(place);
+    fs::create_dir_all(to.parent().unwrap()).unwrap();
+    let from = Path::new(FIXTURES).join(name);
+    fs::copy(from.with_extension("eml"), to.with_extension("eml")).unwrap();
+    let expected = expected.map_or_else(|| fs::read_to_string(from.with_extension("json")).unwrap(), str::to_owned);
+    fs::write(to.with_extension("json"), expected).unwrap();
+}
+
+#[test]
+fn a_test_set_that_is_read_as_expected_ends_with_0_and_a_difference_with_1() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = folder.path().join("mail-tests");
+    sample(&set, "acme/good", "generic/headers-number-de-1", None);
+    let ran = run(command().args(["template", "test"]).arg(&set)).ended(0);
+    assert!(ran.out.contains("PLATFORM") && ran.out.contains("acme"), "{ran:?}");
+    sample(
+        &set,
+        "acme/other",
+        "generic/headers-number-de-1",
+        Some("{\"outcome\": \"event\", \"name\": \"Someone Else\"}"),
+    );
+    let ran = run(command().args(["template", "test"]).arg(&set)).ended(1);
+    assert!(ran.out.contains("acme/other.eml: name: got ") && ran.out.contains(", wanted Someone Else"), "{ran:?}");
+    assert!(!ran.out.contains("acme/good.eml"), "{ran:?}");
+    assert!(ran.err.contains("1 mail of 2 not read as expected"), "{ran:?}");
+
+    // Beside the folder of templates, when none is named.
+    let templates = folder.path().join("templates");
+    fs::create_dir(&templates).unwrap();
+    let rows = run(command().args(["template", "test", "--json", "--templates"]).arg(&templates)).ended(1).json();
+    let begins = "- `template test --json`";
+    rows.iter().for_each(|row| promised(row, &["file", "platform", "right", "differences"], begins));
+    assert_eq!(rows.iter().map(|row| row["right"].clone()).collect::<Vec<_>>(), [true, false]);
+    promised(&rows[1]["differences"][0], &["field", "got", "wanted"], begins);
+    let ran = run(command().args(["template", "test"])).ended(2);
+    assert!(ran.err.contains("which mails? Name their folder"), "{ran:?}");
+}
+
+#[test]
+fn a_test_set_that_cannot_be_used_ends_with_78_and_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let said = |words: &str| {
+        let ran = run(command().args(["template", "test"]).arg(folder.path())).ended(78);
+        assert!(ran.err.contains(words), "{words}: {ran:?}");
+    };
+    said("holds no mails; save mails as NAME.eml");
+    sample(folder.path(), "a", "generic/headers-number-de-1", Some("{\n  \"outcom\": \"event\"\n}"));
+    said("a.json: does not say what is to become of the mail");
+    sample(folder.path(), "a", "generic/headers-number-de-1", Some("{\n  \"outcome\": \"evnt\"\n}"));
+    said("a.json:2:19: unknown variant `evnt`");
+    fs::remove_file(folder.path().join("a.json")).unwrap();
+    said("a.eml: has no expected result beside it");
+}
+
+#[test]
+fn a_score_counts_with_the_templates_and_without() {
+    let folder = tempfile::tempdir().unwrap();
+    let set = folder.path();
+    sample(set, "sylius/order", "sylius/placed-de-1", None);
+    sample(set, "none/negative", "sylius/placed-de-1", Some("{\"kind\": \"negative\"}"));
+    let begins = "- `template score --json`";
+    let score = |words: &[&str]| run(command().args(["template", "score"]).arg(set).args(words)).ended(0);
+    let rows = score(&["--json"]).json();
+    let figure = |templates: &str, platform: &Value, field: &str| {
+        let found = rows.iter().find(|row| {
+            row["templates"] == templates
+                && row["platform"] == *platform
+                && row["field"] == field
+                && row["of"] != Value::Null
+        });
+        let row = found.unwrap_or_else(|| panic!("{templates} {platform} {field}: {rows:?}"));
+        promised(row, &["templates", "platform", "field", "right", "unused", "missing", "wrong", "of"], begins);
+        ["right", "unused", "missing", "wrong", "of"].map(|key| row[key].as_u64().unwrap())
+    };
+    assert_eq!(figure("all", &"sylius".into(), "event"), [1, 0, 0, 0, 1]);
+    assert_eq!(figure("all", &Value::Null, "set_aside"), [0, 0, 0, 1, 1]);
+    figure("generic", &"sylius".into(), "reference");
+    let harm = rows.iter().find(|row| row["misused"] == true).unwrap();
+    promised(harm, &["templates", "file", "field", "got", "wanted", "misused"], begins);
+    assert_eq!((&harm["file"], &harm["field"]), (&"none/negative.eml".into(), &"set_aside".into()));
+
+    let sets = |words: &[&str]| {
+        let mut sets = score(&[words, &["--json"]].concat())
+            .json()
+            .iter()
+            .map(|row| row["templates"].to_string())
+            .collect::<Vec<_>>();
+        sets.dedup();
+        sets
+    };
+    assert_eq!(sets(&["--generic-only"]), ["\"generic\""]);
+    assert_eq!(sets(&["--without", "sylius"]), ["\"without sylius\"", "\"generic\""]);
+    let text = score(&[]).out;
+    for words in [
+        "WITH TEMPLATES: RIGHT",
+        "GENERIC ONLY: RIGHT",
+        "with templates: 1 that would do harm",
+        "would use order placed",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let ran = run(command().args(["template", "score", "--without", "acme"]).arg(set)).ended(2);
+    assert!(ran.err.contains("there is no template \"acme\"; there are "), "{ran:?}");
+}
+
+#[test]
+fn the_list_tells_where_each_template_comes_from() {
+    let folder = tempfile::tempdir().unwrap();
+    let template = |name: &str| {
+        format!(
+            "name = \"{name}\"\ntitle = \"Acme\"\n[[checked]]\nversions = \"3\"\nlanguages = [\"en\", \"sv\"]\n[[match]]\nheader = \"X-Acme\"\n\
+             [[mail]]\nname = \"order\"\nevent = \"placed\"\nwhen = {{ subject = \"order\" }}\n"
+        )
+    };
+    for name in ["acme", "sylius"] {
+        fs::write(folder.path().join(name).with_extension("toml"), template(name)).unwrap();
+    }
+    let list = || {
+        let mut list = command();
+        list.args(["template", "list", "--templates"]).arg(folder.path());
+        list
+    };
+    let rows = run(list().arg("--json")).ended(0).json();
+    let begins = "## `template list --json`";
+    rows.iter().for_each(|row| promised(row, &["name", "title", "mails", "checked", "origin", "file"], begins));
+    let row = |name: &str| rows.iter().find(|row| row["name"] == name).unwrap();
+    for (name, origin) in [("acme", "folder"), ("sylius", "overrides"), ("shopify", "shipped"), ("generic", "shipped")]
+    {
+        assert_eq!(row(name)["origin"], origin, "{name}");
+        assert_eq!(row(name)["file"].is_null(), origin == "shipped", "{name}");
+    }
+    promised(&row("acme")["mails"][0], &["name", "event"], begins);
+    promised(&row("acme")["checked"][0], &["versions", "languages"], begins);
+    let text = run(&mut list()).ended(0).out;
+    assert!(text.contains("3 in en, sv") && text.contains("acme.toml (folder)"), "{text}");
+}
+
+#[test]
+fn an_explanation_shows_the_mail_and_every_rule_in_colour_only_where_it_is_wanted() {
+    let mail = format!("{FIXTURES}/sylius/placed-de-1.eml");
+    let explain = |environment: Option<(&str, &str)>| {
+        let mut explain = command();
+        explain
+            .args(["template", "explain", &mail])
+            .env_remove("NO_COLOR")
+            .env_remove("CLICOLOR_FORCE")
+            .envs(environment);
+        run(&mut explain).ended(0).out
+    };
+    let text = explain(None);
+    for words in [
+        "Subject: ",
+        "rules of generic",
+        "own letter",
+        "rules of sylius",
+        "holds by when[0]",
+        "000004410",
+        "event, order placed",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(!text.contains('\u{1b}'), "a file or a pipe wants no colours");
+    assert!(explain(Some(("CLICOLOR_FORCE", "1"))).contains("\u{1b}[1m"), "a terminal wants them");
+    let brief = run(command().args(["template", "explain", "--brief", &mail])).ended(0).out;
+    assert!(brief.contains("event, order placed") && !brief.contains("rules of"), "{brief}");
+}
