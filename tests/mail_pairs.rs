@@ -31,6 +31,9 @@ struct Expected {
     locale: Option<Option<String>>,
     products: Option<Vec<ExpectedProduct>>,
     reason_contains: Option<String>,
+    /// Findings that there must be, as `field=value`; the beginning of one is enough.
+    #[serde(default)]
+    findings: Vec<String>,
     shop_domain: Option<String>,
 }
 
@@ -149,6 +152,12 @@ fn differences(reading: &Reading, expected: &Expected) -> Vec<String> {
     if let Some(words) = &expected.reason_contains {
         let found = reading.reason.as_ref().is_some_and(|reason| reason.contains(words.as_str()));
         compare("reason", Some(words).filter(|_| found).map(String::as_str), Some(words));
+    }
+    let findings = reading.findings.iter().map(|finding| format!("{}={}", finding.field, finding.value));
+    let findings = findings.collect::<Vec<_>>();
+    for wanted in &expected.findings {
+        let found = findings.iter().any(|finding| finding.starts_with(wanted.as_str()));
+        compare("finding", Some(wanted).filter(|_| found).map(String::as_str), Some(wanted));
     }
     if let Some(products) = &expected.products {
         compare("number of products", Some(&reading.products.len().to_string()), Some(&products.len().to_string()));
