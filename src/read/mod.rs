@@ -97,6 +97,7 @@ impl Reader {
         }
         let mut evidence = Evidence::default();
         message.note_remarks(&mut evidence);
+        body.texts.iter().for_each(|text| evidence.note_unfilled_in("text", &text.whole));
         if body.tree.is_none() && !message.html.is_empty() {
             evidence.remark(
                 Layer::Mail,
