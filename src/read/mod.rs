@@ -20,6 +20,7 @@ mod microdata;
 mod placeholders;
 mod repair;
 mod schema_org;
+mod schema_values;
 mod scripts;
 mod snippet;
 mod template;
