@@ -303,7 +303,8 @@ fn reference(evidence: &Evidence) -> Result<OrderReference, String> {
     };
     let of_layer = proper.iter().filter(|(other, _)| *other == layer).map(|(_, reference)| *reference);
     let mut several = of_layer.collect::<Vec<_>>();
-    several.dedup_by_key(|reference| reference.key());
+    several.sort_unstable();
+    several.dedup();
     if several.iter().any(|reference| reference.key() != best.key()) {
         let listed = several.iter().take(5).map(ToString::to_string).collect::<Vec<_>>().join(", ");
         return Err(format!("it names several orders: {listed}"));

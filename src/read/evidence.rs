@@ -1,5 +1,6 @@
 //! What the layers found, each thing with where it comes from, until it is decided what is taken.
 
+use super::placeholders::first_in;
 pub(super) use super::placeholders::is_unfilled;
 use crate::domain::{
     EmailAddress, EventKind, Field, Finding, Layer, OrderDate, OrderReference, PersonName, Product, Reading, Total,
@@ -108,6 +109,14 @@ impl Evidence {
             self.add(layer, rule, Value::Unfilled(format!("{rule} is an unfilled placeholder: {shown}")));
         }
         unfilled
+    }
+
+    /// Notes the first placeholder in a longer text, which is called `place`, that a template engine left as it was.
+    pub(super) fn note_unfilled_in(&mut self, place: &'static str, text: &str) {
+        if let Some(found) = first_in(text) {
+            let what = format!("the {place} has an unfilled placeholder: {}", clean(found, 80));
+            self.add(Layer::Mail, place, Value::Unfilled(what));
+        }
     }
 
     /// `why` with the unfilled placeholders, which may be the cause: the first few of them.

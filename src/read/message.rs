@@ -6,7 +6,7 @@ use std::panic::catch_unwind;
 
 use mail_parser::{Address, HeaderName, MessageParser, MimeHeaders, PartType};
 
-use super::evidence::Evidence;
+use super::evidence::{Evidence, is_unfilled};
 use super::{bounds, repair};
 use crate::domain::{EmailAddress, Layer, clean};
 
@@ -123,6 +123,7 @@ impl Message {
         for (rule, what) in self.remarks.iter().take(20) {
             evidence.remark(Layer::Mail, *rule, what.as_str());
         }
+        evidence.note_unfilled_in("subject", &self.subject);
     }
 
     /// The values of a header field, in the order of the mail; the name in lower case.
@@ -151,7 +152,14 @@ fn mailboxes<'m>(
         if found.iter().any(|known| known.email.key() == email.key()) {
             continue;
         }
-        let name = addr.name().and_then(display_name);
+        let name = addr.name().and_then(display_name).filter(|written| {
+            let unfilled = is_unfilled(written);
+            if unfilled {
+                remarks
+                    .push(("name", format!("{name} has an unfilled placeholder for a name: {}", clean(written, 80))));
+            }
+            !unfilled
+        });
         found.push(Mailbox { name, email });
     }
     found
@@ -253,6 +261,18 @@ mod tests {
             (&base64, b"SGV!!!sbG8", "base64"),
             (&quoted, b"Hall=C3=ZZ", "quoted-printable"),
             ("To: bo ek@@example\r\nSubject: x", b"", "To has what is no mail address"),
+            (
+                "To: \"{{ name }}\" <bo@example.org>\r\nSubject: x",
+                b"",
+                "To has an unfilled placeholder for a name: {{ name }}",
+            ),
+            ("Subject: Order {{ number }}", b"", "the subject has an unfilled placeholder: {{ number }}"),
+            (
+                &typed("charset=utf-8"),
+                b"<p class=3D\"x\">Hall=C3=A5=\r\n</p>",
+                "a part is quoted-printable and does not say so",
+            ),
+            ("Subject: Hall\u{e5}", b"", ""),
             (&long, b"", "To has more than 50 addresses"),
             (&subject, b"", "the subject is longer than 998 characters"),
         ] {

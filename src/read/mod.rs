@@ -25,6 +25,7 @@ mod placeholders;
 mod readable;
 mod repair;
 mod schema_org;
+mod schema_values;
 mod scripts;
 mod snippet;
 mod template;
@@ -104,6 +105,7 @@ impl Reader {
         }
         let mut evidence = Evidence::default();
         message.note_remarks(&mut evidence);
+        body.texts.iter().for_each(|text| evidence.note_unfilled_in("text", &text.whole));
         if body.tree.is_none() && !message.html.is_empty() {
             evidence.remark(
                 Layer::Mail,
@@ -133,10 +135,9 @@ impl Reader {
             self.templates.extract(template, mail, &sight, habit.as_deref(), &mut evidence);
             decision.found = Some((template, class));
         }
-        // Where a template knows the mail and found who and which order, the words of all languages have nothing to add.
+        // Where a template knows the mail and found everything, the words of all languages have nothing to add.
         let known = matches!(&decision.found, Some((_, Class::Mail { .. })))
-            && evidence.holds(Field::Reference)
-            && evidence.holds(Field::CustomerName);
+            && [Field::Reference, Field::CustomerName, Field::Products].into_iter().all(|field| evidence.holds(field));
         let set_aside = matches!(&decision.found, Some((_, Class::Ignore { .. } | Class::Hold { .. })));
         if !known && !set_aside {
             let generic = self.templates.generic.read(&sight, &self.templates.lexicon, &mut evidence);

@@ -24,6 +24,9 @@ const PAIRS: &[(&str, &str)] = &[
     ("\u{ab}", "\u{bb}"), // mail merge; French quotes, which have a blank or many words inside
 ];
 
+/// Bytes of a placeholder within a longer text.
+const LONGEST: usize = 200;
+
 /// What a program prints for a value that it does not have.
 const NOTHINGS: &[&str] =
     &["undefined", "undefined undefined", "null", "null null", "none", "none none", "(null)", "nan", "[object object]"];
@@ -44,6 +47,17 @@ pub(super) fn is_unfilled(text: &str) -> bool {
         }
     });
     paired || braces(text) || percents(text) || whole(text) || NOTHINGS.iter().any(|n| n.eq_ignore_ascii_case(text))
+}
+
+/// The first placeholder in a longer text, of those whose signs stand in no sentence.
+pub(super) fn first_in(text: &str) -> Option<&str> {
+    let signs = [("{{", "}}"), ("{%", "%}"), ("*|", "|*"), ("<%=", "%>"), ("${", "}")];
+    let found = signs.iter().filter_map(|(open, close)| {
+        let at = text.find(open)?;
+        let end = text[at + open.len()..].find(close)? + open.len() + close.len();
+        (end <= LONGEST).then(|| &text[at..at + end])
+    });
+    found.min_by_key(|found| found.as_ptr())
 }
 
 /// Whether `text` is what engines call a variable: letters first, no blank within, dots, arrows and filters allowed.
@@ -129,7 +143,23 @@ fn whole(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_unfilled;
+    use super::{first_in, is_unfilled};
+
+    #[test]
+    fn placeholders_are_found_in_sentences() {
+        for (text, found) in [
+            ("Order {{ order.number }} of *|NAME|*", Some("{{ order.number }}")),
+            ("Dear *|NAME|*, order {{ x }}", Some("*|NAME|*")),
+            ("Total ${total}", Some("${total}")),
+            ("Order <%= order.number %>.", Some("<%= order.number %>")),
+            ("50% off {today} *only* | $5 }", None),
+            ("{{ and no end", None),
+            ("", None),
+        ] {
+            assert_eq!(first_in(text), found, "{text}");
+        }
+        assert_eq!(first_in(&format!("{{{{{}}}}}", "x".repeat(200))), None);
+    }
 
     #[test]
     fn what_an_engine_left_is_known_in_every_dialect() {

@@ -316,6 +316,7 @@ mod tests {
         }
         for (what, kind, body) in [
             ("in plain text", "text/plain", tagged(json)),
+            ("escaped in plain text", "text/plain", tagged(json).replace('<', "&lt;").replace('>', "&gt;")),
             ("with its tag escaped", "text/html", tagged(json).replace('<', "&lt;").replace('>', "&gt;")),
             (
                 "with all escaped",

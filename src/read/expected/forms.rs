@@ -27,6 +27,8 @@ struct Own {
     locale: Option<Option<String>>,
     products: Option<Vec<OwnProduct>>,
     reason_contains: Option<String>,
+    #[serde(default)]
+    findings: Vec<String>,
     shop_domain: Option<String>,
 }
 
@@ -141,6 +143,7 @@ fn own(document: &Document, own: Own) -> Result<Expected, Problem> {
             products.into_iter().map(product).collect()
         }),
         reason_contains: own.reason_contains,
+        findings: own.findings,
         shop_domain: own.shop_domain,
         need_not_be_read: false,
     })
@@ -148,14 +151,16 @@ fn own(document: &Document, own: Own) -> Result<Expected, Problem> {
 
 fn corpus(document: &Document, corpus: Corpus) -> Result<Expected, Problem> {
     use EventKind::{Cancelled, Delayed, Delivered, Paid, Placed, Refunded, RefundedInPart, Shipped};
-    let in_part = corpus.note.as_deref().is_some_and(|note| note.contains("partial refund"));
+    let note = corpus.note.as_deref().unwrap_or_default();
+    let in_part = note.contains("partial refund");
     let fate = match corpus.kind.as_deref() {
         Some("order") => Fate::Event(vec![Placed, Paid]),
         Some("shipment") => Fate::Event(vec![Shipped, Delivered]),
         Some("cancel") => Fate::Event(vec![Cancelled]),
         Some("refund") if in_part => Fate::Event(vec![RefundedInPart]),
         Some("refund") => Fate::Event(vec![Refunded]),
-        // Notes, invoices, delays, payments: nothing that would begin or end an invitation.
+        // Notes, invoices, delays, payments: nothing that would begin or end an invitation; and what comes after the shipment.
+        Some("other") if note.contains("delivered") => Fate::Other(vec![Delivered]),
         Some("other") => Fate::Other(vec![Delayed, Paid]),
         Some("negative") | None => Fate::SetAside(None),
         Some(kind) => {
@@ -169,6 +174,12 @@ fn corpus(document: &Document, corpus: Corpus) -> Result<Expected, Problem> {
     let exactly = |text: Option<Option<String>>| text.map(|text| text.map(|text| Wish::exactly(plain(&text))));
     let beginning = |text: Option<String>, characters: usize| {
         text.map(|text| Some(Wish::beginning(text.chars().take(characters).collect::<String>())))
+    };
+    // Without a reference or an address a mail cannot be used, however well it was read.
+    let unusable = matches!((&corpus.reference, &corpus.customer_email), (Some(None), _) | (_, Some(None)));
+    let fate = match fate {
+        Fate::Event(events) if unusable => Fate::Held(events),
+        fate => fate,
     };
     let sets_aside = matches!(fate, Fate::SetAside(_));
     let (reference, email, name) =
@@ -197,6 +208,7 @@ fn corpus(document: &Document, corpus: Corpus) -> Result<Expected, Problem> {
         locale: beginning(corpus.locale.filter(|_| !sets_aside), 2),
         products: products.filter(|_| !sets_aside),
         reason_contains: None,
+        findings: Vec::new(),
         shop_domain: None,
     })
 }

@@ -76,6 +76,11 @@ impl Expected {
             let right = reason.is_some_and(|reason| reason.contains(words.as_str()));
             all.push(judge.one(Point::Reason, right, reason.is_none(), shown(reason), format!("… {words} …")));
         }
+        for wanted in &self.findings {
+            let found = reading.findings.iter().map(|one| format!("{}={}", one.field, one.value));
+            let same = found.into_iter().find(|one| one.starts_with(wanted.as_str()));
+            all.push(judge.one(Point::Finding, same.is_some(), true, shown(same.as_deref()), wanted.clone()));
+        }
         all.sort_by_key(|one| one.point);
         all
     }
@@ -96,7 +101,8 @@ impl Expected {
             got: shown(got),
             wanted: wished(wish),
         }));
-        if let (Fate::Event(events) | Fate::Other(events), Some(event)) = (&self.fate, reading.event)
+        if let (Fate::Event(events) | Fate::Held(events) | Fate::Other(events), Some(event)) =
+            (&self.fate, reading.event)
             && !events.is_empty()
             && events.iter().any(|event| event.ends_the_order()) != event.ends_the_order()
         {
@@ -158,6 +164,10 @@ impl Judge<'_> {
         };
         let (point, right) = match fate {
             Fate::Event(events) => (Point::Event, is_one_of(events)),
+            Fate::Held(events) => {
+                let told = reading.event.is_some_and(|event| events.contains(&event));
+                (Point::Event, told && reading.outcome == Outcome::Held)
+            }
             Fate::Other(events) => (Point::Event, !self.used || is_one_of(events)),
             Fate::SetAside(outcome) => {
                 (Point::SetAside, !self.used && outcome.is_none_or(|outcome| outcome == reading.outcome))
@@ -228,6 +238,7 @@ fn fate_of(fate: &Fate) -> String {
     match fate {
         Fate::Event(events) if events.is_empty() => "an order event".to_owned(),
         Fate::Event(events) => format!("order {}", words(events)),
+        Fate::Held(events) => format!("held, order {}", words(events)),
         Fate::Other(events) => format!("set aside, or order {}", words(events)),
         Fate::SetAside(None) => "set aside".to_owned(),
         Fate::SetAside(Some(outcome)) => outcome.as_str().to_owned(),

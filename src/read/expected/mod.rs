@@ -33,6 +33,8 @@ pub struct Expected {
     pub products: Option<Vec<ExpectedProduct>>,
     /// Words that the reason for setting the mail aside has.
     pub reason_contains: Option<String>,
+    /// Findings that there must be, as `field=value`; the beginning of one is enough.
+    pub findings: Vec<String>,
     /// The shop's own domain, when the mail needs one.
     pub shop_domain: Option<String>,
     /// The values are known, but the mail need not be read: a value is compared only where it would be used.
@@ -44,6 +46,8 @@ pub struct Expected {
 pub enum Fate {
     /// It is used, as one of these events; as any when there are none.
     Event(Vec<EventKind>),
+    /// It tells of one of these, but lacks what is needed to use it: a person is asked.
+    Held(Vec<EventKind>),
     /// It is set aside, or used as one of these, which neither begin nor end an invitation.
     Other(Vec<EventKind>),
     /// It is set aside; with this outcome where one is given.
@@ -128,11 +132,13 @@ pub enum Point {
     SetAside,
     /// Why it is set aside.
     Reason,
+    /// A finding that there must be.
+    Finding,
 }
 
 impl Point {
     /// All of them, in the order of tables.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Event,
         Self::Reference,
         Self::Email,
@@ -143,6 +149,7 @@ impl Point {
         Self::Locale,
         Self::SetAside,
         Self::Reason,
+        Self::Finding,
     ];
 
     /// The word for it in tables and JSON.
@@ -158,6 +165,7 @@ impl Point {
             Self::Locale => "locale",
             Self::SetAside => "set_aside",
             Self::Reason => "reason",
+            Self::Finding => "finding",
         }
     }
 }
