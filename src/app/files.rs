@@ -46,6 +46,16 @@ pub fn read_config_file(path: &Path) -> Result<Document, Problem> {
 /// All problems of all files at once.
 pub fn load_templates(folder: Option<&Path>) -> Result<Templates, Vec<Problem>> {
     let Some(folder) = folder else { return Ok(Templates::embedded()) };
+    let (documents, problems) = template_files(folder);
+    match Templates::with_overrides(documents) {
+        Ok(templates) if problems.is_empty() => Ok(templates),
+        Ok(_) => Err(problems),
+        Err(more) => Err(problems.into_iter().chain(more).collect()),
+    }
+}
+
+/// The texts of the templates and words in a folder, and what cannot be read of it.
+pub fn template_files(folder: &Path) -> (Vec<Document>, Vec<Problem>) {
     let mut documents = Vec::new();
     let mut problems = Vec::new();
     for path in files_below(folder, &mut problems) {
@@ -56,11 +66,7 @@ pub fn load_templates(folder: Option<&Path>) -> Result<Templates, Vec<Problem>> 
             }
         }
     }
-    match Templates::with_overrides(documents) {
-        Ok(templates) if problems.is_empty() => Ok(templates),
-        Ok(_) => Err(problems),
-        Err(more) => Err(problems.into_iter().chain(more).collect()),
-    }
+    (documents, problems)
 }
 
 /// The letters that ship, with those of a folder laid over them.

@@ -35,7 +35,7 @@ use self::message::Message;
 use self::template::Class;
 pub use self::explain::Explanation;
 pub use self::readable::{Place, Readable, ReadableLine, ReadableText, readable};
-pub use self::template::{Checked, Listed, Origin, Step, Templates, Took, schema};
+pub use self::template::{Checked, Listed, Origin, Step, Templates, Took, lint, schema};
 use crate::domain::{Field, Layer, Outcome, Reading};
 
 /// How many attached mails deep a forwarded copy is followed.

@@ -178,3 +178,33 @@ fn an_explanation_shows_the_mail_and_every_rule_in_colour_only_where_it_is_wante
     let brief = run(command().args(["template", "explain", "--brief", &mail])).ended(0).out;
     assert!(brief.contains("event, order placed") && !brief.contains("rules of"), "{brief}");
 }
+
+#[test]
+fn a_check_tells_errors_and_doubts_with_their_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let check = |words: &[&str]| run(command().args(["template", "check"]).args(words).arg(folder.path()));
+    let good = "name = \"acme\"\n[[match]]\nheader = \"X-Acme\"\n[[mail]]\nname = \"order\"\nevent = \"placed\"\nwhen = { subject = \"order\" }\n";
+    file("acme.toml", good);
+    assert!(check(&["--deny-warnings"]).ended(0).out.contains("1 file, 0 warnings"));
+
+    file("acme.toml", &good.replace("\"order\" }", "[\"order\", \"order two\"] }"));
+    let doubt = "acme.toml:7:30: mail[0].when.subject[1]: stands only where \"order\" stands, which is enough; leave one of them out";
+    let ran = check(&[]).ended(0);
+    assert!(ran.out.contains(doubt) && ran.out.contains("1 file, 1 warning"), "{ran:?}");
+    let ran = check(&["--deny-warnings"]).ended(1);
+    assert!(ran.out.contains(doubt) && ran.err.contains("1 warning"), "{ran:?}");
+    let begins = "## `template check --json`";
+    let row = &check(&["--json"]).ended(0).json()[0];
+    promised(row, &["severity", "file", "line", "column", "key", "what", "remedy"], begins);
+    assert_eq!((&row["severity"], &row["line"], &row["column"]), (&"warning".into(), &7.into(), &30.into()));
+
+    file("broken.toml", "name = \"broken\"\n[[match]]\nsubjct = \"x\"\n");
+    let ran = check(&["--json"]).ended(78);
+    assert!(
+        ran.err.contains("broken.toml:3:1: match[0].subjct: is no key of this table; did you mean \"subject\"?"),
+        "{ran:?}"
+    );
+    assert_eq!(ran.json()[0]["severity"], "error");
+    run(command().args(["template", "check", "--deny-warnings"])).ended(0);
+}

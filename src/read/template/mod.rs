@@ -4,6 +4,7 @@
 mod classify;
 mod extract;
 mod grammar;
+mod lint;
 mod load;
 mod load_fields;
 mod products;
@@ -22,6 +23,7 @@ use crate::document::{Document, Problem};
 use crate::domain::EventKind;
 
 pub(super) use self::classify::Class;
+pub use self::lint::lint;
 pub use self::rules::{Checked, Origin};
 pub(super) use self::rules::{Sight, Template};
 pub use self::schema::schema;
@@ -99,6 +101,11 @@ impl Templates {
     pub fn without(mut self, name: &str) -> Self {
         self.list.retain(|template| template.name != name || name == GENERIC);
         self
+    }
+
+    /// The templates that ship, as their authors wrote them.
+    pub fn shipped() -> Vec<Document> {
+        embedded::documents()
     }
 
     /// The names of the templates, in the order in which they are tried.
