@@ -54,6 +54,22 @@ pub fn load_templates(folder: Option<&Path>) -> Result<Templates, Vec<Problem>> 
     }
 }
 
+/// The same while a daemon runs that has files in force already: a file that cannot be read or used any more goes on as it was
+/// `before`, see [`Templates::reloaded`]. With the templates comes everything that is wrong.
+pub fn reload_templates(folder: Option<&Path>, before: &[Document]) -> (Templates, Vec<Problem>) {
+    let Some(folder) = folder else { return (Templates::embedded(), Vec::new()) };
+    let (mut documents, mut problems) = template_files(folder);
+    // A folder that cannot be read stands for all that was in it.
+    let lost = |file: &Document| problems.iter().any(|problem| Path::new(file.file()).starts_with(&problem.file));
+    let known = |file: &Document| documents.iter().any(|document| document.file() == file.file());
+    let kept = before.iter().filter(|file| lost(file) && !known(file)).cloned().collect::<Vec<_>>();
+    documents.extend(kept);
+    documents.sort_by(|a, b| Path::new(a.file()).cmp(Path::new(b.file())));
+    let (templates, more) = Templates::reloaded(documents, before);
+    problems.extend(more);
+    (templates, problems)
+}
+
 /// The texts of the templates and words in a folder, and what cannot be read of it.
 pub fn template_files(folder: &Path) -> (Vec<Document>, Vec<Problem>) {
     let mut documents = Vec::new();

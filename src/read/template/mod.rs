@@ -8,6 +8,7 @@ mod lint;
 mod load;
 mod load_fields;
 mod products;
+mod reload;
 mod rules;
 mod schema;
 mod trace;
@@ -61,6 +62,8 @@ pub struct Templates {
     pub(super) lexicon: Lexicon,
     /// The reader of mails that no template knows.
     pub(super) generic: Generic,
+    /// The files of the shop's own.
+    files: Vec<Document>,
 }
 
 impl Templates {
@@ -78,6 +81,7 @@ impl Templates {
                     named: Named::default(),
                     lexicon: Lexicon::default(),
                     generic: Generic::default(),
+                    files: Vec::new(),
                 }
             }
         }
@@ -86,7 +90,7 @@ impl Templates {
     /// The templates that ship, with some replaced by files of the same `name`, and others added; or everything that is wrong
     /// with the files. Templates of files are tried before those that ship.
     pub fn with_overrides(files: Vec<Document>) -> Result<Self, Vec<Problem>> {
-        load::load(files, embedded::documents())
+        load::load(files.clone(), embedded::documents()).map(|templates| Self { files, ..templates })
     }
 
     /// Only what counts for all mails: how a mail of a platform is read that nobody has written a template for.
