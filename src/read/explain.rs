@@ -9,7 +9,7 @@ use super::evidence::locale;
 use super::forward::{self, Forwarded};
 use super::message::Message;
 use super::readable::Readable;
-use super::template::{Class, Counts, Step};
+use super::template::{Class, Counts, Step, Templates};
 use super::{Context, FORWARDS, Reader};
 use crate::domain::Reading;
 
@@ -26,6 +26,11 @@ pub struct Explanation {
 }
 
 impl Reader {
+    /// The templates that it reads with.
+    pub fn templates(&self) -> &Templates {
+        &self.templates
+    }
+
     /// Reads a mail as [`Reader::read`] does, and tells how.
     pub fn explain(&self, mail: &[u8], context: &Context<'_>) -> Explanation {
         let reading = self.read(mail, context);

@@ -41,7 +41,7 @@ pub use self::explain::Explanation;
 use self::forward::Forwarded;
 use self::message::Message;
 pub use self::readable::{Place, Readable, ReadableLine, ReadableText, readable};
-pub use self::template::{Checked, Listed, Origin, Step, Templates, Took, schema};
+pub use self::template::{Checked, Listed, Origin, Step, Templates, Took, lint, schema};
 use self::template::{Class, Counts};
 use crate::domain::{Field, Layer, Outcome, Reading};
 

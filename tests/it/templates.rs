@@ -6,7 +6,9 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::cli::promised;
-use crate::program::{command, run};
+use crate::kit::until;
+use crate::program::{BCC, Dialog, Site, command, run};
+use crate::relay::{Act, TestRelay};
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/mail");
 
@@ -177,4 +179,78 @@ fn an_explanation_shows_the_mail_and_every_rule_in_colour_only_where_it_is_wante
     assert!(explain(Some(("CLICOLOR_FORCE", "1"))).contains("\u{1b}[1m"), "a terminal wants them");
     let brief = run(command().args(["template", "explain", "--brief", &mail])).ended(0).out;
     assert!(brief.contains("event, order placed") && !brief.contains("rules of"), "{brief}");
+}
+
+#[test]
+fn a_check_tells_errors_and_doubts_with_their_places() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    let check = |words: &[&str]| run(command().args(["template", "check"]).args(words).arg(folder.path()));
+    let good = "name = \"acme\"\n[[match]]\nheader = \"X-Acme\"\n[[mail]]\nname = \"order\"\nevent = \"placed\"\nwhen = { subject = \"order\" }\n";
+    file("acme.toml", good);
+    assert!(check(&["--deny-warnings"]).ended(0).out.contains("1 file, 0 warnings"));
+
+    file("acme.toml", &good.replace("\"order\" }", "[\"order\", \"order two\"] }"));
+    let doubt = "acme.toml:7:30: mail[0].when.subject[1]: stands only where \"order\" stands, which is enough; leave one of them out";
+    let ran = check(&[]).ended(0);
+    assert!(ran.out.contains(doubt) && ran.out.contains("1 file, 1 warning"), "{ran:?}");
+    let ran = check(&["--deny-warnings"]).ended(1);
+    assert!(ran.out.contains(doubt) && ran.err.contains("1 warning"), "{ran:?}");
+    let begins = "## `template check --json`";
+    let row = &check(&["--json"]).ended(0).json()[0];
+    promised(row, &["severity", "file", "line", "column", "key", "what", "remedy"], begins);
+    assert_eq!((&row["severity"], &row["line"], &row["column"]), (&"warning".into(), &7.into(), &30.into()));
+
+    file("broken.toml", "name = \"broken\"\n[[match]]\nsubjct = \"x\"\n");
+    let ran = check(&["--json"]).ended(78);
+    assert!(
+        ran.err.contains("broken.toml:3:1: match[0].subjct: is no key of this table; did you mean \"subject\"?"),
+        "{ran:?}"
+    );
+    assert_eq!(ran.json()[0]["severity"], "error");
+    run(command().args(["template", "check", "--deny-warnings"])).ended(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_a_reload_a_template_with_a_mistake_goes_on_as_it_was_and_the_others_are_new() {
+    let relay = TestRelay::start(|_| Act::Ok).await;
+    let site = Site::new(relay.address, &[("hold_all", "true"), ("templates", "\"templates\"")]).await;
+    fs::create_dir(site.path("templates")).unwrap();
+    let template = |name: &str, word: &str| {
+        let text = format!(
+            "name = \"{name}\"\n[[match]]\nheader = \"X-Shop: {name}\"\n[[mail]]\nname = \"order\"\nevent = \"placed\"\n\
+             when = {{ subject = [\"Grazie\", \"Grazie mille\"] }}\n[[reference]]\ntext = '{word} (?P<value>\\d+)'\n"
+        );
+        fs::write(site.path("templates").join(name).with_extension("toml"), text).unwrap();
+    };
+    let _ = ["acme", "other"].map(|name| template(name, "old"));
+    let service = site.serve().await;
+    service.says("acme.toml:7:31: mail[0].when.subject[1]: stands only where").await;
+
+    template("other", "new");
+    fs::write(site.path("templates/acme.toml"), "name = \"acme\"\n[[match]]\nheadr = \"X\"\n").unwrap();
+    fs::write(site.path("templates/third.toml"), "name = third\n").unwrap();
+    let told = site.run(&["check", "--offline", "--reload"]).ended(0).out;
+    assert!(told.contains("warn   template") && told.contains("acme.toml:3:1"), "{told}");
+    site.run(&["check", "--offline"]).ended(78);
+
+    service.signal("HUP");
+    service.says("acme.toml:3:1: match[0].headr: is no key of this table; did you mean \"header\"?").await;
+    service.says("third.toml:1:8: ").await;
+    service.says("the templates with these mistakes go on as they were").await;
+    service.says("the configuration was reloaded").await;
+    let mut dialog = Dialog::open(service.address).await.unwrap();
+    for name in ["acme", "other"] {
+        let mail = format!(
+            "From: shop@shop.example.com\r\nTo: {name}@customer.example.net\r\nSubject: Grazie\r\nX-Shop: {name}\r\n\r\nold 11 new 22\r\n"
+        );
+        assert!(dialog.mail(BCC, mail.as_bytes()).await.unwrap().starts_with("250 "));
+    }
+    for (reference, name) in [("11", "acme"), ("22", "other")] {
+        let found = until("it is read", async || {
+            site.invitations().await.into_iter().find(|one| one.customer.email.as_str().starts_with(name))
+        });
+        assert_eq!(found.await.reference.as_str(), reference, "{name}");
+    }
+    service.stop().await;
 }

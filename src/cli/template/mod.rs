@@ -1,5 +1,6 @@
 //! `invited template`: what the templates make of mails, without a daemon or a database.
 
+mod check;
 mod explain;
 mod ground;
 mod list;
@@ -14,6 +15,8 @@ use super::{Failure, Output};
 /// Works with the templates that read mails.
 #[derive(Debug, Subcommand)]
 pub(super) enum Template {
+    /// Looks for mistakes in templates, also such as a rule that is never reached
+    Check(check::Check),
     /// Reads mails and shows what the reader sees, every rule that it tries, and what was found or why not
     Explain(explain::Explain),
     /// Tells which templates there are, what they know and what they were checked against
@@ -29,6 +32,7 @@ pub(super) enum Template {
 impl Template {
     pub(super) fn run(self) -> Result<(), Failure> {
         match self {
+            Self::Check(check) => check.run(),
             Self::Explain(explain) => explain.run(),
             Self::List(list) => list.run(),
             Self::Schema => Ok(Output::new().line(format!("{:#}", crate::read::schema()))?),

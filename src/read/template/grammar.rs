@@ -186,7 +186,7 @@ static FIELD: Shape = Shape {
             Holds::Word(&["any", "after", "right", "below", "address"]),
             "With label: where the value stands, seen from its label",
         ),
-        key("pattern", Holds::Pattern { lines: true }, "Cuts the value out of what the source gave"),
+        key("pattern", Holds::Pattern { lines: false }, "Cuts the value out of what the source gave"),
     ],
     required: &[],
     one_of: &["header", "subject", "text", "label", "css"],

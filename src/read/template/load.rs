@@ -63,7 +63,7 @@ pub(super) fn load(files: Vec<Document>, shipped: Vec<Document>) -> Result<Templ
     match markup {
         Ok(markup) if problems.is_empty() => {
             let generic = Generic::of(&lexicon);
-            Ok(Templates { list, markup, phrases: pieces.into_search(), named, lexicon, generic })
+            Ok(Templates { list, markup, phrases: pieces.into_search(), named, lexicon, generic, files: Vec::new() })
         }
         Ok(_) => Err(problems.into_sorted()),
         Err(error) => {

@@ -4,9 +4,11 @@
 mod classify;
 mod extract;
 mod grammar;
+mod lint;
 mod load;
 mod load_fields;
 mod products;
+mod reload;
 mod rules;
 mod schema;
 mod trace;
@@ -22,6 +24,7 @@ use crate::document::{Document, Problem};
 use crate::domain::EventKind;
 
 pub(super) use self::classify::Class;
+pub use self::lint::lint;
 pub use self::rules::{Checked, Origin};
 pub(super) use self::rules::{Counts, Sight, Template};
 pub use self::schema::schema;
@@ -59,6 +62,8 @@ pub struct Templates {
     pub(super) lexicon: Lexicon,
     /// The reader of mails that no template knows.
     pub(super) generic: Generic,
+    /// The files of the shop's own.
+    files: Vec<Document>,
 }
 
 impl Templates {
@@ -76,6 +81,7 @@ impl Templates {
                     named: Named::default(),
                     lexicon: Lexicon::default(),
                     generic: Generic::default(),
+                    files: Vec::new(),
                 }
             }
         }
@@ -84,7 +90,7 @@ impl Templates {
     /// The templates that ship, with some replaced by files of the same `name`, and others added; or everything that is wrong
     /// with the files. Templates of files are tried before those that ship.
     pub fn with_overrides(files: Vec<Document>) -> Result<Self, Vec<Problem>> {
-        load::load(files, embedded::documents())
+        load::load(files.clone(), embedded::documents()).map(|templates| Self { files, ..templates })
     }
 
     /// Only what counts for all mails: how a mail of a platform is read that nobody has written a template for.
@@ -99,6 +105,11 @@ impl Templates {
     pub fn without(mut self, name: &str) -> Self {
         self.list.retain(|template| template.name != name || name == GENERIC);
         self
+    }
+
+    /// The templates that ship, as their authors wrote them.
+    pub fn shipped() -> Vec<Document> {
+        embedded::documents()
     }
 
     /// The names of the templates, in the order in which they are tried.
