@@ -4,6 +4,7 @@
 pub mod accept;
 pub mod dispatch;
 pub mod explain;
+pub mod held;
 mod house;
 mod letters;
 pub mod purge;
