@@ -30,4 +30,4 @@ pub use schedule::{relay_retry_after, retry_after};
 pub use shop::{InvalidShopId, ShopId};
 pub use text::{clean, is_invisible};
 pub use time::{Timestamp, Zone};
-pub use watch::{AlarmKind, HOUR, Hour, Verdict, held_alarm, silent_alarm};
+pub use watch::{AlarmKind, Facts, HOUR, Hour, Verdict, held_alarm, silent_alarm};

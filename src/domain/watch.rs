@@ -4,6 +4,7 @@
 //! An alarm that cries at nothing is switched off, so both rules compare a shop with itself alone and ask for a number of copies
 //! that chance does not reach.
 
+use std::fmt;
 use std::time::Duration;
 
 use super::policy::DAY;
@@ -70,11 +71,60 @@ impl AlarmKind {
     }
 }
 
+/// What was seen that is not as usual. In words, for people, by its `Display`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Facts {
+    /// Of the last order mails so many are held, and of those before so many were.
+    Held {
+        /// Held of the last ones.
+        held: u64,
+        /// The last ones.
+        orders: u64,
+        /// Held of those before.
+        past_held: u64,
+        /// Those before.
+        past_orders: u64,
+    },
+    /// No copy came for so many hours.
+    Silent {
+        /// Whole hours since the last copy.
+        hours: u64,
+        /// Whole hours of the longest usual gap.
+        usual_hours: u64,
+    },
+}
+
+impl Facts {
+    /// Which alarm they are.
+    pub const fn kind(self) -> AlarmKind {
+        match self {
+            Self::Held { .. } => AlarmKind::Held,
+            Self::Silent { .. } => AlarmKind::Silent,
+        }
+    }
+}
+
+impl fmt::Display for Facts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Held { held, orders, past_orders: 0, .. } => {
+                write!(f, "{held} of the last {orders} order mails are held; there is nothing before to compare with")
+            }
+            Self::Held { held, orders, past_held, past_orders } => {
+                write!(f, "{held} of the last {orders} order mails are held; before that {past_held} of {past_orders}")
+            }
+            Self::Silent { hours, usual_hours } => {
+                write!(f, "no copy came for {hours} hours; its usual gaps are up to {usual_hours} hours")
+            }
+        }
+    }
+}
+
 /// What a rule says about a shop now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is not as usual; in words, with the numbers.
-    Unusual(String),
+    /// It is not as usual.
+    Unusual(Facts),
     /// It is as usual.
     Usual,
     /// There is too little to tell: what was said before stays said.
@@ -125,11 +175,7 @@ pub fn held_alarm(hours: &[Hour], since: Option<Timestamp>, now: Timestamp) -> V
     let share = held as f64 / orders as f64;
     let chance = orders as f64 * usual + DEVIATIONS * (orders as f64 * usual * (1.0 - usual)).sqrt();
     if held >= HELD_LEAST && share >= usual + JUMP && held as f64 > chance {
-        let before = match past_orders {
-            0 => "there is nothing to compare with yet".to_owned(),
-            _ => format!("before that {past_held} of {past_orders}"),
-        };
-        return Verdict::Unusual(format!("{held} of the last {orders} order mails are held; {before}"));
+        return Verdict::Unusual(Facts::Held { held, orders, past_held, past_orders });
     }
     // Between the two lies what keeps an alarm from going on and off.
     if share < usual + NEAR { Verdict::Usual } else { Verdict::Unclear }
@@ -170,11 +216,7 @@ pub fn silent_alarm(hours: &[Hour], last: Timestamp, since: Option<Timestamp>, n
         return Verdict::Usual;
     }
     let hours = |span: Duration| span.as_secs() / HOUR.as_secs();
-    Verdict::Unusual(format!(
-        "no copy came for {} hours; its usual gaps are up to {} hours",
-        hours(silence),
-        hours(usual.max(HOUR))
-    ))
+    Verdict::Unusual(Facts::Silent { hours: hours(silence), usual_hours: hours(usual) })
 }
 
 #[cfg(test)]
@@ -234,8 +276,8 @@ mod tests {
         let mut hours = (1..24 * 20).map(|ago| hour(ago, 100, 1)).collect::<Vec<_>>();
         assert_eq!(held_alarm(&hours, None, NOW), Verdict::Usual);
         hours.push(hour(0, 10, 45));
-        let Verdict::Unusual(words) = held_alarm(&hours, None, NOW) else { panic!() };
-        assert!(words.starts_with("45 of the last 55 order mails are held; before that 479 of "), "{words}");
+        let Verdict::Unusual(facts) = held_alarm(&hours, None, NOW) else { panic!() };
+        assert_eq!(facts.to_string(), "45 of the last 55 order mails are held; before that 479 of 48379");
     }
 
     #[test]

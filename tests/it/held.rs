@@ -1,8 +1,13 @@
-//! Held copies from the mail to the letter: the real daemon, the real commands, and a template that is put right meanwhile.
+//! Held copies from the mail to the letter: the real daemon, the real commands, and a template that is put right meanwhile. And
+//! what is said when a shop's copies are not as usual.
 
+use std::time::Duration;
+
+use invited::domain::{AlarmKind, DAY, HOUR};
+use invited::ops::watch::{Watch, look};
 use serde_json::Value;
 
-use crate::kit::until;
+use crate::kit::{House, order_mail, until};
 use crate::program::{BCC, Dialog, Service, Site};
 use crate::relay::{Act, TestRelay};
 
@@ -209,4 +214,74 @@ async fn discarded_copies_are_gone_from_the_list_and_explained() {
     assert_eq!(ids(&rows), [4, 3, 2]);
     assert!(site.run(&["held", "list"]).ended(0).out.contains("No held copies."));
     service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shop_whose_mails_are_held_is_reported_once_in_the_log_the_list_and_the_figures() {
+    let relay = TestRelay::start(|_| Act::Ok).await;
+    let extra = [("templates", "\"templates\""), ("textfile", "\"figures.prom\"")];
+    let site = Site::new(relay.address, &extra).await;
+    std::fs::create_dir(site.path("templates")).unwrap();
+    std::fs::write(site.path("templates/acme.toml"), UNFINISHED).unwrap();
+    let service = site.serve().await;
+    let figures = || std::fs::read_to_string(site.path("figures.prom")).unwrap_or_default();
+    until("the figures are written", async || figures().contains("invited_shop_alarm").then_some(())).await;
+    assert!(figures().contains("invited_copies{shop=\"shop\",state=\"held\"} 0\n"), "{}", figures());
+    for case in 0..12 {
+        hand_in(&service, &acme("Your case", &format!("A-{case}"))).await;
+    }
+    until_held(&site, 12).await;
+    service.stop().await;
+
+    let warning = "far more copies of a shop are held than usual";
+    let service = site.serve().await;
+    service.says(warning).await;
+    until("the figures are written", async || figures().contains("kind=\"held\"} 1\n").then_some(())).await;
+    let text = figures();
+    assert!(text.contains("state=\"held\"} 12\n") && text.contains("kind=\"silent\"} 0\n"), "{text}");
+    let list = site.run(&["held", "list"]).ended(0).out;
+    assert!(list.starts_with("! shop, since ") && list.contains("12 of the last 12 order mails are held"), "{list}");
+    service.stop().await;
+
+    // A restart says nothing again, and what the template reads by now ends it.
+    std::fs::remove_file(site.path("figures.prom")).unwrap();
+    let service = site.serve().await;
+    until("the figures are written", async || figures().contains("kind=\"held\"} 1\n").then_some(())).await;
+    assert!(!service.log().contains(warning), "{}", service.log());
+    std::fs::write(site.path("templates/acme.toml"), format!("{UNFINISHED}{FINISHED}")).unwrap();
+    site.run(&["held", "replay", "--yes"]).ended(0);
+    service.stop().await;
+    let service = site.serve().await;
+    service.says("over: the copies of a shop are as usual again").await;
+    until("the figures are written", async || figures().contains("kind=\"held\"} 0\n").then_some(())).await;
+    assert!(!site.run(&["held", "list"]).ended(0).out.contains('!'));
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_shop_that_falls_silent_is_seen_by_its_own_gaps_and_heard_again() {
+    let house = House::ordinary().await;
+    let mut watch = Watch::default();
+    let alarms = async |house: &House, watch: &mut Watch| {
+        let figures = look(house.daemon.house(), watch).await.unwrap();
+        figures.alarms.into_iter().map(|alarm| (alarm.kind, alarm.since)).collect::<Vec<_>>()
+    };
+    for n in 0..24 {
+        house.hand_in(&order_mail(&format!("S-{n}"), "Anna Exempel", "anna@customer.example.net")).await;
+        house.pass(HOUR);
+    }
+    assert_eq!(alarms(&house, &mut watch).await, []);
+    house.pass(DAY - HOUR * 2);
+    assert_eq!(alarms(&house, &mut watch).await, [], "a day is not long");
+    house.pass(HOUR * 3);
+    let since = house.clock.now();
+    assert_eq!(alarms(&house, &mut watch).await, [(AlarmKind::Silent, since)]);
+    house.pass(DAY * 100);
+    assert_eq!(alarms(&house, &mut watch).await, [(AlarmKind::Silent, since)], "it stands as long as nothing comes");
+
+    let house = house.restart().await;
+    assert_eq!(alarms(&house, &mut Watch::default()).await, [(AlarmKind::Silent, since)]);
+    house.hand_in(&order_mail("S-99", "Anna Exempel", "anna@customer.example.net")).await;
+    house.pass(Duration::from_secs(60));
+    assert_eq!(alarms(&house, &mut watch).await, []);
 }
