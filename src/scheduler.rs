@@ -1,4 +1,4 @@
-//! The loops, and nothing but the loops: read what was taken in, send what is due, clear up, forget. Each waits on the clock or
+//! The loops, and nothing but the loops: read what was taken in, send what is due, clear up, forget, watch. Each waits on the clock or
 //! on a bell, listens for the bell *before* it looks for work so that no ring is lost, and stops when told to.
 
 use std::sync::Arc;
@@ -10,8 +10,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::Timestamp;
-use crate::ops::{House, dispatch, purge, read};
-use crate::store::StoreError;
+use crate::ops::{House, dispatch, metrics, purge, read, watch};
+use crate::store::{StoreError, WatchFigures};
 
 /// How long a loop rests after the store failed.
 const STORE_RESTS: Duration = Duration::from_secs(1);
@@ -45,6 +45,9 @@ const BEATS: u32 = 6;
 
 /// How often old copies are deleted.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
+
+/// How often the shops are looked at, and the figures written.
+const WATCH_EVERY: Duration = Duration::from_secs(60);
 
 /// How long letters that are being sent may go on after the daemon was told to stop.
 pub const DRAIN: Duration = Duration::from_secs(30);
@@ -202,6 +205,43 @@ pub async fn keep_house(house: Arc<House>, stop: CancellationToken) -> Result<()
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(house.lease / BEATS) => {}
+        }
+    }
+}
+
+/// Watches over the shops and writes the figures, until `stop`.
+pub async fn watch_shops(house: Arc<House>, stop: CancellationToken) {
+    let mut trouble = Trouble::none_with("nobody watches over the shops while the store cannot be used");
+    let mut watch = watch::Watch::default();
+    let mut is_written = true;
+    loop {
+        match watch::look(&house, &mut watch).await {
+            Ok(figures) => {
+                trouble.is_over();
+                is_written = write_figures(&house, &figures, is_written).await;
+            }
+            Err(error) => trouble.goes_on(&error),
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(WATCH_EVERY) => {}
+        }
+    }
+}
+
+/// Writes the figures where the configuration wants them. A failure is told when it begins, and not again every minute.
+async fn write_figures(house: &House, figures: &WatchFigures, was_written: bool) -> bool {
+    let setup = house.setup();
+    let Some(path) = setup.config.metrics_file.clone() else { return true };
+    let text = metrics::text(figures, &setup.config, house.clock.now());
+    let written = tokio::task::spawn_blocking(move || metrics::write(&path, &text)).await;
+    match written.map_err(std::io::Error::other).flatten() {
+        Ok(()) => true,
+        Err(error) => {
+            if was_written {
+                tracing::error!(%error, "the figures cannot be written; see that the service may write to the folder of metrics.textfile");
+            }
+            false
         }
     }
 }

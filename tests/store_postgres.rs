@@ -13,7 +13,7 @@ mod said;
 use std::sync::Arc;
 
 use invited::domain::{CopyId, ShopId, Timestamp};
-use invited::store::{self, NewCopy, Role, SqlStore, Store as _, StoreError};
+use invited::store::{self, HeldFilter, NewCopy, Role, SqlStore, Store as _, StoreError};
 use place::database_at;
 use postgres::{Cluster, ROLE, Setup, server};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
@@ -243,7 +243,7 @@ async fn a_newer_schema_is_worked_with_as_long_as_it_says_so() {
     house.run("UPDATE property SET value = '99' WHERE name = 'compatible_from'").await;
     for error in [house.refused().await, store.beat("one", NOW, NOW).await.unwrap_err()] {
         let StoreError::NewerSchema { found, known, .. } = error else { panic!("{error:?}") };
-        assert_eq!((found, known), (99, 2));
+        assert_eq!((found, known), (99, 3));
     }
 }
 
@@ -257,7 +257,7 @@ async fn an_older_schema_is_brought_up_to_date_by_daemons_alone() {
     let mut conn = PgConnection::connect(&house.place.url()).await.unwrap();
     sqlx::migrate::Migrator::new(folder.path()).await.unwrap().run(&mut conn).await.unwrap();
     assert_eq!(create(&house.place.url()).await, Ok(false));
-    is_told(&house.open(Role::Desk).await.unwrap_err(), &["schema 1", "needs 2", "start the daemon"]);
+    is_told(&house.open(Role::Desk).await.unwrap_err(), &["schema 1", "needs 3", "start the daemon"]);
 
     sqlx::raw_sql("INSERT INTO _sqlx_migrations VALUES (2, 'half', now(), false, '', 0)")
         .execute(&mut conn)
@@ -266,13 +266,27 @@ async fn an_older_schema_is_brought_up_to_date_by_daemons_alone() {
     is_told(&house.open(Role::Daemon).await.unwrap_err(), &["migration 2", "half-way", "restore a backup"]);
     sqlx::raw_sql("DELETE FROM _sqlx_migrations WHERE version = 2").execute(&mut conn).await.unwrap();
 
+    sqlx::raw_sql(
+        "INSERT INTO copy VALUES \
+            (101, 'nord', '', 'x', NULL, 'mx', 0, 1, 7200001, 'held', 1, 1, '{\"template\": \"own\", \"reason\": \"unclear\"}', \
+                NULL, NULL, NULL), \
+            (102, 'nord', '', 'x', NULL, 'mx', 0, 1, 7200002, 'held', 1, 1, '{\"reason\": \"\\u0000\"}', NULL, NULL, NULL), \
+            (103, 'nord', '', 'x', NULL, 'mx', 0, 1, 7200003, 'event', 1, 1, '{}', NULL, NULL, 7)",
+    )
+    .execute(&mut conn)
+    .await
+    .unwrap();
     // Both start at the same moment; one of them does the work.
     let (one, other) = tokio::join!(house.open(Role::Daemon), house.open(Role::Daemon));
     assert_eq!(one.unwrap().spool(vec![mail("x")]).await, Ok(vec![CopyId(1)]));
     assert_eq!(other.unwrap().spool(vec![mail("x")]).await, Ok(vec![CopyId(2)]));
-    house.open(Role::Desk).await.unwrap();
+    let desk = house.open(Role::Desk).await.unwrap();
+    let by_template = HeldFilter { template: Some("own".to_owned()), ..HeldFilter::default() };
+    assert_eq!(desk.held_copies(&by_template, None, 9).await.unwrap().len(), 1, "what was held before can be found");
+    let sum = &desk.watch_figures().await.unwrap().sums[0];
+    assert_eq!((sum.event, sum.held, sum.last_copy_at), (1, 2, Timestamp(7_200_003)));
 
-    sqlx::raw_sql("UPDATE _sqlx_migrations SET checksum = 'x'; DELETE FROM _sqlx_migrations WHERE version = 2")
+    sqlx::raw_sql("UPDATE _sqlx_migrations SET checksum = 'x'; DELETE FROM _sqlx_migrations WHERE version = 3")
         .execute(&mut conn)
         .await
         .unwrap();

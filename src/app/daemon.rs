@@ -123,6 +123,11 @@ impl Daemon {
             scheduler::send_letters(sending, stop_sending).await;
             Ok(())
         });
+        let (watching, stop_watching) = (Arc::clone(&house), stop_loops.clone());
+        loops.spawn(async move {
+            scheduler::watch_shops(watching, stop_watching).await;
+            Ok(())
+        });
         loops.spawn(scheduler::keep_house(Arc::clone(&house), stop_loops.clone()));
         Ok(Self { house, store, door, addresses, stop_doors, stop_loops, doors, loops })
     }

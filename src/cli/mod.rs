@@ -46,7 +46,7 @@ enum Command {
     /// Looks into the queue of invitations and changes it
     #[command(subcommand)]
     Queue(queue::Queue),
-    /// Looks at copies that a person should look at
+    /// Deals with copies that a person should look at
     #[command(subcommand)]
     Held(held::Held),
     /// Tells the whole story of an address, an order or an invitation

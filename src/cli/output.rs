@@ -19,6 +19,11 @@ impl Output {
         Self { out: anstream::stdout().lock() }
     }
 
+    /// Whether colours are shown: on a terminal, unless `NO_COLOR` is set.
+    pub(super) fn has_colours(&self) -> bool {
+        self.out.current_choice() != anstream::ColorChoice::Never
+    }
+
     /// A line for people.
     pub(super) fn line(&mut self, text: impl AsRef<str>) -> io::Result<()> {
         writeln!(self.out, "{}", text.as_ref())?;

@@ -314,7 +314,7 @@ impl Change {
 }
 
 #[expect(clippy::disallowed_methods, reason = "who is logged in is known from the environment only")]
-fn login_name() -> String {
+pub(super) fn login_name() -> String {
     ["SUDO_USER", "LOGNAME", "USER"].iter().find_map(|key| std::env::var(key).ok()).unwrap_or_else(|| "desk".to_owned())
 }
 

@@ -1,12 +1,12 @@
 //! The top of the configuration, and what must hold between its parts.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::document::{Document, Problem, Problems, Table};
 use crate::domain::DAY;
 
 use super::settings::{Config, DEFAULT_KEEP_COPIES, LogFormat};
-use super::values::{host, path, secret, span, word};
+use super::values::{file, host, path, secret, span, word};
 use super::{database, relay, shop, smtp};
 
 /// Reads a configuration. Relative paths in it start from `folder`, the folder of the file it came from.
@@ -43,6 +43,7 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
     let keep_copies = span(top, "keep_copies", DAY..=DAY * 3_650).unwrap_or(DEFAULT_KEEP_COPIES);
     let hold_all = top.boolean("hold_all").is_some_and(|entry| entry.value);
     let log = top.table("log", |log| word(log, "format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]));
+    let metrics_file = top.table("metrics", |metrics| metrics_file(metrics, folder));
     let door = smtp::read(top, folder, ingest_domain.as_deref());
     let relays = relay::read_all(top, folder, door.as_ref().map(|door| door.hostname.as_str()));
     let shops = shop::read_all(top, ingest_domain.as_deref(), &relays.names);
@@ -58,5 +59,15 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
         keep_copies,
         hold_all,
         log: log.unwrap_or_default(),
+        metrics_file,
+    })
+}
+
+/// The file for figures. node_exporter's textfile collector passes over names that do not end so, without a word.
+fn metrics_file(metrics: &Table<'_>, folder: &Path) -> Option<PathBuf> {
+    let remedy = "write a file's name that ends in \".prom\", as node_exporter's textfile collector wants it";
+    metrics.string("textfile")?.check(remedy, |text| {
+        let is_read = text.len() > 5 && text.ends_with(".prom") && !text.ends_with("/.prom");
+        if is_read { file(text, folder) } else { Err("does not end in \".prom\"") }
     })
 }

@@ -35,6 +35,8 @@ pub struct Config {
     pub hold_all: bool,
     /// How log lines look.
     pub log: LogFormat,
+    /// A file that figures are written into every minute, in Prometheus' text format.
+    pub metrics_file: Option<PathBuf>,
 }
 
 /// Where a secret is read from. The value itself never stands in the configuration.

@@ -8,11 +8,13 @@ mod lifecycle;
 mod order;
 mod policy;
 mod reading;
+mod reason;
 mod rule;
 mod schedule;
 mod shop;
 mod text;
 mod time;
+mod watch;
 
 pub(crate) use email_address::host_name;
 pub use email_address::{AddressKey, EmailAddress, InvalidAddress};
@@ -22,8 +24,10 @@ pub use lifecycle::{Attempt, Decision, DeskOrder, Event, OrderNews, Progress, St
 pub use order::{Customer, EventKind, OrderDate, OrderEvent, OrderReference, PersonName, Product, Total};
 pub use policy::{DAY, InDoubt, Policies, Policy, Trigger};
 pub use reading::{Field, Finding, Layer, Outcome, Reading};
+pub use reason::kind_of_reason;
 pub use rule::Rule;
 pub use schedule::{relay_retry_after, retry_after};
 pub use shop::{InvalidShopId, ShopId};
 pub use text::{clean, is_invisible};
 pub use time::{Timestamp, Zone};
+pub use watch::{AlarmKind, Facts, HOUR, Hour, Verdict, held_alarm, silent_alarm};

@@ -93,6 +93,8 @@ impl fmt::Display for Field {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Layer {
+    /// A person at the support desk, who completed a held copy.
+    Desk,
     /// The AFS structured snippet, `application/json+trustpilot`.
     Snippet,
     /// schema.org JSON-LD.
@@ -113,6 +115,7 @@ impl Layer {
     /// The word for it in JSON and tables.
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::Desk => "desk",
             Self::Snippet => "snippet",
             Self::JsonLd => "json_ld",
             Self::Microdata => "microdata",

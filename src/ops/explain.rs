@@ -2,7 +2,7 @@
 //! what happens next.
 
 use crate::domain::{Invitation, LetterKind, Outcome, State, Timestamp};
-use crate::store::{CopyState, DecisionRecord, LetterPhase, LetterRecord, StoredCopy, Story};
+use crate::store::{CopyState, DecisionRecord, DeskAct, LetterPhase, LetterRecord, StoredCopy, Story};
 
 /// A sentence about one instant, or about an invitation as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +86,15 @@ fn copy_lines(copy: &StoredCopy) -> Vec<Line> {
             }
         }
     }
+    lines.extend(copy.desk.as_ref().map(|mark| {
+        let why = mark.actor.reason.as_deref().map(|reason| format!(" [{reason}]")).unwrap_or_default();
+        let what = match mark.act {
+            DeskAct::Released => "was completed and released",
+            DeskAct::Discarded => "was discarded: nothing is to come of it",
+            DeskAct::Replayed => "was read again with other templates",
+        };
+        Line { at: Some(mark.at), text: format!("copy {} {what}, by {}{why}", copy.id, mark.actor.name) }
+    }));
     lines
 }
 

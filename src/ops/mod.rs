@@ -4,11 +4,14 @@
 pub mod accept;
 pub mod dispatch;
 pub mod explain;
+pub mod held;
 mod house;
 mod letters;
+pub mod metrics;
 pub mod purge;
 pub mod read;
 mod relays;
+pub mod watch;
 
 pub use house::{House, Keys, Setup};
 pub use relays::{Readiness, RelayLine};

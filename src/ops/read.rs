@@ -7,8 +7,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::house::{House, Setup};
-use crate::domain::{Field, OrderNews, Outcome, Reading, Timestamp, Zone};
-use crate::read::Context;
+use crate::config::Config;
+use crate::domain::{CopyId, Field, OrderNews, Outcome, Reading, ShopId, Timestamp, Zone};
+use crate::read::{Context, Reader};
 use crate::store::{FiledReading, StoreError, UnreadCopy};
 
 /// A copy that brought the daemon down this often is set aside.
@@ -97,18 +98,7 @@ fn begin_share(setup: Arc<Setup>, share: Vec<UnreadCopy>) -> oneshot::Receiver<V
 }
 
 fn read_one(setup: &Setup, copy: UnreadCopy) -> FiledReading {
-    let reading = match setup.config.shop(&copy.shop) {
-        Some(shop) => {
-            let own = [setup.config.ingest_domain.clone(), shop.from.domain().to_owned()];
-            let context =
-                Context { shop_domains: &shop.domains, own_domains: &own, locale: Some(shop.locale.as_str()) };
-            setup.reader.read(&copy.message, &context)
-        }
-        None => Reading::without_findings(
-            Outcome::Held,
-            format!("the shop {} is no longer configured, so nobody knows its rules", copy.shop),
-        ),
-    };
+    let reading = read_for(&setup.config, &setup.reader, &copy.shop, &copy.message);
     tracing::info!(
         copy = %copy.id,
         shop = %copy.shop,
@@ -117,12 +107,33 @@ fn read_one(setup: &Setup, copy: UnreadCopy) -> FiledReading {
         template = reading.template.as_deref(),
         "a copy was read"
     );
-    let zone = setup.config.shop(&copy.shop).map_or(Zone::UTC, |shop| shop.zone.clone());
+    filing(&setup.config, copy.id, copy.shop, reading)
+}
+
+/// A reading of a shop's copy as it is filed, with what it says about the order's schedule in the shop's zone.
+pub(super) fn filing(config: &Config, copy: CopyId, shop: ShopId, reading: Reading) -> FiledReading {
+    let zone = config.shop(&shop).map_or(Zone::UTC, |shop| shop.zone.clone());
     let news = reading.order_event().map(|event| OrderNews {
         kind: event.kind,
         expected_by: event.expected_delivery.and_then(|day| end_of(day, &zone)),
     });
-    FiledReading { copy: copy.id, shop: copy.shop, reading, news }
+    FiledReading { copy, shop, reading, news }
+}
+
+/// Reads a shop's mail by the shop's rules.
+pub(super) fn read_for(config: &Config, reader: &Reader, shop: &ShopId, message: &[u8]) -> Reading {
+    match config.shop(shop) {
+        Some(shop) => {
+            let own = [config.ingest_domain.clone(), shop.from.domain().to_owned()];
+            let context =
+                Context { shop_domains: &shop.domains, own_domains: &own, locale: Some(shop.locale.as_str()) };
+            reader.read(message, &context)
+        }
+        None => Reading::without_findings(
+            Outcome::Held,
+            format!("the shop {shop} is no longer configured, so nobody knows its rules"),
+        ),
+    }
 }
 
 /// The first instant after a calendar day.

@@ -4,6 +4,7 @@
 //! two doors can never act on the same past.
 
 mod error;
+mod held;
 mod lock;
 mod postgres;
 mod records;
@@ -13,6 +14,9 @@ mod sqlite;
 mod transfer;
 
 pub use error::StoreError;
+pub use held::{
+    Alarm, DeskAct, DeskFiling, DeskMark, Discarded, HeldCount, HeldFilter, ShopHours, ShopSum, WatchFigures,
+};
 pub use lock::DaemonLock;
 pub use records::{
     Actor, Claim, ClaimedLetter, ClaimedRound, CopyState, Counts, DecisionRecord, Filed, FiledReading, Filter,
@@ -195,13 +199,59 @@ pub trait Store: Send + Sync + 'static {
     async fn story(&self, subject: &Subject) -> Result<Story, StoreError>;
 
     /// A page of held copies, newest first, below `before` when given.
-    async fn held_copies(&self, before: Option<CopyId>, limit: usize) -> Result<Vec<StoredCopy>, StoreError>;
+    async fn held_copies(
+        &self,
+        filter: &HeldFilter,
+        before: Option<CopyId>,
+        limit: usize,
+    ) -> Result<Vec<StoredCopy>, StoreError>;
+
+    /// A page of the copies that the filter means but that were ignored, and not by a person, newest first. Only those whose
+    /// bytes are kept, since there is nothing to be done with others.
+    async fn ignored_copies(
+        &self,
+        filter: &HeldFilter,
+        before: Option<CopyId>,
+        limit: usize,
+    ) -> Result<Vec<StoredCopy>, StoreError>;
+
+    /// How many held copies there are of each shop and kind of reason, in their order.
+    async fn count_held(&self, filter: &HeldFilter) -> Result<Vec<HeldCount>, StoreError>;
+
+    /// Files readings of held copies for a person, as [`Self::file_readings`] does for the reader: whoever did it stands in the
+    /// copies' records and in the decisions. A copy that is not held any more is passed over and moves nothing, so that no copy
+    /// tells of its order twice. What would come of a dry filing is exact, but for the numbers of invitations that would begin.
+    async fn file_for_desk(
+        &self,
+        readings: Arc<[FiledReading]>,
+        filing: &DeskFiling,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Vec<Filed>, StoreError>;
+
+    /// Discards held copies for good. Says of each what came of it, in the order asked.
+    async fn discard(&self, copies: Vec<CopyId>, actor: &Actor, now: Timestamp) -> Result<Vec<Discarded>, StoreError>;
 
     /// A copy and its bytes, as long as they are kept.
     async fn copy(&self, id: CopyId) -> Result<Option<(StoredCopy, Option<Vec<u8>>)>, StoreError>;
 
     /// The earliest instant at which an invitation of each shop is due, for every shop that has one.
     async fn next_due(&self) -> Result<Vec<(ShopId, Timestamp)>, StoreError>;
+
+    /// How the shops fare: one row each, however many copies they have.
+    async fn watch_figures(&self) -> Result<WatchFigures, StoreError>;
+
+    /// What the reader made of these shops' copies, by the hours since `since`.
+    async fn watch_hours(&self, shops: &[ShopId], since: Timestamp) -> Result<ShopHours, StoreError>;
+
+    /// Raises an alarm. `false` when somebody else has raised it already, who says so then.
+    async fn raise_alarm(&self, alarm: &Alarm) -> Result<bool, StoreError>;
+
+    /// Ends an alarm. `false` when it is over already.
+    async fn clear_alarm(&self, alarm: &Alarm) -> Result<bool, StoreError>;
+
+    /// Forgets the counts of hours before `before`.
+    async fn purge_hours(&self, before: Timestamp) -> Result<u64, StoreError>;
 
     /// How many copies are unread and how many invitations stand in each state.
     async fn counts(&self) -> Result<Counts, StoreError>;

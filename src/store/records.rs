@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use super::DeskMark;
 use crate::domain::{
     AddressKey, CopyId, Decision, Invitation, InvitationId, LetterId, LetterKind, OrderNews, OrderReference, Reading,
     Rule, ShopId, State, Timestamp,
@@ -71,6 +72,8 @@ pub struct FiledReading {
 pub struct Filed {
     /// The copy.
     pub copy: CopyId,
+    /// Whether it was filed now. `false`: it was not where it was thought to be, and nothing was done.
+    pub is_done: bool,
     /// The invitations that it moved, with the decision on each. Empty when the copy tells of no order.
     pub moved: Vec<(InvitationId, Decision)>,
 }
@@ -202,24 +205,27 @@ pub enum CopyState {
     Ignored,
     /// Kept for a person to look at.
     Held,
+    /// A person said that nothing is to come of it.
+    Discarded,
 }
 
 impl CopyState {
     /// Every state.
-    pub const ALL: [Self; 4] = [Self::Unread, Self::Event, Self::Ignored, Self::Held];
+    pub const ALL: [Self; 5] = [Self::Unread, Self::Event, Self::Ignored, Self::Held, Self::Discarded];
 
     /// The state of this word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 
-    /// The word for it in JSON and the database.
+    /// The word for it in JSON. The database has its own way to write the last one down.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Unread => "unread",
             Self::Event => "event",
             Self::Ignored => "ignored",
             Self::Held => "held",
+            Self::Discarded => "discarded",
         }
     }
 }
@@ -247,6 +253,8 @@ pub struct StoredCopy {
     pub reading: Option<Reading>,
     /// The invitation it moved first, if any.
     pub invitation: Option<InvitationId>,
+    /// What a person did with it last.
+    pub desk: Option<DeskMark>,
 }
 
 /// How far a letter got.

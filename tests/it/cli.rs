@@ -332,6 +332,7 @@ async fn held_copies_are_listed_with_their_reason_and_shown_byte_by_byte() {
         "invitation",
         "reason",
         "reading",
+        "desk",
     ];
     let rows = site.run(&["held", "list", "--json"]).ended(0).json();
     assert_eq!(rows.len(), 1);

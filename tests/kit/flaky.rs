@@ -9,8 +9,9 @@ use invited::domain::{
     Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
 };
 use invited::store::{
-    Actor, Claim, ClaimedRound, Counts, Filed, FiledReading, Filter, NewCopy, Recovered, Round, Settled, Store,
-    StoreError, StoredCopy, Story, Subject, UnreadCopy,
+    Actor, Alarm, Claim, ClaimedRound, Counts, DeskFiling, Discarded, Filed, FiledReading, Filter, HeldCount,
+    HeldFilter, NewCopy, Recovered, Round, Settled, ShopHours, Store, StoreError, StoredCopy, Story, Subject,
+    UnreadCopy, WatchFigures,
 };
 
 /// Hands every call on to another store, save those that were told to fail.
@@ -76,7 +77,16 @@ hand_on! {
     desk(invitation: InvitationId, order: DeskOrder, actor: &Actor, policies: Arc<Policies>, now: Timestamp) -> Option<Decision>;
     list(filter: &Filter, before: Option<InvitationId>, limit: usize) -> Vec<Invitation>;
     story(subject: &Subject) -> Story;
-    held_copies(before: Option<CopyId>, limit: usize) -> Vec<StoredCopy>;
+    held_copies(filter: &HeldFilter, before: Option<CopyId>, limit: usize) -> Vec<StoredCopy>;
+    ignored_copies(filter: &HeldFilter, before: Option<CopyId>, limit: usize) -> Vec<StoredCopy>;
+    count_held(filter: &HeldFilter) -> Vec<HeldCount>;
+    file_for_desk(readings: Arc<[FiledReading]>, filing: &DeskFiling, policies: Arc<Policies>, now: Timestamp) -> Vec<Filed>;
+    discard(copies: Vec<CopyId>, actor: &Actor, now: Timestamp) -> Vec<Discarded>;
+    watch_figures() -> WatchFigures;
+    watch_hours(shops: &[ShopId], since: Timestamp) -> ShopHours;
+    raise_alarm(alarm: &Alarm) -> bool;
+    clear_alarm(alarm: &Alarm) -> bool;
+    purge_hours(before: Timestamp) -> u64;
     copy(id: CopyId) -> Option<(StoredCopy, Option<Vec<u8>>)>;
     next_due() -> Vec<(ShopId, Timestamp)>;
     counts() -> Counts;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use invited::domain::{CopyId, Outcome, Reading};
-use invited::store::{CopyState, Role, Store as _, StoreError, UnreadCopy};
+use invited::store::{CopyState, HeldFilter, Role, Store as _, StoreError, UnreadCopy};
 
 use super::{Place, T0, after, filing, flaky, mail, policies, shop};
 
@@ -41,10 +41,10 @@ async fn copies_are_handed_out_oldest_first_and_those_that_stop_the_reader_alone
     assert_eq!(ids(store.claim_copies(10, 3, "one", T0).await.unwrap()), [(3, 1)]);
     assert_eq!(ids(store.claim_copies(1, 1, "one", T0).await.unwrap()), [], "all that are left are spent");
 
-    let held = store.held_copies(None, 10).await.unwrap();
+    let held = store.held_copies(&HeldFilter::default(), None, 10).await.unwrap();
     assert_eq!(held.iter().map(|copy| copy.id.0).collect::<Vec<_>>(), [3, 1]);
     assert!(held[1].reading.as_ref().unwrap().reason.as_ref().unwrap().contains("3 times"));
-    assert_eq!(store.held_copies(Some(CopyId(3)), 10).await.unwrap().len(), 1);
+    assert_eq!(store.held_copies(&HeldFilter::default(), Some(CopyId(3)), 10).await.unwrap().len(), 1);
     let counts = store.counts().await.unwrap();
     assert_eq!((counts.unread, counts.held_copies), (0, 2));
 }

@@ -36,12 +36,14 @@ macro_rules! on_each_engine {
 
 mod copies;
 mod daemons;
+mod held;
 mod letters;
 mod lives;
 mod looking;
 mod orders;
 mod races;
 mod relays;
+mod watch;
 
 use std::sync::Arc;
 

@@ -16,10 +16,10 @@ use crate::store::sql::connection::Connection;
 use crate::store::sql::statements::{self as sql, Statement};
 
 /// The tables that grow with the years.
-const LARGE: [&str; 5] = ["copy", "copy_body", "invitation", "letter", "decision"];
+const LARGE: [&str; 6] = ["copy", "copy_body", "invitation", "letter", "decision", "tally"];
 
 /// Pages and batches: as long as their rows come out of an index in order, the first ones cost as little as there are of them.
-const ORDERED: [Statement; 10] = [
+const ORDERED: [Statement; 11] = [
     sql::LIST_ALL,
     sql::IDS_STATE,
     sql::IDS_SHOP_STATE,
@@ -28,6 +28,7 @@ const ORDERED: [Statement; 10] = [
     sql::COPIES_OF_EMAIL,
     sql::COPIES_OF_REFERENCE,
     sql::HELD_COPIES,
+    sql::KEPT,
     sql::UNREAD,
     sql::NEXT_DUE,
 ];
@@ -44,7 +45,7 @@ async fn queue(place: &kit::Place<'_>) -> Server {
 }
 
 /// What readers ask, who have a plan made for the values and the tables at hand.
-const READ: [Statement; 18] = [
+const READ: [Statement; 30] = [
     sql::LIST_IDS,
     sql::INVITATION,
     sql::LIST_ALL,
@@ -57,6 +58,18 @@ const READ: [Statement; 18] = [
     sql::DECISIONS_ON,
     sql::LETTERS_OF,
     sql::HELD_COPIES,
+    sql::HELD_OF_SHOP,
+    sql::HELD_OF_TEMPLATE,
+    sql::HELD_OF_REFERENCE,
+    sql::HELD_OF_EMAIL,
+    sql::HELD_OF_REASON,
+    sql::HELD_IN_TIME,
+    sql::COPIES_BY_IDS,
+    sql::KEPT,
+    sql::IGNORED_AMONG,
+    sql::HELD_KINDS,
+    sql::COUNT_HELD_BY,
+    sql::HOURS_OF,
     sql::COPY,
     sql::BODY,
     sql::COUNT_UNREAD,
@@ -66,7 +79,16 @@ const READ: [Statement; 18] = [
 ];
 
 /// Indexes of a part of a table that stays small: what is under way.
-const SMALL: [&str; 4] = ["copy_unread", "copy_held", "copy_in_hand", "letter_in_hand"];
+const SMALL: [&str; 8] = [
+    "copy_unread",
+    "copy_held",
+    "copy_held_by_shop",
+    "copy_held_by_template",
+    "copy_held_by_reason",
+    "copy_held_by_time",
+    "copy_in_hand",
+    "letter_in_hand",
+];
 
 /// Steps that go over a whole table, or over all entries of an index of one.
 fn walks(plan: &[String]) -> Vec<&str> {
@@ -122,11 +144,12 @@ const YEARS: &str = "
         CASE WHEN n % 10 = 0 AND n <= 100000 THEN 'old' ELSE n % 50000 || '' END || '@example.com', '{}',
         CASE WHEN n > 180000 THEN 'queued' ELSE 'done' END, CASE WHEN n > 180000 THEN n END, 1, 0, n, n
     FROM generate_series(1, 200000) AS n;
-    INSERT INTO copy (shop, mail_from, rcpt_to, hello, tls, size, received_at, state, email_key, reference_key, owner)
+    INSERT INTO copy (shop, mail_from, rcpt_to, hello, tls, size, received_at, state, email_key, reference_key, owner, template, reason)
     SELECT 'shop' || n % 20, 'o@shop.example', 'x@afs.example', 'mx', 1, 1, n,
-        CASE WHEN n > 199000 THEN 'unread' WHEN n % 1000 = 0 THEN 'held' ELSE 'event' END,
+        CASE WHEN n > 199000 THEN 'unread' WHEN n % 37 = 0 THEN 'held' ELSE 'event' END,
         CASE WHEN n % 10 = 0 AND n <= 100000 THEN 'old' ELSE n % 50000 || '' END || '@example.com',
-        CASE WHEN n % 10 = 1 AND n <= 50000 THEN 'old' ELSE 'a-' || n END, CASE WHEN n > 199000 AND n % 2 = 0 THEN 'one' END
+        CASE WHEN n % 10 = 1 AND n <= 50000 THEN 'old' ELSE 'a-' || n END, CASE WHEN n > 199000 AND n % 2 = 0 THEN 'one' END,
+        'template' || n % 7, CASE WHEN n % 37 = 0 THEN 'reason ' || n % 3 END
     FROM generate_series(1, 200000) AS n;
     INSERT INTO copy_body (copy_id, received_at, body) SELECT n, n, 'x' FROM generate_series(1, 200000) AS n;
     INSERT INTO letter (invitation_id, ordinal, kind, phase, attempts, claimed_at, owner, relay)
@@ -135,6 +158,8 @@ const YEARS: &str = "
     FROM generate_series(1, 200000) AS n;
     INSERT INTO decision (invitation_id, at, event, to_state, rule, actor)
     SELECT n, n, 'due', 'sending', 'due', 'daemon' FROM generate_series(1, 200000) AS n;
+    INSERT INTO tally (shop, hour, event, ignored, held) SELECT 'shop' || n % 20, CAST(n / 20 AS BIGINT) * 3600000, 1, 1, 1
+    FROM generate_series(1, 40000) AS n;
     INSERT INTO daemon (owner, since, lease_until) VALUES ('one', 1, 1), ('two', 1, 9);
     ANALYZE";
 
@@ -177,6 +202,13 @@ async fn pages_cost_little(queue: &Server) {
         (sql::LIST_REFERENCE, "999999, 20, 'a-10007', NULL, NULL"),
         (sql::LIST_REFERENCE, "999999, 20, 'old', NULL, NULL"),
         (sql::HELD_COPIES, "999999, 20"),
+        (sql::HELD_OF_SHOP, "999999, 20, 'shop0', NULL, NULL, NULL, NULL, 0, 999999"),
+        (sql::HELD_OF_SHOP, "999999, 20, 'shop1', NULL, NULL, NULL, NULL, 0, 999999"),
+        (sql::HELD_OF_TEMPLATE, "999999, 20, NULL, 'template3', NULL, NULL, NULL, 0, 999999"),
+        (sql::HELD_OF_REFERENCE, "999999, 20, NULL, NULL, NULL, 'a-10000', NULL, 0, 999999"),
+        (sql::HELD_OF_EMAIL, "999999, 20, NULL, NULL, NULL, NULL, '7@example.com', 0, 999999"),
+        (sql::HELD_OF_REASON, "999999, 20, 'shop0', NULL, NULL, NULL, NULL, 0, 999999, 'reason 1'"),
+        (sql::HELD_IN_TIME, "999999, 20, 190000, 195000"),
         (sql::COPIES_OF_EMAIL, "'7@example.com', 20"),
         (sql::COPIES_OF_EMAIL, "'old@example.com', 20"),
         (sql::COPIES_OF_REFERENCE, "'a-10007', 20, NULL"),

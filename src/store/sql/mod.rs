@@ -5,6 +5,7 @@ mod body;
 pub(super) mod connection;
 pub(super) mod engine;
 pub(super) mod fault;
+mod held;
 mod letters;
 mod moves;
 mod pulse;
@@ -13,7 +14,9 @@ mod readers;
 mod reading;
 mod rows;
 mod spool;
+
 pub(super) mod statements;
+mod tally;
 mod turns;
 pub(super) mod writer;
 
@@ -32,8 +35,9 @@ use self::reading::{ClaimCopies, FileReadings, HandedOut, Purge, SetAside};
 use self::spool::Spool;
 use self::writer::{Queue, Writer};
 use super::{
-    Actor, Claim, ClaimedRound, Counts, DaemonLock, Filed, FiledReading, Filter, NewCopy, Recovered, Round, Settled,
-    Store, StoreError, StoredCopy, Story, Subject, UnreadCopy,
+    Actor, Alarm, Claim, ClaimedRound, Counts, DaemonLock, DeskFiling, Discarded, Filed, FiledReading, Filter,
+    HeldCount, HeldFilter, NewCopy, Recovered, Round, Settled, ShopHours, Store, StoreError, StoredCopy, Story,
+    Subject, UnreadCopy, WatchFigures,
 };
 use crate::domain::{
     Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
@@ -200,7 +204,7 @@ impl Store for SqlStore {
         policies: Arc<Policies>,
         now: Timestamp,
     ) -> Result<Vec<Filed>, StoreError> {
-        self.writers.reading.carry_out(FileReadings { readings, policies, now }).await
+        self.writers.reading.carry_out(FileReadings { readings, policies, now, desk: None }).await
     }
 
     async fn claim_due(
@@ -304,8 +308,59 @@ impl Store for SqlStore {
             .await
     }
 
-    async fn held_copies(&self, before: Option<CopyId>, limit: usize) -> Result<Vec<StoredCopy>, StoreError> {
-        self.readers.read(move |conn| Box::pin(queries::held_copies(conn, before, limit))).await
+    async fn held_copies(
+        &self,
+        filter: &HeldFilter,
+        before: Option<CopyId>,
+        limit: usize,
+    ) -> Result<Vec<StoredCopy>, StoreError> {
+        let filter = Arc::new(filter.clone());
+        self.readers
+            .read(move |conn| {
+                let filter = Arc::clone(&filter);
+                Box::pin(async move { held::held(conn, &filter, before, limit).await })
+            })
+            .await
+    }
+
+    async fn ignored_copies(
+        &self,
+        filter: &HeldFilter,
+        before: Option<CopyId>,
+        limit: usize,
+    ) -> Result<Vec<StoredCopy>, StoreError> {
+        let filter = Arc::new(filter.clone());
+        self.readers
+            .read(move |conn| {
+                let filter = Arc::clone(&filter);
+                Box::pin(async move { held::ignored(conn, &filter, before, limit).await })
+            })
+            .await
+    }
+
+    async fn count_held(&self, filter: &HeldFilter) -> Result<Vec<HeldCount>, StoreError> {
+        let filter = Arc::new(filter.clone());
+        self.readers
+            .read(move |conn| {
+                let filter = Arc::clone(&filter);
+                Box::pin(async move { held::counts(conn, &filter).await })
+            })
+            .await
+    }
+
+    async fn file_for_desk(
+        &self,
+        readings: Arc<[FiledReading]>,
+        filing: &DeskFiling,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Vec<Filed>, StoreError> {
+        let desk = Some(filing.clone());
+        self.writers.reading.carry_out(FileReadings { readings, policies, now, desk }).await
+    }
+
+    async fn discard(&self, copies: Vec<CopyId>, actor: &Actor, now: Timestamp) -> Result<Vec<Discarded>, StoreError> {
+        self.writers.reading.carry_out(held::Discard { copies, actor: actor.clone(), now }).await
     }
 
     async fn copy(&self, id: CopyId) -> Result<Option<(StoredCopy, Option<Vec<u8>>)>, StoreError> {
@@ -314,6 +369,32 @@ impl Store for SqlStore {
 
     async fn next_due(&self) -> Result<Vec<(ShopId, Timestamp)>, StoreError> {
         self.readers.read(|conn| Box::pin(queries::next_due(conn))).await
+    }
+
+    async fn watch_figures(&self) -> Result<WatchFigures, StoreError> {
+        self.readers.read(|conn| Box::pin(tally::figures(conn))).await
+    }
+
+    async fn watch_hours(&self, shops: &[ShopId], since: Timestamp) -> Result<ShopHours, StoreError> {
+        let shops = Arc::<[ShopId]>::from(shops);
+        self.readers
+            .read(move |conn| {
+                let shops = Arc::clone(&shops);
+                Box::pin(async move { tally::hours(conn, &shops, since).await })
+            })
+            .await
+    }
+
+    async fn raise_alarm(&self, alarm: &Alarm) -> Result<bool, StoreError> {
+        self.writers.letters.carry_out(held::SetAlarm { alarm: alarm.clone(), is_raised: true }).await
+    }
+
+    async fn clear_alarm(&self, alarm: &Alarm) -> Result<bool, StoreError> {
+        self.writers.letters.carry_out(held::SetAlarm { alarm: alarm.clone(), is_raised: false }).await
+    }
+
+    async fn purge_hours(&self, before: Timestamp) -> Result<u64, StoreError> {
+        self.writers.reading.carry_out(held::PurgeHours { before }).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

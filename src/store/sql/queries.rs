@@ -117,17 +117,6 @@ fn oldest_first<T>(mut newest_first: Vec<T>) -> Vec<T> {
     newest_first
 }
 
-/// A page of held copies.
-pub(super) async fn held_copies(
-    conn: &mut Connection,
-    before: Option<CopyId>,
-    limit: usize,
-) -> Result<Vec<StoredCopy>, Fault> {
-    let before = before.map_or(i64::MAX, |id| id.0);
-    let rows: Vec<CopyRow> = conn.rows(sql::HELD_COPIES, [before.into(), limit.into()]).await?;
-    records(rows)
-}
-
 /// A copy, and its bytes when they are still there.
 pub(super) async fn copy(conn: &mut Connection, id: CopyId) -> Result<Option<(StoredCopy, Option<Vec<u8>>)>, Fault> {
     let row: Option<CopyRow> = conn.row(sql::COPY, [id.0.into()]).await?;

@@ -9,15 +9,17 @@ use serde_json::{Value as Json, json};
 
 use super::connection::Connection;
 use super::fault::Fault;
+use super::held::StandingRow;
 use super::moves::{self, Book, Cause, to_json};
 use super::statements as sql;
+use super::tally::Tally;
 use super::turns::{self, Turn};
 use super::writer::Work;
 use crate::domain::{
     CopyId, Event, Invitation, InvitationId, OrderEvent, OrderNews, Outcome, Policies, Reading, ShopId, State,
-    Timestamp, open,
+    Timestamp, kind_of_reason, open,
 };
-use crate::store::{Filed, FiledReading};
+use crate::store::{CopyState, DeskAct, DeskFiling, Filed, FiledReading};
 
 /// Bytes of messages that are handed out at one time, before the last one.
 const HAND_OUT_BYTES: i64 = 32 * 1024 * 1024;
@@ -98,8 +100,14 @@ impl Work for SetAside {
 
     async fn run(&self, conn: &mut Connection) -> Result<(), Fault> {
         let reading = to_json(&Reading::without_findings(Outcome::Held, self.why.as_str()))?;
-        conn.execute(sql::SET_ASIDE, [self.copy.0.into(), reading.into(), self.now.into()]).await?;
-        Ok(())
+        let kind = kind_of_reason(&self.why);
+        let values = [self.copy.0.into(), reading.into(), self.now.into(), kind.into()];
+        let row: Option<(String, i64)> = conn.row(sql::SET_ASIDE, values).await?;
+        let mut tally = Tally::default();
+        if let Some((shop, received_at)) = row {
+            tally.was_read(&shop, Timestamp(received_at), None, Outcome::Held);
+        }
+        tally.write(conn).await
     }
 }
 
@@ -108,6 +116,8 @@ pub(super) struct FileReadings {
     pub(super) readings: Arc<[FiledReading]>,
     pub(super) policies: Arc<Policies>,
     pub(super) now: Timestamp,
+    /// Whose work it is; the reader's own otherwise.
+    pub(super) desk: Option<DeskFiling>,
 }
 
 const BEGIN: &str = "SAVEPOINT reading";
@@ -124,6 +134,7 @@ impl Work for FileReadings {
         conn.command(BEGIN).await?;
         match self.file(&self.readings, conn).await {
             Ok(filed) => {
+                self.keep(conn).await?;
                 conn.command(END).await?;
                 return Ok(filed);
             }
@@ -136,6 +147,7 @@ impl Work for FileReadings {
             match self.file(std::slice::from_ref(reading), conn).await {
                 Ok(one) => {
                     filed.extend(one);
+                    self.keep(conn).await?;
                     conn.command(END).await?;
                     conn.command(BEGIN).await?;
                 }
@@ -143,7 +155,7 @@ impl Work for FileReadings {
                     tracing::error!(
                         copy.id = reading.copy.0,
                         ?fault,
-                        "a reading cannot be filed; its copy stays unread"
+                        "a reading cannot be filed; its copy stays as it is"
                     );
                 }
                 Err(fault) => return Err(fault),
@@ -159,6 +171,51 @@ impl Work for FileReadings {
 type OrderKey = (ShopId, String);
 
 impl FileReadings {
+    /// Lets what was filed stand, unless it was only to be seen.
+    async fn keep(&self, conn: &mut Connection) -> Result<(), Fault> {
+        if self.desk.as_ref().is_some_and(|desk| desk.is_dry) { conn.command(UNDO).await } else { Ok(()) }
+    }
+
+    /// The copies that may be filed still, with what the reader made of them before. Their rows are locked.
+    async fn open(
+        &self,
+        readings: &[FiledReading],
+        conn: &mut Connection,
+    ) -> Result<HashMap<CopyId, (StandingRow, Option<Outcome>)>, Fault> {
+        let copies = to_json(&readings.iter().map(|filing| filing.copy).collect::<Vec<_>>())?;
+        let statement = if self.desk.is_some() { sql::STILL_OPEN } else { sql::STILL_UNREAD };
+        let rows: Vec<StandingRow> = conn.rows(statement, [copies.into()]).await?;
+        let also_ignored = self.desk.as_ref().is_some_and(|desk| desk.also_ignored);
+        let open = rows.into_iter().filter_map(|row| {
+            let before = match CopyState::parse(&row.state)? {
+                CopyState::Unread => None,
+                CopyState::Held => Some(Outcome::Held),
+                CopyState::Ignored if also_ignored => Some(Outcome::Ignored),
+                _ => return None,
+            };
+            Some((CopyId(row.id), (row, before)))
+        });
+        Ok(open.collect())
+    }
+
+    /// What is recorded beside the decisions on a copy's order.
+    fn cause(&self, copy: CopyId, news: OrderNews) -> Cause<'_> {
+        let cause = Cause { copy: Some(copy), ..Cause::daemon(Event::Order(news), self.now) };
+        match &self.desk {
+            Some(desk) => Cause { actor: &desk.actor.name, note: desk.actor.reason.as_deref(), ..cause },
+            None => cause,
+        }
+    }
+
+    /// Counts a copy that is filed.
+    fn count(&self, tally: &mut Tally, row: &StandingRow, before: Option<Outcome>, now: Outcome) {
+        let received_at = Timestamp(row.received_at);
+        match &self.desk {
+            Some(desk) if desk.act == DeskAct::Released => tally.was_released(&row.shop, received_at),
+            _ => tally.was_read(&row.shop, received_at, before, now),
+        }
+    }
+
     /// Files these readings by a number of statements that does not grow with them.
     async fn file(&self, readings: &[FiledReading], conn: &mut Connection) -> Result<Vec<Filed>, Fault> {
         let orders = readings.iter().map(|filing| (filing, order(filing))).collect::<Vec<_>>();
@@ -166,25 +223,24 @@ impl FileReadings {
             orders.iter().filter_map(|(filing, order)| Some((filing.shop.clone(), order.as_ref()?.0.reference.key())));
         let keys = keys.collect::<HashSet<OrderKey>>();
         turns::take(conn, keys.iter().map(|(shop, key)| Turn::Order(shop.as_str(), key))).await?;
-        let copies = to_json(&readings.iter().map(|filing| filing.copy).collect::<Vec<_>>())?;
-        let unread: Vec<(i64,)> = conn.rows(sql::STILL_UNREAD, [copies.into()]).await?;
-        let mut unread = unread.into_iter().map(|(id,)| CopyId(id)).collect::<HashSet<_>>();
+        let mut open = self.open(readings, conn).await?;
 
         let mut known = Known::of(conn, &keys).await?;
-        let mut book = Book::default();
+        let (mut book, mut tally) = (Book::default(), Tally::default());
         let (mut filed, mut rows) = (Vec::with_capacity(readings.len()), Vec::with_capacity(readings.len()));
         for (filing, order) in orders {
             // Filed already: the daemon stopped between the commit and its acknowledgement, or another one was given the copy.
-            if !unread.remove(&filing.copy) {
-                filed.push(Filed { copy: filing.copy, moved: Vec::new() });
+            let Some((standing, before)) = open.remove(&filing.copy) else {
+                filed.push(Filed { copy: filing.copy, is_done: false, moved: Vec::new() });
                 continue;
-            }
+            };
+            self.count(&mut tally, &standing, before, filing.reading.outcome);
             let moved = match order {
                 Some((order, news)) => known.tell(self, filing, &order, news, &mut book)?,
                 None => Vec::new(),
             };
-            rows.push((row(&filing.reading, filing.copy)?, moved.first().map(|(id, _)| *id)));
-            filed.push(Filed { copy: filing.copy, moved });
+            rows.push((self.row(filing)?, moved.first().map(|(id, _)| *id)));
+            filed.push(Filed { copy: filing.copy, is_done: true, moved });
         }
 
         let numbers = book.write(conn).await?;
@@ -198,24 +254,35 @@ impl FileReadings {
             });
             conn.execute(sql::FILE_COPIES, [to_json(&rows.collect::<Vec<_>>())?.into(), self.now.into()]).await?;
         }
+        tally.write(conn).await?;
         Ok(filed)
+    }
+
+    /// What is written of a reading, but for the invitation that it moved.
+    fn row(&self, filing: &FiledReading) -> Result<Vec<Json>, Fault> {
+        let reading = &filing.reading;
+        let is_held = reading.outcome == Outcome::Held;
+        // A copy that is held after all stands as it would if nobody had looked.
+        let desk = self.desk.as_ref().filter(|_| !is_held);
+        Ok(vec![
+            json!(filing.copy),
+            json!(reading.outcome.as_str()),
+            json!(to_json(reading)?),
+            json!(reading.customer_email.as_ref().map(|email| email.key().as_str().to_owned())),
+            json!(reading.reference.as_ref().map(|reference| reference.key())),
+            json!(reading.template),
+            json!(reading.reason.as_deref().filter(|_| is_held).map(kind_of_reason)),
+            json!(desk.map(|desk| desk.act.as_str())),
+            json!(desk.map(|desk| desk.actor.name.as_str())),
+            json!(desk.and_then(|desk| desk.actor.reason.as_deref())),
+            json!(desk.map(|_| self.now)),
+        ])
     }
 }
 
 /// What a reading tells of an order, when it does.
 fn order(filing: &FiledReading) -> Option<(OrderEvent, OrderNews)> {
     Some((filing.reading.order_event()?, filing.news?))
-}
-
-/// What is written of a reading, but for the invitation that it moved.
-fn row(reading: &Reading, copy: CopyId) -> Result<Vec<Json>, Fault> {
-    Ok(vec![
-        json!(copy),
-        json!(reading.outcome.as_str()),
-        json!(to_json(reading)?),
-        json!(reading.customer_email.as_ref().map(|email| email.key().as_str().to_owned())),
-        json!(reading.reference.as_ref().map(|reference| reference.key())),
-    ])
 }
 
 /// The invitations to the orders of a batch, as they stand while it is filed.
@@ -244,7 +311,7 @@ impl Known {
         book: &mut Book,
     ) -> Result<Vec<(InvitationId, crate::domain::Decision)>, Fault> {
         let key = order.customer.email.key();
-        let cause = Cause { copy: Some(filing.copy), ..Cause::daemon(Event::Order(news), work.now) };
+        let cause = work.cause(filing.copy, news);
         let invitations = self.0.entry((filing.shop.clone(), order.reference.key())).or_default();
         let order_cancelled = invitations.iter().any(|invitation| invitation.progress.state == State::Cancelled);
         let mut moved = Vec::new();

@@ -9,7 +9,7 @@ use crate::domain::{
     CopyId, Customer, EmailAddress, Invitation, InvitationId, LetterId, LetterKind, OrderReference, PersonName,
     Progress, Rule, ShopId, State, Timestamp,
 };
-use crate::store::{CopyState, DecisionRecord, LetterPhase, LetterRecord, StoredCopy};
+use crate::store::{Actor, CopyState, DecisionRecord, DeskAct, DeskMark, LetterPhase, LetterRecord, StoredCopy};
 
 #[derive(FromRow)]
 pub(super) struct InvitationRow {
@@ -88,12 +88,31 @@ pub(super) struct CopyRow {
     attempts: i64,
     reading: Option<String>,
     invitation_id: Option<i64>,
+    desk_act: Option<String>,
+    desk_actor: Option<String>,
+    desk_reason: Option<String>,
+    desk_at: Option<i64>,
+}
+
+/// Where a copy stands. One that was discarded is written down as ignored, with the act beside it.
+pub(super) fn copy_state(id: i64, state: &str, act: Option<&str>) -> Result<CopyState, Fault> {
+    match CopyState::parse(state).ok_or_else(|| Fault::row("copy", id, state))? {
+        CopyState::Ignored if act == Some(DeskAct::Discarded.as_str()) => Ok(CopyState::Discarded),
+        state => Ok(state),
+    }
 }
 
 impl TryFrom<CopyRow> for StoredCopy {
     type Error = Fault;
 
     fn try_from(row: CopyRow) -> Result<Self, Fault> {
+        let state = copy_state(row.id, &row.state, row.desk_act.as_deref())?;
+        let act = row.desk_act.as_deref().map(|act| DeskAct::parse(act).ok_or_else(|| Fault::row("copy", row.id, act)));
+        let desk = act.transpose()?.map(|act| DeskMark {
+            act,
+            actor: Actor { name: row.desk_actor.unwrap_or_default(), reason: row.desk_reason },
+            at: Timestamp(row.desk_at.unwrap_or_default()),
+        });
         Ok(Self {
             id: CopyId(row.id),
             shop: ShopId::parse(&row.shop).map_err(|why| Fault::row("copy", row.id, why))?,
@@ -101,11 +120,12 @@ impl TryFrom<CopyRow> for StoredCopy {
             mail_from: row.mail_from,
             client: row.client.and_then(|client| client.parse().ok()),
             size: u64::try_from(row.size).unwrap_or(0),
-            state: CopyState::parse(&row.state).ok_or_else(|| Fault::row("copy", row.id, &row.state))?,
+            state,
             attempts: count(row.attempts),
             // A reading that an older version wrote and this one does not understand must not hide the copy.
             reading: row.reading.and_then(|reading| serde_json::from_str(&reading).ok()),
             invitation: row.invitation_id.map(InvitationId),
+            desk,
         })
     }
 }

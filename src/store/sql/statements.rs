@@ -50,8 +50,20 @@ macro_rules! piece {
          invitation.created_at, invitation.updated_at"
     };
     ($engine:ident, (copy columns)) => {
-        "id, shop, received_at, mail_from, client, size, state, attempts, reading, invitation_id"
+        "copy.id, copy.shop, copy.received_at, copy.mail_from, copy.client, copy.size, copy.state, copy.attempts, copy.reading, \
+         copy.invitation_id, copy.desk_act, copy.desk_actor, copy.desk_reason, copy.desk_at"
     };
+    // What a filter on held copies may ask: `$3` the shop, `$4` the template, `$5` a JSON array of kinds of reasons, `$6` the
+    // reference, `$7` the address, each of which may be absent; from `$8` to before `$9`. A statement that seeks one of them does not
+    // ask for it again, or PostgreSQL would expect fewer rows than there are.
+    ($engine:ident, (of shop)) => { " AND ($3 IS NULL OR copy.shop = $3)" };
+    ($engine:ident, (of template)) => { " AND ($4 IS NULL OR copy.template = $4)" };
+    ($engine:ident, (of reason)) => {
+        concat!(" AND ($5 IS NULL OR copy.reason IN ", piece!($engine, (words "$5")), ")")
+    };
+    ($engine:ident, (of reference)) => { " AND ($6 IS NULL OR copy.reference_key = $6)" };
+    ($engine:ident, (of email)) => { " AND ($7 IS NULL OR copy.email_key = $7)" };
+    ($engine:ident, (of time)) => { " AND copy.received_at >= $8 AND copy.received_at < $9" };
     ($engine:ident, (letter columns)) => {
         "letter.id AS letter_id, letter.phase AS letter_phase, letter.owner AS letter_owner, letter.attempts AS letter_attempts"
     };
@@ -109,7 +121,8 @@ statements! {
         LEFT JOIN copy_body ON copy_body.copy_id = copy.id WHERE copy.id" (of "$1") " ORDER BY copy.id"
     };
     SET_ASIDE = {
-        "UPDATE copy SET state = 'held', reading = $2, read_at = $3, owner = NULL WHERE id = $1 AND state = 'unread'"
+        "UPDATE copy SET state = 'held', reading = $2, read_at = $3, owner = NULL, reason = $4 WHERE id = $1 AND state = 'unread' \
+        RETURNING shop, received_at"
     };
     /// Copies that a daemon which died had been given.
     FREE_COPIES = {
@@ -118,8 +131,18 @@ statements! {
     };
 
     STILL_UNREAD = {
-        "SELECT id FROM copy WHERE id" (of "$1") " AND state = 'unread' ORDER BY id" (lock "copy")
+        "SELECT id, shop, received_at, state FROM copy WHERE id" (of "$1") " AND state = 'unread' ORDER BY id" (lock "copy")
     };
+    /// Copies of which something may still come by a person's hand.
+    STILL_OPEN = {
+        "SELECT id, shop, received_at, state FROM copy WHERE id" (of "$1") " AND (state = 'held' \
+        OR state = 'ignored' AND COALESCE(desk_act, '') <> 'discarded') ORDER BY id" (lock "copy")
+    };
+    DISCARD = {
+        "UPDATE copy SET state = 'ignored', desk_act = 'discarded', desk_actor = $2, desk_reason = $3, desk_at = $4 \
+        WHERE id" (of "$1") " AND state = 'held'"
+    };
+    STATES_OF = { "SELECT id, state, desk_act FROM copy WHERE id" (of "$1") };
     /// All invitations to these orders, whatever their address.
     OF_ORDERS = {
         sqlite: concat!("SELECT ", piece!(sqlite, (invitation columns)), " FROM json_each($1) AS told CROSS JOIN invitation \
@@ -139,7 +162,9 @@ statements! {
     };
     FILE_COPIES = {
         "UPDATE copy SET state = filed.value ->> 1, reading = filed.value ->> 2, read_at = $2, email_key = filed.value ->> 3, \
-        reference_key = filed.value ->> 4, invitation_id = CAST(filed.value ->> 5 AS BIGINT), owner = NULL \
+        reference_key = filed.value ->> 4, template = filed.value ->> 5, reason = filed.value ->> 6, \
+        desk_act = filed.value ->> 7, desk_actor = filed.value ->> 8, desk_reason = filed.value ->> 9, \
+        desk_at = CAST(filed.value ->> 10 AS BIGINT), invitation_id = CAST(filed.value ->> 11 AS BIGINT), owner = NULL \
         FROM " (each "$1") " AS filed WHERE copy.id = CAST(filed.value ->> 0 AS BIGINT)" (near "copy.id", "$1")
     };
 
@@ -301,6 +326,88 @@ statements! {
     };
 
     HELD_COPIES = { "SELECT " (copy columns) " FROM copy WHERE state = 'held' AND id < $1 ORDER BY id DESC LIMIT $2" };
+    /// As all that follow, bounded and put in order by all columns of its index, as [`IDS_STATE`] is.
+    HELD_OF_SHOP = {
+        "SELECT " (copy columns) " FROM copy WHERE copy.state = 'held' AND copy.shop >= $3 \
+        AND (copy.shop, copy.id) <= ($3, CAST($1 AS BIGINT) - 1)" (of template) (of reason) (of reference) (of email) (of time) " \
+        ORDER BY copy.shop DESC, copy.id DESC LIMIT $2"
+    };
+    HELD_OF_TEMPLATE = {
+        "SELECT " (copy columns) " FROM copy WHERE copy.state = 'held' AND copy.template >= $4 \
+        AND (copy.template, copy.id) <= ($4, CAST($1 AS BIGINT) - 1)" (of shop) (of reason) (of reference) (of email) (of time) " \
+        ORDER BY copy.template DESC, copy.id DESC LIMIT $2"
+    };
+    /// Few copies have one reference, or one address.
+    HELD_OF_REFERENCE = {
+        "SELECT " (copy columns) " FROM copy WHERE copy.state = 'held' AND copy.reference_key = $6 AND copy.id < $1"
+        (of shop) (of template) (of reason) (of email) (of time) " \
+        ORDER BY copy.id DESC LIMIT $2"
+    };
+    HELD_OF_EMAIL = {
+        "SELECT " (copy columns) " FROM copy WHERE copy.state = 'held' AND copy.email_key = $7 AND copy.id < $1"
+        (of shop) (of template) (of reason) (of reference) (of time) " \
+        ORDER BY copy.id DESC LIMIT $2"
+    };
+    /// Of one shop and one kind of reason, `$10`. The numbers alone: there may be several kinds to choose the newest from.
+    HELD_OF_REASON = {
+        "SELECT copy.id FROM copy WHERE copy.state = 'held' AND copy.shop = $3 AND copy.reason >= $10 \
+        AND (copy.reason, copy.id) <= ($10, CAST($1 AS BIGINT) - 1)" (of template) (of reason) (of reference) (of email) (of time) " \
+        ORDER BY copy.reason DESC, copy.id DESC LIMIT $2"
+    };
+    /// The numbers of those of a time, from an index alone, the newest put in front.
+    HELD_IN_TIME = {
+        "SELECT id FROM copy WHERE state = 'held' AND received_at >= $3 AND received_at < $4 AND id < $1 \
+        ORDER BY id DESC LIMIT $2"
+    };
+    COPIES_BY_IDS = { "SELECT " (copy columns) " FROM copy WHERE copy.id" (of "$1") " ORDER BY copy.id DESC" };
+    /// The numbers of the newest copies whose bytes are kept.
+    KEPT = { "SELECT copy_id FROM copy_body WHERE copy_id < $1 ORDER BY copy_id DESC LIMIT $2" };
+    /// Which of the copies `$10` were ignored, and not by a person; `$1` and `$2` as everywhere.
+    IGNORED_AMONG = {
+        "SELECT " (copy columns) " FROM copy WHERE copy.id" (of "$10") " AND copy.id < $1 AND copy.state = 'ignored' \
+        AND COALESCE(copy.desk_act, '') <> 'discarded'" (of shop) (of template) (of reason) (of reference) (of email) (of time)
+        " ORDER BY copy.id DESC LIMIT $2"
+    };
+    /// The kinds of reasons for which copies of each shop are held, counted along an index of held copies alone.
+    HELD_KINDS = {
+        "SELECT shop, reason, COUNT(*) AS copies, MAX(id) AS newest FROM copy WHERE state = 'held' \
+        GROUP BY shop, reason ORDER BY shop, reason"
+    };
+    /// The same of those that a filter means; `$1` and `$2` are not looked at.
+    COUNT_HELD_BY = {
+        "SELECT copy.shop, copy.reason, COUNT(*) AS copies, MAX(copy.id) AS newest FROM copy WHERE copy.state = 'held' \
+        AND copy.id < $1 AND $2 > 0" (of shop) (of template) (of reason) (of reference) (of email) (of time)
+        " GROUP BY copy.shop, copy.reason ORDER BY copy.shop, copy.reason"
+    };
+
+    /// Counts what the reader made of copies, by the hour. A row may take away what was counted before.
+    TALLY = {
+        "INSERT INTO tally (shop, hour, event, ignored, held) SELECT value ->> 0, CAST(value ->> 1 AS BIGINT), \
+        CAST(value ->> 2 AS BIGINT), CAST(value ->> 3 AS BIGINT), CAST(value ->> 4 AS BIGINT) FROM " (each "$1") " AS told \
+        WHERE true ON CONFLICT (shop, hour) DO UPDATE SET event = tally.event + excluded.event, \
+        ignored = tally.ignored + excluded.ignored, held = tally.held + excluded.held"
+    };
+    /// Counts in which state copies stand.
+    ADD_UP = {
+        "INSERT INTO shop_sum (shop, event, ignored, held, discarded, last_copy_at) SELECT value ->> 0, \
+        CAST(value ->> 1 AS BIGINT), CAST(value ->> 2 AS BIGINT), CAST(value ->> 3 AS BIGINT), CAST(value ->> 4 AS BIGINT), \
+        CAST(value ->> 5 AS BIGINT) FROM " (each "$1") " AS told WHERE true \
+        ON CONFLICT (shop) DO UPDATE SET event = shop_sum.event + excluded.event, \
+        ignored = shop_sum.ignored + excluded.ignored, held = shop_sum.held + excluded.held, \
+        discarded = shop_sum.discarded + excluded.discarded, last_copy_at = CASE \
+        WHEN excluded.last_copy_at > shop_sum.last_copy_at THEN excluded.last_copy_at ELSE shop_sum.last_copy_at END"
+    };
+    SUMS = { "SELECT shop, event, ignored, held, discarded, last_copy_at FROM shop_sum ORDER BY shop" };
+    UNREAD_BY_SHOP = { "SELECT shop, COUNT(*) AS copies FROM copy WHERE state = 'unread' GROUP BY shop ORDER BY shop" };
+    HOURS_OF = {
+        "SELECT shop, hour, event, ignored, held FROM tally WHERE shop IN " (words "$1") " AND hour >= $2 ORDER BY shop, hour"
+    };
+    PURGE_HOURS = { "DELETE FROM tally WHERE hour < $1" };
+    ALARMS = { "SELECT shop, kind, since, note FROM alarm ORDER BY shop, kind" };
+    RAISE_ALARM = {
+        "INSERT INTO alarm (shop, kind, since, note) VALUES ($1, $2, $3, $4) ON CONFLICT (shop, kind) DO NOTHING"
+    };
+    CLEAR_ALARM = { "DELETE FROM alarm WHERE shop = $1 AND kind = $2 AND since = $3" };
     COPY = { "SELECT " (copy columns) " FROM copy WHERE id = $1" };
     BODY = { "SELECT body FROM copy_body WHERE copy_id = $1" };
 

@@ -23,7 +23,7 @@ use crate::store::sql::fault::Fault;
 use crate::store::sql::statements::{self as sql};
 use crate::store::sql::writer::Work;
 use crate::store::{
-    CopyState, DaemonLock, FiledReading, NewCopy, Role, SqlStore, Store, StoreError, create_if_missing,
+    CopyState, DaemonLock, FiledReading, HeldFilter, NewCopy, Role, SqlStore, Store, StoreError, create_if_missing,
     open as open_store, open_file,
 };
 
@@ -120,8 +120,8 @@ async fn no_statement_walks_over_a_whole_table() {
     for statement in sql::ALL.iter().filter(|statement| !statement.sqlite.is_empty()) {
         for step in conn.plan(*statement).await {
             // A partial index holds only the rows that are asked for.
-            let is_partial = ["copy_unread", "copy_held", "copy_in_hand", "letter_in_hand"];
-            if ["copy", "copy_body", "invitation", "due", "letter", "decision"]
+            let is_partial = ["copy_unread", "copy_held", "copy_held_by_reason", "copy_in_hand", "letter_in_hand"];
+            if ["copy", "copy_body", "invitation", "due", "letter", "decision", "tally"]
                 .iter()
                 .any(|table| step == format!("SCAN {table}") || step.starts_with(&format!("SCAN {table} ")))
                 && !is_partial.iter().any(|index| step.ends_with(index))
@@ -138,9 +138,22 @@ async fn no_statement_walks_over_a_whole_table() {
 async fn pages_come_in_order_without_sorting() {
     let place = Place::new().await;
     let mut conn = Connection::Sqlite(place.other().await);
-    for statement in
-        [sql::UNREAD, sql::LIST_ALL, sql::IDS_STATE, sql::IDS_SHOP_STATE, sql::LIST_EMAIL, sql::HELD_COPIES]
-    {
+    for statement in [
+        sql::UNREAD,
+        sql::LIST_ALL,
+        sql::IDS_STATE,
+        sql::IDS_SHOP_STATE,
+        sql::LIST_EMAIL,
+        sql::HELD_COPIES,
+        sql::HELD_OF_SHOP,
+        sql::HELD_OF_TEMPLATE,
+        sql::HELD_OF_REFERENCE,
+        sql::HELD_OF_EMAIL,
+        sql::HELD_OF_REASON,
+        sql::KEPT,
+        sql::HELD_KINDS,
+        sql::HOURS_OF,
+    ] {
         for step in conn.plan(statement).await {
             assert!(!step.contains("TEMP B-TREE"), "{}: {step}", statement.name);
         }
@@ -270,7 +283,7 @@ async fn a_copy_whose_bytes_are_damaged_or_gone_is_held_and_the_next_is_read() {
     place.run("DELETE FROM copy_body WHERE copy_id = 2").await;
     let read = store.claim_copies(2, 3, "one", NOW).await.unwrap();
     assert_eq!(read.iter().map(|copy| copy.id.0).collect::<Vec<_>>(), [3]);
-    let held = store.held_copies(None, 10).await.unwrap();
+    let held = store.held_copies(&HeldFilter::default(), None, 10).await.unwrap();
     assert_eq!(
         held.iter().map(|copy| (copy.id.0, copy.state)).collect::<Vec<_>>(),
         [(2, CopyState::Held), (1, CopyState::Held)]
@@ -309,7 +322,13 @@ async fn a_queue_of_the_first_schema_is_brought_up_to_date_and_goes_on() {
          INSERT INTO invitation VALUES (7, 'nord', 'A-1', 'a-1', 'anna@example.com', 'anna@example.com', NULL, '{}', 'sending', \
             NULL, NULL, 0, 1, 1, 1), \
             (8, 'nord', 'A-2', 'a-2', 'bo@example.com', 'bo@example.com', NULL, '{}', 'queued', 5, NULL, 0, 0, 1, 1); \
-         INSERT INTO letter VALUES (3, 7, 1, 'invitation', 'claimed', 1, NULL, 'dead', 9, 9, NULL, NULL, NULL);",
+         INSERT INTO letter VALUES (3, 7, 1, 'invitation', 'claimed', 1, NULL, 'dead', 9, 9, NULL, NULL, NULL); \
+         INSERT INTO copy VALUES \
+            (1, 'nord', '', 'x', NULL, 'mx', 0, 1, 7200001, 'held', 1, 1, '{\"template\": \"own\", \"reason\": \"unclear\"}', \
+                NULL, NULL, NULL), \
+            (2, 'nord', '', 'x', NULL, 'mx', 0, 1, 7200002, 'held', 1, 1, 'no JSON', NULL, NULL, NULL), \
+            (3, 'nord', '', 'x', NULL, 'mx', 0, 1, 7200003, 'event', 1, 1, '{}', NULL, NULL, 7), \
+            (4, 'nord', '', 'x', NULL, 'mx', 0, 1, 7200004, 'unread', 0, NULL, NULL, NULL, NULL, NULL);",
     )
     .execute(&mut conn)
     .await
@@ -320,6 +339,18 @@ async fn a_queue_of_the_first_schema_is_brought_up_to_date_and_goes_on() {
     assert_eq!((recovered.requeued, recovered.in_doubt), (1, 0));
     assert_eq!(store.next_due().await.unwrap(), [(ShopId::parse("nord").unwrap(), Timestamp(5))]);
     assert_eq!(store.counts().await.unwrap().invitations, [(State::Queued, 2)].into());
+    // What was held before can be found, and counts.
+    for filter in [
+        HeldFilter { template: Some("own".to_owned()), ..HeldFilter::default() },
+        HeldFilter { reason: Some("unclear".to_owned()), ..HeldFilter::default() },
+    ] {
+        let found = store.held_copies(&filter, None, 9).await.unwrap();
+        assert_eq!(found.iter().map(|copy| copy.id.0).collect::<Vec<_>>(), [1], "{filter:?}");
+    }
+    let sum = &store.watch_figures().await.unwrap().sums[0];
+    assert_eq!((sum.event, sum.held, sum.ignored, sum.last_copy_at), (1, 2, 0, Timestamp(7_200_003)));
+    let hours = store.watch_hours(std::slice::from_ref(&sum.shop), Timestamp(0)).await.unwrap();
+    assert_eq!(hours.iter().map(|(_, hour)| (hour.begins.0, hour.held)).collect::<Vec<_>>(), [(7_200_000, 2)]);
 }
 
 #[tokio::test]

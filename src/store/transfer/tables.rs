@@ -97,7 +97,8 @@ pub(super) const TABLES: &[Table] = &[
         "shop" = text 1, "mail_from" = text 2, "rcpt_to" = text 3, "client" = text 4, "hello" = text 5, "tls" = int 6,
         "size" = int 7, "received_at" = int 8, "state" = text 9, "attempts" = int 10, "read_at" = int 11,
         "reading" = text 12, "email_key" = text 13, "reference_key" = text 14, "invitation_id" = int 15,
-        "owner" = text 16),
+        "owner" = text 16, "template" = text 17, "reason" = text 18, "desk_act" = text 19, "desk_actor" = text 20,
+        "desk_reason" = text 21, "desk_at" = int 22),
     table!("copy_body" by "copy_id", numbered: false, weight: "octet_length(body)",
         parent: "EXISTS (SELECT 1 FROM copy WHERE copy.id = CAST(value ->> 0 AS BIGINT))",
         "received_at" = int 1, "body" = body 2 3),
@@ -114,6 +115,12 @@ pub(super) const TABLES: &[Table] = &[
         parent: "EXISTS (SELECT 1 FROM invitation WHERE invitation.id = CAST(value ->> 1 AS BIGINT))",
         "invitation_id" = int 1, "at" = int 2, "event" = text 3, "from_state" = text 4, "to_state" = text 5,
         "due_at" = int 6, "rule" = text 7, "actor" = text 8, "note" = text 9, "copy_id" = int 10),
+    table!("tally" by "id", numbered: true, weight: "0", parent: "true",
+        "shop" = text 1, "hour" = int 2, "event" = int 3, "ignored" = int 4, "held" = int 5),
+    table!("shop_sum" by "id", numbered: true, weight: "0", parent: "true",
+        "shop" = text 1, "event" = int 2, "ignored" = int 3, "held" = int 4, "discarded" = int 5, "last_copy_at" = int 6),
+    table!("alarm" by "id", numbered: true, weight: "0", parent: "true",
+        "shop" = text 1, "kind" = text 2, "since" = int 3, "note" = text 4),
 ];
 
 /// The schema's number.
@@ -135,7 +142,8 @@ pub(super) const LIVING: Statement = same!("LIVING", "SELECT COUNT(*) FROM daemo
 pub(super) const READ_ONLY: &str = "SET default_transaction_read_only = on";
 
 /// Keeps everybody from writing until the transaction ends, while reading goes on.
-pub(super) const HUSH: &str = "LOCK TABLE copy, copy_body, invitation, letter, decision, daemon IN SHARE MODE";
+pub(super) const HUSH: &str =
+    "LOCK TABLE copy, copy_body, invitation, letter, decision, tally, shop_sum, alarm, daemon IN SHARE MODE";
 
 /// The highest number that a table's rows were ever given.
 pub(super) const LAST_NUMBER: Statement = Statement {
@@ -172,4 +180,4 @@ pub(super) const SET_MARK: Statement =
 /// Takes it away.
 pub(super) const CLEAR_MARK: Statement = same!("CLEAR_MARK", "DELETE FROM property WHERE name = 'moved_from'");
 /// A database that was filled all at once has no statistics yet.
-pub(super) const ANALYZE: &str = "ANALYZE copy, copy_body, invitation, letter, decision";
+pub(super) const ANALYZE: &str = "ANALYZE copy, copy_body, invitation, letter, decision, tally, shop_sum, alarm";

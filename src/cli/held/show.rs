@@ -1,0 +1,132 @@
+//! `invited held show`.
+
+use clap::Args;
+
+use super::marked::Marker;
+use super::{ConfigArg, Desk, Failure, JsonArg, Output, json, local_in};
+use crate::cli::output::local;
+use crate::domain::{CopyId, Outcome, Reading, Zone};
+use crate::ops::held::{Gap, gaps, standing};
+use crate::read::{Readable, readable};
+use crate::store::{CopyState, Store, StoredCopy};
+
+/// Lines of a mail that are shown; `--raw` has the rest.
+const LINES: usize = 500;
+
+/// Which copy `show` shows.
+#[derive(Debug, Args)]
+pub(in crate::cli) struct Show {
+    #[command(flatten)]
+    config: ConfigArg,
+    #[command(flatten)]
+    json: JsonArg,
+    /// The copy's id
+    id: CopyId,
+    /// Print the mail itself, byte by byte, and nothing else
+    #[arg(long)]
+    raw: bool,
+}
+
+impl Show {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let desk = Desk::open(&self.config).await?;
+        let (copy, message) =
+            desk.store.copy(self.id).await?.ok_or_else(|| Failure::Undone(format!("there is no copy {}", self.id)))?;
+        if self.raw {
+            let message =
+                message.ok_or_else(|| Failure::Undone(format!("the mail of copy {} is no longer kept", self.id)))?;
+            std::io::Write::write_all(&mut std::io::stdout(), &message)?;
+            return Ok(());
+        }
+        let mut out = Output::new();
+        if self.json.json {
+            return Ok(out.json(&json(&copy))?);
+        }
+        let zone = desk.zone();
+        facts(&copy, &zone, &mut out)?;
+        let nothing = Reading::without_findings(Outcome::Held, "");
+        let marker = Marker::new(copy.reading.as_ref().unwrap_or(&nothing), out.has_colours());
+        out.line("")?;
+        match message.as_deref().map(readable) {
+            None => out.line("The mail is no longer kept.")?,
+            Some(Err(why)) => out.line(format!("The mail cannot be shown as text: {why}."))?,
+            Some(Ok(mail)) => print_mail(&mail, &marker, &mut out)?,
+        }
+        out.line("")?;
+        for line in ways_on(&copy, message.is_some(), &zone) {
+            out.line(line)?;
+        }
+        Ok(())
+    }
+}
+
+fn facts(copy: &StoredCopy, zone: &Zone, out: &mut Output) -> Result<(), Failure> {
+    let mut rows = vec![
+        vec!["copy".to_owned(), copy.id.to_string()],
+        vec!["shop".to_owned(), copy.shop.to_string()],
+        vec!["came in".to_owned(), local(copy.received_at, zone)],
+        vec!["from".to_owned(), copy.client.map(|client| client.to_string()).unwrap_or_default()],
+        vec!["envelope sender".to_owned(), copy.mail_from.clone()],
+        vec!["size".to_owned(), format!("{} bytes", copy.size)],
+        vec!["state".to_owned(), copy.state.as_str().to_owned()],
+    ];
+    if let Some(mark) = &copy.desk {
+        let why = mark.actor.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        let what = format!("{} by {}{why}", local(mark.at, zone), mark.actor.name);
+        rows.push(vec![mark.act.as_str().to_owned(), what]);
+    }
+    if let Some(reading) = &copy.reading {
+        rows.push(vec!["reason".to_owned(), reading.reason.clone().unwrap_or_default()]);
+        rows.push(vec!["template".to_owned(), reading.template.clone().unwrap_or_default()]);
+        for finding in &reading.findings {
+            let origin = format!("{} ({} {})", finding.value, finding.layer.as_str(), finding.rule);
+            rows.push(vec![finding.field.to_string(), origin]);
+        }
+    }
+    rows.retain(|row| !row[1].is_empty());
+    Ok(out.table(&[], rows)?)
+}
+
+/// The mail, and one that is attached to it: that is what a forwarding person meant.
+fn print_mail(mail: &Readable, marker: &Marker, out: &mut Output) -> Result<(), Failure> {
+    let mails = std::iter::successors(Some(mail), |mail| mail.attached.as_deref());
+    for (number, mail) in mails.enumerate() {
+        if number > 0 {
+            out.line("")?;
+            out.line("Attached to it:")?;
+        }
+        for (name, value) in &mail.headers {
+            out.line(format!("{name}: {}", marker.mark(value)))?;
+        }
+        out.line("")?;
+        let lines = mail.texts.first().map(|text| text.lines.as_slice()).unwrap_or_default();
+        for line in lines.iter().take(LINES) {
+            out.line(format!("  {}", marker.mark(&line.text)))?;
+        }
+        if let Some(more) = lines.len().checked_sub(LINES).filter(|more| *more > 0) {
+            out.line(format!("  ({more} more lines)"))?;
+        }
+    }
+    Ok(())
+}
+
+/// What can be done with the copy now.
+fn ways_on(copy: &StoredCopy, is_kept: bool, zone: &Zone) -> Vec<String> {
+    let id = copy.id;
+    let mut lines = Vec::new();
+    if copy.state == CopyState::Held {
+        let flags = copy.reading.as_ref().map(gaps).unwrap_or_default();
+        let flags = flags.into_iter().map(|gap| format!(" {}", Gap::flag(gap))).collect::<String>();
+        lines.push(format!("To use it:    invited held release {id}{flags}"));
+        lines.push(format!("To drop it:   invited held discard {id}"));
+        if is_kept {
+            lines.push(format!("Read again:   invited held replay {id}"));
+        }
+    } else {
+        lines.push(format!("Nothing is to be done with it: {}.", standing(copy, &local_in(zone))));
+    }
+    if is_kept {
+        lines.push(format!("The mail itself: invited held show {id} --raw"));
+    }
+    lines
+}

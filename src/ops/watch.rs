@@ -1,0 +1,127 @@
+//! Watching over the shops: is a shop's share of held copies as usual, and do copies still come? What is not as usual is said once,
+//! by the daemon that saw it first, and once more when it is over.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::house::House;
+use crate::domain::{AlarmKind, DAY, Facts, HOUR, Hour, ShopId, Timestamp, Verdict, held_alarm, silent_alarm};
+use crate::store::{Alarm, ShopSum, StoreError, WatchFigures};
+
+/// How long the counts of an hour are kept: a month to compare with, and what may lie between that and now.
+pub const HOURS_KEPT: Duration = DAY.saturating_mul(90);
+
+/// How far before the last copy, or before an alarm, counts are of use.
+const PAST: Duration = DAY.saturating_mul(38);
+
+/// How long after the start silence means nothing: what could not be handed in while the service was off comes when the senders try
+/// again, which takes Postfix up to 4,000 seconds.
+const SENDERS_COME_BACK: Duration = Duration::from_secs(2 * 3_600);
+
+/// What the watch remembers between two looks, so that a shop of which nothing came is not judged anew every minute.
+#[derive(Debug, Default)]
+pub struct Watch {
+    began: Option<Timestamp>,
+    judged: HashMap<ShopId, (ShopSum, Timestamp)>,
+}
+
+/// Looks at all shops, raises and ends alarms, and gives the figures as they are then.
+///
+/// # Errors
+/// When the store cannot be read or written; what was not said is said at the next look.
+pub async fn look(house: &House, watch: &mut Watch) -> Result<WatchFigures, StoreError> {
+    let (setup, now) = (house.setup(), house.clock.now());
+    let began = *watch.began.get_or_insert(now);
+    let mut figures = house.store.watch_figures().await?;
+    // A shop that was taken out of the configuration is nobody's worry any more.
+    let gone = figures.alarms.iter().filter(|alarm| setup.config.shop(&alarm.shop).is_none()).cloned();
+    for alarm in gone.collect::<Vec<_>>() {
+        end(house, &alarm).await?;
+        figures.alarms.retain(|one| *one != alarm);
+    }
+    let sums = figures.sums.iter().filter(|sum| setup.config.shop(&sum.shop).is_some() && watch.is_due(sum, now));
+    for sum in sums.cloned().collect::<Vec<_>>() {
+        let is_silence_heard = now.since(began) >= SENDERS_COME_BACK;
+        judge(house, &mut figures, &sum, is_silence_heard, now).await?;
+        watch.judged.insert(sum.shop.clone(), (sum, now));
+    }
+    Ok(figures)
+}
+
+impl Watch {
+    /// Whether something came since a shop was last judged, or an hour went by, in which silence grows.
+    fn is_due(&self, sum: &ShopSum, now: Timestamp) -> bool {
+        self.judged.get(&sum.shop).is_none_or(|(seen, at)| seen != sum || now.since(*at) >= HOUR || now < *at)
+    }
+}
+
+async fn judge(
+    house: &House,
+    figures: &mut WatchFigures,
+    sum: &ShopSum,
+    is_silence_heard: bool,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let raised = |kind| figures.alarms.iter().find(|alarm| alarm.shop == sum.shop && alarm.kind == kind).cloned();
+    let alarms = AlarmKind::ALL.map(|kind| (kind, raised(kind)));
+    let since = alarms.iter().filter_map(|(_, alarm)| alarm.as_ref().map(|alarm| alarm.since));
+    let earliest = since.chain([now, sum.last_copy_at]).min().unwrap_or(now);
+    let from = Timestamp(earliest.0.saturating_sub(i64::try_from(PAST.as_millis()).unwrap_or(i64::MAX)));
+    let hours = house.store.watch_hours(std::slice::from_ref(&sum.shop), from).await?;
+    let hours = hours.into_iter().map(|(_, hour)| hour).collect::<Vec<Hour>>();
+    let is_waiting = figures.unread.iter().any(|(shop, _)| *shop == sum.shop);
+    for (kind, alarm) in alarms {
+        let since = alarm.as_ref().map(|alarm| alarm.since);
+        let verdict = match kind {
+            AlarmKind::Held => held_alarm(&hours, since, now),
+            // What came and is not read yet is no silence.
+            AlarmKind::Silent if is_waiting || !is_silence_heard && alarm.is_none() => Verdict::Unclear,
+            AlarmKind::Silent => silent_alarm(&hours, sum.last_copy_at, since, now),
+        };
+        match (verdict, alarm) {
+            (Verdict::Unusual(facts), None) => {
+                let alarm = Alarm { shop: sum.shop.clone(), kind, since: now, note: facts.to_string() };
+                if house.store.raise_alarm(&alarm).await? {
+                    say(&alarm, facts);
+                }
+                figures.alarms.push(alarm);
+            }
+            (Verdict::Usual, Some(alarm)) => {
+                end(house, &alarm).await?;
+                figures.alarms.retain(|one| *one != alarm);
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn say(alarm: &Alarm, facts: Facts) {
+    let shop = alarm.shop.as_str();
+    match facts {
+        Facts::Held { held, orders, past_held, past_orders } => tracing::warn!(
+            shop,
+            alarm = alarm.kind.as_str(),
+            held,
+            orders,
+            past_held,
+            past_orders,
+            "far more copies of a shop are held than usual; has its mail layout changed? See: invited held list --count"
+        ),
+        Facts::Silent { hours, usual_hours } => tracing::warn!(
+            shop,
+            alarm = alarm.kind.as_str(),
+            hours,
+            usual_hours,
+            "no copies of a shop come any more; does it still send them to its BCC address?"
+        ),
+    }
+}
+
+async fn end(house: &House, alarm: &Alarm) -> Result<(), StoreError> {
+    if house.store.clear_alarm(alarm).await? {
+        let (shop, kind) = (alarm.shop.as_str(), alarm.kind.as_str());
+        tracing::info!(shop, alarm = kind, since = %alarm.since, "over: the copies of a shop are as usual again");
+    }
+    Ok(())
+}
