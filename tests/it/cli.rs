@@ -355,6 +355,27 @@ async fn held_copies_are_listed_with_their_reason_and_shown_byte_by_byte() {
     assert!(site.run(&["held", "show", "99"]).ended(1).err.contains("there is no copy 99"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_done_with_held_copies_is_told_by_the_promised_names() {
+    let (site, _relay) = queued().await;
+    let counts = site.run(&["held", "list", "--count", "--json"]).ended(0).json();
+    promised(&counts[0], &["shop", "reason", "copies", "newest"], "- `held list --count --json`");
+    let names = ["id", "done", "event", "reference", "invitation", "state", "due_at", "rule", "why"];
+    let words = ["held", "release", "4", "--email", "piet.oorthuys@example.nl", "--dry-run", "--json"];
+    for ran in [site.run(&words).ended(0), site.run(&["held", "release", "4", "--json"]).ended(1)] {
+        promised(&ran.json()[0], &names, "- `held release --json`");
+    }
+    let rows = site.run(&["held", "replay", "4", "99", "--json"]).ended(1).json();
+    let names = ["id", "shop", "before", "after", "change", "done", "event", "reference", "template", "reason", "rule"];
+    for row in &rows[..2] {
+        promised(row, &names, "- `held replay --json`");
+    }
+    promised(&rows[2], &["copies", "totals", "dry_run"], "- `held replay --json`");
+    for row in site.run(&["held", "discard", "4", "99", "--json"]).ended(1).json() {
+        promised(&row, &["id", "done", "why"], "- `held discard --json`");
+    }
+}
+
 /// Text with what differs from run to run taken out.
 fn golden(text: &str) -> String {
     let mut out = Vec::new();

@@ -138,7 +138,7 @@ impl Server {
     async fn check_rights(&self, conn: &mut PgConnection) -> Result<(), StoreError> {
         let closed: Option<String> = sqlx::query_scalar(
             "SELECT string_agg(name, ', ') \
-             FROM unnest(ARRAY['copy', 'copy_body', 'daemon', 'decision', 'invitation', 'letter']) AS name \
+             FROM unnest(ARRAY['alarm', 'copy', 'copy_body', 'daemon', 'decision', 'invitation', 'letter', 'shop_sum', 'tally']) AS name \
              WHERE NOT (has_table_privilege(name, 'SELECT') AND has_table_privilege(name, 'INSERT'))",
         )
         .fetch_one(conn)
@@ -197,19 +197,23 @@ impl Server {
 
     /// The schema's number, `None` when there is none.
     async fn schema(&self, conn: &mut PgConnection) -> Result<Option<i64>, StoreError> {
-        let (history, ours): (bool, bool) =
-            sqlx::query_as("SELECT to_regclass('_sqlx_migrations') IS NOT NULL, to_regclass('copy_body') IS NOT NULL")
-                .fetch_one(&mut *conn)
-                .await
-                .map_err(|error| self.unusable(error))?;
+        let history: bool = sqlx::query_scalar("SELECT to_regclass('_sqlx_migrations') IS NOT NULL")
+            .fetch_one(&mut *conn)
+            .await
+            .map_err(|error| self.unusable(error))?;
         if !history {
             return Ok(None);
         }
         let found: Option<i64> = sqlx::query_scalar("SELECT MAX(version) FROM _sqlx_migrations WHERE success")
+            .fetch_one(&mut *conn)
+            .await
+            .map_err(|error| self.unusable(error))?;
+        // Other programs count their schemas in a table of the same name. Ours is asked for last: a daemon that is just making the
+        // tables may have done so between two looks.
+        let ours: bool = sqlx::query_scalar("SELECT to_regclass('copy_body') IS NOT NULL")
             .fetch_one(conn)
             .await
             .map_err(|error| self.unusable(error))?;
-        // Other programs count their schemas in a table of the same name.
         if found.is_some() && !ours { Err(self.refuse(ANOTHERS)) } else { Ok(found) }
     }
 
