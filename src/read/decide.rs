@@ -299,7 +299,10 @@ fn reference(evidence: &Evidence) -> Result<OrderReference, String> {
         proper = addresses;
     }
     let Some((layer, best)) = proper.first().copied() else {
-        return Err("it tells of an order, but not of which: no order reference was found".to_owned());
+        return Err(match headers::bare(evidence)[..] {
+            [] => "it tells of an order, but not of which: no order reference was found".to_owned(),
+            _ => headers::why_unmarked(evidence),
+        });
     };
     let of_layer = proper.iter().filter(|(other, _)| *other == layer).map(|(_, reference)| *reference);
     let mut several = of_layer.collect::<Vec<_>>();

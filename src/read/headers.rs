@@ -66,13 +66,18 @@ pub(super) fn in_subject<'l>(subject: &str, body: impl Iterator<Item = &'l str>,
     }
 }
 
-/// Why a mail whose words are an order mail's has no reference, for a support person.
-pub(super) fn why_unmarked(evidence: &Evidence) -> String {
+/// The references in the subject that nothing marks as such.
+pub(super) fn bare(evidence: &Evidence) -> Vec<&str> {
     let bare = evidence.of(Field::Reference).into_iter().filter_map(|candidate| match &candidate.value {
         Value::Reference(reference) if candidate.rule == BARE => Some(reference.as_str()),
         _ => None,
     });
-    match bare.collect::<Vec<_>>()[..] {
+    bare.collect()
+}
+
+/// Why a mail whose words are an order mail's has no reference, for a support person.
+pub(super) fn why_unmarked(evidence: &Evidence) -> String {
+    match bare(evidence)[..] {
         [] => "it speaks of an order, but its subject has no order reference".to_owned(),
         [one] => format!(
             "it speaks of an order, but nothing says that the {one} in its subject is the reference (AFS would have taken it)"
