@@ -56,7 +56,7 @@ pub fn load_templates(folder: Option<&Path>) -> Result<Templates, Vec<Problem>> 
 
 /// The same while a daemon runs that has files in force already: a file that cannot be read or used any more goes on as it was
 /// `before`, see [`Templates::reloaded`]. With the templates comes everything that is wrong.
-pub fn reload_templates(folder: Option<&Path>, before: &[Document]) -> (Templates, Vec<Problem>) {
+pub(super) fn reload_templates(folder: Option<&Path>, before: &[Document]) -> (Templates, Vec<Problem>) {
     let Some(folder) = folder else { return (Templates::embedded(), Vec::new()) };
     let (mut documents, mut problems) = template_files(folder);
     // A folder that cannot be read stands for all that was in it.

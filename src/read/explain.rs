@@ -6,9 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use super::body::Body;
 use super::customer::Ours;
 use super::evidence::locale;
+use super::forward::{self, Forwarded};
 use super::message::Message;
 use super::readable::Readable;
-use super::template::{Class, Step, Templates};
+use super::template::{Class, Counts, Step, Templates};
 use super::{Context, FORWARDS, Reader};
 use crate::domain::Reading;
 
@@ -46,13 +47,12 @@ impl Reader {
         let ours = Ours { shop_domains: context.shop_domains, own_domains: context.own_domains };
         let body = Body::of(&message, &self.templates.named);
         let sight = self.templates.sight(&message, &body, &ours);
-        let refused = matches!(self.templates.refuse(&sight, true), Class::Ignore { .. });
-        if let Some(attached) = &message.attached
-            && !refused
+        let refused = matches!(self.templates.refuse(&sight, Counts::Always), Class::Ignore { .. });
+        if !refused
             && forwards < FORWARDS
-            && ours.is_addressed(&message)
+            && let Forwarded::Copy(copy) = forward::inside(&message, &ours)
         {
-            return self.tell(attached, context, forwards + 1);
+            return self.tell(&copy, context, forwards + 1);
         }
         let page = body.language.as_deref().and_then(locale).or_else(|| context.locale.and_then(locale));
         Some((Readable::of(&message, &body), forwards, self.templates.trace(&sight, page.as_deref())))

@@ -79,6 +79,8 @@ pub(super) struct Lexicon {
     months: Months,
     /// The words for an order, as phrases.
     order_words: Phrases,
+    /// What stands before the name of a state, as phrases.
+    status_words: Phrases,
 }
 
 /// Where a list of phrases is looked for.
@@ -102,7 +104,8 @@ impl Lexicon {
                 if !known || language.value.contains(['-', '_']) {
                     language.problem("is no language", "use a code of ISO 639, such as en or de; any for all");
                 } else if languages.iter().any(|other| other == language.value) {
-                    language.problem("is the language of another file too", "put all words of a language into one file");
+                    language
+                        .problem("is the language of another file too", "put all words of a language into one file");
                 }
                 languages.push(language.value.to_owned());
                 lexicon.language(table, language.value, pieces);
@@ -113,8 +116,11 @@ impl Lexicon {
             // A longer label goes first, so that `Order` does not take `Order number`.
             list.sort_by_key(|label| std::cmp::Reverse(label.text.chars().count()));
         }
-        let words = lexicon.labels("order_words").iter().filter_map(|word| Phrase::parse(&word.text, None, pieces));
-        lexicon.order_words = Phrases(words.collect());
+        let mut phrases = |list| {
+            let labels = lexicon.labels(list).iter();
+            Phrases(labels.filter_map(|label| Phrase::parse(&label.text, label.language.as_deref(), pieces)).collect())
+        };
+        (lexicon.order_words, lexicon.status_words) = (phrases("order_words"), phrases("status"));
         lexicon
     }
 
@@ -176,6 +182,11 @@ impl Lexicon {
     /// The words for an order, as phrases.
     pub(super) fn order_words(&self) -> &Phrases {
         &self.order_words
+    }
+
+    /// What stands before the name of a state, as phrases.
+    pub(super) fn status_words(&self) -> &Phrases {
+        &self.status_words
     }
 
     /// The month names.
@@ -256,7 +267,7 @@ mod tests {
             ("language = \"deutsch\"", "xx.toml:1:12: language: is no language"),
             ("language = \"de\"\nmonths = [\"Januar\"]", "months has 1 names"),
             ("[labels]", "add language"),
-            ("language = \"de\"\nlabel = 1", "xx.toml:2:9: label:"),
+            ("language = \"de\"\nlabel = 1", "xx.toml:2:1: label: is no key"),
             ("language = \"de\"\n[labels]\nsku = [\" : \"]", "has no words"),
         ] {
             assert!(problem(text).contains(wanted), "{text}\n{}", problem(text));

@@ -182,7 +182,7 @@ fn the_snippet_wins_and_the_others_stay_as_findings() {
         ("bo@example.org", "A-7", EventKind::Cancelled, Some("de-DE"))
     );
     let references = reading.findings.iter().filter(|finding| finding.field == crate::domain::Field::Reference);
-    assert_eq!(references.map(|finding| finding.value.as_str()).collect::<Vec<_>>(), ["A-7", "8", "9"]);
+    assert_eq!(references.map(|finding| finding.value.as_str()).collect::<Vec<_>>(), ["A-7", "8", "9", "9"]);
 }
 
 #[test]

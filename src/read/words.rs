@@ -78,6 +78,13 @@ impl Phrase {
         text.may_hold(self.sign) && self.place_in(text.folded.as_ref()).is_some()
     }
 
+    /// What stands after the phrase in a folded text.
+    pub(super) fn after<'t>(&self, folded: &'t str) -> Option<&'t str> {
+        let piece = self.pieces.last()?;
+        let tail = folded.get(self.place_in(folded)?..)?;
+        tail.find(piece.as_str()).and_then(|at| tail.get(at + piece.len()..))
+    }
+
     /// Where the phrase begins in a folded text. A word of it does not begin in the middle of another word.
     fn place_in(&self, folded: &str) -> Option<usize> {
         let (first, rest) = self.pieces.split_first()?;
@@ -322,7 +329,9 @@ impl LabelIndex {
 
     /// The longest label that a line begins with.
     pub(super) fn head<'t>(&self, line: &'t str) -> Option<Headed<'_, 't>> {
-        let line = line.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '•' | '■' | '●' | '・' | '>' | '【' | '[' | '-'));
+        let line = line.trim_start_matches(|c: char| {
+            c.is_whitespace() || matches!(c, '*' | '•' | '■' | '●' | '・' | '>' | '【' | '[' | '-')
+        });
         let end = line.char_indices().nth(LABEL).map_or(line.len(), |(at, _)| at);
         let found = self.search.as_ref()?.find(Input::new(&fold(&line[..end])).anchored(Anchored::Yes))?;
         let lists = self.entries.get(found.pattern().as_usize())?;

@@ -10,6 +10,8 @@ use crate::read::words::{Phrase, Searched, first_of, fold};
 
 /// Lines of the body that are listened to, those of tables left out.
 const LINES: usize = 40;
+/// Lines among which a label may name the status.
+const STATUS_LINES: usize = 60;
 /// Bytes of a line that are listened to.
 const LINE: usize = 1_000;
 /// Words of a sentence that needs no word for an order, since it is a heading.
@@ -80,12 +82,24 @@ pub(in crate::read) enum Told {
     Nothing,
 }
 
+impl Told {
+    /// Whether words say what happened, and not only that there is an order.
+    pub(in crate::read) fn says_more_than_a_mention(&self) -> bool {
+        match self {
+            Self::News(news) => news.heard != Heard::Mention,
+            Self::Contradiction(_) => true,
+            Self::UnknownStatus | Self::Nothing => false,
+        }
+    }
+}
+
 /// Listens to a mail.
 pub(super) fn told(sight: &Sight<'_>, lexicon: &Lexicon, layout: Option<&Layout<'_>>) -> Told {
     let subject = of_subject(&sight.subject, lexicon);
-    let status = layout.map_or(Status::None, |layout| of_status(layout, lexicon));
+    let status = layout.map_or(Status::None, |layout| of_status(layout, &sight.text, lexicon));
     let sentences = layout.map(|layout| of_sentences(layout, &sight.text, lexicon)).unwrap_or_default();
-    let is_update = || lexicon.phrases(Where::Subject, "update").is_some_and(|list| list.find(&sight.subject).is_some());
+    let is_update =
+        || lexicon.phrases(Where::Subject, "update").is_some_and(|list| list.find(&sight.subject).is_some());
     weigh(subject, status, &sentences, is_update, || mention(sight, lexicon))
 }
 
@@ -93,6 +107,9 @@ pub(super) fn told(sight: &Sight<'_>, lexicon: &Lexicon, layout: Option<&Layout<
 /// news are known, and has none of them.
 fn mention(sight: &Sight<'_>, lexicon: &Lexicon) -> Option<News> {
     let mention = lexicon.phrases(Where::Subject, "placed")?.find(&sight.subject)?;
+    if sight.message.subject.contains(['?', '？']) {
+        return None;
+    }
     let bad = |list| lexicon.phrases(Where::Sentence, list).is_some_and(|list| list.find(&sight.text).is_some());
     let known = lexicon.speaks(mention.language());
     (known && !bad("cancelled") && !bad("refunded") && !bad("refunded_in_part"))
@@ -133,7 +150,11 @@ fn weigh(
     let good = goods.iter().find(|news| matches!(news.event, EventKind::Shipped | EventKind::Delivered));
     if let Status::News(status) = status {
         return match &subject {
-            Some(subject) if bad(subject) != bad(&status) && subject.event != EventKind::Placed && subject.event != EventKind::Paid => {
+            Some(subject)
+                if bad(subject) != bad(&status)
+                    && subject.event != EventKind::Placed
+                    && subject.event != EventKind::Paid =>
+            {
                 contradiction(subject, &status)
             }
             _ => Told::News(status),
@@ -155,12 +176,16 @@ fn weigh(
         },
         Some(subject) => match bads.first() {
             // What a confirmation's text says of cancelling is terms of sale, unless that is all that it says.
-            Some(bad) if subject.event != EventKind::Placed || goods.is_empty() => contradiction(&subject, bad),
+            Some(bad) if subject.event == EventKind::Placed && goods.is_empty() => contradiction(&subject, bad),
+            // A shipment's text may speak of the part that was cancelled.
             _ => Told::News(subject),
         },
         None => match (bads.first(), good) {
             (Some(bad), Some(good)) => contradiction(good, bad),
-            _ => match first.or_else(|| sentences.iter().find(|news| news.event == EventKind::Placed)).or(sentences.first()) {
+            _ => match first
+                .or_else(|| sentences.iter().find(|news| news.event == EventKind::Placed))
+                .or(sentences.first())
+            {
                 Some(news) => Told::News(news.clone()),
                 None if matches!(status, Status::Unknown) || is_update() => Told::UnknownStatus,
                 None => mention().map_or(Told::Nothing, Told::News),
@@ -179,23 +204,41 @@ fn of_subject(subject: &Searched<'_>, lexicon: &Lexicon) -> Option<News> {
     })
 }
 
-/// The state that a label names: `Order status: Shipped`.
-fn of_status(layout: &Layout<'_>, lexicon: &Lexicon) -> Status {
+/// The state that a label names: `Order status: Shipped`, `Your order has a new status:` and the state in the next line.
+fn of_status(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> Status {
+    let possible = lexicon.status_words().possible_in(text);
+    if possible.is_empty() {
+        return Status::None;
+    }
     let mut status = Status::None;
-    for labelled in layout.of_list("status").take(5) {
-        let value = fold(&labelled.value.chars().take(80).collect::<String>());
-        let text = Searched::unsearched(&value);
-        let found = NEWS.iter().filter(|(_, event)| !matches!(event, EventKind::Placed | EventKind::Paid)).find_map(|(list, event)| {
-            let phrases = [Where::Subject, Where::Sentence].into_iter().filter_map(|place| lexicon.phrases(place, list));
-            let phrase = phrases.filter_map(|phrases| phrases.find(&text)).next()?;
-            Some(News::new(*event, Heard::Status, phrase))
-        });
-        match found {
+    for (number, line) in layout.lines.iter().enumerate().take(STATUS_LINES) {
+        let folded = fold(&line.chars().take(300).collect::<String>());
+        let Some(after) = possible.iter().filter_map(|phrase| phrase.after(&folded)).min_by_key(|after| after.len())
+        else {
+            continue;
+        };
+        let after = after.trim_start_matches([':', ' ', '-', '"', '=']);
+        let next = || layout.lines.get(number + 1).map(|line| fold(&line.chars().take(100).collect::<String>()));
+        let value = if after.is_empty() { next() } else { Some(after.to_owned()) };
+        match value.and_then(|value| state(&value, lexicon)) {
             Some(news) => return Status::News(news),
-            None => status = Status::Unknown,
+            None if after.is_empty() || folded.contains(':') => status = Status::Unknown,
+            None => {}
         }
     }
     status
+}
+
+/// The event that a state's name tells of. `Paid` and `Accepted` are states of new orders too.
+fn state(name: &str, lexicon: &Lexicon) -> Option<News> {
+    let text = Searched::unsearched(name);
+    let ends = NEWS.iter().filter(|(_, event)| !matches!(event, EventKind::Placed | EventKind::Paid));
+    ends.into_iter().find_map(|(list, event)| {
+        let phrases = [Where::Subject, Where::Sentence].into_iter().filter_map(|place| lexicon.phrases(place, list));
+        let phrase = phrases.filter_map(|phrases| phrases.find(&text)).next()?;
+        let negated = lexicon.phrases(Where::Sentence, "not_yet").is_some_and(|list| list.find(&text).is_some());
+        (!negated).then(|| News::new(*event, Heard::Status, phrase))
+    })
 }
 
 /// What the sentences in the first lines say, in their order, each event once.
@@ -210,7 +253,10 @@ fn of_sentences(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> 
     }
     let (things, not_yet) = (possible("things"), possible("not_yet"));
     let mut found: Vec<News> = Vec::new();
-    let body = layout.labelled.iter().find(|one| one.head.is("billing_address") || one.head.is("shipping_address") || one.head.is("product"));
+    let body = layout
+        .labelled
+        .iter()
+        .find(|one| one.head.is("billing_address") || one.head.is("shipping_address") || one.head.is("product"));
     let end = body.map_or(layout.lines.len(), |one| one.line.max(3)).min(LINES).min(layout.lines.len());
     for line in &layout.lines[..end] {
         let mut cut = line.len().min(LINE);

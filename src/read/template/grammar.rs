@@ -147,6 +147,7 @@ static REFUSAL: Shape = Shape {
         key("name", Holds::Text, "The rule's name; support reads it as the reason"),
         key("why", Holds::Text, "What the mail is instead of an order mail"),
         key("unless_recognised", Holds::Flag, "Try it after [[mail]], for what is left"),
+        key("unless_told", Holds::Flag, "Try it last, when no words say what happened to an order"),
         key("when", Holds::Tables(&CONDITION), "In which mails; one condition is enough"),
     ],
     required: &["name", "when"],

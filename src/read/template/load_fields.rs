@@ -8,7 +8,7 @@ use regex::{Regex, RegexBuilder};
 use super::load::Loader;
 use super::rules::{FieldRule, Fields, Part, Place, ProductRule, ProductSource, Source, Target};
 use crate::document::{Entry, Table};
-use crate::read::words::{Label, Labels};
+use crate::read::words::Labels;
 
 /// Bytes of a pattern as it is written.
 pub(super) const PATTERN: usize = 1_000;
@@ -92,7 +92,7 @@ impl Loader<'_> {
     }
 
     fn labels_named(&self, entry: &Entry<'_, &str>) -> Option<Labels> {
-        let found = self.labels(entry.value).map(<[Label]>::to_vec);
+        let found = self.labels(entry.value);
         if found.is_none() {
             entry.problem(
                 format!("there is no list of labels {:?}", entry.value),
@@ -131,7 +131,7 @@ impl Loader<'_> {
 
     fn expanded(&self, pattern: &str) -> Result<String, String> {
         expand(pattern, |name| {
-            let words = self.labels(name)?.iter().map(|label| loose(&label.text)).collect::<Vec<_>>();
+            let words = self.pattern_labels(name)?.iter().map(|label| loose(&label.text)).collect::<Vec<_>>();
             Some(format!("(?i:{})", words.join("|")))
         })
     }

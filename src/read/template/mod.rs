@@ -26,7 +26,7 @@ use crate::domain::EventKind;
 pub(super) use self::classify::Class;
 pub use self::lint::lint;
 pub use self::rules::{Checked, Origin};
-pub(super) use self::rules::{Sight, Template};
+pub(super) use self::rules::{Counts, Sight, Template};
 pub use self::schema::schema;
 pub use self::trace::{Step, Took};
 

@@ -99,8 +99,18 @@ pub(in crate::read) struct Refusal {
     pub(in crate::read) name: String,
     pub(in crate::read) why: String,
     pub(in crate::read) when: Vec<Condition>,
-    /// Whether it counts only when nothing else says that the mail tells of an order.
-    pub(in crate::read) unless_recognised: bool,
+    pub(in crate::read) counts: Counts,
+}
+
+/// When a rule that sets a mail aside counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::read) enum Counts {
+    /// Whatever else the mail says.
+    Always,
+    /// When neither a kind of mail of a template nor data say that the mail tells of an order.
+    UnlessRecognised,
+    /// When, besides, no words say what happened to an order: the subject may speak of one.
+    UnlessTold,
 }
 
 /// A kind of mail.

@@ -2,7 +2,7 @@
 //! in the order of `classify` and `extract`, so that reading itself pays nothing for it; a test holds both against each other.
 
 use super::extract::checked;
-use super::rules::{Condition, Fields, Mail, Sight, Source, Target, Template};
+use super::rules::{Condition, Counts, Fields, Mail, Sight, Source, Target, Template};
 use super::{GENERIC, Templates, products};
 use crate::read::dates::Habits;
 
@@ -44,7 +44,7 @@ impl Templates {
         let mut trace = Trace { sight, steps: Vec::new() };
         // A rule of all mails that holds one does not keep it from being read.
         if let Some(generic) = self.generic()
-            && trace.refusal(generic, true) == Some("ignore")
+            && trace.refusal(generic, |counts| counts == Counts::Always) == Some("ignore")
         {
             return trace.steps;
         }
@@ -54,9 +54,9 @@ impl Templates {
                 continue;
             }
             // In this order, each only where the one before knows nothing; the fields are read whatever the kind.
-            let refused = trace.refusal(template, true).is_some();
+            let refused = trace.refusal(template, |counts| counts == Counts::Always).is_some();
             let kind = if refused { None } else { trace.kind(template) };
-            if refused || kind.is_some() || trace.refusal(template, false).is_some() {
+            if refused || kind.is_some() || trace.refusal(template, |counts| counts != Counts::Always).is_some() {
                 self.trace_fields(&mut trace, template, kind, language);
                 return trace.steps;
             }
@@ -66,7 +66,7 @@ impl Templates {
             self.trace_fields(&mut trace, template, None, language);
         }
         if let Some(generic) = self.generic() {
-            trace.refusal(generic, false);
+            trace.refusal(generic, |counts| counts != Counts::Always);
         }
         trace.steps
     }
@@ -104,9 +104,9 @@ impl Trace<'_> {
     }
 
     /// Tries the rules that set a mail aside; which kind of them did.
-    fn refusal(&mut self, template: &Template, firm: bool) -> Option<&'static str> {
+    fn refusal(&mut self, template: &Template, now: impl Fn(Counts) -> bool) -> Option<&'static str> {
         for (key, list) in [("ignore", &template.ignore), ("hold", &template.hold)] {
-            for (index, rule) in list.iter().enumerate().filter(|(_, rule)| rule.unless_recognised != firm) {
+            for (index, rule) in list.iter().enumerate().filter(|(_, rule)| now(rule.counts)) {
                 if self.one(template, &format!("{key}[{index}]"), &rule.name, &rule.when) {
                     return Some(key);
                 }
@@ -223,8 +223,11 @@ text = 'Dear (\w+)'
 "#;
 
     fn explained(mail: &str) -> Explanation {
-        let templates = Templates::with_overrides(vec![Document::new("acme.toml", TEMPLATE)]).ok().unwrap();
-        Reader::new(templates).explain(mail.as_bytes(), &Context::default())
+        static READER: std::sync::LazyLock<Reader> = std::sync::LazyLock::new(|| {
+            let templates = Templates::with_overrides(vec![Document::new("acme.toml", TEMPLATE)]);
+            Reader::new(templates.ok().unwrap())
+        });
+        READER.explain(mail.as_bytes(), &Context::default())
     }
 
     #[test]
