@@ -127,6 +127,8 @@ pub(super) struct Loader<'l> {
     lexicon: &'l Lexicon,
     /// The labels of the template that is read.
     own: BTreeMap<String, Vec<Label>>,
+    /// The languages that the template was checked against.
+    languages: Vec<String>,
     markup: Vec<String>,
     /// Pieces of all phrases.
     pieces: Pieces,
@@ -137,7 +139,7 @@ pub(super) struct Loader<'l> {
 
 impl<'l> Loader<'l> {
     fn new(lexicon: &'l Lexicon, pieces: Pieces) -> Self {
-        Self { lexicon, own: BTreeMap::new(), markup: Vec::new(), pieces, named: RefCell::default(), generic: false }
+        Self { lexicon, own: BTreeMap::new(), languages: Vec::new(), markup: Vec::new(), pieces, named: RefCell::default(), generic: false }
     }
 
     /// The labels of a list, if there is one of that name: the template's own, then those that all share.
@@ -147,17 +149,24 @@ impl<'l> Loader<'l> {
         (!all.is_empty()).then_some(all)
     }
 
-    /// What a list stands for in a pattern: the template's own labels, or those that all share when it has none. The words of
-    /// thirty languages in one pattern are more than it may hold.
-    pub(super) fn pattern_labels(&self, name: &str) -> Option<&[Label]> {
-        let shared = self.lexicon.labels(name);
-        self.own.get(name).map(Vec::as_slice).or_else(|| (!shared.is_empty()).then_some(shared))
+    /// What a list stands for in a pattern: the template's own labels; or when it has none, those that all share in the languages
+    /// that it was checked against. The words of thirty languages in one pattern are more than it may hold.
+    pub(super) fn pattern_labels(&self, name: &str) -> Option<Vec<Label>> {
+        let spoken = |label: &&Label| match &label.language {
+            Some(language) => self.languages.is_empty() || self.languages.contains(language),
+            None => true,
+        };
+        let own = self.own.get(name).cloned();
+        let shared = || self.lexicon.labels(name).iter().filter(spoken).cloned().collect::<Vec<_>>();
+        own.or_else(|| Some(shared()).filter(|list| !list.is_empty()))
     }
 
     fn template(&mut self, name: &str, table: &Table<'_>) -> Option<Template> {
         table.string("name");
         let title = table.string("title").map_or_else(|| name.to_owned(), |title| title.value.to_owned());
         let checked = table.tables("checked", checked).unwrap_or_default();
+        let languages = checked.iter().flat_map(|one: &Checked| &one.languages);
+        self.languages = languages.map(|tag| tag.split('-').next().unwrap_or_default().to_owned()).collect();
         self.own = labels(table);
         let matches = table.tables("match", |inner| self.condition(inner)).unwrap_or_default();
         if !self.generic && matches.is_empty() {

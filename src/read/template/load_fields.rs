@@ -13,7 +13,7 @@ use crate::read::words::Labels;
 /// Bytes of a pattern as it is written.
 pub(super) const PATTERN: usize = 1_000;
 /// Bytes of a compiled pattern.
-pub(super) const COMPILED: usize = 1024 * 1024;
+pub(super) const COMPILED: usize = 4 * 1024 * 1024;
 
 impl Loader<'_> {
     /// The extraction rules of a template or a kind of mail.

@@ -5,6 +5,9 @@ use serde_json::{Map, Value, json};
 use super::grammar::{CONDITION, Holds, Shape, TEMPLATE};
 use super::load::LANGUAGES;
 
+/// A language tag as phrases may have it.
+const LANGUAGE: &str = "^[a-z]{2,3}([-_][A-Za-z]+)*$";
+
 /// The schema, JSON Schema draft 7.
 pub fn schema() -> Value {
     let mut definitions = Map::new();
@@ -86,7 +89,10 @@ fn phrases() -> Value {
     let lists = json!({ "lexicon": { "type": "string", "enum": crate::read::lexicon::PHRASES } });
     let shared =
         json!({ "type": "object", "additionalProperties": false, "required": ["lexicon"], "properties": lists });
-    json!({ "anyOf": [{ "$ref": "#/definitions/texts" }, by_language(), shared] })
+    let mut languages = by_language();
+    // Phrases may be in any language; those of the labels are what an editor proposes.
+    languages["patternProperties"] = json!({ LANGUAGE: { "$ref": "#/definitions/texts" } });
+    json!({ "anyOf": [{ "$ref": "#/definitions/texts" }, languages, shared] })
 }
 
 /// A text or a list of texts for each language.
@@ -102,7 +108,7 @@ fn by_language() -> Value {
 mod tests {
     use super::*;
     use crate::document::Document;
-    use crate::read::template::Templates;
+    use crate::read::template::load::load;
 
     /// As much of JSON Schema as the schema uses; the first fault with its place.
     fn fault(root: &Value, schema: &Value, value: &Value, path: &str) -> Option<String> {
@@ -142,7 +148,10 @@ mod tests {
             }
             for (key, inner) in table {
                 let place = format!("{path}.{key}");
-                let known = schema["properties"].get(key).or_else(|| schema.get("additionalProperties"));
+                let patterns = schema["patternProperties"].as_object().into_iter().flatten();
+                let mut patterned = patterns.filter(|(pattern, _)| regex::Regex::new(pattern).unwrap().is_match(key));
+                let known = schema["properties"].get(key).or_else(|| patterned.next().map(|(_, schema)| schema));
+                let known = known.or_else(|| schema.get("additionalProperties"));
                 match known {
                     Some(Value::Bool(false)) => return Some(format!("{place}: is unknown")),
                     Some(known) => {
@@ -203,6 +212,11 @@ mod tests {
                 ),
                 true,
             ),
+            (
+                format!("{mail}[[ignore]]\nname = \"i\"\nwhen = {{ subject.ar = \"x\", text.zh-Hant = [\"y\"] }}\n"),
+                true,
+            ),
+            (format!("{mail}[[ignore]]\nname = \"i\"\nwhen = {{ subject.klingon = \"x\" }}\n"), false),
             (format!("{mail}[[ignore]]\nname = \"i\"\nwhen = {{ subject.lexicon = \"account\" }}\n"), true),
             (format!("{mail}[[ignore]]\nname = \"i\"\nwhen = {{ subject.lexicon = \"acount\" }}\n"), false),
             (format!("{mail}[[ignore]]\nname = \"i\"\nwhen = {{ }}\n"), false),
@@ -217,7 +231,7 @@ mod tests {
             (format!("believe_schema_status = \"no\"\n{mail}"), false),
         ] {
             let text = format!("{head}{text}");
-            let loaded = Templates::with_overrides(vec![Document::new("acme.toml", text.clone())]);
+            let loaded = load(vec![Document::new("acme.toml", text.clone())], Vec::new());
             assert_eq!(loaded.is_ok(), good, "{text}: {:?}", loaded.err());
             assert_eq!(of(&text).is_none(), good, "{text}: {:?}", of(&text));
         }

@@ -15,7 +15,16 @@ pub(super) struct Rules<'d> {
 struct Rule<'d> {
     /// `mail[2]`.
     path: String,
+    turn: Turn,
     when: Vec<Condition<'d>>,
+}
+
+/// When a rule is tried. Two late ones may be tried in either order, as the generic template's are asked at different moments.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Turn {
+    Firm,
+    UnlessRecognised,
+    UnlessTold,
 }
 
 struct Condition<'d> {
@@ -43,11 +52,18 @@ impl<'d> Rules<'d> {
         for key in ["ignore", "hold"] {
             let mut index = 0;
             table.tables(key, |inner| {
-                let rule = Rule { path: format!("{key}[{index}]"), when: conditions(inner, "when") };
+                let said = |key| inner.boolean(key).is_some_and(|entry| entry.value);
+                let turn = match (said("unless_recognised"), said("unless_told")) {
+                    (_, true) => Turn::UnlessTold,
+                    (true, false) => Turn::UnlessRecognised,
+                    (false, false) => Turn::Firm,
+                };
+                let rule = Rule { path: format!("{key}[{index}]"), turn, when: conditions(inner, "when") };
                 index += 1;
-                match inner.boolean("unless_recognised").is_some_and(|entry| entry.value) {
-                    false => firm.push(rule),
-                    true => late.push(rule),
+                if turn == Turn::Firm {
+                    firm.push(rule)
+                } else {
+                    late.push(rule)
                 }
                 ask(inner, &["name", "why"]);
                 Some(())
@@ -55,7 +71,7 @@ impl<'d> Rules<'d> {
         }
         let mut index = 0;
         table.tables("mail", |inner| {
-            firm.push(Rule { path: format!("mail[{index}]"), when: conditions(inner, "when") });
+            firm.push(Rule { path: format!("mail[{index}]"), turn: Turn::Firm, when: conditions(inner, "when") });
             index += 1;
             ask(inner, &["name", "event", "products"]);
             ask(inner, &super::Target::ALL.map(|(_, key)| key));
@@ -108,7 +124,7 @@ fn phrases(table: &Table<'_>, key: &'static str) -> Option<Part> {
 
 /// Notes the conditions that are never reached.
 pub(super) fn check(rules: &Rules<'_>) {
-    let mut before: Vec<(String, &Condition<'_>)> = Vec::new();
+    let mut before: Vec<(String, Turn, &Condition<'_>)> = Vec::new();
     let in_list = |path: &str, index: usize| format!("{path}[{index}]");
     for (index, condition) in rules.matches.iter().enumerate() {
         if let Some(wider) = rules.matches.iter().take(index).position(|wider| wider.covers(condition)) {
@@ -118,8 +134,8 @@ pub(super) fn check(rules: &Rules<'_>) {
     for rule in &rules.rules {
         let earlier = before.len();
         for (index, condition) in rule.when.iter().enumerate() {
-            if let Some(at) = before.iter().position(|(_, wider)| wider.covers(condition)) {
-                let (wider, _) = &before[at];
+            if let Some(at) = before.iter().position(|(_, turn, wider)| *turn <= rule.turn && wider.covers(condition)) {
+                let (wider, ..) = &before[at];
                 if at < earlier {
                     condition.place.problem(
                         format!("is never reached: {wider} holds wherever this does, and is tried first"),
@@ -129,7 +145,7 @@ pub(super) fn check(rules: &Rules<'_>) {
                     condition.place.problem(format!("holds only where {wider} does, which is enough"), "leave it out");
                 }
             }
-            before.push((in_list(&format!("{}.when", rule.path), index), condition));
+            before.push((in_list(&format!("{}.when", rule.path), index), rule.turn, condition));
         }
     }
 }

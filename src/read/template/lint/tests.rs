@@ -2,13 +2,13 @@
 
 use super::lint;
 use crate::document::Document;
-use crate::read::template::Templates;
+use crate::read::template::load::load;
 
 /// A template of these lines, which loads.
 fn told(lines: &str) -> Vec<String> {
     let text = format!("name = \"acme\"\n{lines}\n");
     let document = Document::new("acme.toml", text);
-    if let Err(problems) = Templates::with_overrides(vec![document.clone()]) {
+    if let Err(problems) = load(vec![document.clone()], Vec::new()) {
         panic!("{problems:?}");
     }
     lint(&document).iter().map(ToString::to_string).collect()
@@ -39,6 +39,8 @@ fn what_an_earlier_rule_leaves_over_is_reached() {
     let found = told(&format!(
         "{MATCH}\
          [[ignore]]\nname = \"late\"\nunless_recognised = true\nwhen = {{ subject = \"order\" }}\n\
+         [[ignore]]\nname = \"later\"\nunless_told = true\nwhen = {{ text = \"status\" }}\n\
+         [[ignore]]\nname = \"sooner\"\nunless_recognised = true\nwhen = {{ text = \"the status\" }}\n\
          [[ignore]]\nname = \"copy\"\nwhen = {{ subject = \"order\", unless = {{ to_us = true }} }}\n\
          [[ignore]]\nname = \"words\"\nwhen = {{ subject = \"rder\", html = \"y\" }}\n\
          [[mail]]\nname = \"order\"\nevent = \"placed\"\nwhen = {{ subject = \"reorder\", html = \"x\" }}\n\
@@ -64,7 +66,7 @@ fn words_that_are_never_needed_are_told() {
     let wanted = [
         "labels.unused: no rule names these labels; name them, label = \"unused\", or leave them out",
         "labels.number.en[1]: is in this list twice",
-        "subject.xx: \"xx\" is no language that other rules know",
+        "subject.xx: \"xx\" is no language",
         "subject.en: stands only where \"order has\" stands, which is enough; leave one of them out",
     ];
     assert_eq!(found.len(), wanted.len(), "{found:#?}");
