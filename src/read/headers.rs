@@ -7,6 +7,7 @@
 //! body, or that the subject is nothing else. A reference that only AFS would have taken is shown to the person who decides.
 
 use super::evidence::{Evidence, Value};
+use super::generic::is_amount;
 use super::words::Label;
 use crate::domain::{Field, OrderReference};
 
@@ -110,6 +111,16 @@ struct Token<'t> {
     word: bool,
 }
 
+/// Whether a token is money or a part of it: `273` and `98` of `273,98 zł`.
+fn is_part_of_an_amount(before: &str, token: &str, after: &str) -> bool {
+    let digit = |c: Option<char>| c.is_some_and(|c| c.is_ascii_digit());
+    let mut next = after.chars();
+    let mut last = before.chars().rev();
+    (next.next() == Some(',') && digit(next.next()))
+        || (last.next() == Some(',') && digit(last.next()))
+        || is_amount(token, before, after)
+}
+
 /// All that may be references.
 fn tokens<'t>(text: &'t str, words: OrderWords<'_>) -> Vec<Token<'t>> {
     let mut found = Vec::new();
@@ -127,6 +138,9 @@ fn tokens<'t>(text: &'t str, words: OrderWords<'_>) -> Vec<Token<'t>> {
         let begin = text.len() - rest.len();
         rest = &rest[end..];
         let hash = std::mem::take(&mut hash);
+        if is_part_of_an_amount(&text[..begin], token, &text[begin + token.len()..]) {
+            continue;
+        }
         let shaped = shape(token, hash);
         if shaped || (hash && token.len() <= 64 && token.contains(|c: char| c.is_ascii_digit())) {
             let word = follows_a_word(text[..begin].trim_end_matches(|c: char| is_hash(c) || c.is_whitespace()), words);

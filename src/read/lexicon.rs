@@ -42,6 +42,8 @@ pub(super) const LABELS: &[&str] = &[
     "sku",
     "sums",
     "status",
+    "refund_amount",
+    "order_total",
 ];
 
 /// Lists of phrases that a subject or a sentence is searched for: the events, and words that change what those say.
@@ -64,6 +66,7 @@ pub(super) const PHRASES: &[&str] = &[
     "newsletter",
     "automatic_reply",
     "other_mail",
+    "invoice",
     "carrier",
     "failed",
 ];

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use aho_corasick::{AhoCorasick, Anchored, Input, MatchKind, StartKind};
 
@@ -80,18 +81,19 @@ impl Phrase {
 
     /// What stands after the phrase in a folded text.
     pub(super) fn after<'t>(&self, folded: &'t str) -> Option<&'t str> {
-        let piece = self.pieces.last()?;
-        let tail = folded.get(self.place_in(folded)?..)?;
-        tail.find(piece.as_str()).and_then(|at| tail.get(at + piece.len()..))
+        folded.get(self.place_in(folded)?.end..)
     }
 
-    /// Where the phrase begins in a folded text. A word of it does not begin in the middle of another word.
-    fn place_in(&self, folded: &str) -> Option<usize> {
+    /// Where the phrase stands in a folded text. A word of it does not begin in the middle of another word.
+    fn place_in(&self, folded: &str) -> Option<Range<usize>> {
         let (first, rest) = self.pieces.split_first()?;
         let mut from = 0;
         while let Some(at) = folded.get(from..).and_then(|tail| tail.find(first.as_str())).map(|at| from + at) {
-            if begins_a_word(folded, at) && follow(&folded[at + first.len()..], rest) {
-                return Some(at);
+            let end = at + first.len();
+            if begins_a_word(folded, at)
+                && let Some(length) = follow(&folded[end..], rest)
+            {
+                return Some(at..end + length);
             }
             from = at + first.chars().next().map_or(1, char::len_utf8);
         }
@@ -99,19 +101,18 @@ impl Phrase {
     }
 }
 
-/// Whether the pieces stand in `tail` one after the other, each near the one before.
-fn follow(mut tail: &str, pieces: &[String]) -> bool {
+/// Whether the pieces stand in `tail` one after the other, each near the one before: then how far they reach.
+fn follow(tail: &str, pieces: &[String]) -> Option<usize> {
+    let mut reached = 0;
     for piece in pieces {
-        let mut end = tail.len().min(GAP + piece.len());
-        while !tail.is_char_boundary(end) {
+        let rest = &tail[reached..];
+        let mut end = rest.len().min(GAP + piece.len());
+        while !rest.is_char_boundary(end) {
             end -= 1;
         }
-        match tail[..end].find(piece.as_str()) {
-            Some(at) => tail = &tail[at + piece.len()..],
-            None => return false,
-        }
+        reached += rest[..end].find(piece.as_str())? + piece.len();
     }
-    true
+    Some(reached)
 }
 
 /// Scripts without blanks between words (from U+2E80 on: CJK, kana, hangul) have no word starts to look for.
@@ -142,10 +143,10 @@ impl Phrases {
     }
 }
 
-/// The first place in a folded text where one of some phrases begins.
-pub(super) fn first_of<'p>(phrases: &[&'p Phrase], folded: &str) -> Option<(usize, &'p Phrase)> {
+/// The first place in a folded text where one of some phrases stands; of several that begin there the longest.
+pub(super) fn first_of<'p>(phrases: &[&'p Phrase], folded: &str) -> Option<(Range<usize>, &'p Phrase)> {
     let places = phrases.iter().filter_map(|phrase| Some((phrase.place_in(folded)?, *phrase)));
-    places.min_by_key(|(at, _)| *at)
+    places.min_by_key(|(place, _)| (place.start, std::cmp::Reverse(place.end)))
 }
 
 /// The longest piece of every phrase, numbered while phrases are read.
@@ -202,6 +203,11 @@ impl<'t> Searched<'t> {
     /// A short folded text, in which every phrase is looked for by itself.
     pub(super) fn unsearched(folded: &'t str) -> Self {
         Self { folded: Cow::Borrowed(folded), found: None }
+    }
+
+    /// The folded text.
+    pub(super) fn folded(&self) -> &str {
+        &self.folded
     }
 
     /// Whether the piece of this number stands in the text.

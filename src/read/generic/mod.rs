@@ -3,13 +3,15 @@
 //! on is not taken.
 
 mod layout;
+mod links;
+mod money;
 mod numbers;
 mod people;
 mod products;
 mod tell;
 
 use self::layout::Layout;
-pub(super) use self::numbers::{Candidates, NumberWords};
+pub(super) use self::numbers::{Candidates, NumberWords, is_amount};
 use self::people::People;
 pub(super) use self::tell::{Heard, Told};
 use super::dates::Habits;
@@ -17,7 +19,7 @@ use super::evidence::{Evidence, Value};
 use super::lexicon::{LABELS, Lexicon};
 use super::template::Sight;
 use super::words::{LabelIndex, fold};
-use crate::domain::{EmailAddress, Layer, OrderDate};
+use crate::domain::{EmailAddress, EventKind, Layer, OrderDate};
 
 /// Characters around a reference among which the day of the order may be.
 const NEAR: usize = 45;
@@ -52,8 +54,15 @@ impl Generic {
         let empty = Layout { lines: &[], labelled: Vec::new() };
         let best = layouts.first().unwrap_or(&empty);
         let says = |word: &str| self.index.head(word).is_some() || tell::is_news(&fold(word), lexicon);
-        let references = Candidates::find(&self.numbers, &sight.message.subject, best, says);
-        let told = tell::told(sight, lexicon, layouts.first());
+        let mut references = Candidates::find(&self.numbers, &sight.message.subject, best, says);
+        references.agree(&sight.message.subject, || links::references(&sight.message.html, &sight.message.text));
+        let mut told = tell::told(sight, lexicon, layouts.first());
+        if let Told::News(news) = &mut told
+            && news.event == EventKind::Refunded
+            && money::is_in_part(best) == Some(true)
+        {
+            news.event = EventKind::RefundedInPart;
+        }
         let language = match &told {
             Told::News(news) => news.language.clone(),
             _ => None,

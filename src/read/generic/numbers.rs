@@ -194,6 +194,34 @@ impl Candidates {
         found
     }
 
+    /// Where nothing marks a reference, takes what stands in the subject and, named as an order's, in a link: two places that do
+    /// not know of each other.
+    pub(super) fn agree<'l>(&mut self, subject: &str, links: impl FnOnce() -> Vec<&'l str>) {
+        if !self.0.is_empty() {
+            return;
+        }
+        let mut tokens = Vec::new();
+        let mut at = 0;
+        while let Some((start, end)) = next_token(subject, at) {
+            at = end;
+            let token = subject[start..end].trim_end_matches(['.', '-', '/', '_']);
+            let (before, after) = (&subject[..start], &subject[start + token.len()..]);
+            if fits(token, true, true) && !is_amount(token, before, after) && !is_day(token) && token.len() > 2 {
+                tokens.push(token);
+            }
+        }
+        if tokens.is_empty() {
+            return;
+        }
+        for link in links() {
+            if let Some(token) = tokens.iter().find(|token| token.eq_ignore_ascii_case(link))
+                && let Some(reference) = OrderReference::parse(token)
+            {
+                self.0.push(Candidate { reference, outright: true, subject: true, rule: "number.link", places: 2 });
+            }
+        }
+    }
+
     /// Notes the tokens of one line that follow a word for an order.
     fn text(
         &mut self,
@@ -348,7 +376,7 @@ fn is_in_address(line: &str, at: usize) -> bool {
 }
 
 /// Whether a token is an amount of money, a share or a time: by its own shape, or by the sign beside it.
-fn is_amount(token: &str, before: &str, after: &str) -> bool {
+pub(in crate::read) fn is_amount(token: &str, before: &str, after: &str) -> bool {
     let money = |c: char| matches!(c, '$' | '€' | '£' | '¥' | '￥' | '₽' | '₴' | '₩' | '%' | '×');
     let decimals = token.rsplit_once(['.', ',']).is_some_and(|(whole, part)| {
         part.len() == 2

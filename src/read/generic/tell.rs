@@ -196,12 +196,37 @@ fn weigh(
 
 /// What the subject says.
 fn of_subject(subject: &Searched<'_>, lexicon: &Lexicon) -> Option<News> {
-    let not_yet = lexicon.phrases(Where::Subject, "not_yet").is_some_and(|phrases| phrases.find(subject).is_some());
-    NEWS.iter().find_map(|(list, event)| {
-        let phrase = lexicon.phrases(Where::Subject, list)?.find(subject)?;
-        let happened = !not_yet || matches!(event, EventKind::Placed | EventKind::Delayed);
-        happened.then(|| News::new(*event, Heard::Subject, phrase))
-    })
+    let possible = |list: &str| {
+        lexicon.phrases(Where::Subject, list).map(|phrases| phrases.possible_in(subject)).unwrap_or_default()
+    };
+    let news = NEWS.iter().map(|(list, event)| (*event, possible(list))).collect::<Vec<_>>();
+    let not_yet = first_of(&possible("not_yet"), subject.folded()).is_some();
+    let happened = |event: EventKind| !not_yet || matches!(event, EventKind::Placed | EventKind::Delayed);
+    let said = heard_in(subject.folded(), &news).into_iter().find(|said| happened(said.event))?;
+    Some(News::new(said.event, Heard::Subject, said.phrase))
+}
+
+/// Something that a text says happened.
+struct Said<'p> {
+    event: EventKind,
+    place: std::ops::Range<usize>,
+    phrase: &'p Phrase,
+}
+
+/// What a folded text says happened, worst first. What stands inside a longer phrase of another event is not said by itself:
+/// something delivered to the carrier is on its way.
+fn heard_in<'p>(folded: &str, news: &[(EventKind, Vec<&'p Phrase>)]) -> Vec<Said<'p>> {
+    let all = news.iter().filter_map(|(event, phrases)| {
+        let (place, phrase) = first_of(phrases, folded)?;
+        Some(Said { event: *event, place, phrase })
+    });
+    let all = all.collect::<Vec<_>>();
+    let inside = |one: &Said<'_>, other: &Said<'_>| {
+        other.place.start <= one.place.start && one.place.end <= other.place.end && one.place.len() < other.place.len()
+    };
+    let alone = |one: &Said<'_>| !all.iter().any(|other| inside(one, other));
+    let kept = all.iter().map(alone).collect::<Vec<_>>();
+    all.into_iter().zip(kept).filter(|(_, kept)| *kept).map(|(said, _)| said).collect()
 }
 
 /// The state that a label names: `Order status: Shipped`, `Your order has a new status:` and the state in the next line.
@@ -265,11 +290,12 @@ fn of_sentences(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> 
         }
         let folded = fold(&line[..cut]);
         for sentence in folded.split_inclusive(['.', '!', '?', '。', '！', ';']) {
-            let said = news.iter().find_map(|(event, phrases)| {
-                let (at, phrase) = first_of(phrases, sentence)?;
-                let near = *event == EventKind::Placed || is_heading(sentence) || first_of(&things, sentence).is_some();
-                let sure = matches!(event, EventKind::Placed | EventKind::Delayed) || !is_open(sentence, at, &not_yet);
-                (near && sure).then(|| News::new(*event, Heard::Sentence, phrase))
+            let said = heard_in(sentence, &news).into_iter().find_map(|said| {
+                let near =
+                    said.event == EventKind::Placed || is_heading(sentence) || first_of(&things, sentence).is_some();
+                let sure = matches!(said.event, EventKind::Placed | EventKind::Delayed)
+                    || !is_open(sentence, said.place.start, &not_yet);
+                (near && sure).then(|| News::new(said.event, Heard::Sentence, said.phrase))
             });
             if let Some(said) = said
                 && !found.iter().any(|known| known.event == said.event)
@@ -293,5 +319,5 @@ fn is_heading(sentence: &str) -> bool {
 /// anywhere.
 fn is_open(sentence: &str, at: usize, not_yet: &[&Phrase]) -> bool {
     let last = sentence.chars().any(|c| c >= '\u{2E80}');
-    first_of(not_yet, sentence).is_some_and(|(place, _)| last || place <= at)
+    first_of(not_yet, sentence).is_some_and(|(place, _)| last || place.start <= at)
 }

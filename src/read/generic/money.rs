@@ -1,0 +1,57 @@
+//! Amounts of money, to tell a refund of a part from that of the whole: what was paid back, beside what the order cost.
+
+use super::layout::Layout;
+
+/// Amounts of one kind that are looked at.
+const AMOUNTS: usize = 12;
+
+/// Whether a mail says that less was paid back than the order cost. `None` when it does not name both.
+pub(super) fn is_in_part(layout: &Layout<'_>) -> Option<bool> {
+    let amounts = |list| layout.of_list(list).filter_map(|one| amount(one.value)).filter(|amount| *amount > 0).take(AMOUNTS);
+    // Several refunds of one order may be listed: the largest says most. The order's total is the largest of all totals.
+    let refunded = amounts("refund_amount").max()?;
+    let total = amounts("order_total").max()?;
+    Some(refunded < total)
+}
+
+/// An amount in hundredths: `1.234,50 €`, `$1,234.5`, `¥1,280`, `-12`. A sign does not count.
+fn amount(text: &str) -> Option<u64> {
+    let start = text.find(|c: char| c.is_ascii_digit())?;
+    let run = text[start..].split(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | ',' | '\'' | '’' | ' ' | '\u{a0}' | '\u{202f}'))).next()?;
+    let run = run.trim_end_matches(|c: char| !c.is_ascii_digit());
+    // The last sign separates hundredths when one or two digits follow it.
+    let (whole, part) = match run.rfind(['.', ',']) {
+        Some(at) if (1..=2).contains(&(run.len() - at - 1)) => (&run[..at], &run[at + 1..]),
+        _ => (run, ""),
+    };
+    let digits = whole.chars().filter(char::is_ascii_digit).collect::<String>();
+    let whole = digits.parse::<u64>().ok()?.checked_mul(100)?;
+    let part = match part.len() {
+        0 => 0,
+        1 => part.parse::<u64>().ok()? * 10,
+        _ => part.parse::<u64>().ok()?,
+    };
+    whole.checked_add(part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_read_in_all_forms() {
+        for (text, hundredths) in [
+            ("1.234,50 €", Some(123_450)),
+            ("$1,234.5", Some(123_450)),
+            ("¥1,280", Some(128_000)),
+            ("-12", Some(1_200)),
+            ("1 234,00 kr", Some(123_400)),
+            ("CHF 1'234.00", Some(123_400)),
+            ("9.50 (incl. 1.58 tax)", Some(950)),
+            ("free", None),
+            ("99999999999999999999", None),
+        ] {
+            assert_eq!(amount(text), hundredths, "{text}");
+        }
+    }
+}
