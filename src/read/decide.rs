@@ -1,8 +1,8 @@
 //! From evidence to a reading: which value of each field is taken, and whether that is enough.
 
 use super::customer::{self, Customer};
-use super::evidence::{Evidence, Value};
-use super::generic::{GenericReading, Heard, Told};
+use super::evidence::{Candidate, Evidence, Value};
+use super::generic::{GenericReading, Heard, Told, person_in};
 use super::headers::{self, BARE, Found, OrderWords};
 use super::reason;
 use super::template::{Class, Counts, Sight, Template, Templates};
@@ -86,7 +86,8 @@ impl Decision<'_> {
             _ => {}
         }
         let (snippet, told) = (evidence.has(Layer::Snippet), self.data_tell_the_event(evidence));
-        if !snippet && !told {
+        // Schema.org data say where an order stands, also in a note or an invoice.
+        if !snippet {
             refused(&self.templates.refuse(self.sight, Counts::UnlessRecognised))?;
         }
         // What has not happened, or went wrong: also where there are data. An advertisement may say "don't miss free delivery".
@@ -225,14 +226,24 @@ impl Decision<'_> {
             Value::Event(kind) if believed || candidate.layer >= Layer::Template => Some(kind),
             _ => None,
         });
-        found.or_else(|| evidence.has(Layer::Snippet).then_some(EventKind::Placed))
+        // Data have no word for a refund of a part.
+        let in_part = |candidate: &&Candidate| candidate.value == Value::Event(EventKind::RefundedInPart);
+        match found {
+            Some(EventKind::Refunded) if evidence.of(Field::Event).iter().any(in_part) => {
+                Some(EventKind::RefundedInPart)
+            }
+            None if evidence.has(Layer::Snippet) => Some(EventKind::Placed),
+            found => found,
+        }
     }
 
     /// The customer's name. The same words in another order are taken as the mail itself shows them: shop software puts given
     /// names first in its data, also where the family name belongs there.
     fn name(&self, email: Option<&EmailAddress>, evidence: &mut Evidence) -> Option<PersonName> {
-        if let Some(name) =
-            email.and_then(|email| customer::display_name(self.sight.message, email)).and_then(PersonName::parse)
+        if let Some(name) = email
+            .and_then(|email| customer::display_name(self.sight.message, email))
+            .map(person_in)
+            .and_then(PersonName::parse)
         {
             evidence.add(Layer::Headers, "to.name", Value::Name(name));
         }

@@ -92,7 +92,8 @@ pub(super) fn why_unmarked(evidence: &Evidence) -> String {
 
 /// Characters that a reference may have inside.
 fn inside(c: char) -> bool {
-    c.is_alphanumeric() || matches!(c, '-' | '_' | '/' | '.')
+    // Scripts without blanks between words would hang their words on to the number.
+    (c.is_alphanumeric() && c < '\u{2E80}') || matches!(c, '-' | '_' | '/' | '.')
 }
 
 /// Signs that say: a number follows. The second is the first in full width, as in Japanese.

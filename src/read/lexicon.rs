@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::dates::Months;
-use super::words::{Label, Phrase, Phrases, Pieces, fold};
+use super::words::{Label, Phrase, Phrases, Pieces, Searched, fold};
 use crate::document::{Document, Entry, Problems, Table};
 
 /// Lists of what stands before, over or beside a value.
@@ -46,6 +46,9 @@ pub(super) const LABELS: &[&str] = &[
     "order_total",
 ];
 
+/// Lists of labels that are looked for within lines too: `your order, placed on 8 August, has …`.
+const INLINE: &[&str] = &["status", "order_date", "refund_amount", "order_total"];
+
 /// Lists of phrases that a subject or a sentence is searched for: the events, and words that change what those say.
 pub(super) const PHRASES: &[&str] = &[
     "things",
@@ -59,6 +62,7 @@ pub(super) const PHRASES: &[&str] = &[
     "confirmed",
     "placed",
     "not_yet",
+    "open_state",
     "update",
     "admin_copy",
     "account",
@@ -82,8 +86,8 @@ pub(super) struct Lexicon {
     months: Months,
     /// The words for an order, as phrases.
     order_words: Phrases,
-    /// What stands before the name of a state, as phrases.
-    status_words: Phrases,
+    /// Labels that running text has too, as phrases.
+    inline: BTreeMap<&'static str, Phrases>,
 }
 
 /// Where a list of phrases is looked for.
@@ -123,7 +127,9 @@ impl Lexicon {
             let labels = lexicon.labels(list).iter();
             Phrases(labels.filter_map(|label| Phrase::parse(&label.text, label.language.as_deref(), pieces)).collect())
         };
-        (lexicon.order_words, lexicon.status_words) = (phrases("order_words"), phrases("status"));
+        let order_words = phrases("order_words");
+        lexicon.inline = INLINE.iter().map(|list| (*list, phrases(list))).collect();
+        lexicon.order_words = order_words;
         lexicon
     }
 
@@ -187,9 +193,9 @@ impl Lexicon {
         &self.order_words
     }
 
-    /// What stands before the name of a state, as phrases.
-    pub(super) fn status_words(&self) -> &Phrases {
-        &self.status_words
+    /// A list of labels of [`INLINE`] as phrases, those of them that may stand in a text.
+    pub(super) fn inline(&self, list: &str, text: &Searched<'_>) -> Vec<&Phrase> {
+        self.inline.get(list).map(|phrases| phrases.possible_in(text)).unwrap_or_default()
     }
 
     /// The month names.

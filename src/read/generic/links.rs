@@ -26,7 +26,7 @@ pub(super) fn references<'m>(html: &'m str, text: &'m str) -> Vec<&'m str> {
         }
         for captures in named.captures_iter(&body[..end]).take(LINKS) {
             let Some(value) = captures.get(1) else { continue };
-            if value.as_str().bytes().any(|byte| byte.is_ascii_digit()) && !found.contains(&value.as_str()) {
+            if !found.contains(&value.as_str()) {
                 found.push(value.as_str());
             }
         }

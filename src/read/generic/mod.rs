@@ -13,6 +13,7 @@ mod tell;
 use self::layout::Layout;
 pub(super) use self::numbers::{Candidates, NumberWords, is_amount};
 use self::people::People;
+pub(super) use self::people::person_in;
 pub(super) use self::tell::{Heard, Told};
 use super::dates::Habits;
 use super::evidence::{Evidence, Value};
@@ -23,6 +24,10 @@ use crate::domain::{EmailAddress, EventKind, Layer, OrderDate};
 
 /// Characters around a reference among which the day of the order may be.
 const NEAR: usize = 45;
+
+/// Lines of running text that are looked at for the day of the order, and characters of each.
+const LINES: usize = 60;
+const LINE: usize = 300;
 
 /// The words of the lexicon, ready for reading.
 #[derive(Default)]
@@ -57,11 +62,16 @@ impl Generic {
         let mut references = Candidates::find(&self.numbers, &sight.message.subject, best, says);
         references.agree(&sight.message.subject, || links::references(&sight.message.html, &sight.message.text));
         let mut told = tell::told(sight, lexicon, layouts.first());
-        if let Told::News(news) = &mut told
-            && news.event == EventKind::Refunded
-            && money::is_in_part(best) == Some(true)
-        {
-            news.event = EventKind::RefundedInPart;
+        if let Told::News(news) = &mut told {
+            let in_part = || money::is_in_part(best, &sight.text, lexicon);
+            match news.event {
+                EventKind::Refunded if in_part() == Some(true) => news.event = EventKind::RefundedInPart,
+                EventKind::RefundedInPart if in_part() == Some(false) => {
+                    let why = "it speaks of a part, but as much was paid back as the order cost";
+                    told = Told::Contradiction(why.to_owned());
+                }
+                _ => {}
+            }
         }
         let language = match &told {
             Told::News(news) => news.language.clone(),
@@ -108,6 +118,8 @@ fn note_days(
     let day = |list| layout.of_list(list).find_map(|one| habits.day_in(one.value));
     if let Some(day) = day("order_date") {
         evidence.add(Layer::Generic, "order_date.label", Value::OrderDate(OrderDate::from(day)));
+    } else if let Some(day) = told_day(sight, lexicon, layout, &habits) {
+        evidence.add(Layer::Generic, "order_date.text", Value::OrderDate(OrderDate::from(day)));
     } else if let Some(day) = references.best().ok().and_then(|best| {
         let reference = best.reference.as_str();
         beside(&sight.message.subject, None, reference, &habits).or_else(|| {
@@ -122,6 +134,24 @@ fn note_days(
     if let Some(day) = day("expected_delivery") {
         evidence.add(Layer::Generic, "expected_delivery.label", Value::ExpectedDelivery(day));
     }
+}
+
+/// The day behind words for the day of an order in running text: `your order, placed on 8 August 2026, has been sent`.
+fn told_day(
+    sight: &Sight<'_>,
+    lexicon: &Lexicon,
+    layout: &Layout<'_>,
+    habits: &Habits<'_>,
+) -> Option<jiff::civil::Date> {
+    let phrases = lexicon.inline("order_date", &sight.text);
+    if phrases.is_empty() {
+        return None;
+    }
+    layout.lines.iter().take(LINES).find_map(|line| {
+        let folded = fold(&line.chars().take(LINE).collect::<String>());
+        let after = phrases.iter().find_map(|phrase| phrase.after(&folded))?;
+        habits.day_in(&after.chars().take(NEAR).collect::<String>())
+    })
 }
 
 /// The day near a reference: right behind it, `your order 1025 of 8 August 2026`; right before, `Ihre Bestellung vom 8.8.2026 mit

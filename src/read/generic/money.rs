@@ -1,23 +1,40 @@
 //! Amounts of money, to tell a refund of a part from that of the whole: what was paid back, beside what the order cost.
 
 use super::layout::Layout;
+use crate::read::lexicon::Lexicon;
+use crate::read::words::{Searched, fold};
 
 /// Amounts of one kind that are looked at.
 const AMOUNTS: usize = 12;
+/// Lines in which amounts are looked for behind words.
+const LINES: usize = 60;
+/// Characters of such a line.
+const LINE: usize = 300;
+/// Characters between the words and the amount.
+const NEAR: usize = 25;
 
 /// Whether a mail says that less was paid back than the order cost. `None` when it does not name both.
-pub(super) fn is_in_part(layout: &Layout<'_>) -> Option<bool> {
-    let amounts = |list| layout.of_list(list).filter_map(|one| amount(one.value)).filter(|amount| *amount > 0).take(AMOUNTS);
+pub(super) fn is_in_part(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> Option<bool> {
     // Several refunds of one order may be listed: the largest says most. The order's total is the largest of all totals.
-    let refunded = amounts("refund_amount").max()?;
-    let total = amounts("order_total").max()?;
-    Some(refunded < total)
+    let largest = |list: &'static str| {
+        let labelled = layout.of_list(list).filter_map(|one| amount(one.value)).take(AMOUNTS).max();
+        let phrases = lexicon.inline(list, text);
+        let told = layout.lines.iter().take(LINES).filter_map(|line| {
+            let folded = fold(&line.chars().take(LINE).collect::<String>());
+            let after = phrases.iter().find_map(|phrase| phrase.after(&folded))?;
+            amount(&after.chars().take(NEAR).collect::<String>())
+        });
+        labelled.max(told.max()).filter(|amount| *amount > 0)
+    };
+    Some(largest("refund_amount")? < largest("order_total")?)
 }
 
 /// An amount in hundredths: `1.234,50 €`, `$1,234.5`, `¥1,280`, `-12`. A sign does not count.
 fn amount(text: &str) -> Option<u64> {
     let start = text.find(|c: char| c.is_ascii_digit())?;
-    let run = text[start..].split(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | ',' | '\'' | '’' | ' ' | '\u{a0}' | '\u{202f}'))).next()?;
+    let run = text[start..]
+        .split(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | ',' | '\'' | '’' | ' ' | '\u{a0}' | '\u{202f}')))
+        .next()?;
     let run = run.trim_end_matches(|c: char| !c.is_ascii_digit());
     // The last sign separates hundredths when one or two digits follow it.
     let (whole, part) = match run.rfind(['.', ',']) {

@@ -186,17 +186,25 @@ impl Candidates {
                 found.note(reference, outright, false, rule);
             }
         }
-        // A code without digits may be a shouted word; one that two places name is none.
-        found
-            .0
-            .retain(|one| one.outright || one.places > 1 || one.reference.as_str().bytes().any(|b| b.is_ascii_digit()));
         found.0.sort_by_key(|one| std::cmp::Reverse((one.outright, one.subject, one.places)));
         found
     }
 
-    /// Where nothing marks a reference, takes what stands in the subject and, named as an order's, in a link: two places that do
-    /// not know of each other.
+    /// Holds what was found against the links, where only an order's parameter may tell: a code without digits may be a shouted
+    /// word, unless two places name it; and where nothing marks a reference, what stands in the subject and in a link is one,
+    /// since these two do not know of each other.
     pub(super) fn agree<'l>(&mut self, subject: &str, links: impl FnOnce() -> Vec<&'l str>) {
+        let doubtful = |one: &Candidate| {
+            !one.outright && one.places < 2 && !one.reference.as_str().bytes().any(|b| b.is_ascii_digit())
+        };
+        if !self.0.is_empty() && !self.0.iter().any(doubtful) {
+            return;
+        }
+        let links = links();
+        for one in self.0.iter_mut().filter(|one| links.iter().any(|link| *link == one.reference.as_str())) {
+            one.places += 1;
+        }
+        self.0.retain(|one| !doubtful(one));
         if !self.0.is_empty() {
             return;
         }
@@ -210,10 +218,7 @@ impl Candidates {
                 tokens.push(token);
             }
         }
-        if tokens.is_empty() {
-            return;
-        }
-        for link in links() {
+        for link in links {
             if let Some(token) = tokens.iter().find(|token| token.eq_ignore_ascii_case(link))
                 && let Some(reference) = OrderReference::parse(token)
             {

@@ -34,7 +34,7 @@ impl People<'_> {
     /// when it has the whole name; the first line of an address; `To:`; a given name in the greeting.
     pub(super) fn names(&self, layout: &Layout<'_>) -> Names {
         let greeted = self.greeting(layout.lines);
-        let addressee = self.addressee.filter(|name| self.is_name(name)).map(str::to_owned);
+        let addressee = self.addressee.map(person_in).filter(|name| self.is_name(name)).map(str::to_owned);
         let (labelled, blocks) = (self.labelled(layout), self.addresses(layout));
         let known = |line: &&String| {
             let line = words(line);
@@ -111,7 +111,9 @@ impl People<'_> {
             };
             name = rest;
         }
-        name
+        let suffixes = self.lexicon.labels("salutation_after");
+        let bare = suffixes.iter().find_map(|suffix| name.strip_suffix(suffix.text.as_str()));
+        bare.map_or(name, str::trim_end)
     }
 
     /// The name at a label: in one piece, or in two.
@@ -195,6 +197,16 @@ fn until_sentence_end(text: &str) -> &str {
         }
     }
     text
+}
+
+/// The person of a display name that has a company too: `Lamps Ltd, Anna Ek`.
+pub(in crate::read) fn person_in(name: &str) -> &str {
+    let parts = [", ", " - ", " / ", " | "].iter().find_map(|sign| name.split_once(sign));
+    match parts {
+        Some((company, person)) if is_company(company) && !person.trim().is_empty() => person.trim(),
+        Some((person, company)) if is_company(company) && !person.trim().is_empty() => person.trim(),
+        _ => name,
+    }
 }
 
 /// Whether a name has more than one part; scripts without blanks count letters.

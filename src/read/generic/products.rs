@@ -2,6 +2,7 @@
 //! order line, a name with a count and a price.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use regex::Regex;
@@ -250,8 +251,8 @@ impl<'t> Reader<'t> {
             return None;
         }
         // The price may stand in the line of the name.
-        let (name, inline) = match PRICE.as_ref()?.find(name).filter(|found| found.start() > 0) {
-            Some(found) => (name[..found.start()].trim(), Some(clean(found.as_str(), 60))),
+        let (name, inline) = match price_in(name).filter(|found| found.start > 0) {
+            Some(found) => (name[..found.start].trim(), Some(clean(&name[found], 60))),
             None => (name.as_str(), None),
         };
         if !has_letters(name) {
@@ -339,10 +340,10 @@ impl<'t> Reader<'t> {
         if let Some(product) = self.inline(line) {
             return Some(product);
         }
-        let (head, price) = match PRICE.as_ref()?.find(line) {
+        let (head, price) = match price_in(line) {
             Some(found) => {
-                let head = &line[..found.start()];
-                (head.trim_end_matches([' ', '=', ':', '@', '-', '–', '\t', '|']), Some(clean(found.as_str(), 60)))
+                let head = &line[..found.start];
+                (head.trim_end_matches([' ', '=', ':', '@', '-', '–', '\t', '|']), Some(clean(&line[found], 60)))
             }
             None => (line, None),
         };
@@ -442,6 +443,13 @@ fn taken_apart(name: &str) -> Product {
 /// A name with the article number that is written before or behind it.
 fn coded(name: &str) -> Product {
     let name = name.trim().trim_start_matches(['-', '•', '*', ' ']);
+    // `1. Lamp` is the first line of a list.
+    let name = match name.split_once(". ") {
+        Some((number, rest)) if number.len() <= 2 && number.bytes().all(|byte| byte.is_ascii_digit()) => {
+            rest.trim_start()
+        }
+        _ => name,
+    };
     let found = [&SKU, &SKU_FIRST].into_iter().find_map(|pattern| pattern.as_ref()?.captures(name));
     let part = |group: &str| found.as_ref().and_then(|found| found.name(group)).map(|part| part.as_str());
     Product {
@@ -461,8 +469,7 @@ fn is_code(text: &str) -> bool {
 
 /// The count in `(3) @ $24.50 = $73.50` or `3 x $24.50`.
 fn before_price(line: &str) -> Option<u32> {
-    let found = PRICE.as_ref()?.find(line)?;
-    let head = line[..found.start()].trim();
+    let head = line[..price_in(line)?.start].trim();
     let head = head.strip_suffix(['@', 'x', '×', '*', 'à'])?.trim();
     // Before the sign there may be a unit: `1 kpl x`.
     count(head.trim_matches(['(', ')', ' ']))
@@ -482,8 +489,25 @@ fn count_sign(text: &str) -> Option<u32> {
 
 /// The first price in a text.
 fn price(text: &str) -> Option<String> {
+    price_in(text).map(|place| clean(&text[place], 60))
+}
+
+/// Where the first price in a text stands. In `set of 4 £25` the sign belongs to what follows it.
+fn price_in(text: &str) -> Option<Range<usize>> {
     let found = PRICE.as_ref()?.find(text)?;
-    Some(clean(found.as_str(), 60))
+    let sign = found
+        .as_str()
+        .char_indices()
+        .next_back()
+        .filter(|(_, last)| !last.is_alphanumeric() && !matches!(last, '-' | ' '));
+    match sign {
+        Some((at, _)) if at > 0 && text[found.end()..].starts_with(|c: char| c.is_ascii_digit()) => {
+            let from = found.start() + at;
+            let again = PRICE.as_ref()?.find_at(text, from)?;
+            Some(again.range())
+        }
+        _ => Some(found.range()),
+    }
 }
 
 fn has_letters(text: &str) -> bool {

@@ -186,6 +186,10 @@ fn weigh(
                 .or_else(|| sentences.iter().find(|news| news.event == EventKind::Placed))
                 .or(sentences.first())
             {
+                // A mail on a change of an order may thank for it too.
+                Some(news) if matches!(news.event, EventKind::Placed | EventKind::Paid) && is_update() => {
+                    Told::UnknownStatus
+                }
                 Some(news) => Told::News(news.clone()),
                 None if matches!(status, Status::Unknown) || is_update() => Told::UnknownStatus,
                 None => mention().map_or(Told::Nothing, Told::News),
@@ -231,7 +235,7 @@ fn heard_in<'p>(folded: &str, news: &[(EventKind, Vec<&'p Phrase>)]) -> Vec<Said
 
 /// The state that a label names: `Order status: Shipped`, `Your order has a new status:` and the state in the next line.
 fn of_status(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> Status {
-    let possible = lexicon.status_words().possible_in(text);
+    let possible = lexicon.inline("status", text);
     if possible.is_empty() {
         return Status::None;
     }
@@ -245,25 +249,39 @@ fn of_status(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> Sta
         let after = after.trim_start_matches([':', ' ', '-', '"', '=']);
         let next = || layout.lines.get(number + 1).map(|line| fold(&line.chars().take(100).collect::<String>()));
         let value = if after.is_empty() { next() } else { Some(after.to_owned()) };
-        match value.and_then(|value| state(&value, lexicon)) {
-            Some(news) => return Status::News(news),
-            None if after.is_empty() || folded.contains(':') => status = Status::Unknown,
-            None => {}
+        match value.map_or(State::Unknown, |value| state(&value, lexicon)) {
+            State::News(news) => return Status::News(news),
+            State::Open => {}
+            State::Unknown if after.is_empty() || folded.contains(':') => status = Status::Unknown,
+            State::Unknown => {}
         }
     }
     status
 }
 
-/// The event that a state's name tells of. `Paid` and `Accepted` are states of new orders too.
-fn state(name: &str, lexicon: &Lexicon) -> Option<News> {
+/// What the name of a state tells.
+enum State {
+    News(News),
+    /// Nothing has happened to the order yet.
+    Open,
+    Unknown,
+}
+
+/// What a state's name tells of. `Paid` and `Accepted` are states of new orders too.
+fn state(name: &str, lexicon: &Lexicon) -> State {
     let text = Searched::unsearched(name);
-    let ends = NEWS.iter().filter(|(_, event)| !matches!(event, EventKind::Placed | EventKind::Paid));
-    ends.into_iter().find_map(|(list, event)| {
+    let says = |list: &str| lexicon.phrases(Where::Sentence, list).is_some_and(|list| list.find(&text).is_some());
+    let news = NEWS.iter().filter(|(_, event)| !matches!(event, EventKind::Placed | EventKind::Paid));
+    let found = news.into_iter().find_map(|(list, event)| {
         let phrases = [Where::Subject, Where::Sentence].into_iter().filter_map(|place| lexicon.phrases(place, list));
         let phrase = phrases.filter_map(|phrases| phrases.find(&text)).next()?;
-        let negated = lexicon.phrases(Where::Sentence, "not_yet").is_some_and(|list| list.find(&text).is_some());
-        (!negated).then(|| News::new(*event, Heard::Status, phrase))
-    })
+        Some(News::new(*event, Heard::Status, phrase))
+    });
+    match found {
+        Some(news) if !says("not_yet") => State::News(news),
+        None if says("open_state") => State::Open,
+        _ => State::Unknown,
+    }
 }
 
 /// What the sentences in the first lines say, in their order, each event once.
@@ -283,12 +301,8 @@ fn of_sentences(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> 
         .iter()
         .find(|one| one.head.is("billing_address") || one.head.is("shipping_address") || one.head.is("product"));
     let end = body.map_or(layout.lines.len(), |one| one.line.max(3)).min(LINES).min(layout.lines.len());
-    for line in &layout.lines[..end] {
-        let mut cut = line.len().min(LINE);
-        while !line.is_char_boundary(cut) {
-            cut -= 1;
-        }
-        let folded = fold(&line[..cut]);
+    for paragraph in paragraphs(&layout.lines[..end]) {
+        let folded = fold(&paragraph);
         for sentence in folded.split_inclusive(['.', '!', '?', '。', '！', ';']) {
             let said = heard_in(sentence, &news).into_iter().find_map(|said| {
                 let near =
@@ -305,6 +319,30 @@ fn of_sentences(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> 
         }
     }
     found
+}
+
+/// Lines, each with those that go on with its sentence: they begin with a small letter, and nothing ended before.
+fn paragraphs(lines: &[String]) -> Vec<String> {
+    let mut joined: Vec<String> = Vec::new();
+    for line in lines {
+        let mut cut = line.len().min(LINE);
+        while !line.is_char_boundary(cut) {
+            cut -= 1;
+        }
+        let line = &line[..cut];
+        match joined.last_mut() {
+            Some(last)
+                if line.starts_with(char::is_lowercase)
+                    && !last.ends_with(['.', '!', '?', ':', '。'])
+                    && last.len() + line.len() < LINE =>
+            {
+                last.push(' ');
+                last.push_str(line);
+            }
+            _ => joined.push(line.to_owned()),
+        }
+    }
+    joined
 }
 
 /// Whether a sentence is short enough for a heading, which has no verb and often no object.

@@ -139,7 +139,15 @@ pub(super) struct Loader<'l> {
 
 impl<'l> Loader<'l> {
     fn new(lexicon: &'l Lexicon, pieces: Pieces) -> Self {
-        Self { lexicon, own: BTreeMap::new(), languages: Vec::new(), markup: Vec::new(), pieces, named: RefCell::default(), generic: false }
+        Self {
+            lexicon,
+            own: BTreeMap::new(),
+            languages: Vec::new(),
+            markup: Vec::new(),
+            pieces,
+            named: RefCell::default(),
+            generic: false,
+        }
     }
 
     /// The labels of a list, if there is one of that name: the template's own, then those that all share.
