@@ -31,6 +31,9 @@ pub(super) struct Habits<'h> {
 impl Habits<'_> {
     /// The first day in a text.
     pub(super) fn day_in(&self, text: &str) -> Option<Date> {
+        if let Some(day) = of_era(text) {
+            return day;
+        }
         let tokens = tokens(text);
         for (index, window) in tokens.windows(3).enumerate() {
             if let [Token::Number(a, digits), Token::Number(b, _), Token::Number(c, last)] = window
@@ -94,6 +97,17 @@ impl Habits<'_> {
             Token::Number(..) => None,
         }
     }
+}
+
+/// A day in a Japanese era, `令和8年11月16日`: the era's first year is 1, also written 元. The outer `None` when no era is named.
+fn of_era(text: &str) -> Option<Option<Date>> {
+    const ERAS: [(&str, i64); 3] = [("令和", 2018), ("平成", 1988), ("昭和", 1925)];
+    let (before, rest) = ERAS.iter().find_map(|(era, before)| Some((before, text.split_once(era)?.1)))?;
+    let rest = rest.trim_start().replacen('元', "1", 1);
+    let mut numbers = rest.split(|c: char| !c.is_ascii_digit()).filter(|run| !run.is_empty()).map(str::parse::<i64>);
+    let mut next = || numbers.next()?.ok();
+    let (year, month, day) = (next(), next(), next());
+    Some((|| date(before.checked_add(year?)?, month?, day?))())
 }
 
 enum Token {
@@ -189,6 +203,9 @@ mod tests {
             ("9 februari, 2026", Some("2026-02-09")),
             ("16 de mars de 2026", Some("2026-03-16")),
             ("2026\u{5e74}6\u{6708}7\u{65e5}", Some("2026-06-07")),
+            ("令和8年11月16日", Some("2026-11-16")),
+            ("令和元年5月1日", Some("2019-05-01")),
+            ("令和8年", None),
             ("order 31.02.2026", None),
             ("Tel. 08 123 45 67", None),
             ("", None),

@@ -2,7 +2,7 @@
 
 use super::customer::{self, Customer};
 use super::evidence::{Candidate, Evidence, Value};
-use super::generic::{GenericReading, Heard, Told, person_in};
+use super::generic::{GenericReading, Heard, News, Told, person_in};
 use super::headers::{self, BARE, Found, OrderWords};
 use super::reason;
 use super::template::{Class, Counts, Sight, Template, Templates};
@@ -94,12 +94,12 @@ impl Decision<'_> {
         if snippet || told || marked || self.speaks_of_an_order() {
             refused(&self.templates.refuse(self.sight, Counts::Always))?;
         }
+        let news = self.generic.as_ref().is_some_and(|generic| generic.told.says_more_than_a_mention());
+        if !news && !snippet {
+            refused(&self.templates.refuse(self.sight, Counts::UnlessTold))?;
+        }
         if snippet || told {
             return self.words_beside_data(evidence);
-        }
-        let news = self.generic.as_ref().is_some_and(|generic| generic.told.says_more_than_a_mention());
-        if !news {
-            refused(&self.templates.refuse(self.sight, Counts::UnlessTold))?;
         }
         self.generic_verdict(evidence, marked)
     }
@@ -133,9 +133,7 @@ impl Decision<'_> {
         let platform = self.found.as_ref().map(|(template, _)| &template.name);
         match self.generic.as_ref().map(|generic| &generic.told) {
             // What a known platform sends with some words for an order in the subject may be a note or an invoice.
-            Some(Told::News(news))
-                if news.heard != Heard::Mention || (platform.is_none() && (marked || self.is_an_order(evidence))) =>
-            {
+            Some(Told::News(news)) if self.is_believed(news, evidence) => {
                 evidence.add(Layer::Generic, news.heard.rule(), Value::Event(news.event));
                 Ok(())
             }
@@ -161,10 +159,14 @@ impl Decision<'_> {
         }
     }
 
-    /// Whether a body is that of an order: its number at a label, and products.
-    fn is_an_order(&self, evidence: &Evidence) -> bool {
-        let reference = self.generic.as_ref().and_then(|generic| generic.references.best().ok());
-        reference.is_some_and(|best| best.outright) && evidence.holds(Field::Products)
+    /// Whether words may be believed. Shops thank for an order in many mails, and speak of it in more: a new one has products
+    /// too, unless the subject says outright that it is confirmed.
+    fn is_believed(&self, news: &News, evidence: &Evidence) -> bool {
+        match (news.event, news.heard) {
+            (_, Heard::Mention) => self.found.is_none() && evidence.holds(Field::Products),
+            (EventKind::Placed, Heard::Sentence) => evidence.holds(Field::Products),
+            _ => true,
+        }
     }
 
     fn speaks_of_an_order(&self) -> bool {

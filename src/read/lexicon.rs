@@ -63,6 +63,9 @@ pub(super) const PHRASES: &[&str] = &[
     "placed",
     "not_yet",
     "open_state",
+    "request",
+    "trouble",
+    "in_part",
     "update",
     "admin_copy",
     "account",
@@ -150,6 +153,7 @@ impl Lexicon {
                 add_labels(self.labels.entry(name.value.to_owned()).or_default(), &texts, tag);
             }
         }
+        let order_words = order_words(table);
         for (section, lists) in [("subject", &mut self.subject), ("sentence", &mut self.sentence)] {
             for (name, texts) in table.named_strings(section) {
                 if !known(&name, PHRASES) {
@@ -160,6 +164,11 @@ impl Lexicon {
                     match Phrase::parse(text.value, tag, pieces) {
                         Some(phrase) => list.0.push(phrase),
                         None => text.problem("has no words", "write the words that stand in the mail"),
+                    }
+                    if name.value == "confirmed"
+                        && let Some(apart) = apart(text.value, &order_words)
+                    {
+                        list.0.extend(Phrase::parse(&apart, tag, pieces));
                     }
                 }
             }
@@ -202,6 +211,22 @@ impl Lexicon {
     pub(super) fn months(&self) -> &Months {
         &self.months
     }
+}
+
+/// The words for an order of one file.
+fn order_words(table: &Table<'_>) -> Vec<String> {
+    let lists = table.named_strings("labels");
+    let words = lists.into_iter().filter(|(name, _)| name.value == "order_words").flat_map(|(_, words)| words);
+    words.map(|word| fold(word.value)).collect()
+}
+
+/// `order has been received` with room for a number and a name: `order * has been received`. What is less than two words more
+/// than the order stands beside it or says nothing.
+fn apart(phrase: &str, order_words: &[String]) -> Option<String> {
+    let folded = fold(phrase);
+    let (word, rest) =
+        order_words.iter().find_map(|word| Some((word, folded.strip_prefix(word.as_str())?.strip_prefix(' ')?)))?;
+    (rest.contains(' ') && !rest.starts_with('*')).then(|| format!("{word} * {rest}"))
 }
 
 fn known(name: &Entry<'_, &str>, all: &[&str]) -> bool {

@@ -1,6 +1,7 @@
 //! Amounts of money, to tell a refund of a part from that of the whole: what was paid back, beside what the order cost.
 
 use super::layout::Layout;
+use super::products::price_in;
 use crate::read::lexicon::Lexicon;
 use crate::read::words::{Searched, fold};
 
@@ -31,6 +32,8 @@ pub(super) fn is_in_part(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lex
 
 /// An amount in hundredths: `1.234,50 €`, `$1,234.5`, `¥1,280`, `-12`. A sign does not count.
 fn amount(text: &str) -> Option<u64> {
+    // A number that is no money may be the order's.
+    let text = &text[price_in(text)?];
     let start = text.find(|c: char| c.is_ascii_digit())?;
     let run = text[start..]
         .split(|c: char| !(c.is_ascii_digit() || matches!(c, '.' | ',' | '\'' | '’' | ' ' | '\u{a0}' | '\u{202f}')))
@@ -61,7 +64,8 @@ mod tests {
             ("1.234,50 €", Some(123_450)),
             ("$1,234.5", Some(123_450)),
             ("¥1,280", Some(128_000)),
-            ("-12", Some(1_200)),
+            ("-12 EUR", Some(1_200)),
+            ("Order 2201", None),
             ("1 234,00 kr", Some(123_400)),
             ("CHF 1'234.00", Some(123_400)),
             ("9.50 (incl. 1.58 tax)", Some(950)),

@@ -75,7 +75,7 @@ impl NumberWords {
     }
 
     /// What the words at the end of `before` make of the number that follows.
-    fn kind_after(&self, before: &str) -> Option<Kind> {
+    fn kind_after(&self, before: &str, subject: bool) -> Option<Kind> {
         let start = before.char_indices().rev().nth(BEFORE - 1).map_or(0, |(at, _)| at);
         let folded = fold(&before[start..]);
         let mut rest = folded.as_str();
@@ -84,7 +84,7 @@ impl NumberWords {
             rest = rest.trim_end_matches(is_joint);
             match self.ending(rest) {
                 Some((Kind::Filler, at)) => (rest, fillers) = (&rest[..at], fillers + 1),
-                Some((kind, at)) => return Some(kind).filter(|_| !is_other_label(&folded, &rest[..at])),
+                Some((kind, at)) => return Some(kind).filter(|_| subject || !is_other_label(&folded, &rest[..at])),
                 // `your order with Lamps & More (number: 20157)`
                 None if fillers > 0 && folded[rest.len()..].contains('(') => return self.anywhere(rest),
                 None => return None,
@@ -237,6 +237,8 @@ impl Candidates {
         tokens: &mut usize,
     ) {
         let mut at = 0;
+        // Where the last reference ended: `orders 48213 and 48220` names two.
+        let mut joined = None;
         while let Some((start, end)) = next_token(line, at) {
             at = end;
             *tokens = tokens.saturating_sub(1);
@@ -252,15 +254,17 @@ impl Candidates {
             }
             let hash = before.trim_end().ends_with(['#', '№']);
             // In a subject the sign alone marks a reference, as shops were told to write it for AFS.
-            let outright = match words.kind_after(before) {
+            let outright = match words.kind_after(before, subject) {
                 Some(Kind::Order { outright }) => outright,
                 None if hash && subject => false,
+                None if joined.is_some_and(|end| is_and(&line[end..start])) => false,
                 _ => continue,
             };
             if (coded || fits(token, outright || hash, subject))
                 && let Some(reference) = OrderReference::parse(token)
             {
                 self.note(reference, outright, subject, if subject { "number.subject" } else { "number.text" });
+                joined = Some(start + token.len());
             }
         }
     }
@@ -372,6 +376,13 @@ fn is_code(token: &str, line: &str) -> bool {
     (8..=12).contains(&token.len())
         && token.bytes().all(|byte| byte.is_ascii_uppercase())
         && line.contains(char::is_lowercase)
+}
+
+/// Whether what stands between two numbers says that they are of a kind.
+fn is_and(between: &str) -> bool {
+    const AND: &[&str] =
+        &["and", "&", "und", "et", "y", "e", "en", "och", "og", "ja", "i", "oraz", "a", "és", "și", "と", "+", "sowie"];
+    AND.contains(&between.trim().trim_matches('#').trim())
 }
 
 /// Whether a place in a line is inside a web address or one of its parameters.

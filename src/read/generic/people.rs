@@ -1,15 +1,21 @@
 //! Who a mail of unknown make was written to: the name in the greeting, at a label, in a postal address. A name counts that two
 //! of them have, or that stands where only a name can.
 
-use super::layout::Layout;
+use super::layout::{Layout, Place};
 use crate::domain::{EmailAddress, PersonName};
 use crate::read::lexicon::Lexicon;
 use crate::read::words::{Label, Searched, fold};
 
+/// Small words in names.
+const PARTICLES: &[&str] = &[
+    "von", "vom", "van", "der", "den", "de", "da", "das", "do", "dos", "di", "del", "della", "des", "du", "la", "le",
+    "el", "y", "e", "i", "af", "av", "zu", "zum", "zur", "zu", "ter", "ten", "te", "'t", "’t", "bin", "ibn", "al",
+    "und", "in", "op", "dalla", "dal", "lo",
+];
 /// Lines at the start of a mail among which the greeting is.
 const GREETING: usize = 14;
 /// Lines of a postal address that may be the person.
-const ADDRESS: usize = 4;
+const ADDRESS: usize = 6;
 /// Words of a name.
 const WORDS: usize = 6;
 
@@ -34,7 +40,8 @@ impl People<'_> {
     /// when it has the whole name; the first line of an address; `To:`; a given name in the greeting.
     pub(super) fn names(&self, layout: &Layout<'_>) -> Names {
         let greeted = self.greeting(layout.lines);
-        let addressee = self.addressee.map(person_in).filter(|name| self.is_name(name)).map(str::to_owned);
+        let addressee: Option<String> =
+            self.addressee.map(person_in).filter(|name| self.is_name(name)).map(str::to_owned);
         let (labelled, blocks) = (self.labelled(layout), self.addresses(layout));
         let known = |line: &&String| {
             let line = words(line);
@@ -45,19 +52,24 @@ impl People<'_> {
             greeted.as_ref().is_some_and(part_of) || addressee.as_ref().is_some_and(part_of)
         };
         let full = |name: &&String| is_full(name);
-        let person = blocks.iter().flatten().find(known).cloned();
+        let person = blocks.iter().flatten().map(|(_, name)| name).find(known).cloned();
         let choices = [
             (person, "name.address"),
             (labelled.as_ref().filter(known).cloned(), "name.label"),
             (greeted.as_ref().filter(full).cloned(), "name.greeting"),
+            (addressee.filter(|name| is_full(name)), "name.to"),
             (labelled, "name.label"),
             (greeted.as_deref().and_then(|name| self.standing_alone(name, layout.lines)), "name.line"),
             // An address that names somebody else than the greeting is a company's, or another person's.
             (
-                blocks.into_iter().find_map(|block| block.into_iter().next()).filter(|_| greeted.is_none()),
+                blocks
+                    .into_iter()
+                    .flatten()
+                    .find(|(line, _)| *line < 2)
+                    .map(|(_, name)| name)
+                    .filter(|_| greeted.is_none()),
                 "name.address",
             ),
-            (addressee.filter(|name| is_full(name)), "name.to"),
             (greeted, "name.greeting"),
         ];
         let best = choices.into_iter().find_map(|(name, rule)| Some((PersonName::parse(&name?)?, rule)));
@@ -129,20 +141,25 @@ impl People<'_> {
             .map(str::to_owned)
     }
 
-    /// The lines of postal addresses that may be the person, billing before shipping.
-    fn addresses(&self, layout: &Layout<'_>) -> Vec<Vec<String>> {
+    /// The lines of postal addresses that may be the person, with their places, billing before shipping.
+    fn addresses(&self, layout: &Layout<'_>) -> Vec<Vec<(usize, String)>> {
         let mut blocks = Vec::new();
-        for list in ["billing_address", "shipping_address"] {
+        for (list, billing) in [("billing_address", true), ("shipping_address", false)] {
             for one in layout.of_list(list).take(4) {
                 let mut block = Vec::new();
-                let lines = layout.lines.get(one.value_line..).unwrap_or_default().iter().take(ADDRESS);
+                // Behind its label in one line stands the whole address.
+                let length = if one.place == Place::After { 1 } else { ADDRESS };
+                let lines = layout.lines.get(one.value_line..).unwrap_or_default().iter().take(length);
                 for (number, line) in lines.enumerate() {
                     let text = if number == 0 { one.value } else { line };
                     // An address in one line has commas between its parts.
                     let part = text.split([',', '|']).next().unwrap_or_default();
                     let name = self.without_title(part.trim());
-                    if self.is_name(name) && is_full(name) && !is_company(name) {
-                        block.push(name.to_owned());
+                    // A city in a script without blanks looks like a name.
+                    let plausible = name.contains(' ') || name.is_ascii();
+                    if plausible && self.is_name(name) && is_full(name) && !is_company(name) {
+                        // A present goes to somebody else: an address for the parcel names nobody by itself.
+                        block.push((if billing { number } else { ADDRESS }, name.to_owned()));
                     }
                 }
                 if !block.is_empty() {
@@ -176,7 +193,12 @@ impl People<'_> {
                 || matches!(c, '\'' | '’' | '-' | '.' | '´' | '`' | '·' | '・' | '‐' | 'ʼ')
         };
         let cased = text.chars().next().is_some_and(|first| !first.is_lowercase());
+        // `I'm Tom from the tool shop` is no name: small letters begin particles only.
+        let small = |word: &str| word.starts_with(char::is_lowercase) && !PARTICLES.contains(&word);
         (1..=WORDS).contains(&count)
+            && !text.split_whitespace().any(small)
+            && !text.starts_with("I'm ")
+            && !text.starts_with("I’m ")
             && letters >= 1
             && text.chars().count() <= 60
             && text.chars().all(plain)
@@ -215,7 +237,7 @@ fn is_full(name: &str) -> bool {
 }
 
 /// Whether a line is a company's name, by its legal form.
-fn is_company(name: &str) -> bool {
+pub(in crate::read) fn is_company(name: &str) -> bool {
     const FORMS: &[&str] = &[
         "gmbh", "ag", "kg", "ug", "ohg", "e.k.", "ltd", "ltd.", "limited", "inc", "inc.", "llc", "corp", "corp.",
         "plc", "ab", "hb", "aps", "a/s", "as", "asa", "oy", "oyj", "bv", "b.v.", "nv", "n.v.", "vof", "sarl", "sas",

@@ -493,7 +493,7 @@ fn price(text: &str) -> Option<String> {
 }
 
 /// Where the first price in a text stands. In `set of 4 £25` the sign belongs to what follows it.
-fn price_in(text: &str) -> Option<Range<usize>> {
+pub(super) fn price_in(text: &str) -> Option<Range<usize>> {
     let found = PRICE.as_ref()?.find(text)?;
     let sign = found
         .as_str()

@@ -100,7 +100,17 @@ pub(super) fn told(sight: &Sight<'_>, lexicon: &Lexicon, layout: Option<&Layout<
     let sentences = layout.map(|layout| of_sentences(layout, &sight.text, lexicon)).unwrap_or_default();
     let is_update =
         || lexicon.phrases(Where::Subject, "update").is_some_and(|list| list.find(&sight.subject).is_some());
-    weigh(subject, status, &sentences, is_update, || mention(sight, lexicon))
+    let told = weigh(subject, status, &sentences.news, is_update, || mention(sight, lexicon));
+    let doubt = |why: &str| Told::Contradiction(why.to_owned());
+    match told {
+        Told::News(news) if matches!(news.event, EventKind::Shipped | EventKind::Delivered) && sentences.trouble => {
+            doubt("it tells of a parcel, and of trouble with it")
+        }
+        Told::News(news) if news.event == EventKind::Refunded && sentences.refunds_in_part => {
+            doubt("it tells of a refund, and does not say that it is of the whole order")
+        }
+        told => told,
+    }
 }
 
 /// A subject that speaks of an order without saying what happened: a new one, if the mail is in a language whose words for bad
@@ -205,7 +215,13 @@ fn of_subject(subject: &Searched<'_>, lexicon: &Lexicon) -> Option<News> {
     };
     let news = NEWS.iter().map(|(list, event)| (*event, possible(list))).collect::<Vec<_>>();
     let not_yet = first_of(&possible("not_yet"), subject.folded()).is_some();
-    let happened = |event: EventKind| !not_yet || matches!(event, EventKind::Placed | EventKind::Delayed);
+    let requested = first_of(&possible("request"), subject.folded()).is_some();
+    // `Cancellation request`, `Your order can no longer be cancelled`.
+    let happened = |event: EventKind| match event {
+        EventKind::Placed | EventKind::Delayed => true,
+        EventKind::Cancelled | EventKind::Refunded | EventKind::RefundedInPart => !not_yet && !requested,
+        _ => !not_yet,
+    };
     let said = heard_in(subject.folded(), &news).into_iter().find(|said| happened(said.event))?;
     Some(News::new(said.event, Heard::Subject, said.phrase))
 }
@@ -284,18 +300,27 @@ fn state(name: &str, lexicon: &Lexicon) -> State {
     }
 }
 
-/// What the sentences in the first lines say, in their order, each event once.
-fn of_sentences(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> Vec<News> {
+/// What the first lines say.
+#[derive(Default)]
+struct Sentences {
+    /// What happened, in their order, each event once.
+    news: Vec<News>,
+    /// Whether they speak of a parcel that was lost, came back or the like.
+    trouble: bool,
+    /// Whether a sentence on a refund speaks of an article, the shipping or a difference.
+    refunds_in_part: bool,
+}
+
+/// What the sentences in the first lines say.
+fn of_sentences(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> Sentences {
     let possible = |list: &str| {
         lexicon.phrases(Where::Sentence, list).map(|phrases| phrases.possible_in(text)).unwrap_or_default()
     };
     let news = NEWS.iter().map(|(list, event)| (*event, possible(list))).filter(|(_, phrases)| !phrases.is_empty());
     let news = news.collect::<Vec<_>>();
-    if news.is_empty() {
-        return Vec::new();
-    }
+    let mut found = Sentences::default();
     let (things, not_yet) = (possible("things"), possible("not_yet"));
-    let mut found: Vec<News> = Vec::new();
+    let (trouble, in_part) = (possible("trouble"), possible("in_part"));
     let body = layout
         .labelled
         .iter()
@@ -311,10 +336,11 @@ fn of_sentences(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> 
                     || !is_open(sentence, said.place.start, &not_yet);
                 (near && sure).then(|| News::new(said.event, Heard::Sentence, said.phrase))
             });
-            if let Some(said) = said
-                && !found.iter().any(|known| known.event == said.event)
-            {
-                found.push(said);
+            found.trouble |= first_of(&trouble, sentence).is_some();
+            let Some(said) = said else { continue };
+            found.refunds_in_part |= said.event == EventKind::Refunded && first_of(&in_part, sentence).is_some();
+            if !found.news.iter().any(|known| known.event == said.event) {
+                found.news.push(said);
             }
         }
     }

@@ -9,6 +9,7 @@ use crate::domain::{EmailAddress, Layer, OrderDate, OrderReference, PersonName, 
 use crate::read::body::{Cell, Text, lines_of};
 use crate::read::dates::Habits;
 use crate::read::evidence::{Evidence, Value, is_unfilled, locale};
+use crate::read::generic::is_company;
 use crate::read::words::{Labels, fold};
 
 /// Characters of a value.
@@ -240,7 +241,8 @@ fn address_line(text: &Text, labels: &Labels, hint: &Hint) -> Option<String> {
     };
     let near = |block: &&[String]| block.iter().take(ADDRESS).find(person).cloned();
     blocks.iter().find_map(near).or_else(|| {
-        let first = blocks.first()?.first()?;
+        // A company may stand above its person.
+        let first = blocks.first()?.iter().take(2).find(|line| !is_company(line))?;
         (!is_head(first) && hint.greeting.is_none()).then(|| first.clone())
     })
 }
