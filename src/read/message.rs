@@ -88,6 +88,11 @@ impl Message {
         })
     }
 
+    /// All header fields, the names in lower case.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// The values of a header field, in the order of the mail; the name in lower case.
     pub(super) fn header<'m>(&'m self, name: &'m str) -> impl Iterator<Item = &'m str> {
         self.headers.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())

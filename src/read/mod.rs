@@ -13,6 +13,7 @@ mod evidence;
 mod generic;
 mod headers;
 mod html;
+mod learn;
 mod lexicon;
 mod message;
 mod repair;
@@ -30,6 +31,7 @@ use self::decide::Decision;
 use self::evidence::{Evidence, Value, locale};
 use self::message::Message;
 use self::template::Class;
+pub use self::learn::{Asked, Example, Learnt, learn};
 pub use self::template::{Checked, Templates};
 use crate::domain::{Field, Layer, Outcome, Reading};
 

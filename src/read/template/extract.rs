@@ -71,7 +71,7 @@ impl Templates {
 }
 
 /// The text as the value that the target is for; `None` when it is not one, or when it is for no field.
-fn checked(target: Target, text: &str, habits: &Habits<'_>) -> Option<Value> {
+pub(super) fn checked(target: Target, text: &str, habits: &Habits<'_>) -> Option<Value> {
     if is_unfilled(text) {
         return None;
     }
@@ -97,8 +97,8 @@ fn checked(target: Target, text: &str, habits: &Habits<'_>) -> Option<Value> {
 }
 
 /// A value as a rule found it.
-struct Found<'r> {
-    text: String,
+pub(super) struct Found<'r> {
+    pub(super) text: String,
     /// The language of the label that it stood at.
     language: Option<&'r str>,
 }
@@ -111,7 +111,7 @@ impl From<String> for Found<'_> {
 
 impl FieldRule {
     /// The texts that the rule finds, best first.
-    fn values(&self, sight: &Sight<'_>, greeting: Option<&str>) -> Vec<Found<'_>> {
+    pub(super) fn values(&self, sight: &Sight<'_>, greeting: Option<&str>) -> Vec<Found<'_>> {
         let texts = &sight.body.texts;
         let found: Vec<Found<'_>> = match &self.source {
             Source::Header(name) => sight.message.header(name).take(1).map(|value| value.to_owned().into()).collect(),

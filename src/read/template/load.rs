@@ -129,7 +129,7 @@ pub(super) struct Loader<'l> {
 }
 
 impl<'l> Loader<'l> {
-    fn new(lexicon: &'l Lexicon, pieces: Pieces) -> Self {
+    pub(super) fn new(lexicon: &'l Lexicon, pieces: Pieces) -> Self {
         Self { lexicon, own: BTreeMap::new(), markup: Vec::new(), pieces, named: RefCell::default(), generic: false }
     }
 
@@ -139,7 +139,7 @@ impl<'l> Loader<'l> {
         self.own.get(name).map(Vec::as_slice).or_else(|| (!shared.is_empty()).then_some(shared))
     }
 
-    fn template(&mut self, name: &str, table: &Table<'_>) -> Option<Template> {
+    pub(super) fn template(&mut self, name: &str, table: &Table<'_>) -> Option<Template> {
         table.string("name");
         let title = table.string("title").map_or_else(|| name.to_owned(), |title| title.value.to_owned());
         let checked = table.tables("checked", checked).unwrap_or_default();
@@ -305,7 +305,7 @@ fn labels(table: &Table<'_>) -> BTreeMap<String, Vec<Label>> {
 }
 
 /// The languages that labels may be in.
-const LANGUAGES: &[&str] = &[
+pub(super) const LANGUAGES: &[&str] = &[
     "any", "bg", "ca", "cs", "da", "de", "el", "en", "es", "et", "fi", "fr", "ga", "hr", "hu", "id", "is", "it", "ja",
     "ko", "lt", "lv", "mt", "nb", "nl", "no", "nn", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "th", "tr", "uk",
     "vi", "zh",

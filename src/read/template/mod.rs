@@ -7,6 +7,7 @@ mod load;
 mod load_fields;
 mod products;
 mod rules;
+mod trial;
 
 use regex::RegexSet;
 
@@ -20,6 +21,7 @@ use crate::document::{Document, Problem};
 pub(super) use self::classify::Class;
 pub use self::rules::Checked;
 pub(super) use self::rules::{Sight, Template};
+pub(super) use self::trial::{Trial, is_language};
 
 /// The name of the template whose labels and rules count for all mails.
 const GENERIC: &str = "generic";
