@@ -141,7 +141,7 @@ impl Search<'_> {
             if parted || (known.is_some() && after.trim().is_empty()) {
                 let words = format!("{} in the same line after {label:?}", self.wanted.what);
                 let look = Look::Label { label: label.to_owned(), place: "after" };
-                let rank = known.map_or(3, |known| known * 2);
+                let rank = known.map_or(2, |known| known * 2);
                 rules.push(Rule::new(look, self.at_start(), rank, words));
             }
         }
@@ -154,7 +154,7 @@ impl Search<'_> {
             let spoken = self.speaks_of_an_order(tail);
             let pattern = format!("(?m){}{}{}", self.start(before, tail), self.value(), self.ending(after));
             let words = format!("{} in a line, after the words {}", self.wanted.what, shown(tail));
-            rules.push(Rule::new(Look::Text(pattern), None, if spoken { 2 } else { WORDS_ONLY }, words));
+            rules.push(Rule::new(Look::Text(pattern), None, if spoken { 3 } else { WORDS_ONLY }, words));
         }
     }
 

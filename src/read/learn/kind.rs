@@ -103,13 +103,21 @@ fn author(views: &[View]) -> Result<String, String> {
 
 /// The words that the subjects share.
 fn subject(views: &[View], lexicon: &Lexicon) -> Option<String> {
-    let stable = |view: &View| Stable::of(&view.message.subject, view, lexicon.months());
+    let stable = |view: &View| Stable::of(without_prefix(&view.message.subject), view, lexicon.months());
     let (first, rest) = views.split_first()?;
     let shared = rest.iter().fold(stable(first), |shared, view| shared.shared_with(&stable(view)));
     let phrase = shared.phrase();
     let spoken = NEWS.iter().any(|(_, event)| tells(&phrase, *event, Where::Subject, lexicon))
         || lexicon.order_words().find(&Searched::unsearched(&fold(&phrase))).is_some();
     (is_telling(&phrase) || (spoken && !phrase.is_empty())).then_some(phrase)
+}
+
+/// A subject without the signs of answers and forwarded mails: `Fwd: `, `AW: `.
+fn without_prefix(subject: &str) -> &str {
+    match subject.split_once(':') {
+        Some((sign, rest)) if sign.len() <= 4 && sign.chars().all(char::is_alphabetic) && !rest.trim().is_empty() => rest.trim(),
+        _ => subject,
+    }
 }
 
 /// Whether a phrase says that an event happened.

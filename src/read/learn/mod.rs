@@ -91,6 +91,13 @@ pub fn learn(
     let name = slug(&title, &views);
     let references = references(&ground)?;
     let products = products::rule(&ground, "mail.", &language);
+    let mut names = ground.chosen(names(&ground));
+    names.truncate(1);
+    // Where a template finds name and reference nobody else is asked, and what it has no rule for is not read.
+    let asked_anyway = |view: &View| view.reading.customer_name == view.name && !view.reading.products.is_empty();
+    if products.is_none() && views.iter().all(asked_anyway) {
+        names.clear();
+    }
     let parts = Parts {
         name: &name,
         title: &title,
@@ -100,7 +107,7 @@ pub fn learn(
         samples: views.len(),
         references: &references,
         emails: &emails(&ground)?,
-        names: &ground.chosen(names(&ground)).into_iter().take(1).collect::<Vec<_>>(),
+        names: &names,
         dates: &ground.chosen(dates(&ground)),
         products: products.as_ref(),
     };
@@ -192,7 +199,8 @@ fn reference_shape(views: &[View]) -> String {
     }
     let lengths = texts.iter().map(|text| text.chars().count());
     let (least, most) = (lengths.clone().min().unwrap_or(1), lengths.max().unwrap_or(1));
-    format!("[0-9A-Z_/{more}-]{{{least},{most}}}")
+    let count = if least == most { least.to_string() } else { format!("{least},{most}") };
+    format!("[0-9A-Z_/{more}-]{{{count}}}")
 }
 
 /// Rules for the customer's address, where `To:` does not have it.
@@ -291,7 +299,8 @@ fn slug(title: &str, views: &[View]) -> String {
         slug.truncate(40);
         slug.trim_end_matches('-').to_owned()
     };
-    let named = of(title);
+    // What is left of a name with other letters nobody would know again.
+    let named = if title.chars().all(|c| c.is_ascii() || c == '’') { of(title) } else { String::new() };
     if named.chars().filter(|c| c.is_ascii_alphabetic()).count() >= 3 {
         return named;
     }
@@ -308,7 +317,7 @@ fn applied(
     event: EventKind,
     context: &Context<'_>,
 ) -> (Vec<Reading>, Vec<String>) {
-    let templates = match Templates::with_overrides(vec![Document::new(format!("{name}.toml"), text)]) {
+    let templates = match Templates::of_files(vec![Document::new(format!("{name}.toml"), text)]) {
         Ok(templates) => templates,
         Err(problems) => return (Vec::new(), problems.iter().map(ToString::to_string).collect()),
     };

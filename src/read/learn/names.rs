@@ -1,7 +1,7 @@
 //! Where the customer's name stands: in an address under its heading, at a label, in the greeting.
 
 use super::anchors::{flexible, places};
-use super::rule::{Ground, Look, Rule, WEAK};
+use super::rule::{Ground, Look, Rule};
 use super::view::View;
 use crate::read::lexicon::Lexicon;
 use crate::read::template::Trial;
@@ -11,10 +11,12 @@ use crate::read::words::fold;
 const GREETING: usize = 20;
 /// Lines above a name among which the heading of its address is.
 const ADDRESS: usize = 4;
+/// Words of the line below a name that a pattern has.
+const NEXT: usize = 5;
 /// A name, as a greeting or a line has it.
-const NAME: &str = r"(?P<value>[^\n,!:、。！]{1,60}?)";
+const NAME: &str = r"(?P<value>[^\n,!:：、。！]{1,60}?)";
 /// The words of all languages that stand before a name, and what may follow it.
-const SALUTED: &str = r"(?m)^{salutation}\s+(?P<value>[^\n,!:、。！]{1,60}?)\s*[,!:.]?$";
+const SALUTED: &str = r"(?m)^{salutation}\s+(?P<value>[^\n,!:：、。！]{1,60}?)\s*[,!:.]?$";
 
 /// Everything that may tell where the name stands in a sample.
 pub(super) fn anchors(view: &View, ground: &Ground<'_>) -> Vec<Rule> {
@@ -28,11 +30,15 @@ pub(super) fn anchors(view: &View, ground: &Ground<'_>) -> Vec<Rule> {
                 let (before, after) = (&line[..at], &line[at + name.len()..]);
                 if number < GREETING && view.is_plain(before) && view.is_plain(after) {
                     rules.extend(line_rule(view, before, after, lexicon));
+                    let next = text.lines.get(number + 1).map(String::as_str);
+                    rules.extend(next.and_then(|next| above_words(view, before, after, next)).map(|pattern| {
+                        Rule::new(Look::Text(pattern), None, 2, "the name in a line of its own, before the first sentence")
+                    }));
                 }
                 labelled(view, before, after, lexicon, &mut rules);
                 if before.trim().is_empty() && after.trim().is_empty() {
                     let above = text.lines.get(number.saturating_sub(ADDRESS)..number).unwrap_or_default();
-                    rules.extend(address(above, greeting.as_deref(), lexicon));
+                    rules.extend(greeting.as_deref().and_then(|greeting| address(above, greeting, lexicon)));
                     let heads = above.last().into_iter();
                     rules.extend(heads.filter_map(|head| beside(view, head, "below", lexicon)));
                 }
@@ -57,13 +63,23 @@ fn line_rule(view: &View, before: &str, after: &str, lexicon: &Lexicon) -> Optio
     }
     let letters = |text: &str| text.chars().filter(|c| c.is_alphabetic()).count();
     let after = after.trim_end();
-    let suffix = lexicon.labels("salutation_after").iter().any(|label| after.trim().starts_with(&label.text));
+    // An honorific that follows the name.
+    let suffix = (1..=3).contains(&after.trim().chars().count()) && after.trim().chars().all(|c| c >= '\u{2E80}' && c.is_alphabetic());
     if (letters(before) < 3 && !suffix) || letters(after) > 20 || !view.is_plain(before) {
         return None;
     }
     let pattern = format!("(?m)^{}{NAME}{}$", flexible(before), flexible(after));
     let shown = if letters(before) > 0 { before.trim() } else { after.trim() };
     Some(Rule::new(Look::Text(pattern), None, 2, format!("the name in the line with {shown:?}")))
+}
+
+/// A pattern for a name in a line of its own, by the words of the next line.
+fn above_words(view: &View, before: &str, after: &str, next: &str) -> Option<String> {
+    let alone = before.trim().is_empty() && after.chars().all(|c| ",!:.， ".contains(c));
+    let cut = next.char_indices().filter(|(_, c)| c.is_whitespace()).nth(NEXT).map_or(next.len(), |(at, _)| at);
+    let words = next.get(..cut).unwrap_or_default();
+    let telling = words.chars().filter(|c| c.is_alphabetic()).count() >= 8 && view.is_plain(words);
+    (alone && telling).then(|| format!("(?m)^{NAME}{}\\n{}", flexible(after.trim_end()), flexible(words)))
 }
 
 /// After a label in the same line: `Customer: Ylva Holm`.
@@ -97,8 +113,8 @@ fn fits(view: &View, label: &str) -> bool {
     (1..=5).contains(&label.split_whitespace().count()) && label.chars().any(char::is_alphabetic) && view.is_plain(label)
 }
 
-/// Under the heading of an address; with a greeting, which tells which of its lines is the person.
-fn address(above: &[String], greeting: Option<&str>, lexicon: &Lexicon) -> Option<Rule> {
+/// Under the heading of an address, with a greeting, which tells which of its lines is the person: the first may be a company.
+fn address(above: &[String], greeting: &str, lexicon: &Lexicon) -> Option<Rule> {
     let heading = |list: &str| {
         above.iter().rev().find(|line| lexicon.labels(list).iter().any(|label| label.is(line.trim_end_matches([':', ' ']))))
     };
@@ -109,15 +125,13 @@ fn address(above: &[String], greeting: Option<&str>, lexicon: &Lexicon) -> Optio
     };
     let head = head.trim().trim_end_matches([':', '：', ' ']);
     let look = Look::Label { label: head.to_owned(), place: "address" };
-    // Without a greeting the first line is taken, which may be a company; and a parcel may go to somebody else.
-    let rank = match (greeting.is_some(), billed) {
-        (true, true) => 0,
-        (true, false) => 1,
-        (false, true) => 3,
-        (false, false) => WEAK,
-    };
-    let mut rule = Rule::new(look, None, rank, format!("the line of the address under {head:?} that is the person"));
-    rule.greeting = greeting.map(str::to_owned);
+    let mut rule = Rule::new(
+        look,
+        None,
+        u8::from(!billed),
+        format!("the line of the address under {head:?} that is the person, which is the one that the greeting names"),
+    );
+    rule.greeting = Some(greeting.to_owned());
     Some(rule)
 }
 
@@ -126,10 +140,15 @@ fn greeting(view: &View, name: &str, ground: &Ground<'_>) -> Option<String> {
     let words = name.split(' ').filter(|word| word.chars().count() > 1);
     let calls = std::iter::once(name).chain(words).collect::<Vec<_>>();
     let mut patterns = vec![SALUTED.to_owned()];
-    for line in view.body.texts.iter().flat_map(|text| text.lines.iter().take(GREETING)) {
+    let lines = view.body.texts.iter().flat_map(|text| {
+        let next = text.lines.iter().skip(1).map(String::as_str).chain([""]);
+        text.lines.iter().zip(next).take(GREETING)
+    });
+    for (line, next) in lines {
         for call in &calls {
             let Some(at) = places(line, call).first().copied() else { continue };
             let (before, after) = (&line[..at], &line[at + call.len()..]);
+            patterns.extend(above_words(view, before, after, next));
             let letters = before.chars().filter(|c| c.is_alphabetic()).count();
             if letters >= 2 && after.chars().all(|c| ",!:. ".contains(c)) && view.is_plain(before) && before.contains(' ') {
                 patterns.push(format!("(?m)^{}{NAME}{}$", flexible(before), flexible(after)));

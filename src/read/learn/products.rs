@@ -22,6 +22,8 @@ pub(super) struct Products {
 
 /// Lines in the ways in which shops write them.
 const LINES: &[&str] = &[
+    r"^(?P<quantity>\d{1,5})\s*[x×]\s*(?P<name>\S.*?)\s+\((?P<sku>[^()]{1,40})\)\s*[=–—-]\s*(?P<price>\S{0,4}\s*\d[\d.,’ ]*\S{0,4})$",
+    r"^(?P<quantity>\d{1,5})\s*[x×]\s*(?P<name>\S.*?)\s+\((?P<sku>[^()]{1,40})\)$",
     r"^(?P<quantity>\d{1,5})\s*[x×]\s*(?P<name>\S.*?)\s*[=–—-]\s*(?P<price>\S{0,4}\s*\d[\d.,’ ]*\S{0,4})$",
     r"^(?P<quantity>\d{1,5})\s*[x×]\s*(?P<name>\S.*?)$",
     r"^(?P<name>\S.*?)\s+[x×]\s*(?P<quantity>\d{1,5})\s*(?:=|–|—|-)\s*(?P<price>\S{0,4}\s*\d[\d.,’ ]*\S{0,4})$",

@@ -45,7 +45,7 @@ pub(super) fn write(parts: &Parts<'_>) -> String {
         match key {
             "customer_email" if list.is_empty() => rules.push_str("\n# The customer's address is the one in To.\n"),
             "customer_name" if list.is_empty() => {
-                rules.push_str("\n# No place of the name is the same in every mail: it is read as in mails of shops that are not known.\n");
+                rules.push_str("\n# There is no rule for the name: it is read as in mails of shops that are not known.\n");
             }
             _ => {}
         }

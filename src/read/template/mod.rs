@@ -68,6 +68,17 @@ impl Templates {
         load::load(files, embedded::documents())
     }
 
+    /// The templates of some files and what counts for all mails, without those of platforms: how a template reads that is being
+    /// written.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the files.
+    pub fn of_files(files: Vec<Document>) -> Result<Self, Vec<Problem>> {
+        let mut shipped = embedded::documents();
+        shipped.retain(|document| document.file().ends_with("/generic.toml"));
+        load::load(files, shipped)
+    }
+
     /// The names of the templates, in the order in which they are tried.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.platforms().map(|template| template.name.as_str())
