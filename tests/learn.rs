@@ -71,7 +71,7 @@ fn own() -> [String; 1] {
 }
 
 fn generic() -> Reader {
-    Reader::new(Templates::embedded().generic_only())
+    Reader::new(Templates::of_files(Vec::new()).unwrap_or_else(|problems| panic!("{problems:?}")))
 }
 
 fn learn_from(sample: &Sample, generic: &Reader, own: &[String]) -> Result<Learnt, Vec<String>> {
@@ -200,4 +200,118 @@ fn what_is_learnt_from_one_mail_of_the_corpus_reads_the_others_of_its_kind() {
     }
     writeln!(out, "all: learnt {all_learnt}/{all_from}, read right {all_right}/{all_of}, wrong {}", faults.len()).unwrap();
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The mails of one invented shop.
+fn shop(layout: &str) -> Vec<Sample> {
+    samples(&Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/learn")).join(layout))
+}
+
+const LAYOUTS: [&str; 4] = ["table-labels", "running-text", "subject-only", "header-row"];
+
+fn example(sample: &Sample) -> Example<'_> {
+    Example { mail: &sample.mail, reference: sample.text("reference").unwrap(), email: sample.text("email"), name: sample.text("name") }
+}
+
+/// Learns from some mails of a shop, without being told what they are about.
+fn learn_all(samples: &[&Sample], shop_domains: &[String]) -> Learnt {
+    let examples = samples.iter().map(|sample| example(sample)).collect::<Vec<_>>();
+    let context = Context { shop_domains, ..Context::default() };
+    let learnt = learn(&examples, &Asked::default(), &generic(), &context).unwrap_or_else(|why| panic!("{}: {why:?}", samples[0].place));
+    assert_eq!(learnt.faults, [""; 0], "{}\n{}", samples[0].place, learnt.text);
+    learnt
+}
+
+/// Everything that is known of a mail, in one form.
+fn facts(reading: &Reading) -> Value {
+    serde_json::json!({
+        "event": reading.event.map(|event| event.as_str()),
+        "reference": reading.reference,
+        "email": reading.customer_email,
+        "name": reading.customer_name,
+        "order_date": reading.order_date,
+        "products": reading.products.iter().map(|one| serde_json::json!({ "name": one.name, "quantity": one.quantity })).collect::<Vec<_>>(),
+    })
+}
+
+#[test]
+fn what_is_learnt_from_any_mail_of_a_shop_reads_all_of_them() {
+    for layout in LAYOUTS {
+        let mails = shop(layout);
+        let domains = mails[0].text("shop_domain").map(str::to_owned).into_iter().collect::<Vec<_>>();
+        let context = Context { shop_domains: &domains, ..Context::default() };
+        let all = mails.iter().collect::<Vec<_>>();
+        for from in [&all[..1], &all[1..], &all] {
+            let learnt = learn_all(from, &domains);
+            let reader = reader(&learnt);
+            for mail in &mails {
+                let reading = reader.read(&mail.mail, &context);
+                assert_eq!(reading.template.as_ref(), Some(&learnt.name), "{}\n{}", mail.place, learnt.text);
+                let mut known = mail.known.clone();
+                known.as_object_mut().unwrap().remove("shop_domain");
+                assert_eq!(facts(&reading), known, "{}\n{}\n{:?}", mail.place, learnt.text, reading.reason);
+            }
+        }
+    }
+}
+
+#[test]
+fn nothing_of_a_samples_customer_is_written() {
+    for layout in LAYOUTS {
+        let mails = shop(layout);
+        let domains = mails[0].text("shop_domain").map(str::to_owned).into_iter().collect::<Vec<_>>();
+        let learnt = learn_all(&mails.iter().collect::<Vec<_>>(), &domains);
+        let written = learnt.text.to_lowercase();
+        for mail in &mails {
+            let (name, email) = (mail.text("name").unwrap(), mail.text("email").unwrap());
+            let products = mail.known["products"].as_array().unwrap().iter().map(|one| one["name"].as_str().unwrap());
+            let secrets = name.split(' ').chain(email.split('@').take(1)).chain([email, mail.text("reference").unwrap()]).chain(products);
+            for secret in secrets {
+                assert!(!written.contains(&secret.to_lowercase()), "{secret} is in\n{}", learnt.text);
+            }
+        }
+    }
+}
+
+#[test]
+fn other_mails_of_the_shop_are_read_as_if_the_template_were_not_there() {
+    let mails = shop("table-labels");
+    let reader = reader(&learn_all(&[&mails[0]], &[]));
+    let text = String::from_utf8(mails[1].mail.clone()).unwrap();
+    let plain = |subject: &str| {
+        let kept = text.lines().map(|line| if line.starts_with("Subject: ") { format!("Subject: {subject}") } else { line.to_owned() });
+        kept.collect::<Vec<_>>().join("\n").into_bytes()
+    };
+    for subject in ["Nytt i butiken", "Lanternen: din faktura"] {
+        assert_eq!(reader.read(&plain(subject), &Context::default()).template, None, "{subject}");
+    }
+    // The subject of the kind, and worse news in it.
+    let refunded = plain("=?utf-8?q?Lanternen=3A_tack_f=C3=B6r_din_best=C3=A4llning!_=C3=85terbetalning?=");
+    let reading = reader.read(&refunded, &Context::default());
+    assert_ne!(reading.event, Some(EventKind::Placed), "{:?}", reading.reason);
+    let elsewhere = String::from_utf8(mails[1].mail.clone()).unwrap().replace("kundtjanst@lanternen.example>", "a@lanternen.example.com>");
+    assert_eq!(reader.read(elsewhere.as_bytes(), &Context::default()).template, None);
+}
+
+#[test]
+fn what_is_unclear_is_said_and_nothing_is_learnt() {
+    let (mut mails, others) = (shop("running-text"), shop("subject-only"));
+    let generic = generic();
+    let why = |examples: &[Example<'_>]| match learn(examples, &Asked::default(), &generic, &Context::default()) {
+        Ok(learnt) => panic!("{}", learnt.text),
+        Err(why) => why.join("; "),
+    };
+    let right = example(&mails[0]);
+    for (examples, wanted) in [
+        (vec![Example { reference: "55555", ..right }], "stands nowhere in the mail"),
+        (vec![Example { email: Some("nobody@example.org"), ..right }], "sample 1: customer's address"),
+        (vec![Example { email: Some("nobody"), ..right }], "the address given for it"),
+        (vec![Example { mail: b"Subject: x\r\n\r\ny", ..right }], "cannot be read"),
+        (vec![right, example(&others[0])], "come from different shops"),
+    ] {
+        assert!(why(&examples).contains(wanted), "{wanted}: {}", why(&examples));
+    }
+    let silent = String::from_utf8(mails[0].mail.clone()).unwrap().replace("has left our warehouse", "sits in the harbour");
+    mails[0].mail = silent.into_bytes();
+    assert!(why(&[example(&mails[0])]).contains("say it with --event"));
 }

@@ -16,6 +16,8 @@ use crate::read::Reader;
 pub(super) enum Template {
     /// Reads mails and says what was found, by which rule, or why not
     Explain(Explain),
+    /// Writes a template for a shop from one or a few sample mails of one kind
+    Learn(super::template_learn::Learn),
 }
 
 /// Which mails to read.
@@ -74,6 +76,7 @@ impl Template {
     pub(super) fn run(self) -> Result<(), Failure> {
         match self {
             Self::Explain(explain) => explain.run(),
+            Self::Learn(learn) => learn.run(),
         }
     }
 }

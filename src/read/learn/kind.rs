@@ -204,7 +204,8 @@ pub(super) fn is_own(name: &str) -> bool {
     name.len() >= 7
         && (parts > 1 || camel)
         && name.chars().all(|c| c.is_ascii_alphabetic() || matches!(c, '-' | '_'))
-        && !name.starts_with("mso") && !name.starts_with("Mso")
+        // What programs write that make pages for mail programs.
+        && !["mso", "Mso", "mj-", "moz-", "gmail"].iter().any(|maker| name.starts_with(maker))
 }
 
 /// The paths of links to the shop, up to the first number.

@@ -88,7 +88,11 @@ pub fn learn(
     let kind = Kind::of(&views, event, lexicon).map_err(|why| vec![why])?;
     let language = language(&views);
     let title = title(&views, asked);
-    let name = slug(&title, &views);
+    let mut name = slug(&title, &views);
+    if super::embedded::FILES.iter().any(|(file, _)| file.strip_suffix(".toml") == Some(&name)) {
+        // It would replace the one that ships.
+        name.push_str("-shop");
+    }
     let references = references(&ground)?;
     let products = products::rule(&ground, "mail.", &language);
     let mut names = ground.chosen(names(&ground));

@@ -18,6 +18,9 @@ const NAME: &str = r"(?P<value>[^\n,!:：、。！]{1,60}?)";
 /// The words of all languages that stand before a name, and what may follow it.
 const SALUTED: &str = r"(?m)^{salutation}\s+(?P<value>[^\n,!:：、。！]{1,60}?)\s*[,!:.]?$";
 
+/// The same with forms of address between them.
+const TITLED: &str = r"(?m)^{salutation}\s+(?:{titles}\s+){1,2}(?P<value>[^\n,!:：、。！]{1,60}?)\s*[,!:.]?$";
+
 /// Everything that may tell where the name stands in a sample.
 pub(super) fn anchors(view: &View, ground: &Ground<'_>) -> Vec<Rule> {
     let Some(name) = view.name.as_ref().map(|name| name.as_str()) else { return Vec::new() };
@@ -65,7 +68,12 @@ fn line_rule(view: &View, before: &str, after: &str, lexicon: &Lexicon) -> Optio
     let after = after.trim_end();
     // An honorific that follows the name.
     let suffix = (1..=3).contains(&after.trim().chars().count()) && after.trim().chars().all(|c| c >= '\u{2E80}' && c.is_alphabetic());
-    if (letters(before) < 3 && !suffix) || letters(after) > 20 || !view.is_plain(before) {
+    let titled = before.trim().split_whitespace().rev().take(1).all(|word| lexicon.labels("titles").iter().any(|title| title.is(word)));
+    let greets = before.trim().contains(' ') || after.trim_end().ends_with([',', '!', '，', '！']);
+    if titled && !before.trim().is_empty() {
+        return greets.then(|| Rule::new(Look::Text(TITLED.to_owned()), None, 1, "the name in the first lines, after a salutation"));
+    }
+    if (!greets && !suffix) || (letters(before) < 3 && !suffix) || letters(after) > 20 || !view.is_plain(before) {
         return None;
     }
     let pattern = format!("(?m)^{}{NAME}{}$", flexible(before), flexible(after));
@@ -131,7 +139,9 @@ fn address(above: &[String], greeting: &str, lexicon: &Lexicon) -> Option<Rule> 
         u8::from(!billed),
         format!("the line of the address under {head:?} that is the person, which is the one that the greeting names"),
     );
-    rule.greeting = Some(greeting.to_owned());
+    rule.greetings.push(greeting.to_owned());
+    // Another customer may have another form of address.
+    rule.greetings.extend([TITLED, SALUTED].into_iter().filter(|other| *other != greeting).map(str::to_owned));
     Some(rule)
 }
 
@@ -139,7 +149,7 @@ fn address(above: &[String], greeting: &str, lexicon: &Lexicon) -> Option<Rule> 
 fn greeting(view: &View, name: &str, ground: &Ground<'_>) -> Option<String> {
     let words = name.split(' ').filter(|word| word.chars().count() > 1);
     let calls = std::iter::once(name).chain(words).collect::<Vec<_>>();
-    let mut patterns = vec![SALUTED.to_owned()];
+    let mut patterns = vec![TITLED.to_owned(), SALUTED.to_owned()];
     let lines = view.body.texts.iter().flat_map(|text| {
         let next = text.lines.iter().skip(1).map(String::as_str).chain([""]);
         text.lines.iter().zip(next).take(GREETING)

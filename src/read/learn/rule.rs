@@ -28,8 +28,8 @@ pub(super) struct Rule {
     pub(super) look: Look,
     /// Cuts the value out of what stands there.
     pub(super) pattern: Option<String>,
-    /// A pattern for what the mail calls the customer, which helps to find the name.
-    pub(super) greeting: Option<String>,
+    /// Patterns for what the mail calls the customer, which helps to find the name.
+    pub(super) greetings: Vec<String>,
     /// How far it can be trusted: 0 is best. From [`WEAK`] on only where nothing better is there.
     pub(super) rank: u8,
     /// What it looks for, in plain words.
@@ -44,13 +44,13 @@ pub(super) const WEAK: u8 = 4;
 impl Rule {
     /// A rule that no sample was held against yet.
     pub(super) fn new(look: Look, pattern: Option<String>, rank: u8, words: impl Into<String>) -> Self {
-        Self { look, pattern, greeting: None, rank, words: words.into(), samples: Vec::new() }
+        Self { look, pattern, greetings: Vec::new(), rank, words: words.into(), samples: Vec::new() }
     }
 
     /// The rule as a template has it; `list` is the name for the list of its label.
     pub(super) fn toml(&self, prefix: &str, key: &str, list: &str) -> String {
         let mut out = String::new();
-        if let Some(greeting) = &self.greeting {
+        for greeting in &self.greetings {
             out.push_str(&format!("[[{prefix}greeting]]\ntext = {}\n", literal(greeting)));
         }
         out.push_str(&format!("[[{prefix}{key}]]\n"));
