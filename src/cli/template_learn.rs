@@ -177,7 +177,11 @@ impl Learn {
         let mut last: Option<Field> = None;
         // The finding that was taken comes first in its field.
         for one in reading.findings.iter().filter(|one| last.replace(one.field) != Some(one.field)) {
-            rows.push(vec![format!("  {}", one.field), one.value.clone(), format!("{} {}", one.layer.as_str(), one.rule)]);
+            rows.push(vec![
+                format!("  {}", one.field),
+                one.value.clone(),
+                format!("{} {}", one.layer.as_str(), one.rule),
+            ]);
         }
         if !rows.is_empty() {
             out.table(&["  FIELD", "VALUE", "BY RULE"], rows)?;

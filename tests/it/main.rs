@@ -14,6 +14,7 @@ mod said;
 mod claims;
 mod cli;
 mod crash;
+mod learn;
 mod orders;
 mod peers;
 mod platforms;

@@ -62,7 +62,8 @@ pub(super) fn places(text: &str, value: &str) -> Vec<usize> {
         let (before, after) = (&text[..*at], &text[at + value.len()..]);
         // `1042-7` is another value, `1042 - ` is not.
         let goes_on = after.starts_with('-') && after[1..].starts_with(|c: char| c.is_ascii_alphanumeric());
-        let went_before = before.ends_with('-') && before[..before.len() - 1].ends_with(|c: char| c.is_ascii_alphanumeric());
+        let went_before =
+            before.ends_with('-') && before[..before.len() - 1].ends_with(|c: char| c.is_ascii_alphanumeric());
         !part(before.chars().next_back()) && !part(after.chars().next()) && !goes_on && !went_before
     };
     text.match_indices(value).map(|(at, _)| at).filter(whole).collect()
@@ -86,7 +87,8 @@ impl Search<'_> {
 
     /// How well a text is known as a label of the value: 0 says outright, 1 by a word; `None` when it is not known.
     fn known(&self, label: &str) -> Option<u8> {
-        let place = self.wanted.lists.iter().position(|list| self.lexicon.labels(list).iter().any(|known| known.is(label)))?;
+        let place =
+            self.wanted.lists.iter().position(|list| self.lexicon.labels(list).iter().any(|known| known.is(label)))?;
         Some(u8::from(place > 0))
     }
 
@@ -181,7 +183,10 @@ impl Search<'_> {
                 add(label, "right", 3, "in the cell to the right of");
             }
             let above = text.cells.iter().filter(|other| {
-                other.table == cell.table && other.row < cell.row && other.column == cell.column && !other.lines.is_empty()
+                other.table == cell.table
+                    && other.row < cell.row
+                    && other.column == cell.column
+                    && !other.lines.is_empty()
             });
             if let Some(above) = above.max_by_key(|other| other.row).filter(full)
                 && let Some(label) = self.label(&text.cell(above))
@@ -202,8 +207,11 @@ impl Search<'_> {
         let Some(tree) = self.view.body.tree.as_ref().filter(|_| self.wanted.cut) else { return };
         for node in tree.root().descendants_it().filter(|node| node.is_element()).take(ELEMENTS) {
             let names = [(".", node.attr("class")), ("#", node.attr("id"))];
-            let named = names.iter().flat_map(|(sign, text)| text.iter().flat_map(move |text| text.split_whitespace().map(move |name| (*sign, name))));
-            let named = named.filter(|(_, name)| is_own(name)).map(|(sign, name)| format!("{sign}{name}")).collect::<Vec<_>>();
+            let named = names.iter().flat_map(|(sign, text)| {
+                text.iter().flat_map(move |text| text.split_whitespace().map(move |name| (*sign, name)))
+            });
+            let named =
+                named.filter(|(_, name)| is_own(name)).map(|(sign, name)| format!("{sign}{name}")).collect::<Vec<_>>();
             if named.is_empty() {
                 continue;
             }
@@ -249,13 +257,16 @@ impl Search<'_> {
         let marks = self.view.marks(before);
         let start = marks.iter().rposition(|mark| *mark).map_or(0, |at| at + 1);
         let tail = before.get(start..).unwrap_or_default();
-        let words = tail.char_indices().rev().filter(|(at, c)| {
-            !c.is_whitespace() && tail[..*at].chars().next_back().is_none_or(char::is_whitespace)
-        });
+        let words = tail
+            .char_indices()
+            .rev()
+            .filter(|(at, c)| !c.is_whitespace() && tail[..*at].chars().next_back().is_none_or(char::is_whitespace));
         let at = words.map(|(at, _)| at).take(BEFORE).last().unwrap_or(0);
         // A sentence does not go on from the one before.
         let tail = &tail[at..];
-        let cut = tail.rfind(['.', '!', '?', '。', '！']).filter(|at| tail[*at..].chars().filter(|c| c.is_alphabetic()).count() > 2);
+        let cut = tail
+            .rfind(['.', '!', '?', '。', '！'])
+            .filter(|at| tail[*at..].chars().filter(|c| c.is_alphabetic()).count() > 2);
         cut.map_or(tail, |at| tail[at..].trim_start_matches(|c: char| !c.is_alphanumeric()))
     }
 

@@ -102,7 +102,8 @@ impl Stable {
 pub(super) fn is_telling(phrase: &str) -> bool {
     let wide = phrase.chars().filter(|c| *c >= '\u{2E80}').count();
     let letters = phrase.chars().filter(|c| c.is_alphabetic()).count();
-    wide >= 4 || (letters >= 9 && phrase.split_whitespace().filter(|word| *word != "*").count() >= 2)
+    wide >= 4
+        || (letters >= 9 && phrase.split_whitespace().filter(|word| *word != "*").count() >= 2)
         || phrase.split_whitespace().any(|word| word.chars().filter(|c| c.is_alphabetic()).count() >= 12)
 }
 
@@ -133,7 +134,8 @@ fn forget_days(words: &mut Vec<Option<String>>, months: &Months) {
     let is_month = |word: &str| {
         let word = plain(word);
         let names = months.0.iter().flatten();
-        word.chars().count() >= 3 && names.into_iter().any(|name| *name == word || (name.starts_with(&word) && word.is_ascii()))
+        word.chars().count() >= 3
+            && names.into_iter().any(|name| *name == word || (name.starts_with(&word) && word.is_ascii()))
     };
     for at in 0..words.len() {
         let near = [at.wrapping_sub(2), at.wrapping_sub(1), at + 1];

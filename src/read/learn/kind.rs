@@ -30,9 +30,29 @@ const PIECES: usize = 3;
 const ELEMENTS: usize = 3_000;
 /// Hosts of mail addresses that belong to many: there the whole address is the shop's, not its domain.
 const SHARED: &[&str] = &[
-    "gmail.com", "googlemail.com", "outlook.com", "hotmail.com", "live.com", "yahoo.com", "icloud.com", "aol.com",
-    "gmx.de", "gmx.net", "web.de", "t-online.de", "mail.ru", "yandex.ru", "proton.me", "protonmail.com", "orange.fr",
-    "free.fr", "libero.it", "wp.pl", "o2.pl", "seznam.cz", "telia.com",
+    "gmail.com",
+    "googlemail.com",
+    "outlook.com",
+    "hotmail.com",
+    "live.com",
+    "yahoo.com",
+    "icloud.com",
+    "aol.com",
+    "gmx.de",
+    "gmx.net",
+    "web.de",
+    "t-online.de",
+    "mail.ru",
+    "yandex.ru",
+    "proton.me",
+    "protonmail.com",
+    "orange.fr",
+    "free.fr",
+    "libero.it",
+    "wp.pl",
+    "o2.pl",
+    "seznam.cz",
+    "telia.com",
 ];
 
 /// How the mails are known.
@@ -66,7 +86,9 @@ impl Kind {
         }
         let says = |list: &str| {
             let phrases = lexicon.phrases(Where::Subject, list);
-            let subject = |view: &View| phrases.is_some_and(|list| list.find(&Searched::unsearched(&fold(&view.message.subject))).is_some());
+            let subject = |view: &View| {
+                phrases.is_some_and(|list| list.find(&Searched::unsearched(&fold(&view.message.subject))).is_some())
+            };
             views.iter().any(subject)
         };
         let not = NEWS.iter().filter(|(list, other)| *other != event && !is_near(*other, event) && !says(list));
@@ -78,7 +100,8 @@ impl Kind {
 fn is_near(other: EventKind, event: EventKind) -> bool {
     matches!(
         (other, event),
-        (EventKind::Placed | EventKind::Paid, _) | (EventKind::Refunded | EventKind::Cancelled, EventKind::RefundedInPart)
+        (EventKind::Placed | EventKind::Paid, _)
+            | (EventKind::Refunded | EventKind::Cancelled, EventKind::RefundedInPart)
     )
 }
 
@@ -90,10 +113,7 @@ fn author(views: &[View]) -> Result<String, String> {
     };
     let Some((first, rest)) = addresses.split_first() else { return Err("there is no sample".to_owned()) };
     if rest.iter().any(|other| other.domain() != first.domain()) {
-        return Err(format!(
-            "the samples come from different shops: {} and another one",
-            first.domain()
-        ));
+        return Err(format!("the samples come from different shops: {} and another one", first.domain()));
     }
     if shared(first) && rest.iter().all(|other| other.key() == first.key()) {
         return Ok(format!("<{first}>"));
@@ -115,7 +135,9 @@ fn subject(views: &[View], lexicon: &Lexicon) -> Option<String> {
 /// A subject without the signs of answers and forwarded mails: `Fwd: `, `AW: `.
 fn without_prefix(subject: &str) -> &str {
     match subject.split_once(':') {
-        Some((sign, rest)) if sign.len() <= 4 && sign.chars().all(char::is_alphabetic) && !rest.trim().is_empty() => rest.trim(),
+        Some((sign, rest)) if sign.len() <= 4 && sign.chars().all(char::is_alphabetic) && !rest.trim().is_empty() => {
+            rest.trim()
+        }
         _ => subject,
     }
 }
@@ -147,13 +169,16 @@ fn sentence(views: &[View], event: EventKind, lexicon: &Lexicon) -> Option<Strin
         let everywhere = || {
             rest.iter().all(|view| {
                 let mut all = crate::read::words::Pieces::default();
-                crate::read::words::Phrase::parse(&folded, None, &mut all).is_some_and(|one| one.after(&view.body.folded).is_some())
+                crate::read::words::Phrase::parse(&folded, None, &mut all)
+                    .is_some_and(|one| one.after(&view.body.folded).is_some())
             })
         };
         if !telling || !everywhere() {
             continue;
         }
-        if tells(&phrase, event, Where::Sentence, lexicon) || (tells(&whole, event, Where::Sentence, lexicon) && !stable.has_gaps()) {
+        if tells(&phrase, event, Where::Sentence, lexicon)
+            || (tells(&whole, event, Where::Sentence, lexicon) && !stable.has_gaps())
+        {
             return Some(phrase);
         }
         if fallback.is_none() && !cut.has_gaps() && sentence.ends_with(['.', '!', '。', '！']) {

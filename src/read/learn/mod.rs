@@ -10,6 +10,8 @@ mod rule;
 mod view;
 mod write;
 
+use std::collections::BTreeMap;
+
 use self::anchors::Wanted;
 use self::kind::Kind;
 use self::rule::{Ground, Rule};
@@ -18,8 +20,9 @@ use self::write::{Parts, write};
 use super::customer::Ours;
 use super::dates::Habits;
 use super::evidence::Value;
+use super::lexicon::{LABELS, Lexicon};
 use super::template::is_language;
-use super::words::fold;
+use super::words::{LabelIndex, fold};
 use super::{Context, Reader, Templates};
 use crate::document::Document;
 use crate::domain::{EventKind, Field, Layer, Outcome, Reading};
@@ -86,7 +89,7 @@ pub fn learn(
     let sights = views.iter().map(|view| generic.templates.sight(&view.message, &view.body, &ours)).collect::<Vec<_>>();
     let ground = Ground { views: &views, sights: &sights, lexicon };
     let kind = Kind::of(&views, event, lexicon).map_err(|why| vec![why])?;
-    let language = language(&views);
+    let language = language(&views, lexicon);
     let title = title(&views, asked);
     let mut name = slug(&title, &views);
     if super::embedded::FILES.iter().any(|(file, _)| file.strip_suffix(".toml") == Some(&name)) {
@@ -118,13 +121,14 @@ pub fn learn(
     let text = write(&parts);
     let is_known = |word: &str| {
         let own = |text: &str| fold(text).contains(word);
-        super::lexicon::LABELS.iter().any(|list| lexicon.labels(list).iter().any(|label| own(&label.text)))
+        LABELS.iter().any(|list| lexicon.labels(list).iter().any(|label| own(&label.text)))
             || own(&title)
             || own(&kind.from)
     };
     if views.iter().any(|view| view.betrays(&text, is_known)) {
         return Err(vec![
-            "the template would have something of the customer in it, so nothing is written; try another sample".to_owned(),
+            "the template would have something of the customer in it, so nothing is written; try another sample"
+                .to_owned(),
         ]);
     }
     let (readings, faults) = applied(&name, &text, examples, &views, event, context);
@@ -167,7 +171,8 @@ fn references(ground: &Ground<'_>) -> Result<Vec<Rule>, Vec<String>> {
         };
         rules.extend(anchors::anchors(&wanted, view, ground.lexicon));
     }
-    let right = |view: &View, value: &Value| matches!(value, Value::Reference(found) if found.key() == view.reference.key());
+    let right =
+        |view: &View, value: &Value| matches!(value, Value::Reference(found) if found.key() == view.reference.key());
     let chosen = ground.chosen(ground.tried("reference", rules, right));
     if ground.covers(&chosen) {
         return Ok(chosen);
@@ -227,7 +232,10 @@ fn emails(ground: &Ground<'_>) -> Result<Vec<Rule>, Vec<String>> {
     }
     let right = |view: &View, value: &Value| matches!(value, Value::Email(found) if found.key() == view.email.key());
     let chosen = ground.chosen(ground.tried("customer_email", rules, right));
-    let missed = ground.views.iter().filter(|view| !addressed(view) && !chosen.iter().any(|rule| rule.samples.contains(&view.number)));
+    let missed = ground
+        .views
+        .iter()
+        .filter(|view| !addressed(view) && !chosen.iter().any(|rule| rule.samples.contains(&view.number)));
     let missed = missed.map(|view| {
         format!(
             "sample {}: customer's address: it is not the only one in To, and nothing in the mail tells where it stands",
@@ -240,7 +248,11 @@ fn emails(ground: &Ground<'_>) -> Result<Vec<Rule>, Vec<String>> {
 
 fn names(ground: &Ground<'_>) -> Vec<Rule> {
     let rules = ground.views.iter().flat_map(|view| names::anchors(view, ground)).collect();
-    ground.tried("customer_name", rules, |view, value| matches!((value, &view.name), (Value::Name(found), Some(name)) if found == name))
+    ground.tried(
+        "customer_name",
+        rules,
+        |view, value| matches!((value, &view.name), (Value::Name(found), Some(name)) if found == name),
+    )
 }
 
 /// Rules for the day of the order, where the generic reader found it.
@@ -266,17 +278,32 @@ fn dates(ground: &Ground<'_>) -> Vec<Rule> {
         }
     }
     rules.retain(|rule| matches!(rule.look, rule::Look::Label { .. }));
-    let right = |view: &View, value: &Value| {
-        matches!((value, &view.reading.order_date), (Value::OrderDate(found), Some(date)) if found.day() == date.day())
-    };
+    let right = |view: &View, value: &Value| matches!((value, &view.reading.order_date), (Value::OrderDate(found), Some(date)) if found.day() == date.day());
     ground.tried("order_date", rules, right)
 }
 
-/// The language of the samples, as the key of phrases and labels; `any` when they have none or several.
-fn language(views: &[View]) -> String {
+/// The language of the samples, as the key of phrases and labels; `any` when nobody can tell. Most labels are in it: one word of a
+/// subject may be a word of several languages, and a template would say the wrong one for ever.
+fn language(views: &[View], lexicon: &Lexicon) -> String {
+    let index = LabelIndex::of(LABELS.iter().map(|list| (*list, lexicon.labels(list))));
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    for line in views.iter().flat_map(|view| &view.body.texts).flat_map(|text| &text.lines) {
+        let head = index.head(line);
+        if let Some(language) = head.as_ref().and_then(|head| head.any_of(LABELS)).and_then(|(_, language)| language) {
+            *counts.entry(language.to_owned()).or_default() += 1;
+        }
+    }
+    let most = counts.values().max().copied().unwrap_or_default();
     let of = |view: &View| view.reading.locale.as_ref().and_then(|tag| tag.split('-').next().map(str::to_owned));
-    let first = views.first().and_then(of).filter(|tag| is_language(tag));
-    first.filter(|tag| views.iter().all(|view| of(view).as_ref() == Some(tag))).unwrap_or_else(|| "any".to_owned())
+    let told = views.first().and_then(of).filter(|tag| views.iter().all(|view| of(view).as_ref() == Some(tag)));
+    let first = |tag: &String| counts.get(tag).copied().unwrap_or_default() == most;
+    let mut leading = counts.iter().filter(|(_, count)| **count == most).map(|(tag, _)| tag.clone());
+    let language = match (told.filter(first), leading.next(), leading.next()) {
+        (Some(told), ..) => told,
+        (None, Some(only), None) => only,
+        _ => "any".to_owned(),
+    };
+    if is_language(&language) { language } else { "any".to_owned() }
 }
 
 /// The shop's name: as somebody says, or the author's.
@@ -334,7 +361,8 @@ fn applied(
 fn faults(name: &str, reading: &Reading, view: &View, event: EventKind) -> Vec<String> {
     let mut faults = Vec::new();
     let mut add = |field: &str, why: String| faults.push(format!("sample {}: {field}: {why}", view.number));
-    let instead = |found: Option<String>| found.map_or("it finds none".to_owned(), |found| format!("it finds {found} instead"));
+    let instead =
+        |found: Option<String>| found.map_or("it finds none".to_owned(), |found| format!("it finds {found} instead"));
     if reading.template.as_deref() != Some(name) {
         add("template", "its conditions do not hold for the mail".to_owned());
     }
@@ -355,7 +383,12 @@ fn faults(name: &str, reading: &Reading, view: &View, event: EventKind) -> Vec<S
         add("reference", "none of its rules finds it".to_owned());
     }
     if faults.is_empty() && reading.outcome != Outcome::Event {
-        faults.push(format!("sample {}: it is {}: {}", view.number, reading.outcome.as_str(), reading.reason.as_deref().unwrap_or_default()));
+        faults.push(format!(
+            "sample {}: it is {}: {}",
+            view.number,
+            reading.outcome.as_str(),
+            reading.reason.as_deref().unwrap_or_default()
+        ));
     }
     faults
 }

@@ -35,7 +35,12 @@ pub(super) fn anchors(view: &View, ground: &Ground<'_>) -> Vec<Rule> {
                     rules.extend(line_rule(view, before, after, lexicon));
                     let next = text.lines.get(number + 1).map(String::as_str);
                     rules.extend(next.and_then(|next| above_words(view, before, after, next)).map(|pattern| {
-                        Rule::new(Look::Text(pattern), None, 2, "the name in a line of its own, before the first sentence")
+                        Rule::new(
+                            Look::Text(pattern),
+                            None,
+                            2,
+                            "the name in a line of its own, before the first sentence",
+                        )
                     }));
                 }
                 labelled(view, before, after, lexicon, &mut rules);
@@ -48,7 +53,10 @@ pub(super) fn anchors(view: &View, ground: &Ground<'_>) -> Vec<Rule> {
             }
         }
         for cell in text.cells.iter().filter(|cell| text.cell(cell) == name) {
-            let left = text.cells.iter().filter(|one| one.row == cell.row && one.column < cell.column && !one.lines.is_empty());
+            let left = text
+                .cells
+                .iter()
+                .filter(|one| one.row == cell.row && one.column < cell.column && !one.lines.is_empty());
             let left = left.max_by_key(|one| one.column);
             rules.extend(left.and_then(|left| beside(view, &text.cell(left), "right", lexicon)));
         }
@@ -67,11 +75,19 @@ fn line_rule(view: &View, before: &str, after: &str, lexicon: &Lexicon) -> Optio
     let letters = |text: &str| text.chars().filter(|c| c.is_alphabetic()).count();
     let after = after.trim_end();
     // An honorific that follows the name.
-    let suffix = (1..=3).contains(&after.trim().chars().count()) && after.trim().chars().all(|c| c >= '\u{2E80}' && c.is_alphabetic());
-    let titled = before.trim().split_whitespace().rev().take(1).all(|word| lexicon.labels("titles").iter().any(|title| title.is(word)));
+    let suffix = (1..=3).contains(&after.trim().chars().count())
+        && after.trim().chars().all(|c| c >= '\u{2E80}' && c.is_alphabetic());
+    let titled = before
+        .trim()
+        .split_whitespace()
+        .rev()
+        .take(1)
+        .all(|word| lexicon.labels("titles").iter().any(|title| title.is(word)));
     let greets = before.trim().contains(' ') || after.trim_end().ends_with([',', '!', '，', '！']);
     if titled && !before.trim().is_empty() {
-        return greets.then(|| Rule::new(Look::Text(TITLED.to_owned()), None, 1, "the name in the first lines, after a salutation"));
+        return greets.then(|| {
+            Rule::new(Look::Text(TITLED.to_owned()), None, 1, "the name in the first lines, after a salutation")
+        });
     }
     if (!greets && !suffix) || (letters(before) < 3 && !suffix) || letters(after) > 20 || !view.is_plain(before) {
         return None;
@@ -118,13 +134,18 @@ fn is_name_label(label: &str, lexicon: &Lexicon) -> bool {
 }
 
 fn fits(view: &View, label: &str) -> bool {
-    (1..=5).contains(&label.split_whitespace().count()) && label.chars().any(char::is_alphabetic) && view.is_plain(label)
+    (1..=5).contains(&label.split_whitespace().count())
+        && label.chars().any(char::is_alphabetic)
+        && view.is_plain(label)
 }
 
 /// Under the heading of an address, with a greeting, which tells which of its lines is the person: the first may be a company.
 fn address(above: &[String], greeting: &str, lexicon: &Lexicon) -> Option<Rule> {
     let heading = |list: &str| {
-        above.iter().rev().find(|line| lexicon.labels(list).iter().any(|label| label.is(line.trim_end_matches([':', ' ']))))
+        above
+            .iter()
+            .rev()
+            .find(|line| lexicon.labels(list).iter().any(|label| label.is(line.trim_end_matches([':', ' ']))))
     };
     let (head, billed) = match (heading("billing_address"), heading("shipping_address")) {
         (Some(head), _) => (head, true),
@@ -160,7 +181,11 @@ fn greeting(view: &View, name: &str, ground: &Ground<'_>) -> Option<String> {
             let (before, after) = (&line[..at], &line[at + call.len()..]);
             patterns.extend(above_words(view, before, after, next));
             let letters = before.chars().filter(|c| c.is_alphabetic()).count();
-            if letters >= 2 && after.chars().all(|c| ",!:. ".contains(c)) && view.is_plain(before) && before.contains(' ') {
+            if letters >= 2
+                && after.chars().all(|c| ",!:. ".contains(c))
+                && view.is_plain(before)
+                && before.contains(' ')
+            {
                 patterns.push(format!("(?m)^{}{NAME}{}$", flexible(before), flexible(after)));
             }
         }

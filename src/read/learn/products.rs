@@ -49,7 +49,9 @@ pub(super) fn rule(ground: &Ground<'_>, prefix: &str, language: &str) -> Option<
     }));
     let reads = |way: &Products| {
         let found = ground.products(&format!("{}[[products]]\n{}", way.labels, way.rule));
-        found.is_some_and(|found| found.iter().zip(ground.views).all(|(found, view)| same(found, &view.reading.products)))
+        found.is_some_and(|found| {
+            found.iter().zip(ground.views).all(|(found, view)| same(found, &view.reading.products))
+        })
     };
     let mut way = ways.into_iter().find(reads)?;
     way.rule = format!("[[{prefix}products]]\n{}", way.rule);
@@ -68,14 +70,24 @@ fn same(found: &[Product], wanted: &[Product]) -> bool {
 fn columns(view: &View, text: &Text, language: &str) -> Option<Products> {
     let product = view.reading.products.first()?;
     let (name, row) = row_of(text, product)?;
-    let number = |text: &str| text.split(|c: char| !c.is_ascii_digit()).find(|run| !run.is_empty()).and_then(|run| run.parse().ok());
+    let number = |text: &str| {
+        text.split(|c: char| !c.is_ascii_digit()).find(|run| !run.is_empty()).and_then(|run| run.parse().ok())
+    };
     let letters = |text: &str| text.chars().filter(|c| c.is_alphabetic()).count();
     let counted = |cell: &&&Cell| {
         let text = text.cell(cell);
-        cell.column != name.column && product.quantity.is_some() && number(&text) == product.quantity && letters(&text) <= 8
+        cell.column != name.column
+            && product.quantity.is_some()
+            && number(&text) == product.quantity
+            && letters(&text) <= 8
     };
-    let priced = |cell: &&&Cell| cell.column != name.column && product.price.as_ref().is_some_and(|price| text.cell(cell).contains(price.as_str()));
-    let coded = |cell: &&&Cell| cell.column != name.column && product.sku.as_ref().is_some_and(|sku| text.cell(cell).as_ref() == sku.as_str());
+    let priced = |cell: &&&Cell| {
+        cell.column != name.column
+            && product.price.as_ref().is_some_and(|price| text.cell(cell).contains(price.as_str()))
+    };
+    let coded = |cell: &&&Cell| {
+        cell.column != name.column && product.sku.as_ref().is_some_and(|sku| text.cell(cell).as_ref() == sku.as_str())
+    };
     let heads = text.cells.iter().filter(|cell| cell.table == name.table && cell.row < name.row);
     let heads = heads.filter(|cell| (1..=2).contains(&cell.lines.len()) && view.is_plain(&text.cell(cell)));
     let rows = heads.clone().map(|cell| cell.row).collect::<BTreeSet<_>>();
@@ -112,7 +124,9 @@ fn columns(view: &View, text: &Text, language: &str) -> Option<Products> {
 /// The cell with a product's name, and its row.
 fn row_of<'t>(text: &'t Text, product: &Product) -> Option<(&'t Cell, Vec<&'t Cell>)> {
     let wanted = fold(&product.name);
-    let is_name = |cell: &&Cell| text.lines.get(cell.lines.start).is_some_and(|line| !cell.lines.is_empty() && fold(line) == wanted);
+    let is_name = |cell: &&Cell| {
+        text.lines.get(cell.lines.start).is_some_and(|line| !cell.lines.is_empty() && fold(line) == wanted)
+    };
     let name = text.cells.iter().filter(is_name).min_by_key(|cell| cell.lines.len())?;
     Some((name, text.cells.iter().filter(|cell| cell.table == name.table && cell.row == name.row).collect()))
 }
@@ -134,7 +148,8 @@ fn rows(view: &View) -> Vec<Products> {
             product.quantity.is_some_and(|count| line.trim_matches(|c: char| !c.is_ascii_digit()) == count.to_string())
         };
         let (Some(name), Some(quantity)) = (name, (0..cells.len()).find(count)) else { continue };
-        let price = (0..cells.len()).find(|at| product.price.as_ref().is_some_and(|price| text(*at).join(" ").contains(price.as_str())));
+        let price = (0..cells.len())
+            .find(|at| product.price.as_ref().is_some_and(|price| text(*at).join(" ").contains(price.as_str())));
         let cell = |at: usize| format!("\"td:nth-child({})\"", at + 1);
         let price = price.map(|at| format!("price = {}\n", cell(at))).unwrap_or_default();
         found.push(Products {

@@ -125,7 +125,9 @@ impl<'g> Ground<'g> {
                 continue;
             }
             let labels = rule.labels_toml("trial", "any").unwrap_or_default();
-            let Some(trial) = Trial::of(&format!("{labels}{}", rule.toml("", key, "trial")), self.lexicon) else { continue };
+            let Some(trial) = Trial::of(&format!("{labels}{}", rule.toml("", key, "trial")), self.lexicon) else {
+                continue;
+            };
             let mut wrong = false;
             for (view, sight) in self.views.iter().zip(self.sights) {
                 let found = trial.values(sight, &self.habits(view));

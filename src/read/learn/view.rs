@@ -93,7 +93,8 @@ impl View {
     /// The kind of event that the generic reader tells, with whether the subject alone says so.
     pub(super) fn told(&self) -> Option<(EventKind, bool)> {
         let event = self.reading.event?;
-        let by_subject = self.reading.findings.iter().any(|one| one.rule == "event.subject" && one.value == event.to_string());
+        let by_subject =
+            self.reading.findings.iter().any(|one| one.rule == "event.subject" && one.value == event.to_string());
         Some((event, by_subject))
     }
 

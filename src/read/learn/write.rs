@@ -40,12 +40,19 @@ pub(super) fn write(parts: &Parts<'_>) -> String {
         for (number, rule) in list.iter().enumerate() {
             let name = if number == 0 { format!("{key}_label") } else { format!("{key}_label_{}", number + 1) };
             labels.push_str(&rule.labels_toml(&name, parts.language).unwrap_or_default());
-            rules.push_str(&format!("\n# Looks for {}. {}\n{}", rule.words, seen(&rule.samples, parts.samples), rule.toml(PREFIX, key, &name)));
+            rules.push_str(&format!(
+                "\n# Looks for {}. {}\n{}",
+                rule.words,
+                seen(&rule.samples, parts.samples),
+                rule.toml(PREFIX, key, &name)
+            ));
         }
         match key {
             "customer_email" if list.is_empty() => rules.push_str("\n# The customer's address is the one in To.\n"),
             "customer_name" if list.is_empty() => {
-                rules.push_str("\n# There is no rule for the name: it is read as in mails of shops that are not known.\n");
+                rules.push_str(
+                    "\n# There is no rule for the name: it is read as in mails of shops that are not known.\n",
+                );
             }
             _ => {}
         }
@@ -53,7 +60,12 @@ pub(super) fn write(parts: &Parts<'_>) -> String {
     if let Some(products) = parts.products {
         labels.push_str(&products.labels);
         let all = (1..=parts.samples).collect::<Vec<_>>();
-        rules.push_str(&format!("\n# The products are {}. {}\n{}", products.words, seen(&all, parts.samples), products.rule));
+        rules.push_str(&format!(
+            "\n# The products are {}. {}\n{}",
+            products.words,
+            seen(&all, parts.samples),
+            products.rule
+        ));
     }
     if !labels.is_empty() {
         out.push_str(&format!("\n# --- What the labels beside the values are called\n\n{labels}"));
