@@ -18,7 +18,7 @@ const OWN_DOMAIN: &str = "invited.example";
 
 /// Mails of the corpus from which a template can be learnt, and mails that are read right with one.
 const LEARNT: usize = 51;
-const RIGHT: usize = 99;
+const RIGHT: usize = 100;
 
 /// A mail with what is known about it.
 struct Sample {
@@ -70,7 +70,7 @@ fn corpus() -> Option<PathBuf> {
         return Some(root.to_owned());
     }
     assert!(std::env::var_os("INVITED_REQUIRE_CORPUS").is_none(), "{} is missing", root.display());
-    writeln!(std::io::stderr(), "NOT RUN: the corpus of order mails is not at {}", root.display()).unwrap();
+    writeln!(std::io::stderr(), "NOT RUN: the corpus of order mails is not at {}", root.display()).expect("stderr");
     None
 }
 
@@ -144,7 +144,10 @@ fn wrong(reading: &Reading, sample: &Sample) -> Vec<String> {
         wrong.push(format!("event {:?}", reading.event));
     }
     let name = reading.customer_name.as_ref().map(|found| found.as_str());
-    if name.is_some() && sample.text("customer_name").is_some() && name != sample.text("customer_name") {
+    // Without a title it is the same person's.
+    if let (Some(name), Some(known)) = (name, sample.text("customer_name"))
+        && !known.ends_with(name)
+    {
         wrong.push(format!("name {name:?}"));
     }
     wrong

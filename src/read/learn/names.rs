@@ -44,8 +44,9 @@ pub(super) fn anchors(view: &View, ground: &Ground<'_>) -> Vec<Rule> {
                     }));
                 }
                 labelled(view, before, after, lexicon, &mut rules);
+                let above = text.lines.get(number.saturating_sub(ADDRESS)..number).unwrap_or_default();
+                rules.extend(titled(above, before, after, lexicon));
                 if before.trim().is_empty() && after.trim().is_empty() {
-                    let above = text.lines.get(number.saturating_sub(ADDRESS)..number).unwrap_or_default();
                     rules.extend(greeting.as_deref().and_then(|greeting| address(above, greeting, lexicon)));
                     let heads = above.last().into_iter();
                     rules.extend(heads.filter_map(|head| beside(view, head, "below", lexicon)));
@@ -77,24 +78,42 @@ fn line_rule(view: &View, before: &str, after: &str, lexicon: &Lexicon) -> Optio
     // An honorific that follows the name.
     let suffix = (1..=3).contains(&after.trim().chars().count())
         && after.trim().chars().all(|c| c >= '\u{2E80}' && c.is_alphabetic());
-    let titled = before
-        .trim()
-        .split_whitespace()
-        .rev()
-        .take(1)
-        .all(|word| lexicon.labels("titles").iter().any(|title| title.is(word)));
-    let greets = before.trim().contains(' ') || after.trim_end().ends_with([',', '!', '，', '！']);
-    if titled && !before.trim().is_empty() {
+    let greets = before.trim().contains(' ') || after.ends_with([',', '!', '，', '！']);
+    if is_titled(before, lexicon) {
         return greets.then(|| {
             Rule::new(Look::Text(TITLED.to_owned()), None, 1, "the name in the first lines, after a salutation")
         });
     }
-    if (!greets && !suffix) || (letters(before) < 3 && !suffix) || letters(after) > 20 || !view.is_plain(before) {
+    let worded = greets && letters(before) >= 3;
+    if !(worded || suffix) || letters(after) > 20 || !view.is_plain(before) {
         return None;
     }
     let pattern = format!("(?m)^{}{NAME}{}$", flexible(before), flexible(after));
     let shown = if letters(before) > 0 { before.trim() } else { after.trim() };
     Some(Rule::new(Look::Text(pattern), None, 2, format!("the name in the line with {shown:?}")))
+}
+
+/// Whether a text ends with a form of address.
+fn is_titled(before: &str, lexicon: &Lexicon) -> bool {
+    let last = before.split_whitespace().next_back();
+    last.is_some_and(|last| lexicon.labels("titles").iter().any(|title| title.is(last)))
+}
+
+/// In an address under its heading, after a form of address: the company above it has none.
+fn titled(above: &[String], before: &str, after: &str, lexicon: &Lexicon) -> Option<Rule> {
+    let head = heading(above, "billing_address", lexicon)?;
+    if !is_titled(before, lexicon) || before.trim().contains(' ') || !after.trim().is_empty() {
+        return None;
+    }
+    let pattern = format!(r"(?m)^{}\s*[:：]?\n(?:[^\n]{{1,100}}\n){{0,2}}?{}{NAME}$", flexible(head), flexible(before));
+    let words = format!("the name after {:?} in the address under {head:?}", before.trim());
+    Some(Rule::new(Look::Text(pattern), None, 1, words))
+}
+
+/// The heading of an address in the lines above one of its lines.
+fn heading<'l>(above: &'l [String], list: &str, lexicon: &Lexicon) -> Option<&'l str> {
+    let plain = |line: &'l String| line.trim().trim_end_matches([':', '：', ' ']);
+    above.iter().rev().map(plain).find(|line| lexicon.labels(list).iter().any(|label| label.is(line)))
 }
 
 /// A pattern for a name in a line of its own, by the words of the next line.
@@ -141,18 +160,10 @@ fn fits(view: &View, label: &str) -> bool {
 
 /// Under the heading of an address, with a greeting, which tells which of its lines is the person: the first may be a company.
 fn address(above: &[String], greeting: &str, lexicon: &Lexicon) -> Option<Rule> {
-    let heading = |list: &str| {
-        above
-            .iter()
-            .rev()
-            .find(|line| lexicon.labels(list).iter().any(|label| label.is(line.trim_end_matches([':', ' ']))))
+    let (head, billed) = match heading(above, "billing_address", lexicon) {
+        Some(head) => (head, true),
+        None => (heading(above, "shipping_address", lexicon)?, false),
     };
-    let (head, billed) = match (heading("billing_address"), heading("shipping_address")) {
-        (Some(head), _) => (head, true),
-        (None, Some(head)) => (head, false),
-        (None, None) => return None,
-    };
-    let head = head.trim().trim_end_matches([':', '：', ' ']);
     let look = Look::Label { label: head.to_owned(), place: "address" };
     let mut rule = Rule::new(
         look,
