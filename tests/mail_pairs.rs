@@ -3,50 +3,23 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use invited::domain::{Layer, Outcome, Reading};
+use invited::app::{Sample, load_samples};
+use invited::domain::{Layer, Outcome};
+use invited::read::expected::Tally;
 use invited::read::{Context, Reader, Templates};
-use serde::Deserialize;
 
 /// Our own domain in these mails: what goes to it was sent to us openly.
 const OWN_DOMAIN: &str = "in.invited.example";
 
-/// What a mail must be read as. A key that is left out is not compared; `null` says that nothing may be found.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Expected {
-    outcome: String,
-    #[serde(default, deserialize_with = "given")]
-    event: Option<Option<String>>,
-    #[serde(default, deserialize_with = "given")]
-    name: Option<Option<String>>,
-    #[serde(default, deserialize_with = "given")]
-    email: Option<Option<String>>,
-    #[serde(default, deserialize_with = "given")]
-    reference: Option<Option<String>>,
-    #[serde(default, deserialize_with = "given")]
-    order_date: Option<Option<String>>,
-    #[serde(default, deserialize_with = "given")]
-    locale: Option<Option<String>>,
-    products: Option<Vec<ExpectedProduct>>,
-    reason_contains: Option<String>,
-    shop_domain: Option<String>,
-}
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/mail");
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ExpectedProduct {
-    name: String,
-    sku: Option<String>,
-    url: Option<String>,
-    price: Option<String>,
-    quantity: Option<u32>,
-}
-
-/// Tells a key with `null` from a key that is left out.
-fn given<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Option<String>>, D::Error> {
-    Option::<String>::deserialize(value).map(Some)
+fn samples() -> Vec<Sample> {
+    match load_samples(Path::new(FIXTURES)) {
+        Ok(samples) => samples,
+        Err(problems) => panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")),
+    }
 }
 
 #[test]
@@ -57,33 +30,37 @@ fn every_fixture_is_read_as_it_says_and_every_kind_of_mail_has_one() {
     assert!(!kinds.is_empty(), "no template was loaded");
     let reader = Reader::new(templates);
     let mut seen = BTreeSet::new();
-    let mut faults = Vec::new();
-    for file in mails(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/mail"))) {
-        let place = file.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap().display().to_string();
-        let Ok(text) = fs::read_to_string(file.with_extension("json")) else {
-            faults.push(format!("{place} has no .json beside it"));
-            continue;
-        };
-        let expected: Expected = match serde_json::from_str(&text) {
-            Ok(expected) => expected,
-            Err(error) => {
-                faults.push(format!("{place}: its .json: {error}"));
-                continue;
-            }
-        };
-        let shop = expected.shop_domain.clone().into_iter().collect::<Vec<_>>();
+    let mut tally = Tally::default();
+    for sample in samples() {
+        let shop = sample.expected.shop_domain.clone().into_iter().collect::<Vec<_>>();
         let own = [OWN_DOMAIN.to_owned()];
         let context = Context { shop_domains: &shop, own_domains: &own, locale: None };
-        let reading = reader.read(&fs::read(&file).unwrap(), &context);
-        faults.extend(differences(&reading, &expected).into_iter().map(|fault| format!("{place}: {fault}")));
+        let reading = reader.read(&sample.mail().unwrap(), &context);
+        tally.add(&sample.platform, &sample.place, &sample.expected, &reading);
         let rules = reading.findings.iter().filter(|finding| finding.layer == Layer::Template);
         let kind = rules.filter_map(|finding| finding.rule.strip_prefix("mail.")).find(|kind| *kind != "phrase");
         seen.extend(reading.template.clone().zip(kind.map(str::to_owned)));
     }
+    let mut faults = tally.differences().iter().map(ToString::to_string).collect::<Vec<_>>();
     for (template, mail) in kinds.difference(&seen) {
         faults.push(format!("no fixture is read as the mail {mail:?} of the template {template:?}"));
     }
     assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn only_mails_and_their_results_lie_among_the_fixtures() {
+    let mut folders = vec![Path::new(FIXTURES).to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("the folder of the fixtures").flatten() {
+            let path = entry.path();
+            match path.extension().and_then(|extension| extension.to_str()) {
+                _ if path.is_dir() => folders.push(path),
+                Some("eml" | "json") => {}
+                _ => panic!("{} is neither a mail nor its .json", path.display()),
+            }
+        }
+    }
 }
 
 /// Cuts, copies and flips bytes of the fixtures, the same ones in every run. (In 30,000 mutations of real mails mail-parser 0.11.9
@@ -91,8 +68,7 @@ fn every_fixture_is_read_as_it_says_and_every_kind_of_mail_has_one() {
 #[test]
 fn no_mutation_of_a_fixture_makes_the_reader_fail() {
     let reader = Reader::new(Templates::embedded());
-    let mails = mails(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/mail")));
-    let mails = mails.iter().map(|file| fs::read(file).unwrap()).collect::<Vec<_>>();
+    let mails = samples().iter().map(|sample| sample.mail().unwrap()).collect::<Vec<_>>();
     let mut state = 0x9E37_79B9_u32;
     let mut below = |bound: usize| {
         state ^= state << 13;
@@ -123,67 +99,4 @@ fn no_mutation_of_a_fixture_makes_the_reader_fail() {
         assert_eq!(reading.outcome == Outcome::Event, reading.order_event().is_some(), "round {round}");
         assert!(reading.findings.iter().all(|finding| !finding.value.contains(char::is_control)), "round {round}");
     }
-}
-
-fn differences(reading: &Reading, expected: &Expected) -> Vec<String> {
-    let mut faults = Vec::new();
-    let mut compare = |what: &str, got: Option<&str>, wanted: Option<&str>| {
-        if got != wanted {
-            faults.push(format!("{what} is {got:?}, wanted {wanted:?}; reason: {:?}", reading.reason));
-        }
-    };
-    compare("outcome", Some(reading.outcome.as_str()), Some(&expected.outcome));
-    let fields = [
-        ("event", reading.event.map(|kind| kind.as_str()), &expected.event),
-        ("name", reading.customer_name.as_ref().map(|name| name.as_str()), &expected.name),
-        ("email", reading.customer_email.as_ref().map(|email| email.as_str()), &expected.email),
-        ("reference", reading.reference.as_ref().map(|reference| reference.as_str()), &expected.reference),
-        ("order_date", reading.order_date.as_ref().map(|date| date.as_str()), &expected.order_date),
-        ("locale", reading.locale.as_deref(), &expected.locale),
-    ];
-    for (what, got, wanted) in fields {
-        if let Some(wanted) = wanted {
-            compare(what, got, wanted.as_deref());
-        }
-    }
-    if let Some(words) = &expected.reason_contains {
-        let found = reading.reason.as_ref().is_some_and(|reason| reason.contains(words.as_str()));
-        compare("reason", Some(words).filter(|_| found).map(String::as_str), Some(words));
-    }
-    if let Some(products) = &expected.products {
-        compare("number of products", Some(&reading.products.len().to_string()), Some(&products.len().to_string()));
-        for (got, wanted) in reading.products.iter().zip(products) {
-            compare("product", Some(&got.name), Some(&wanted.name));
-            for (what, got, wanted) in
-                [("sku", &got.sku, &wanted.sku), ("url", &got.url, &wanted.url), ("price", &got.price, &wanted.price)]
-            {
-                if wanted.is_some() {
-                    compare(what, got.as_deref(), wanted.as_deref());
-                }
-            }
-            if wanted.quantity.is_some() && got.quantity != wanted.quantity {
-                compare("quantity", Some(&format!("{:?}", got.quantity)), Some(&format!("{:?}", wanted.quantity)));
-            }
-        }
-    }
-    faults
-}
-
-/// The mails below a folder, in the order of their names; other files than `.eml` and `.json` have no business there.
-fn mails(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).expect("the folder of the fixtures").flatten() {
-            let path = entry.path();
-            match path.extension().and_then(|extension| extension.to_str()) {
-                _ if path.is_dir() => folders.push(path),
-                Some("eml") => found.push(path),
-                Some("json") => assert!(path.with_extension("eml").exists(), "{} has no mail", path.display()),
-                _ => panic!("{} is neither a mail nor its .json", path.display()),
-            }
-        }
-    }
-    found.sort();
-    found
 }

@@ -9,13 +9,13 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::files::database_password;
-use super::setup::build_setup;
+use super::setup::{build_setup, doubts, rebuild_setup};
 use crate::clock::{Clock, random_bytes};
 use crate::config::{Config, LogFormat};
 use crate::document::Problem;
 use crate::door::{self, Door};
 use crate::ops::accept::Accept;
-use crate::ops::{House, dispatch};
+use crate::ops::{House, Setup, dispatch};
 use crate::scheduler;
 use crate::store::{self, Role, SqlStore, Store, StoreError};
 
@@ -50,6 +50,15 @@ pub enum StartError {
     },
 }
 
+/// What a reload left as it was.
+#[derive(Debug)]
+pub struct Reloaded {
+    /// Settings that need a restart.
+    pub restart: Vec<&'static str>,
+    /// Mistakes in templates, which go on as they were before.
+    pub passed_over: Vec<Problem>,
+}
+
 /// Why a daemon cannot go on.
 #[derive(Debug)]
 pub enum Broke {
@@ -77,6 +86,7 @@ impl Daemon {
         let password = database_password(&database).map_err(StartError::Config)?;
         let door_settings = config.door.clone();
         let setup = build_setup(config).map_err(StartError::Config)?;
+        warn_of(&setup);
         let tls = door_settings
             .tls
             .as_ref()
@@ -131,8 +141,9 @@ impl Daemon {
     /// on) stays as it was and is named in the answer.
     ///
     /// # Errors
-    /// All problems at once; the old configuration goes on then.
-    pub fn reload(&self, config: Config) -> Result<Vec<&'static str>, Vec<Problem>> {
+    /// All problems at once; the old configuration goes on then. A template with a mistake is none of them: it goes on as it was,
+    /// and the rest is new.
+    pub fn reload(&self, config: Config) -> Result<Reloaded, Vec<Problem>> {
         let door_settings = config.door.clone();
         let old = self.house.setup();
         let mut restart = Vec::new();
@@ -142,13 +153,14 @@ impl Daemon {
         if old.config.door.listen != door_settings.listen {
             restart.push("smtp.listen");
         }
-        let setup = build_setup(config)?;
+        let (setup, passed_over) = rebuild_setup(config, old.reader.templates())?;
         let tls =
             door_settings.tls.as_ref().map(door::load_tls).transpose().map_err(|error| vec![tls_problem(&error)])?;
         self.door.set_limits(door_settings.limits);
         self.door.set_tls(tls);
+        warn_of(&setup);
         self.house.replace_setup(setup);
-        Ok(restart)
+        Ok(Reloaded { restart, passed_over })
     }
 
     /// Whether a restart would not help; asked by the watchdog. A full disk or a lock is no illness, and neither is a server that is
@@ -179,6 +191,13 @@ impl Daemon {
             tracing::warn!(%error, "other daemons were not told; they take over what is left when this one's lease is over");
         }
         self.store.close().await;
+    }
+}
+
+/// Logs what is doubtful in the templates; they are used all the same.
+fn warn_of(setup: &Setup) {
+    for doubt in doubts(setup) {
+        tracing::warn!("{doubt}");
     }
 }
 

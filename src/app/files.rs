@@ -46,6 +46,32 @@ pub fn read_config_file(path: &Path) -> Result<Document, Problem> {
 /// All problems of all files at once.
 pub fn load_templates(folder: Option<&Path>) -> Result<Templates, Vec<Problem>> {
     let Some(folder) = folder else { return Ok(Templates::embedded()) };
+    let (documents, problems) = template_files(folder);
+    match Templates::with_overrides(documents) {
+        Ok(templates) if problems.is_empty() => Ok(templates),
+        Ok(_) => Err(problems),
+        Err(more) => Err(problems.into_iter().chain(more).collect()),
+    }
+}
+
+/// The same while a daemon runs that has files in force already: a file that cannot be read or used any more goes on as it was
+/// `before`, see [`Templates::reloaded`]. With the templates comes everything that is wrong.
+pub(super) fn reload_templates(folder: Option<&Path>, before: &[Document]) -> (Templates, Vec<Problem>) {
+    let Some(folder) = folder else { return (Templates::embedded(), Vec::new()) };
+    let (mut documents, mut problems) = template_files(folder);
+    // A folder that cannot be read stands for all that was in it.
+    let lost = |file: &Document| problems.iter().any(|problem| Path::new(file.file()).starts_with(&problem.file));
+    let known = |file: &Document| documents.iter().any(|document| document.file() == file.file());
+    let kept = before.iter().filter(|file| lost(file) && !known(file)).cloned().collect::<Vec<_>>();
+    documents.extend(kept);
+    documents.sort_by(|a, b| Path::new(a.file()).cmp(Path::new(b.file())));
+    let (templates, more) = Templates::reloaded(documents, before);
+    problems.extend(more);
+    (templates, problems)
+}
+
+/// The texts of the templates and words in a folder, and what cannot be read of it.
+pub fn template_files(folder: &Path) -> (Vec<Document>, Vec<Problem>) {
     let mut documents = Vec::new();
     let mut problems = Vec::new();
     for path in files_below(folder, &mut problems) {
@@ -56,11 +82,7 @@ pub fn load_templates(folder: Option<&Path>) -> Result<Templates, Vec<Problem>> 
             }
         }
     }
-    match Templates::with_overrides(documents) {
-        Ok(templates) if problems.is_empty() => Ok(templates),
-        Ok(_) => Err(problems),
-        Err(more) => Err(problems.into_iter().chain(more).collect()),
-    }
+    (documents, problems)
 }
 
 /// The letters that ship, with those of a folder laid over them.
@@ -143,7 +165,8 @@ fn readable_by_others(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
 }
 
-fn files_below(folder: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
+/// The files of a folder and those inside it, hidden ones left out, in the order of their names.
+pub(super) fn files_below(folder: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
@@ -165,7 +188,7 @@ fn files_below(folder: &Path, problems: &mut Vec<Problem>) -> Vec<PathBuf> {
     files
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
+pub(super) fn unreadable(path: &Path, error: &std::io::Error) -> Problem {
     Problem::with_file(
         path.display().to_string(),
         format!("cannot be read: {error}"),

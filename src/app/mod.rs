@@ -2,8 +2,12 @@
 
 mod daemon;
 mod files;
+mod samples;
 mod setup;
 
-pub use daemon::{Broke, Daemon, StartError, Tracing};
-pub use files::{database_password, load_config, load_letters, load_templates, read_config_file, read_secret};
-pub use setup::build_setup;
+pub use daemon::{Broke, Daemon, Reloaded, StartError, Tracing};
+pub use files::{
+    database_password, load_config, load_letters, load_templates, read_config_file, read_secret, template_files,
+};
+pub use samples::{Sample, load_samples};
+pub use setup::{build_setup, rebuild_setup};

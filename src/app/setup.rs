@@ -1,13 +1,15 @@
-//! From a checked configuration to what the use cases work with. All or nothing: a reload that fails here changes nothing.
+//! From a checked configuration to what the use cases work with. All or nothing: a reload that fails here changes nothing. Only a
+//! template with a mistake does not stop a reload, since it has a version that works: the one in force.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::files::{load_letters, load_templates, read_secret};
+use super::files::{load_letters, load_templates, read_secret, reload_templates};
 use crate::config::Config;
 use crate::document::Problem;
 use crate::link::derive;
 use crate::ops::{Keys, RelayLine, Setup};
+use crate::read::{Reader, Templates, lint};
 use crate::send::{Password, Relay};
 
 /// Reads and compiles everything that the configuration names.
@@ -15,14 +17,23 @@ use crate::send::{Password, Relay};
 /// # Errors
 /// All problems at once.
 pub fn build_setup(config: Config) -> Result<Setup, Vec<Problem>> {
+    let templates = load_templates(config.templates_dir.as_deref());
+    build(config, templates)
+}
+
+/// The same for a daemon that runs with templates in force. With the set-up comes what is wrong with templates that go on as they
+/// were.
+///
+/// # Errors
+/// All problems at once; those of templates are none.
+pub fn rebuild_setup(config: Config, before: &Templates) -> Result<(Setup, Vec<Problem>), Vec<Problem>> {
+    let (templates, passed_over) = reload_templates(config.templates_dir.as_deref(), before.files());
+    Ok((build(config, Ok(templates))?, passed_over))
+}
+
+fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<Setup, Vec<Problem>> {
     let mut problems = Vec::new();
-    let reader = match load_templates(config.templates_dir.as_deref()) {
-        Ok(templates) => Some(crate::read::Reader::new(templates)),
-        Err(more) => {
-            problems.extend(more);
-            None
-        }
-    };
+    let reader = templates.map(Reader::new).map_err(|more| problems.extend(more)).ok();
     let letters = load_letters(config.letters_dir.as_deref()).map_err(|more| problems.extend(more)).ok();
     let master = read_secret(&config.master_key).map_err(|problem| problems.push(problem)).ok();
     let relays = relays(&config, &mut problems);
@@ -41,6 +52,11 @@ pub fn build_setup(config: Config) -> Result<Setup, Vec<Problem>> {
         }),
         _ => Err(problems),
     }
+}
+
+/// What is doubtful in the templates of the shop's own.
+pub(super) fn doubts(setup: &Setup) -> Vec<Problem> {
+    setup.reader.templates().files().iter().flat_map(lint).collect()
 }
 
 fn relays(config: &Config, problems: &mut Vec<Problem>) -> HashMap<String, Arc<RelayLine>> {

@@ -3,10 +3,11 @@
 use clap::Args;
 
 use super::{ConfigArg, Failure, JsonArg, Output};
-use crate::app::{build_setup, database_password, load_config, load_templates};
+use crate::app::{build_setup, database_password, load_config, rebuild_setup};
 use crate::config::Config;
 use crate::door::load_tls;
 use crate::ops::Setup;
+use crate::read::{Templates, lint};
 use crate::store::{self, Role, Store};
 
 /// Checks the configuration and everything it names, without starting anything.
@@ -19,32 +20,42 @@ pub(super) struct Check {
     /// Leave the relays alone: check what can be checked without the network
     #[arg(long)]
     offline: bool,
+    /// Look at it as a running daemon will that reloads it: a template with a mistake is told, but goes on there as it was
+    #[arg(long)]
+    reload: bool,
 }
 
 /// One thing that was looked at.
 struct Finding {
     what: String,
     fault: Option<String>,
+    /// Whether it is worth a look though it is no fault.
+    doubt: bool,
     note: String,
 }
 
 impl Finding {
     fn fine(what: impl Into<String>, note: impl Into<String>) -> Self {
-        Self { what: what.into(), fault: None, note: note.into() }
+        Self { what: what.into(), fault: None, doubt: false, note: note.into() }
     }
 
     fn faulty(what: impl Into<String>, fault: impl Into<String>) -> Self {
-        Self { what: what.into(), fault: Some(fault.into()), note: String::new() }
+        Self { what: what.into(), fault: Some(fault.into()), doubt: false, note: String::new() }
     }
 }
 
 impl Check {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let config = load_config(&self.config.config).map_err(Failure::Config)?;
-        let setup = build_setup(config.clone()).map_err(Failure::Config)?;
+        let (setup, passed_over) = match self.reload {
+            true => rebuild_setup(config.clone(), &Templates::embedded()).map_err(Failure::Config)?,
+            false => (build_setup(config.clone()).map_err(Failure::Config)?, Vec::new()),
+        };
         let mut findings = vec![Finding::fine("configuration", self.config.config.display().to_string())];
-        let templates = load_templates(config.templates_dir.as_deref()).map_err(Failure::Config)?;
-        findings.push(Finding::fine("templates", templates.names().collect::<Vec<_>>().join(", ")));
+        findings.push(templates(setup.reader.templates()));
+        findings.extend(
+            passed_over.iter().map(|problem| Finding { doubt: true, ..Finding::fine("template", problem.to_string()) }),
+        );
         findings.push(Finding::fine("letters", setup.letters.locales().collect::<Vec<_>>().join(", ")));
         findings.push(certificate(&config));
         findings.push(database(&config).await?);
@@ -62,6 +73,7 @@ impl Check {
             } else {
                 let (mark, text) = match &finding.fault {
                     Some(fault) => ("FAULT", fault),
+                    None if finding.doubt => ("warn", &finding.note),
                     None => ("ok", &finding.note),
                 };
                 out.line(format!("{mark:<6} {:<14} {text}", finding.what))?;
@@ -72,6 +84,16 @@ impl Check {
             faults => Err(Failure::Undone(format!("{} found", super::output::count(faults, "fault")))),
         }
     }
+}
+
+fn templates(templates: &Templates) -> Finding {
+    let names = templates.names().collect::<Vec<_>>().join(", ");
+    let doubts = templates.files().iter().flat_map(lint).count();
+    let note = match doubts {
+        0 => names,
+        _ => format!("{names} ({}, see: invited template check)", super::output::count(doubts, "warning")),
+    };
+    Finding { doubt: doubts > 0, ..Finding::fine("templates", note) }
 }
 
 fn certificate(config: &Config) -> Finding {

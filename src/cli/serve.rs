@@ -85,13 +85,22 @@ impl Serve {
         }
     }
 
-    /// All or nothing: a configuration with a problem leaves the old one in place and says why.
+    /// All or nothing: a configuration with a problem leaves the old one in place and says why. A template with a mistake goes on as
+    /// it was by itself.
     fn reload(&self, daemon: &Daemon) {
         tell_systemd(&[sd_notify::NotifyState::Reloading]);
         match load_config(&self.config.config).and_then(|config| daemon.reload(config)) {
-            Ok(restart) if restart.is_empty() => tracing::info!("the configuration was reloaded"),
-            Ok(restart) => {
-                tracing::warn!(keys = restart.join(", "), "the configuration was reloaded, but these need a restart");
+            Ok(done) => {
+                for problem in &done.passed_over {
+                    tracing::error!("{problem}");
+                }
+                if !done.passed_over.is_empty() {
+                    tracing::error!("the templates with these mistakes go on as they were, the others were reloaded");
+                }
+                match done.restart.join(", ") {
+                    none if none.is_empty() => tracing::info!("the configuration was reloaded"),
+                    keys => tracing::warn!(keys, "the configuration was reloaded, but these need a restart"),
+                }
             }
             Err(problems) => {
                 for problem in &problems {

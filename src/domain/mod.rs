@@ -19,7 +19,7 @@ pub use email_address::{AddressKey, EmailAddress, InvalidAddress};
 pub use ids::{CopyId, InvitationId, LetterId};
 pub use invitation::{Invitation, LetterKind, OrderDetails};
 pub use lifecycle::{Attempt, Decision, DeskOrder, Event, OrderNews, Progress, State, decide, open};
-pub use order::{Customer, EventKind, OrderDate, OrderEvent, OrderReference, PersonName, Product};
+pub use order::{Customer, EventKind, OrderDate, OrderEvent, OrderReference, PersonName, Product, Total};
 pub use policy::{DAY, InDoubt, Policies, Policy, Trigger};
 pub use reading::{Field, Finding, Layer, Outcome, Reading};
 pub use rule::Rule;

@@ -206,6 +206,33 @@ pub struct Product {
     pub price: Option<String>,
     /// How many.
     pub quantity: Option<u32>,
+    /// The article number of world trade (GTIN: EAN, UPC, ISBN), as the shop wrote it.
+    #[serde(default)]
+    pub gtin: Option<String>,
+    /// The manufacturer's part number.
+    #[serde(default)]
+    pub mpn: Option<String>,
+    /// The brand.
+    #[serde(default)]
+    pub brand: Option<String>,
+}
+
+/// What an order cost in all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Total {
+    /// The amount as the mail's data write it, such as `1234.50`.
+    pub amount: String,
+    /// The currency, an ISO 4217 code in capitals.
+    pub currency: Option<String>,
+}
+
+impl fmt::Display for Total {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.currency {
+            Some(currency) => write!(f, "{} {currency}", self.amount),
+            None => f.write_str(&self.amount),
+        }
+    }
 }
 
 /// Who bought.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::email_address::EmailAddress;
-use super::order::{Customer, EventKind, OrderDate, OrderEvent, OrderReference, PersonName, Product};
+use super::order::{Customer, EventKind, OrderDate, OrderEvent, OrderReference, PersonName, Product, Total};
 
 /// What is to be done with a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +50,16 @@ pub enum Field {
     Products,
     /// The language of the mail.
     Locale,
+    /// The customer's country.
+    Country,
+    /// What the order cost in all.
+    Total,
+    /// When the shop wants the letter to be sent.
+    PreferredSendTime,
+    /// The shop's own marks for the order.
+    Tags,
+    /// Nothing that was read, but something that was wrong: an unfilled placeholder, a broken encoding, a bound that was passed.
+    Remark,
 }
 
 impl Field {
@@ -64,6 +74,11 @@ impl Field {
             Self::ExpectedDelivery => "expected_delivery",
             Self::Products => "products",
             Self::Locale => "locale",
+            Self::Country => "country",
+            Self::Total => "total",
+            Self::PreferredSendTime => "preferred_send_time",
+            Self::Tags => "tags",
+            Self::Remark => "remark",
         }
     }
 }
@@ -90,6 +105,8 @@ pub enum Layer {
     Generic,
     /// The header heuristics of AFS: `To:` and the subject.
     Headers,
+    /// No layer that reads orders: the mail itself, its encodings and its forwarding.
+    Mail,
 }
 
 impl Layer {
@@ -102,6 +119,7 @@ impl Layer {
             Self::Template => "template",
             Self::Generic => "generic",
             Self::Headers => "headers",
+            Self::Mail => "mail",
         }
     }
 }
@@ -140,6 +158,18 @@ pub struct Reading {
     pub products: Vec<Product>,
     /// The language of the mail.
     pub locale: Option<String>,
+    /// The customer's country, as an ISO 3166-1 alpha-2 code in capitals.
+    #[serde(default)]
+    pub country: Option<String>,
+    /// What the order cost in all.
+    #[serde(default)]
+    pub total: Option<Total>,
+    /// When the shop wants the letter to be sent (`preferredSendTime` of the AFS snippet).
+    #[serde(default)]
+    pub preferred_send_time: Option<jiff::Timestamp>,
+    /// The shop's own marks for the order (`tags` of the AFS snippet).
+    #[serde(default)]
+    pub tags: Vec<String>,
     /// The template that matched.
     pub template: Option<String>,
     /// What was read, by which rule; for every field the one that was taken comes first.
@@ -161,6 +191,10 @@ impl Reading {
             expected_delivery: None,
             products: Vec::new(),
             locale: None,
+            country: None,
+            total: None,
+            preferred_send_time: None,
+            tags: Vec::new(),
             template: None,
             findings: Vec::new(),
             reason: Some(reason.into()),
@@ -181,5 +215,20 @@ impl Reading {
             locale: self.locale.clone(),
             products: self.products.clone(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reading_that_was_stored_before_there_were_more_fields_is_still_read() {
+        let stored = r#"{"outcome":"event","event":"placed","customer_name":null,"customer_email":"a@b.example",
+            "reference":"7","order_date":null,"expected_delivery":null,"products":[{"name":"Cup","sku":null,"url":null,
+            "image":null,"price":null,"quantity":2}],"locale":null,"template":null,"findings":[],"reason":null}"#;
+        let reading: Reading = serde_json::from_str(stored).expect("a reading");
+        assert_eq!((reading.country, reading.total, reading.preferred_send_time), (None, None, None));
+        assert!(reading.tags.is_empty() && reading.products[0].gtin.is_none());
     }
 }

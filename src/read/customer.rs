@@ -1,9 +1,16 @@
 //! Who the customer is. A letter to the wrong person is worse than none: two plausible customers, and the mail is held.
 
-use super::evidence::{Evidence, Value};
+use super::addresses::{are_related, is_nobodys, is_shared, masked, within};
+use super::evidence::{Candidate, Evidence, Value};
 use super::message::{Mailbox, Message};
+use super::snippet::SHOWN;
 use super::words::fold;
-use crate::domain::{EmailAddress, Field, Layer};
+use crate::domain::{EmailAddress, Field, Layer, Outcome};
+
+/// Most addressees of one field that are noted.
+const ADDRESSEES: usize = 10;
+/// The rule of an addressee whom `To:` names; those of `Cc:` and `Bcc:` are only good to agree with another place.
+const TO: &str = "to.address";
 
 /// The domains that belong to the shop and to us; nobody there is a customer.
 pub(super) struct Ours<'c> {
@@ -17,24 +24,22 @@ impl Ours<'_> {
         message.to.iter().any(|to| within(&to.email, self.own_domains))
     }
 
+    /// Whether somebody who sent a mail on to us is the shop that wrote it. Where nobody said which domains are the shop's, it is
+    /// who writes from the same address or the same domain; but not at a provider for everybody.
+    pub(super) fn is_the_shop(&self, sender: &EmailAddress, author: &EmailAddress) -> bool {
+        within(sender, self.shop_domains)
+            || (self.shop_domains.is_empty()
+                && (sender.key() == author.key() || (are_related(sender, author) && !is_shared(sender))))
+    }
+
     /// Whether an address may be a customer's: not the shop's, not ours, not the author's, not one that nobody reads.
     fn plausible(&self, email: &EmailAddress, message: &Message) -> bool {
-        let local = email.local_part().to_ascii_lowercase();
-        let nobody = ["noreply", "no-reply", "donotreply", "do-not-reply", "mailer-daemon", "postmaster"];
         !within(email, self.own_domains)
             && !within(email, self.shop_domains)
             && email.key() != message.from.email.key()
-            && !nobody.contains(&local.as_str())
+            && !is_nobodys(email)
+            && masked(email).is_none()
     }
-}
-
-/// Whether an address is in one of the domains or below it.
-fn within(email: &EmailAddress, domains: &[String]) -> bool {
-    let below = |domain: &String| {
-        let domain = domain.trim_end_matches('.').to_ascii_lowercase();
-        email.domain() == domain || email.domain().strip_suffix(&domain).is_some_and(|rest| rest.ends_with('.'))
-    };
-    domains.iter().any(below)
 }
 
 /// What is known of the customer.
@@ -44,77 +49,175 @@ pub(super) enum Customer {
     Is(EmailAddress),
     /// Nobody, or nobody for certain; in words for a support person.
     Unclear(String),
+    /// Somebody whom a marketplace masks; with the entry of the list of masked addresses.
+    Masked(&'static str),
+}
+
+impl Customer {
+    /// The verdict on a mail with this customer: whom nobody may invite, nobody need be asked about either.
+    pub(super) fn overrule(&self, verdict: Result<(), (Outcome, String)>) -> Result<(), (Outcome, String)> {
+        match (self, verdict) {
+            (Self::Masked(entry), Ok(()) | Err((Outcome::Held, _))) => {
+                let why = format!(
+                    "masked address: the customer's address is one under which a marketplace hides its buyers ({entry})"
+                );
+                Err((Outcome::Ignored, why))
+            }
+            (_, verdict) => verdict,
+        }
+    }
 }
 
 /// Notes the addressees as findings of layer 4.
 pub(super) fn note_addressees(message: &Message, ours: &Ours<'_>, evidence: &mut Evidence) {
-    for to in message.to.iter().filter(|to| ours.plausible(&to.email, message)).take(10) {
-        evidence.add(Layer::Headers, "to.address", Value::Email(to.email.clone()));
+    for (rule, boxes) in [(TO, &message.to), ("cc.address", &message.cc), ("bcc.address", &message.bcc)] {
+        for one in boxes.iter().filter(|one| ours.plausible(&one.email, message)).take(ADDRESSEES) {
+            evidence.add(Layer::Headers, rule, Value::Email(one.email.clone()));
+        }
+    }
+    for to in message.to.iter().filter(|to| masked(&to.email).is_some()).take(ADDRESSEES) {
+        evidence.add(Layer::Headers, "to.masked", Value::Email(to.email.clone()));
     }
 }
 
 /// Whose name `To:` gives for an address.
 pub(super) fn display_name<'m>(message: &'m Message, email: &EmailAddress) -> Option<&'m str> {
     let named = |boxes: &'m [Mailbox]| boxes.iter().find(|one| one.email.key() == email.key())?.name.as_deref();
-    named(&message.to).or_else(|| named(&message.reply_to))
+    named(&message.to).or_else(|| named(&message.cc)).or_else(|| named(&message.reply_to))
 }
 
 /// Decides who the customer is: the snippet's recipient; else the address that the body names, when it agrees with `To:`; else
 /// the one addressee; else, when the mail went to the shop or to us only, the one who would get an answer.
 pub(super) fn decide(message: &Message, ours: &Ours<'_>, evidence: &mut Evidence) -> Customer {
-    let candidates = evidence.of(Field::CustomerEmail);
-    let of = |layers: &[Layer]| {
-        let mut emails: Vec<EmailAddress> = Vec::new();
-        for candidate in &candidates {
-            if let Value::Email(email) = &candidate.value
-                && layers.contains(&candidate.layer)
-                && ours.plausible(email, message)
-                && !emails.iter().any(|known| known.key() == email.key())
-            {
-                emails.push(email.clone());
-            }
-        }
-        emails
-    };
-    let snippet = of(&[Layer::Snippet]);
-    match snippet.len() {
-        0 => {}
-        1 => return first(snippet),
-        _ => return Customer::Unclear("the snippets name different recipients".to_owned()),
+    if let Some(stranger) = message.resent_from.iter().find(|by| !ours.is_the_shop(&by.email, &message.from.email)) {
+        return Customer::Unclear(format!("{} sent it on to us, who is not known to be the shop", stranger.email));
     }
-    let body = of(&[Layer::JsonLd, Layer::Microdata, Layer::Template]);
-    let to = of(&[Layer::Headers]);
-    let in_to = |email: &EmailAddress| to.iter().any(|known| known.key() == email.key());
-    let agreed = body.iter().filter(|email| in_to(email)).cloned().collect::<Vec<_>>();
-    match (body.len(), to.len(), agreed.len()) {
-        (_, _, 1) => first(agreed),
-        (1, 0, _) => first(body),
-        (0, 1, _) => first(to),
-        (0, 0, _) => {
-            // What a label says is an address may be the shop's help desk: one of the shop's domain is no customer's.
-            let labelled = of(&[Layer::Generic]);
-            let foreign =
-                labelled.into_iter().filter(|email| email.domain() != message.from.email.domain()).collect::<Vec<_>>();
-            match foreign.len() {
-                0 => answered(message, ours, evidence),
-                1 => first(foreign),
-                _ => Customer::Unclear("the mail names several customers".to_owned()),
-            }
-        }
-        (0, _, _) => {
-            Customer::Unclear("it went to several addressees and does not say which one is the customer".to_owned())
-        }
-        (1, _, 0) => {
-            Customer::Unclear("the customer in the mail and the addressee in To are two different people".to_owned())
-        }
-        _ => Customer::Unclear("the mail names several customers".to_owned()),
+    let people = People::of(message, ours, evidence);
+    match people.decide() {
+        Some(customer) => customer,
+        None => match (
+            people.masked,
+            labelled(message, ours, evidence).unwrap_or_else(|| answered(message, ours, evidence)),
+        ) {
+            (Some(entry), Customer::Unclear(_)) => Customer::Masked(entry),
+            (_, customer) => customer,
+        },
     }
 }
 
-fn first(emails: Vec<EmailAddress>) -> Customer {
-    match emails.into_iter().next() {
-        Some(email) => Customer::Is(email),
-        None => Customer::Unclear("no customer was found".to_owned()),
+/// The plausible customers by where they are named.
+struct People {
+    snippet: Vec<EmailAddress>,
+    /// In a snippet that people see, where a customer's own words may stand too.
+    shown: Vec<EmailAddress>,
+    body: Vec<EmailAddress>,
+    to: Vec<EmailAddress>,
+    /// In `Cc:` and `Bcc:`.
+    copied: Vec<EmailAddress>,
+    /// Under which entry somebody is masked.
+    masked: Option<&'static str>,
+}
+
+impl People {
+    fn of(message: &Message, ours: &Ours<'_>, evidence: &Evidence) -> Self {
+        let candidates = evidence.of(Field::CustomerEmail);
+        let of = |wanted: fn(&Candidate) -> bool| {
+            let mut emails: Vec<EmailAddress> = Vec::new();
+            for candidate in candidates.iter().filter(|candidate| wanted(candidate)) {
+                if let Value::Email(email) = &candidate.value
+                    && ours.plausible(email, message)
+                    && !names(&emails, email)
+                {
+                    emails.push(email.clone());
+                }
+            }
+            emails
+        };
+        Self {
+            snippet: of(|one| one.layer == Layer::Snippet && !one.rule.starts_with(SHOWN)),
+            shown: of(|one| one.layer == Layer::Snippet && one.rule.starts_with(SHOWN)),
+            body: of(|one| matches!(one.layer, Layer::JsonLd | Layer::Microdata | Layer::Template)),
+            to: of(|one| one.layer == Layer::Headers && one.rule == TO),
+            copied: of(|one| one.layer == Layer::Headers && one.rule != TO),
+            masked: candidates.iter().find_map(|candidate| match &candidate.value {
+                Value::Email(email) => masked(email),
+                _ => None,
+            }),
+        }
+    }
+
+    /// The customer, or `None` when nobody is named.
+    fn decide(&self) -> Option<Customer> {
+        let Self { snippet, shown, body, to, copied, masked } = self;
+        let agreed = |named: &[EmailAddress]| {
+            let both = named.iter().filter(|email| names(to, email) || names(copied, email));
+            both.cloned().collect::<Vec<_>>()
+        };
+        match (&snippet[..], &shown[..]) {
+            ([one], _) => return Some(Customer::Is(one.clone())),
+            ([], []) => {}
+            ([], shown) => {
+                return Some(match &agreed(shown)[..] {
+                    [one] => Customer::Is(one.clone()),
+                    _ => {
+                        unclear("the snippet stands where people read it, and To does not name its recipient", [shown])
+                    }
+                });
+            }
+            (several, _) => return Some(unclear("the snippets name different recipients", [several])),
+        }
+        Some(match (&body[..], &to[..], &agreed(body)[..]) {
+            (_, _, [one]) => Customer::Is(one.clone()),
+            ([], [], _) if copied.is_empty() => return None,
+            ([], [], _) => unclear("only Cc names somebody who may be the customer", [copied]),
+            // A masked buyer beside somebody else: that one is not the buyer for certain.
+            _ if masked.is_some() => unclear("beside a masked address it names somebody else", [body, to]),
+            ([one], [], _) | ([], [one], _) => Customer::Is(one.clone()),
+            ([], to, _) => unclear("it went to several addressees and does not say which one is the customer", [to]),
+            ([_], _, []) => {
+                unclear("the customer in the mail and the addressee in To are two different people", [body, to])
+            }
+            _ => unclear("the mail names several customers", [body, to]),
+        })
+    }
+}
+
+fn names(list: &[EmailAddress], email: &EmailAddress) -> bool {
+    list.iter().any(|known| known.key() == email.key())
+}
+
+/// Nobody for certain, with those who it may be.
+fn unclear<const N: usize>(why: &str, lists: [&[EmailAddress]; N]) -> Customer {
+    let mut listed: Vec<EmailAddress> = Vec::new();
+    for email in lists.into_iter().flatten() {
+        if !names(&listed, email) {
+            listed.push(email.clone());
+        }
+    }
+    let shown = listed.iter().take(5).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    Customer::Unclear(format!("{why}: {shown}"))
+}
+
+/// A mail to the shop or to us only, of a make that nobody knows: somebody's address at a label, when it is an order's mail, with
+/// products. A question to the shop names its sender in the same way. An address of the shop's domain is its help desk's.
+fn labelled(message: &Message, ours: &Ours<'_>, evidence: &Evidence) -> Option<Customer> {
+    if !evidence.holds(Field::Products) {
+        return None;
+    }
+    let mut named: Vec<EmailAddress> = Vec::new();
+    for candidate in evidence.of(Field::CustomerEmail) {
+        if let (Layer::Generic, Value::Email(email)) = (candidate.layer, &candidate.value)
+            && ours.plausible(email, message)
+            && email.domain() != message.from.email.domain()
+            && !names(&named, email)
+        {
+            named.push(email.clone());
+        }
+    }
+    match &named[..] {
+        [] => None,
+        [one] => Some(Customer::Is(one.clone())),
+        several => Some(unclear("the mail names several customers", [several])),
     }
 }
 
@@ -139,10 +242,113 @@ fn answered(message: &Message, ours: &Ours<'_>, evidence: &mut Evidence) -> Cust
 mod tests {
     use super::*;
 
+    /// What is decided about a mail with these fields whose body names these people, as rule and address.
+    fn decided(fields: &str, named: &[(Layer, &str, &str)]) -> String {
+        let mail = format!("From: Shop <orders@shop.example>\r\nSubject: x\r\n{fields}\r\n\r\n");
+        let message = Message::parse(mail.as_bytes()).unwrap();
+        let (shop, own) = (["shop.example".to_owned()], ["invited.example".to_owned()]);
+        let ours = Ours { shop_domains: &shop, own_domains: &own };
+        let mut evidence = Evidence::default();
+        for (layer, rule, email) in named {
+            evidence.add(*layer, *rule, Value::Email(EmailAddress::parse(email).unwrap()));
+        }
+        note_addressees(&message, &ours, &mut evidence);
+        match decide(&message, &ours, &mut evidence) {
+            Customer::Is(email) => email.to_string(),
+            Customer::Unclear(why) => format!("? {why}"),
+            Customer::Masked(entry) => format!("masked {entry}"),
+        }
+    }
+
     #[test]
-    fn a_domain_covers_what_is_below_it_and_nothing_beside() {
-        let within = |email: &str| super::within(&EmailAddress::parse(email).unwrap(), &["Shop.example.".to_owned()]);
-        assert!(within("a@shop.example") && within("a@mail.SHOP.example"));
-        assert!(!within("a@myshop.example") && !within("a@shop.example.org"));
+    fn the_customer_is_the_one_who_can_only_be_meant() {
+        let bo = "bo@example.org";
+        let body = |email: &'static str| (Layer::JsonLd, "Order.billingAddress.email", email);
+        let snippet = |email: &'static str| (Layer::Snippet, "recipientEmail", email);
+        let shown = |email: &'static str| (Layer::Snippet, "shown.recipientEmail", email);
+        let us = "To: shop+1@in.invited.example";
+        for (fields, named, expected) in [
+            ("To: bo@example.org", vec![], bo),
+            ("To: bo@example.org, orders@shop.example", vec![], bo),
+            ("To: bo@example.org, BO@example.org", vec![], bo),
+            ("To: bo@example.org\r\nCc: al@example.net", vec![], bo),
+            ("To: bo@example.org\r\nBcc: shop+1@in.invited.example", vec![], bo),
+            ("To: bo@example.org, al@example.net", vec![], "? it went to several addressees"),
+            ("To: bo@example.org, al@example.net", vec![body(bo)], bo),
+            (
+                "To: al@example.net",
+                vec![body(bo)],
+                "? the customer in the mail and the addressee in To are two different people",
+            ),
+            ("To: al@example.net\r\nCc: bo@example.org", vec![body(bo)], bo),
+            (us, vec![body(bo)], bo),
+            ("To: orders@shop.example", vec![body(bo)], bo),
+            ("To: noreply@else.example", vec![body(bo)], bo),
+            ("To: undisclosed-recipients:;", vec![body(bo)], bo),
+            ("To: undisclosed-recipients:;", vec![], "? neither To nor the body names a customer"),
+            (
+                us,
+                vec![body(bo), body("al@example.net")],
+                "? the mail names several customers: bo@example.org, al@example.net",
+            ),
+            (us, vec![body("clerk@shop.example"), body(bo)], bo),
+            (
+                "To: orders@shop.example\r\nCc: bo@example.org",
+                vec![],
+                "? only Cc names somebody who may be the customer: bo@example.org",
+            ),
+            ("To: orders@shop.example\r\nBcc: bo@example.org", vec![body(bo)], bo),
+            // The snippet.
+            (us, vec![snippet(bo), body("al@example.net")], bo),
+            ("To: al@example.net", vec![snippet(bo)], bo),
+            (
+                us,
+                vec![snippet(bo), snippet("al@example.net")],
+                "? the snippets name different recipients: bo@example.org, al@example.net",
+            ),
+            (us, vec![snippet("clerk@shop.example"), body(bo)], bo),
+            // A snippet that people see may be what a customer wrote into a field for notes.
+            ("To: bo@example.org", vec![shown(bo)], bo),
+            ("To: al@example.net", vec![shown(bo)], "? the snippet stands where people read it"),
+            (us, vec![shown(bo)], "? the snippet stands where people read it"),
+            ("To: al@example.net", vec![snippet("al@example.net"), shown(bo)], "al@example.net"),
+            // Masked by a marketplace.
+            ("To: x1@marketplace.amazon.de", vec![], "masked marketplace.amazon.*"),
+            (us, vec![body("x1@members.ebay.com")], "masked members.ebay.*"),
+            (us, vec![snippet("x1@members.ebay.com")], "masked members.ebay.*"),
+            (
+                "To: bo@example.org",
+                vec![body("x1@members.ebay.com")],
+                "? beside a masked address it names somebody else: bo@example.org",
+            ),
+            ("To: x1@privaterelay.appleid.com", vec![], "x1@privaterelay.appleid.com"),
+            // Sent on as it was.
+            (
+                "Resent-From: clerk@shop.example\r\nResent-To: shop+1@in.invited.example\r\nTo: bo@example.org",
+                vec![],
+                bo,
+            ),
+            (
+                "Resent-From: bo@example.org\r\nResent-To: shop+1@in.invited.example\r\nTo: bo@example.org",
+                vec![],
+                "? bo@example.org sent it on to us",
+            ),
+        ] {
+            let decided = decided(fields, &named);
+            let same = if expected.starts_with('?') { decided.starts_with(expected) } else { decided == expected };
+            assert!(same, "{fields}: {decided}, wanted {expected}");
+        }
+    }
+
+    #[test]
+    fn whom_nobody_may_invite_nobody_need_be_asked_about() {
+        let masked = Customer::Masked("members.ebay.*");
+        let held = || Err((Outcome::Held, "x".to_owned()));
+        for verdict in [Ok(()), held()] {
+            assert!(matches!(masked.overrule(verdict), Err((Outcome::Ignored, why)) if why.contains("members.ebay.*")));
+        }
+        let ignored = Err((Outcome::Ignored, "newsletter".to_owned()));
+        assert_eq!(masked.overrule(ignored.clone()), ignored);
+        assert_eq!(Customer::Unclear(String::new()).overrule(held()), held());
     }
 }

@@ -3,9 +3,9 @@
 use super::customer::{self, Customer};
 use super::evidence::{Evidence, Value};
 use super::generic::{GenericReading, Heard, Told};
-use super::headers::{self, Found};
+use super::headers::{self, BARE, Found, OrderWords};
 use super::reason;
-use super::template::{Class, Sight, Template, Templates};
+use super::template::{Class, Counts, Sight, Template, Templates};
 use super::words::fold;
 use crate::domain::{EmailAddress, EventKind, Field, Layer, OrderReference, Outcome, PersonName, Product, Reading};
 
@@ -23,8 +23,6 @@ pub(super) struct Decision<'d> {
 
 /// The rule of a reference that the subject marks as one.
 const MARKED: &str = "subject.marked";
-/// The rule of a number in a subject that nothing marks as a reference: it is shown to support, and never taken.
-const BARE: &str = "subject.bare";
 /// The rule of a number that lost against another one: it is shown too, and never taken.
 const RIVAL: &str = "number.rival";
 
@@ -46,20 +44,21 @@ impl Decision<'_> {
         let reference = reference(&evidence);
         let email = match &customer {
             Customer::Is(email) => Some(email.clone()),
-            Customer::Unclear(_) => None,
+            Customer::Unclear(_) | Customer::Masked(_) => None,
         };
         let name = self.name(email.as_ref(), &mut evidence);
         let event = self.event(&evidence);
         let mut reading = Reading::without_findings(Outcome::Event, "");
         reading.reason = None;
         reading.template = self.found.as_ref().map(|(template, _)| template.name.clone());
-        let complete = verdict.and_then(|()| match (&customer, &reference, event) {
+        let complete = customer.overrule(verdict).and_then(|()| match (&customer, &reference, event) {
             (Customer::Unclear(why), ..) => Err((Outcome::Held, why.clone())),
             (_, Err(why), _) => Err((Outcome::Held, self.with_snippet_note(why))),
             (.., None) => Err((Outcome::Held, "it does not say what happened to the order".to_owned())),
             _ => Ok(()),
         });
         if let Err((outcome, why)) = complete {
+            let why = if outcome == Outcome::Held { evidence.with_unfilled(why) } else { why };
             (reading.outcome, reading.reason) = (outcome, Some(why));
         }
         reading.event = event;
@@ -88,14 +87,18 @@ impl Decision<'_> {
         }
         let (snippet, told) = (evidence.has(Layer::Snippet), self.data_tell_the_event(evidence));
         if !snippet && !told {
-            refused(&self.templates.refuse(self.sight, false))?;
+            refused(&self.templates.refuse(self.sight, Counts::UnlessRecognised))?;
         }
         // What has not happened, or went wrong: also where there are data. An advertisement may say "don't miss free delivery".
         if snippet || told || marked || self.speaks_of_an_order() {
-            refused(&self.templates.refuse(self.sight, true))?;
+            refused(&self.templates.refuse(self.sight, Counts::Always))?;
         }
         if snippet || told {
             return self.words_beside_data(evidence);
+        }
+        let news = self.generic.as_ref().is_some_and(|generic| generic.told.says_more_than_a_mention());
+        if !news {
+            refused(&self.templates.refuse(self.sight, Counts::UnlessTold))?;
         }
         self.generic_verdict(evidence, marked)
     }
@@ -129,26 +132,38 @@ impl Decision<'_> {
         let platform = self.found.as_ref().map(|(template, _)| &template.name);
         match self.generic.as_ref().map(|generic| &generic.told) {
             // What a known platform sends with some words for an order in the subject may be a note or an invoice.
-            Some(Told::News(news)) if news.heard != Heard::Mention || (marked && platform.is_none()) => {
+            Some(Told::News(news))
+                if news.heard != Heard::Mention || (platform.is_none() && (marked || self.is_an_order(evidence))) =>
+            {
                 evidence.add(Layer::Generic, news.heard.rule(), Value::Event(news.event));
                 Ok(())
             }
             Some(Told::Contradiction(why)) => held(why.clone()),
-            Some(Told::UnknownStatus) => held("it tells of a change of an order, but not of one that a rule knows".to_owned()),
+            Some(Told::UnknownStatus) => {
+                held("it tells of a change of an order, but not of one that a rule knows".to_owned())
+            }
             _ if platform.is_some() => held(format!(
                 "it is a mail of {}, but of a kind that its template does not know",
                 platform.map(String::as_str).unwrap_or_default()
             )),
-            Some(Told::News(_)) => held("it speaks of an order, but its subject has no order reference".to_owned()),
-            _ if self.speaks_of_an_order() => held("it speaks of an order, but does not say what happened to it".to_owned()),
-            _ if marked => held(
-                "its subject has what may be a reference, but nothing says that it is about an order".to_owned(),
-            ),
+            Some(Told::News(_)) => held(headers::why_unmarked(evidence)),
+            _ if self.speaks_of_an_order() => {
+                held("it speaks of an order, but does not say what happened to it".to_owned())
+            }
+            _ if marked => {
+                held("its subject has what may be a reference, but nothing says that it is about an order".to_owned())
+            }
             _ => Err((
                 Outcome::Ignored,
                 "no order mail: no rule knows it, and its subject has no order reference".to_owned(),
             )),
         }
+    }
+
+    /// Whether a body is that of an order: its number at a label, and products.
+    fn is_an_order(&self, evidence: &Evidence) -> bool {
+        let reference = self.generic.as_ref().and_then(|generic| generic.references.best().ok());
+        reference.is_some_and(|best| best.outright) && evidence.holds(Field::Products)
     }
 
     fn speaks_of_an_order(&self) -> bool {
@@ -157,25 +172,35 @@ impl Decision<'_> {
 
     /// Notes the reference in the subject; whether it is marked as one.
     fn note_subject(&self, evidence: &mut Evidence) -> bool {
-        let (words, fillers) = (self.templates.lexicon.labels("order_words"), self.templates.lexicon.labels("order_fillers"));
-        match headers::reference(&self.sight.message.subject, words, fillers) {
-            Found::Marked(reference) => {
-                evidence.add(Layer::Headers, MARKED, Value::Reference(reference));
-                true
-            }
-            Found::Bare(reference) if self.found.is_none() && !evidence.has(Layer::Snippet) => {
-                evidence.add(Layer::Headers, BARE, Value::Reference(reference));
-                false
-            }
-            _ => false,
+        let words = OrderWords {
+            words: self.templates.lexicon.labels("order_words"),
+            fillers: self.templates.lexicon.labels("order_fillers"),
+        };
+        // What nothing marks counts where nothing else is known of the mail.
+        let unknown = self.found.is_none() && !evidence.has(Layer::Snippet);
+        let texts = if unknown { &self.sight.body.texts[..] } else { &[] };
+        let lines = texts.iter().flat_map(|text| text.lines.iter().map(String::as_str));
+        let (rule, references) = match headers::in_subject(&self.sight.message.subject, lines, words) {
+            Found::Marked(reference) => (MARKED, vec![reference]),
+            Found::Alone(reference) if unknown => ("subject.alone", vec![reference]),
+            Found::Agreed(reference) if unknown => ("subject.agreed", vec![reference]),
+            Found::Bare(reference) if unknown => (BARE, vec![reference]),
+            Found::Several(references) if unknown => (BARE, references),
+            _ => return false,
+        };
+        for reference in references.into_iter().take(5) {
+            evidence.add(Layer::Headers, rule, Value::Reference(reference));
         }
+        rule != BARE
     }
 
     /// Notes the references that the generic reader found: the best, when they are of one mind; else all of them, so that a
     /// person sees between what to choose.
     fn note_references(&self, evidence: &mut Evidence) {
         let Some(generic) = &self.generic else { return };
-        let best = generic.references.best().ok();
+        // Where a template knows the mail and found no reference, the mail has none where that shop software puts it.
+        let known = matches!(&self.found, Some((_, Class::Mail { .. })));
+        let best = generic.references.best().ok().filter(|_| !known);
         // What the subject marks must be what the body says, or both are named and neither is taken.
         let marked = evidence.of(Field::Reference).into_iter().find_map(|candidate| match &candidate.value {
             Value::Reference(reference) if candidate.rule == MARKED => Some(reference.clone()),
@@ -183,7 +208,7 @@ impl Decision<'_> {
         });
         let other = marked.filter(|marked| best.is_some_and(|best| best.reference.key() != marked.key()));
         for candidate in generic.references.all().iter().take(SHOWN) {
-            let lost = other.is_none() && best.is_some_and(|best| best != candidate);
+            let lost = known || (other.is_none() && best.is_some_and(|best| best != candidate));
             let rule = if lost { RIVAL } else { candidate.rule };
             evidence.add(Layer::Generic, rule, Value::Reference(candidate.reference.clone()));
         }
@@ -247,6 +272,7 @@ impl Decision<'_> {
             }
         }
         reading.products = products(evidence);
+        evidence.fill(reading);
     }
 }
 
@@ -263,7 +289,9 @@ fn refused(class: &Class<'_>) -> Verdict {
 /// when there is no other.
 fn reference(evidence: &Evidence) -> Result<OrderReference, String> {
     let candidates = evidence.of(Field::Reference).into_iter().filter_map(|candidate| match &candidate.value {
-        Value::Reference(reference) if candidate.rule != BARE && candidate.rule != RIVAL => Some((candidate.layer, reference)),
+        Value::Reference(reference) if candidate.rule != BARE && candidate.rule != RIVAL => {
+            Some((candidate.layer, reference))
+        }
         _ => None,
     });
     let (addresses, mut proper) = candidates.partition::<Vec<_>, _>(|(_, reference)| reference.as_str().contains('@'));
@@ -273,14 +301,12 @@ fn reference(evidence: &Evidence) -> Result<OrderReference, String> {
     let Some((layer, best)) = proper.first().copied() else {
         return Err("it tells of an order, but not of which: no order reference was found".to_owned());
     };
-    if proper.iter().any(|(other, reference)| *other == layer && reference.key() != best.key()) {
-        let mut named: Vec<&str> = Vec::new();
-        for (_, reference) in proper.iter().filter(|(other, _)| *other == layer) {
-            if !named.contains(&reference.as_str()) {
-                named.push(reference.as_str());
-            }
-        }
-        return Err(format!("it names several orders: {}", named.join(", ")));
+    let of_layer = proper.iter().filter(|(other, _)| *other == layer).map(|(_, reference)| *reference);
+    let mut several = of_layer.collect::<Vec<_>>();
+    several.dedup_by_key(|reference| reference.key());
+    if several.iter().any(|reference| reference.key() != best.key()) {
+        let listed = several.iter().take(5).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        return Err(format!("it names several orders: {listed}"));
     }
     Ok(best.clone())
 }

@@ -5,14 +5,18 @@ use crate::document::Document;
 
 /// File name and text of every template that ships.
 pub(super) const FILES: &[(&str, &str)] = &[
+    ("aimeos.toml", include_str!("../../templates/parsers/aimeos.toml")),
+    ("amazon.toml", include_str!("../../templates/parsers/amazon.toml")),
     ("bagisto.toml", include_str!("../../templates/parsers/bagisto.toml")),
     ("django-oscar.toml", include_str!("../../templates/parsers/django-oscar.toml")),
+    ("ec-cube.toml", include_str!("../../templates/parsers/ec-cube.toml")),
     ("generic.toml", include_str!("../../templates/parsers/generic.toml")),
     ("magento2.toml", include_str!("../../templates/parsers/magento2.toml")),
     ("modified-shop.toml", include_str!("../../templates/parsers/modified-shop.toml")),
     ("opencart.toml", include_str!("../../templates/parsers/opencart.toml")),
     ("oxid.toml", include_str!("../../templates/parsers/oxid.toml")),
     ("prestashop.toml", include_str!("../../templates/parsers/prestashop.toml")),
+    ("pretix.toml", include_str!("../../templates/parsers/pretix.toml")),
     ("saleor.toml", include_str!("../../templates/parsers/saleor.toml")),
     ("shopify.toml", include_str!("../../templates/parsers/shopify.toml")),
     ("solidus.toml", include_str!("../../templates/parsers/solidus.toml")),

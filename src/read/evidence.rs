@@ -1,7 +1,9 @@
 //! What the layers found, each thing with where it comes from, until it is decided what is taken.
 
+pub(super) use super::placeholders::is_unfilled;
 use crate::domain::{
-    EmailAddress, EventKind, Field, Finding, Layer, OrderDate, OrderReference, PersonName, Product, clean,
+    EmailAddress, EventKind, Field, Finding, Layer, OrderDate, OrderReference, PersonName, Product, Reading, Total,
+    clean,
 };
 
 /// Most products that are taken from a mail.
@@ -18,6 +20,15 @@ pub(super) enum Value {
     ExpectedDelivery(jiff::civil::Date),
     Products(Vec<Product>),
     Locale(String),
+    /// An ISO 3166-1 alpha-2 code in capitals.
+    Country(String),
+    Total(Total),
+    PreferredSendTime(jiff::Timestamp),
+    Tags(Vec<String>),
+    /// Something that was wrong, in words.
+    Remark(String),
+    /// A placeholder that nobody filled, in words: a remark that goes into the reason of a held mail too.
+    Unfilled(String),
 }
 
 impl Value {
@@ -31,6 +42,11 @@ impl Value {
             Self::ExpectedDelivery(_) => Field::ExpectedDelivery,
             Self::Products(_) => Field::Products,
             Self::Locale(_) => Field::Locale,
+            Self::Country(_) => Field::Country,
+            Self::Total(_) => Field::Total,
+            Self::PreferredSendTime(_) => Field::PreferredSendTime,
+            Self::Tags(_) => Field::Tags,
+            Self::Remark(_) | Self::Unfilled(_) => Field::Remark,
         }
     }
 
@@ -45,7 +61,11 @@ impl Value {
             Self::Products(products) => {
                 clean(&products.iter().map(|product| product.name.as_str()).collect::<Vec<_>>().join("; "), 500)
             }
-            Self::Locale(locale) => locale.clone(),
+            Self::Locale(text) | Self::Country(text) => text.clone(),
+            Self::Total(total) => total.to_string(),
+            Self::PreferredSendTime(time) => time.to_string(),
+            Self::Tags(tags) => clean(&tags.join(", "), 500),
+            Self::Remark(text) | Self::Unfilled(text) => clean(text, 500),
         }
     }
 }
@@ -75,6 +95,45 @@ impl Evidence {
         }
     }
 
+    /// Notes something that was wrong, in words for a support person.
+    pub(super) fn remark(&mut self, layer: Layer, rule: impl Into<String>, what: impl Into<String>) {
+        self.add(layer, rule, Value::Remark(what.into()));
+    }
+
+    /// Notes a text that a template engine left as it was; whether it is one. Such a text must not be taken for a value.
+    pub(super) fn is_unfilled(&mut self, layer: Layer, rule: &str, text: &str) -> bool {
+        let unfilled = is_unfilled(text);
+        if unfilled {
+            let shown = clean(text, 80);
+            self.add(layer, rule, Value::Unfilled(format!("{rule} is an unfilled placeholder: {shown}")));
+        }
+        unfilled
+    }
+
+    /// `why` with the unfilled placeholders, which may be the cause: the first few of them.
+    pub(super) fn with_unfilled(&self, why: String) -> String {
+        let unfilled = self.candidates.iter().filter_map(|candidate| match &candidate.value {
+            Value::Unfilled(text) => Some(text.as_str()),
+            _ => None,
+        });
+        unfilled.take(3).fold(why, |why, text| format!("{why}; {text}"))
+    }
+
+    /// Puts into a reading what the best layer says about the fields that nothing else hangs on: country, total, send time, tags.
+    pub(super) fn fill(&self, reading: &mut Reading) {
+        let mut candidates = self.candidates.iter().collect::<Vec<_>>();
+        candidates.sort_by_key(|candidate| candidate.layer);
+        for candidate in candidates {
+            match &candidate.value {
+                Value::Country(country) => _ = reading.country.get_or_insert_with(|| country.clone()),
+                Value::Total(total) => _ = reading.total.get_or_insert_with(|| total.clone()),
+                Value::PreferredSendTime(time) => _ = reading.preferred_send_time.get_or_insert(*time),
+                Value::Tags(tags) if reading.tags.is_empty() => reading.tags.clone_from(tags),
+                _ => {}
+            }
+        }
+    }
+
     /// The candidates of a field, best layer first; within a layer in the order found.
     pub(super) fn of(&self, field: Field) -> Vec<&Candidate> {
         let mut found = self.candidates.iter().filter(|candidate| candidate.value.field() == field).collect::<Vec<_>>();
@@ -87,9 +146,9 @@ impl Evidence {
         self.candidates.iter().any(|candidate| candidate.value.field() == field)
     }
 
-    /// Whether a layer found anything.
+    /// Whether a layer found anything; what was wrong does not count.
     pub(super) fn has(&self, layer: Layer) -> bool {
-        self.candidates.iter().any(|candidate| candidate.layer == layer)
+        self.candidates.iter().any(|candidate| candidate.layer == layer && candidate.value.field() != Field::Remark)
     }
 
     /// Everything as findings, the fields in their order; in `taken` is, for some fields, the value that goes first.
@@ -128,16 +187,6 @@ pub(super) fn web_address(text: &str) -> Option<String> {
     (matches!(url.scheme(), "http" | "https") && url.has_host()).then(|| url.to_string())
 }
 
-/// Whether a template engine left this text as it was: `{{ order.id }}`, `%ORDER%`, `[email]`, `${x}`.
-pub(super) fn is_unfilled(text: &str) -> bool {
-    let text = text.trim();
-    let wrapped = |open: char, close: char| text.len() > 2 && text.starts_with(open) && text.ends_with(close);
-    ["{{", "}}", "{%", "${", "<%", "%>", "[[", "@@"].iter().any(|sign| text.contains(sign))
-        || wrapped('{', '}')
-        || wrapped('[', ']')
-        || wrapped('%', '%')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,13 +206,19 @@ mod tests {
     }
 
     #[test]
-    fn placeholders_that_nobody_filled_are_known() {
-        for text in ["{{ order.id }}", "%ORDER_ID%", "[customer]", "${name}", "{name}"] {
-            assert!(is_unfilled(text), "{text}");
-        }
-        for text in ["50% off", "a [b] c", "#1001"] {
-            assert!(!is_unfilled(text), "{text}");
-        }
+    fn what_was_wrong_is_a_finding_but_no_find() {
+        let mut evidence = Evidence::default();
+        assert!(!evidence.is_unfilled(Layer::Snippet, "referenceId", "1001"));
+        assert!(evidence.is_unfilled(Layer::Snippet, "referenceId", "{{ order }}"));
+        evidence.remark(Layer::Mail, "charset", "it is in no charset");
+        assert!(!evidence.has(Layer::Snippet) && !evidence.has(Layer::Mail));
+        assert_eq!(
+            evidence.with_unfilled("no reference".to_owned()),
+            "no reference; referenceId is an unfilled placeholder: {{ order }}"
+        );
+        let findings = evidence.into_findings(&[]);
+        assert!(findings.iter().all(|finding| finding.field == Field::Remark));
+        assert_eq!(findings.len(), 2);
     }
 
     #[test]

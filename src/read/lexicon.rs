@@ -104,7 +104,8 @@ impl Lexicon {
                 if !known || language.value.contains(['-', '_']) {
                     language.problem("is no language", "use a code of ISO 639, such as en or de; any for all");
                 } else if languages.iter().any(|other| other == language.value) {
-                    language.problem("is the language of another file too", "put all words of a language into one file");
+                    language
+                        .problem("is the language of another file too", "put all words of a language into one file");
                 }
                 languages.push(language.value.to_owned());
                 lexicon.language(table, language.value, pieces);

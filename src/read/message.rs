@@ -6,8 +6,9 @@ use std::panic::catch_unwind;
 
 use mail_parser::{Address, HeaderName, MessageParser, MimeHeaders, PartType};
 
+use super::evidence::Evidence;
 use super::{bounds, repair};
-use crate::domain::{EmailAddress, clean};
+use crate::domain::{EmailAddress, Layer, clean};
 
 /// Longest subject that is looked at, in characters.
 const SUBJECT: usize = 998;
@@ -32,8 +33,14 @@ pub(super) struct Message {
     pub(super) from: Mailbox,
     /// The addressees in `To:` that are valid.
     pub(super) to: Vec<Mailbox>,
+    /// The addresses in `Cc:` that are valid.
+    pub(super) cc: Vec<Mailbox>,
+    /// The addresses in `Bcc:` that are valid; most mail servers take that field out.
+    pub(super) bcc: Vec<Mailbox>,
     /// The addresses in `Reply-To:` that are valid.
     pub(super) reply_to: Vec<Mailbox>,
+    /// Who sent the mail on as it was (`Resent-From:`, RFC 5322, section 3.6.6); its `To:` is that of the first sending.
+    pub(super) resent_from: Vec<Mailbox>,
     /// The subject, decoded and cleaned.
     pub(super) subject: String,
     /// The day of `Date:`, as the sender's clock had it.
@@ -44,13 +51,16 @@ pub(super) struct Message {
     pub(super) text: String,
     /// A mail that was attached, as a forwarding person's program does.
     pub(super) attached: Option<Vec<u8>>,
+    /// What was wrong with the mail and was read all the same: the rule, and in words.
+    remarks: Vec<(&'static str, String)>,
 }
 
 impl Message {
     /// Takes a mail apart, or says in words why it is set aside.
     pub(super) fn parse(mail: &[u8]) -> Result<Self, String> {
         bounds::check(mail)?;
-        let mail = repair::header_section(mail);
+        let mut remarks = Vec::new();
+        let mail = repair::header_section(mail, &mut remarks);
         // mail-parser 0.11.9 panics on some broken multiparts ("Invalid part ID"); that costs the mail, and nothing else.
         let parsed = catch_unwind(|| MessageParser::default().parse(mail.as_ref()))
             .map_err(|_| "the MIME parser failed on it")?
@@ -59,11 +69,27 @@ impl Message {
         if froms != 1 {
             return Err(format!("it has {froms} From fields, and a mail has exactly one (RFC 5322, section 3.6)"));
         }
-        let mut authors = mailboxes(parsed.from().into_iter());
+        let mut authors = mailboxes("From", parsed.from().into_iter(), &mut remarks);
         if authors.len() != 1 {
             return Err(format!("From holds {} usable addresses instead of one", authors.len()));
         }
         let from = authors.swap_remove(0);
+        let (to, cc, bcc) = (
+            mailboxes("To", parsed.all_to(), &mut remarks),
+            mailboxes("Cc", parsed.all_cc(), &mut remarks),
+            mailboxes("Bcc", parsed.all_bcc(), &mut remarks),
+        );
+        let reply_to = mailboxes("Reply-To", parsed.reply_to().into_iter(), &mut remarks);
+        let resent_from = mailboxes("Resent-From", parsed.resent_from().into_iter(), &mut remarks);
+        let subject = parsed.subject().unwrap_or_default();
+        if subject.chars().nth(SUBJECT).is_some() {
+            remarks
+                .push(("subject", format!("the subject is longer than {SUBJECT} characters; the rest was not read")));
+        }
+        if subject.contains('\u{FFFD}') {
+            remarks.push(("subject", "the subject has bytes that are no characters of its charset".to_owned()));
+        }
+        let (html, text) = (bodies(&parsed, &mail, true, &mut remarks), bodies(&parsed, &mail, false, &mut remarks));
         let headers = parsed
             .headers_raw()
             .map(|(name, value)| (name.trim().to_ascii_lowercase(), clean(value, HEADER)))
@@ -75,12 +101,16 @@ impl Message {
         Ok(Self {
             headers,
             from,
-            to: mailboxes(parsed.all_to()),
-            reply_to: mailboxes(parsed.reply_to().into_iter()),
-            subject: clean(parsed.subject().unwrap_or_default(), SUBJECT),
+            to,
+            cc,
+            bcc,
+            reply_to,
+            resent_from,
+            subject: clean(subject, SUBJECT),
             day,
-            html: bodies(&parsed, &mail, true),
-            text: bodies(&parsed, &mail, false),
+            html,
+            text,
+            remarks,
             attached: parsed.parts.iter().find_map(|part| match &part.body {
                 PartType::Message(inner) => Some(inner.raw_message().to_vec()).filter(|raw| !raw.is_empty()),
                 _ => None,
@@ -93,6 +123,13 @@ impl Message {
         self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
+    /// Notes what was wrong with the mail and was read all the same.
+    pub(super) fn note_remarks(&self, evidence: &mut Evidence) {
+        for (rule, what) in self.remarks.iter().take(20) {
+            evidence.remark(Layer::Mail, *rule, what.as_str());
+        }
+    }
+
     /// The values of a header field, in the order of the mail; the name in lower case.
     pub(super) fn header<'m>(&'m self, name: &'m str) -> impl Iterator<Item = &'m str> {
         self.headers.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
@@ -100,21 +137,47 @@ impl Message {
 }
 
 /// The valid mailboxes of address fields; groups are opened.
-fn mailboxes<'m>(fields: impl Iterator<Item = &'m Address<'m>>) -> Vec<Mailbox> {
+fn mailboxes<'m>(
+    name: &str,
+    fields: impl Iterator<Item = &'m Address<'m>>,
+    remarks: &mut Vec<(&'static str, String)>,
+) -> Vec<Mailbox> {
     let mut found: Vec<Mailbox> = Vec::new();
-    for addr in fields.flat_map(|field| field.iter()).take(ADDRESSES) {
-        let Some(email) = addr.address().and_then(|text| EmailAddress::parse(text).ok()) else { continue };
+    for (at, addr) in fields.flat_map(|field| field.iter()).enumerate() {
+        if at == ADDRESSES {
+            remarks.push(("address", format!("{name} has more than {ADDRESSES} addresses; the rest was not read")));
+            break;
+        }
+        let Some(written) = addr.address() else { continue };
+        let Ok(email) = EmailAddress::parse(written) else {
+            remarks.push(("address", format!("{name} has what is no mail address: {}", clean(written, 80))));
+            continue;
+        };
         if found.iter().any(|known| known.email.key() == email.key()) {
             continue;
         }
-        let name = addr.name().map(|name| clean(name, 100)).filter(|name| !name.is_empty() && !name.contains('@'));
+        let name = addr.name().and_then(display_name);
         found.push(Mailbox { name, email });
     }
     found
 }
 
+/// A display name, cleaned: without the quotes of Outlook, without the list or the shop that sent the mail on (`Bo via Shop`).
+pub(super) fn display_name(name: &str) -> Option<String> {
+    let name = clean(name, 100);
+    let name = name.split(" via ").next().unwrap_or_default().trim();
+    let quoted = |quote: char| name.strip_prefix(quote)?.strip_suffix(quote);
+    let name = quoted('\'').or_else(|| quoted('"')).unwrap_or(name).trim();
+    (!name.is_empty() && !name.contains('@')).then(|| name.to_owned())
+}
+
 /// The bodies of one kind, attachments left out.
-fn bodies(message: &mail_parser::Message<'_>, mail: &[u8], html: bool) -> String {
+fn bodies(
+    message: &mail_parser::Message<'_>,
+    mail: &[u8],
+    html: bool,
+    remarks: &mut Vec<(&'static str, String)>,
+) -> String {
     let mut all = String::new();
     for part in &message.parts {
         let text: &Cow<'_, str> = match &part.body {
@@ -131,7 +194,79 @@ fn bodies(message: &mail_parser::Message<'_>, mail: &[u8], html: bool) -> String
         if !all.is_empty() {
             all.push('\n');
         }
-        all.push_str(&repair::body(part, mail, text));
+        all.push_str(&repair::body(part, mail, text, remarks));
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(fields: &str, body: &[u8]) -> Message {
+        let mail = [format!("From: Shop <shop@shop.example>\r\n{fields}\r\n\r\n").as_bytes(), body].concat();
+        Message::parse(&mail).unwrap()
+    }
+
+    #[test]
+    fn names_and_addresses_are_read_in_every_spelling() {
+        for (to, expected) in [
+            ("Bo Ek <bo@example.org>", "Bo Ek/bo@example.org"),
+            ("\"Ek, Bo\" <bo@example.org>", "Ek, Bo/bo@example.org"),
+            ("'Bo Ek' <bo@example.org>", "Bo Ek/bo@example.org"),
+            ("\"'Bo Ek'\" <bo@example.org>", "Bo Ek/bo@example.org"),
+            ("'bo@example.org' <bo@example.org>", "-/bo@example.org"),
+            ("\"Bo Ek via Lamp Shop\" <bo@example.org>", "Bo Ek/bo@example.org"),
+            ("\"bo.ek\"@example.org", ""),
+            ("\"bo ek\"@example.org", ""),
+            (
+                "=?utf-8?Q?J=C3=BCrgen?= <j\u{fc}rgen@b\u{fc}cher.example>",
+                "J\u{fc}rgen/j\u{fc}rgen@xn--bcher-kva.example",
+            ),
+            (
+                "\u{7530}\u{4e2d} <\u{7530}\u{4e2d}@\u{4f8b}\u{3048}.example>",
+                "\u{7530}\u{4e2d}/\u{7530}\u{4e2d}@xn--r8jz45g.example",
+            ),
+            ("Customers: bo@example.org, al@example.net;", "-/bo@example.org -/al@example.net"),
+            ("undisclosed-recipients:;", ""),
+            ("bo@example.org (Bo Ek)", "Bo Ek/bo@example.org"),
+            ("o'malley+tag@example.ie", "-/o'malley+tag@example.ie"),
+        ] {
+            let message = parse(&format!("To: {to}\r\nSubject: x"), b"");
+            let shown = message.to.iter().map(|one| format!("{}/{}", one.name.as_deref().unwrap_or("-"), one.email));
+            assert_eq!(shown.collect::<Vec<_>>().join(" "), expected, "{to}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_mail_that_can_be_read_is_said() {
+        let long = format!("To: {}\r\nSubject: x", "a@b.example,".repeat(ADDRESSES + 1));
+        let subject = format!("Subject: {}", "x".repeat(SUBJECT + 1));
+        let typed = |kind: &str| format!("Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: text/plain; {kind}");
+        let base64 = typed("charset=utf-8\r\nContent-Transfer-Encoding: base64");
+        let quoted = typed("charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable");
+        for (fields, body, remark) in [
+            ("Subject: x", &b"Hello"[..], ""),
+            (&typed("charset=utf-8"), "Hall\u{e5}".as_bytes(), ""),
+            (&typed("charset=iso-8859-1"), b"Hall\xe5", ""),
+            (&quoted, b"Hall=C3=A5=\r\n!", ""),
+            (&base64, b"SGVsbG8=", ""),
+            (&typed("charset=x-klingon"), "Hall\u{e5}".as_bytes(), "the charset x-klingon, which is unknown"),
+            (&typed("charset=utf-7"), b"Hi +AGE-", "UTF-7"),
+            (&typed("charset=iso-8859-1"), "Hall\u{e5}".as_bytes(), "not in iso-8859-1, as it says"),
+            (&typed("charset=utf-8"), b"Hall\xe5", "not in utf-8, as it says"),
+            (&base64, b"SGV!!!sbG8", "base64"),
+            (&quoted, b"Hall=C3=ZZ", "quoted-printable"),
+            ("To: bo ek@@example\r\nSubject: x", b"", "To has what is no mail address"),
+            (&long, b"", "To has more than 50 addresses"),
+            (&subject, b"", "the subject is longer than 998 characters"),
+        ] {
+            let mut evidence = Evidence::default();
+            parse(fields, body).note_remarks(&mut evidence);
+            let found =
+                evidence.into_findings(&[]).into_iter().map(|finding| finding.value).collect::<Vec<_>>().join("; ");
+            assert_eq!(found.is_empty(), remark.is_empty(), "{fields}: {found}");
+            assert!(found.contains(remark), "{fields}: {found}");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 //! snippet, schema.org data, the platform's template, the header fields; for every field the best one that found something wins,
 //! and the others stay as findings. Reading never fails and never asks for time, files or the network.
 
+mod addresses;
 mod body;
 mod bounds;
 mod customer;
@@ -10,12 +11,19 @@ mod decide;
 mod embedded;
 mod entities;
 mod evidence;
+pub mod expected;
+mod explain;
+mod forward;
 mod generic;
 mod headers;
 mod html;
+mod json;
 mod learn;
 mod lexicon;
 mod message;
+mod microdata;
+mod placeholders;
+mod readable;
 mod repair;
 mod schema_org;
 mod scripts;
@@ -29,13 +37,16 @@ use self::body::Body;
 use self::customer::Ours;
 use self::decide::Decision;
 use self::evidence::{Evidence, Value, locale};
+pub use self::explain::Explanation;
+use self::forward::Forwarded;
 use self::message::Message;
-use self::template::Class;
 pub use self::learn::{Asked, Example, Learnt, learn};
-pub use self::template::{Checked, Templates};
+pub use self::readable::{Place, Readable, ReadableLine, ReadableText, readable};
+pub use self::template::{Checked, Listed, Origin, Step, Templates, Took, lint, schema};
+use self::template::{Class, Counts};
 use crate::domain::{Field, Layer, Outcome, Reading};
 
-/// How many attached mails deep a forwarded copy is followed.
+/// How many mails deep a forwarded copy is followed.
 const FORWARDS: usize = 2;
 
 /// What the reader has to know about the shop.
@@ -77,23 +88,37 @@ impl Reader {
         let ours = Ours { shop_domains: context.shop_domains, own_domains: context.own_domains };
         let body = Body::of(&message, &self.templates.named);
         let sight = self.templates.sight(&message, &body, &ours);
-        if let Class::Ignore { rule, why } = self.templates.refuse(&sight, true) {
+        if let Class::Ignore { rule, why } = self.templates.refuse(&sight, Counts::Always) {
             return Reading::without_findings(Outcome::Ignored, reason(rule, why));
         }
-        // Somebody at the shop forwarded the customer's mail to us as an attachment: that one is the copy.
-        if let Some(attached) = &message.attached
-            && forwards < FORWARDS
-            && ours.is_addressed(&message)
-        {
-            return self.read_at(attached, context, forwards + 1);
+        // Somebody at the shop forwarded the customer's mail to us: that one is the copy.
+        match forward::inside(&message, &ours) {
+            Forwarded::Copy(copy) if forwards < FORWARDS => {
+                let mut reading = self.read_at(&copy, context, forwards + 1);
+                reading.findings.push(forward::remark());
+                return reading;
+            }
+            Forwarded::ByStranger => {
+                let why = "it was forwarded to us by somebody who is not known to be the shop";
+                return Reading::without_findings(Outcome::Held, why);
+            }
+            _ => {}
         }
         let mut evidence = Evidence::default();
-        let broken_snippet = snippet::read(&message.html, &mut evidence) | snippet::read(&message.text, &mut evidence);
+        message.note_remarks(&mut evidence);
+        if body.tree.is_none() && !message.html.is_empty() {
+            evidence.remark(
+                Layer::Mail,
+                "html",
+                "the page is too large or too deep; it was read as plain text, in part",
+            );
+        }
+        let broken_snippet = snippet::read(&message, &mut evidence);
         schema_org::read_json_ld(&message.html, &mut evidence);
         if let Some(tree) = &body.tree
             && body.microdata
         {
-            schema_org::read_microdata(tree, &mut evidence);
+            microdata::read(tree, &mut evidence);
         }
         let page = body.language.as_deref().and_then(locale).filter(|tag| tag != "und");
         let found = self.templates.classify(&sight);

@@ -3,17 +3,26 @@
 
 use std::borrow::Cow;
 
+use mail_parser::decoders::charsets::map::charset_decoder;
 use mail_parser::decoders::{base64::base64_decode, quoted_printable::quoted_printable_decode};
 use mail_parser::{Encoding, MessagePart, MimeHeaders};
+use memchr::memchr_iter;
 
 use super::bounds::header_end;
+use crate::domain::clean;
 
 /// The mail with its header section repaired: in UTF-8, and encoded words of one charset that follow each other joined.
-pub(super) fn header_section(mail: &[u8]) -> Cow<'_, [u8]> {
+pub(super) fn header_section<'m>(mail: &'m [u8], remarks: &mut Vec<(&'static str, String)>) -> Cow<'m, [u8]> {
     let (header, body) = mail.split_at(header_end(mail));
     let text = match std::str::from_utf8(header) {
         Ok(text) => Cow::Borrowed(text),
-        Err(_) => Cow::Owned(header.split_inclusive(|byte| *byte == b'\n').map(line).collect()),
+        Err(_) => Cow::Owned({
+            remarks.push((
+                "charset",
+                "a header field has 8-bit bytes that are no UTF-8; they were read as Windows-1252".to_owned(),
+            ));
+            header.split_inclusive(|byte| *byte == b'\n').map(line).collect()
+        }),
     };
     match (joined(&text), text) {
         (Some(joined), _) => Cow::Owned([joined.as_bytes(), body].concat()),
@@ -102,27 +111,88 @@ fn encoded_word(text: &str) -> Option<(String, &str, &str)> {
 
 /// The text of a body part: as its label says, unless its bytes say otherwise. Bytes that are UTF-8 with non-ASCII characters
 /// are hardly ever anything else; bytes that are not, are no UTF-8 whatever the label.
-pub(super) fn body<'m>(part: &MessagePart<'_>, mail: &[u8], text: &'m str) -> Cow<'m, str> {
-    let label =
-        part.content_type().and_then(|kind| kind.attribute("charset")).unwrap_or("us-ascii").to_ascii_lowercase();
+pub(super) fn body<'m>(
+    part: &MessagePart<'_>,
+    mail: &[u8],
+    text: &'m str,
+    remarks: &mut Vec<(&'static str, String)>,
+) -> Cow<'m, str> {
+    let named = part.content_type().and_then(|kind| kind.attribute("charset")).unwrap_or("us-ascii");
+    let label = named.to_ascii_lowercase();
+    let shown = clean(&label, 40);
+    let raw = mail.get(part.offset_body as usize..part.offset_end as usize);
+    if part.encoding == Encoding::QuotedPrintable && raw.is_some_and(has_broken_quotes) {
+        remarks.push((
+            "encoding",
+            "a part is damaged: its quoted-printable has = without two hexadecimal digits".to_owned(),
+        ));
+    }
+    if part.is_encoding_problem {
+        let what = match part.content_transfer_encoding().map(str::to_ascii_lowercase).as_deref() {
+            Some(encoding @ ("base64" | "quoted-printable")) => {
+                format!("its {encoding} is broken, or its end is missing")
+            }
+            _ => "its end is missing".to_owned(),
+        };
+        remarks.push(("encoding", format!("a part is damaged: {what}")));
+    }
+    if part.encoding == Encoding::None && is_quoted(text) {
+        remarks.push(("encoding", "a part is quoted-printable and does not say so".to_owned()));
+        if let Some(Ok(decoded)) = quoted_printable_decode(text.as_bytes()).map(String::from_utf8) {
+            return Cow::Owned(decoded);
+        }
+    }
+    if label.starts_with("utf-7") || label == "utf7" {
+        remarks.push(("charset", "a part is in UTF-7, which no shop sends any more".to_owned()));
+    } else if charset_decoder(label.as_bytes()).is_none() && !matches!(label.as_str(), "utf-8" | "utf8" | "us-ascii") {
+        remarks.push(("charset", format!("a part says that it is in the charset {shown}, which is unknown")));
+    }
     let unicode = matches!(label.as_str(), "utf-8" | "utf8");
     let western =
         matches!(label.as_str(), "us-ascii" | "ascii" | "iso-8859-1" | "latin1" | "iso-8859-15" | "windows-1252");
     if text.is_ascii() || !(western || unicode) || (unicode && !text.contains('\u{FFFD}')) {
+        if text.contains('\u{FFFD}') {
+            remarks.push(("charset", format!("a part has bytes that are no characters of its charset, {shown}")));
+        }
         return Cow::Borrowed(text);
     }
-    let (begin, end) = (part.offset_body as usize, part.offset_end as usize);
-    let Some(raw) = mail.get(begin..end) else { return Cow::Borrowed(text) };
+    let Some(raw) = raw else { return Cow::Borrowed(text) };
     let decoded = match part.encoding {
         Encoding::None => Some(raw.to_vec()),
         Encoding::QuotedPrintable => quoted_printable_decode(raw),
         Encoding::Base64 => base64_decode(raw),
     };
+    let mut other = |charset: &str| {
+        remarks.push(("charset", format!("a part is not in {shown}, as it says, but in {charset}")));
+    };
     match decoded.map(String::from_utf8) {
-        Some(Ok(utf8)) => Cow::Owned(utf8),
-        Some(Err(error)) if unicode || text.contains('\u{FFFD}') => Cow::Owned(windows_1252(error.as_bytes())),
+        Some(Ok(utf8)) => {
+            // The replacement character itself, written by the shop, is no mistake of the charset.
+            if !unicode {
+                other("UTF-8");
+            }
+            Cow::Owned(utf8)
+        }
+        Some(Err(error)) if unicode || text.contains('\u{FFFD}') => {
+            other("Windows-1252 or one like it");
+            Cow::Owned(windows_1252(error.as_bytes()))
+        }
         _ => Cow::Borrowed(text),
     }
+}
+
+/// Whether there is a `=` that stands for no byte and ends no line (RFC 2045, section 6.7).
+fn has_broken_quotes(raw: &[u8]) -> bool {
+    memchr_iter(b'=', raw).any(|at| match &raw[at + 1..] {
+        [] | [b'\r' | b'\n' | b' ' | b'\t', ..] => false,
+        [a, b, ..] => !(a.is_ascii_hexdigit() && b.is_ascii_hexdigit()),
+        [_] => true,
+    })
+}
+
+/// Whether a text is quoted-printable as it stands: `=3D` after attributes of HTML, and lines that end in a soft break.
+fn is_quoted(text: &str) -> bool {
+    text.contains("=3D\"") && (text.contains("=\r\n") || text.contains("=\n"))
 }
 
 #[cfg(test)]

@@ -1,180 +1,338 @@
-//! Layer 2: schema.org `Order` and `ParcelDelivery`, as JSON-LD or as microdata, in the forms that shops send: one object, a
-//! list, an `@graph`; one offer or many; statuses with and without their address; entities escaped twice (WooCommerce).
+//! Layer 2: schema.org `Order`, `ParcelDelivery` and `Invoice`, as JSON-LD or as microdata, in the forms that shops send: one
+//! object, a list, an `@graph`, inside an `EmailMessage`; one offer or many; statuses with and without their address; entities
+//! escaped twice (WooCommerce). What microdata say is made JSON first (`microdata`). RDFa is not read: no shop was seen that sends
+//! it.
 
-use dom_query::{Document, NodeRef};
 use serde_json::{Map, Value as Json};
 
-use super::evidence::{Evidence, PRODUCTS, Value, is_unfilled, web_address};
-use super::scripts::{Scripts, unescaped};
-use crate::domain::{EmailAddress, EventKind, Layer, OrderDate, OrderReference, PersonName, Product, clean};
+use super::evidence::{Evidence, PRODUCTS, Value, web_address};
+use super::scripts::{BLOCKS, Scripts, unescaped};
+use crate::domain::{EmailAddress, EventKind, Layer, OrderDate, OrderReference, PersonName, Product, Total, clean};
 
 /// How deep objects are looked for in objects.
-const LEVELS: usize = 12;
+pub(super) const LEVELS: usize = 12;
 /// Objects of one mail that are looked at.
-const OBJECTS: usize = 200;
+pub(super) const OBJECTS: usize = 2_000;
 
 /// Reads the JSON-LD blocks of a page.
 pub(super) fn read_json_ld(page: &str, evidence: &mut Evidence) {
-    for value in Scripts::of_type("application/ld+json", page).values {
-        search(&value, Layer::JsonLd, evidence, 0);
+    let scripts = Scripts::of_type("application/ld+json", page);
+    for value in &scripts.values {
+        read(value, Layer::JsonLd, evidence);
+    }
+    if scripts.broken > 0 {
+        evidence.remark(Layer::JsonLd, "script", "a block of schema.org data is no JSON, and could not be read");
+    }
+    if scripts.more {
+        let what = format!("there are more than {BLOCKS} blocks of schema.org data; the rest was not read");
+        evidence.remark(Layer::JsonLd, "script", what);
     }
 }
 
-/// Reads the microdata items of a page.
-pub(super) fn read_microdata(tree: &Document, evidence: &mut Evidence) {
-    let orders =
-        tree.select("[itemscope][itemtype*='schema.org/Order'], [itemscope][itemtype*='schema.org/ParcelDelivery']");
-    for node in orders.nodes().iter().take(20) {
-        // An item that is a property of another one is read with it.
-        if node.has_attr("itemprop") {
-            continue;
+/// Reads what is an order, a parcel or an invoice, and what of them is inside other things.
+pub(super) fn read(value: &Json, layer: Layer, evidence: &mut Evidence) {
+    Search { layer, evidence, objects: OBJECTS }.search(value, 0);
+}
+
+struct Search<'e> {
+    layer: Layer,
+    evidence: &'e mut Evidence,
+    /// How many more objects are looked at.
+    objects: usize,
+}
+
+impl Search<'_> {
+    fn search(&mut self, value: &Json, level: usize) {
+        self.objects = self.objects.saturating_sub(1);
+        if level > LEVELS || self.objects == 0 {
+            let what = format!(
+                "schema.org data are larger than {OBJECTS} things or deeper than {LEVELS} levels; the rest was not read"
+            );
+            return self.evidence.remark(self.layer, "limit", what);
         }
-        let mut budget = OBJECTS;
-        search(&item(node, 0, &mut budget), Layer::Microdata, evidence, 0);
+        match value {
+            Json::Array(items) => items.iter().for_each(|item| self.search(item, level + 1)),
+            Json::Object(object) if is(object, "Order") => self.order(object, true),
+            Json::Object(object) if is(object, "ParcelDelivery") => self.parcel(object),
+            Json::Object(object) if is(object, "Invoice") => self.invoice(object),
+            Json::Object(object) => {
+                let things = object.values().filter(|inner| inner.is_object() || inner.is_array());
+                things.for_each(|inner| self.search(inner, level + 1));
+            }
+            _ => {}
+        }
     }
-}
 
-fn search(value: &Json, layer: Layer, evidence: &mut Evidence, level: usize) {
-    if level > LEVELS {
-        return;
+    /// An order; `told` when its status is what the mail tells of.
+    fn order(&mut self, object: &Map<String, Json>, told: bool) {
+        let status = object.get("orderStatus").and_then(plain).filter(|_| told);
+        if let Some(status) = status.filter(|status| !self.unfilled("Order.orderStatus", status)) {
+            match event_of(&status) {
+                Some(kind) => self.add("Order.orderStatus", Value::Event(kind)),
+                None => self.unread("Order.orderStatus", "no status that tells of an event", &status),
+            }
+        }
+        self.text("Order.orderNumber", object.get("orderNumber"), "no order reference", |text| {
+            OrderReference::parse(text).map(Value::Reference)
+        });
+        self.text("Order.orderDate", object.get("orderDate"), "no date (ISO 8601)", |text| {
+            date(text).map(Value::OrderDate)
+        });
+        for key in ["customer", "billingAddress"] {
+            let people = object.get(key).map(as_list).unwrap_or_default();
+            people.into_iter().take(10).for_each(|person| self.person(person, &format!("Order.{key}")));
+        }
+        let deliveries = object.get("orderDelivery").map(as_list).unwrap_or_default();
+        let deliveries = deliveries.into_iter().filter_map(Json::as_object).take(10).collect::<Vec<_>>();
+        deliveries.iter().for_each(|delivery| self.expected(delivery));
+        let home = ["billingAddress", "customer"].iter().find_map(|key| country(object.get(*key)?));
+        self.country("Order", home.or_else(|| deliveries.iter().find_map(|one| country(one.get("deliveryAddress")?))));
+        self.total("Order", object);
+        self.products("Order.acceptedOffer", first_list(object, &["acceptedOffer", "orderedItem"]), object);
     }
-    match value {
-        Json::Array(items) => items.iter().take(OBJECTS).for_each(|item| search(item, layer, evidence, level + 1)),
-        Json::Object(object) => match kind(object) {
-            Some("Order") => order(object, layer, evidence),
-            Some("ParcelDelivery") => parcel(object, layer, evidence),
-            _ => {
-                for key in ["@graph", "mainEntity", "about", "object", "potentialAction"] {
-                    if let Some(inner) = object.get(key) {
-                        search(inner, layer, evidence, level + 1);
-                    }
+
+    fn parcel(&mut self, object: &Map<String, Json>) {
+        let status = object.get("deliveryStatus").and_then(plain);
+        match status.as_deref().map(event_of) {
+            // A parcel of which nothing else is said is on its way.
+            None => self.add("ParcelDelivery", Value::Event(EventKind::Shipped)),
+            Some(Some(kind)) => self.add("ParcelDelivery.deliveryStatus", Value::Event(kind)),
+            Some(None) => {
+                let status = status.unwrap_or_default();
+                if !self.unfilled("ParcelDelivery.deliveryStatus", &status) {
+                    self.unread("ParcelDelivery.deliveryStatus", "no status that tells of an event", &status);
                 }
             }
-        },
-        _ => {}
+        }
+        self.expected(object);
+        for part in object.get("partOfOrder").map(as_list).unwrap_or_default().into_iter().take(10) {
+            match part {
+                // The parcel says more about what happened than the order that it belongs to; but not that the order is off.
+                Json::Object(part) => {
+                    let status = part.get("orderStatus").and_then(plain).and_then(|status| event_of(&status));
+                    self.order(part, status.is_some_and(EventKind::ends_the_order));
+                }
+                number => self.text("Order.orderNumber", Some(number), "no order reference", |text| {
+                    OrderReference::parse(text).map(Value::Reference)
+                }),
+            }
+        }
+        let address = object.get("deliveryAddress");
+        let addressee = address.and_then(|address| member(address, "name"));
+        self.name("ParcelDelivery.deliveryAddress.name", addressee);
+        self.country("ParcelDelivery", address.and_then(country));
+        self.products("ParcelDelivery.itemShipped", first_list(object, &["itemShipped"]), object);
     }
-}
 
-/// `@type` without its address; the first one when there are several.
-fn kind(object: &Map<String, Json>) -> Option<&str> {
-    let name = match object.get("@type")? {
-        Json::Array(names) => names.first()?.as_str()?,
-        name => name.as_str()?,
-    };
-    name.rsplit(['/', ':', '#']).next()
-}
-
-fn order(object: &Map<String, Json>, layer: Layer, evidence: &mut Evidence) {
-    if let Some(kind) = object.get("orderStatus").and_then(text).and_then(|status| event_of(&status)) {
-        evidence.add(layer, "Order.orderStatus", Value::Event(kind));
-    }
-    if let Some(reference) = object.get("orderNumber").and_then(text).and_then(|text| OrderReference::parse(&text)) {
-        evidence.add(layer, "Order.orderNumber", Value::Reference(reference));
-    }
-    if let Some(date) = object.get("orderDate").and_then(text).and_then(|text| OrderDate::parse(&text)) {
-        evidence.add(layer, "Order.orderDate", Value::OrderDate(date));
-    }
-    for key in ["customer", "billingAddress"] {
-        if let Some(person) = object.get(key) {
-            person_at(person, &format!("Order.{key}"), layer, evidence);
+    /// An invoice tells of no event, but of which order, and of whom.
+    fn invoice(&mut self, object: &Map<String, Json>) {
+        for order in object.get("referencesOrder").map(as_list).unwrap_or_default().into_iter().take(10) {
+            if let Json::Object(order) = order {
+                self.order(order, false);
+            }
+        }
+        if let Some(person) = object.get("customer") {
+            self.person(as_list(person).first().copied().unwrap_or(person), "Invoice.customer");
+        }
+        if let Some(Json::Object(due)) = object.get("totalPaymentDue") {
+            self.total("Invoice.totalPaymentDue", due);
         }
     }
-    if let Some(delivery) = object.get("orderDelivery") {
-        for delivery in as_list(delivery).iter().filter_map(|item| item.as_object()) {
-            expected(delivery, layer, evidence);
+
+    fn add(&mut self, rule: impl Into<String>, value: Value) {
+        self.evidence.add(self.layer, rule, value);
+    }
+
+    fn unread(&mut self, rule: &str, not: &str, text: &str) {
+        self.evidence.remark(self.layer, rule, format!("{rule} is {not}: {}", clean(text, 80)));
+    }
+
+    fn unfilled(&mut self, rule: &str, text: &str) -> bool {
+        self.evidence.is_unfilled(self.layer, rule, text)
+    }
+
+    /// Notes a value, or what is wrong with it.
+    fn text(&mut self, rule: &str, value: Option<&Json>, not: &str, parse: impl Fn(&str) -> Option<Value>) {
+        let Some(text) = value.and_then(plain) else { return };
+        if self.unfilled(rule, &text) {
+            return;
+        }
+        match parse(&text) {
+            Some(value) => self.add(rule, value),
+            None => self.unread(rule, not, &text),
         }
     }
-    let products = as_list_of(object, &["acceptedOffer", "orderedItem"]);
-    note_products(products, "Order.acceptedOffer", layer, evidence);
-}
 
-fn parcel(object: &Map<String, Json>, layer: Layer, evidence: &mut Evidence) {
-    evidence.add(layer, "ParcelDelivery", Value::Event(EventKind::Shipped));
-    expected(object, layer, evidence);
-    for part in object.get("partOfOrder").map(as_list).unwrap_or_default() {
-        if let Some(part) = part.as_object() {
-            let mut part = part.clone();
-            // The parcel says more about what happened than the order that it belongs to.
-            part.remove("orderStatus");
-            order(&part, layer, evidence);
+    fn name(&mut self, rule: &str, name: Option<String>) {
+        if let Some(name) = name.filter(|name| !self.unfilled(rule, name)).and_then(|name| PersonName::parse(&name)) {
+            self.add(rule, Value::Name(name));
         }
     }
-    let addressee = object.get("deliveryAddress").and_then(|address| member(address, "name"));
-    if let Some(name) = addressee.and_then(|name| PersonName::parse(&name)) {
-        evidence.add(layer, "ParcelDelivery.deliveryAddress.name", Value::Name(name));
+
+    fn email(&mut self, rule: &str, email: Option<String>) {
+        let email = email.filter(|email| !self.unfilled(rule, email));
+        let email = email.map(|email| email.trim_start_matches("mailto:").to_owned());
+        match email.as_deref().map(EmailAddress::parse) {
+            Some(Ok(email)) => self.add(rule, Value::Email(email)),
+            Some(Err(_)) => self.unread(rule, "no mail address", email.as_deref().unwrap_or_default()),
+            None => {}
+        }
     }
-    note_products(as_list_of(object, &["itemShipped"]), "ParcelDelivery.itemShipped", layer, evidence);
+
+    /// A person, an organisation or a postal address; or only a name.
+    fn person(&mut self, person: &Json, rule: &str) {
+        if let Some(text) = person.as_str() {
+            let text = clean(&unescaped(text), 300);
+            return match text.contains('@') {
+                true => self.email(&format!("{rule}.email"), Some(text)),
+                false => self.name(&format!("{rule}.name"), Some(text)),
+            };
+        }
+        let parts = || Some(format!("{} {}", member(person, "givenName")?, member(person, "familyName")?));
+        let name = member(person, "name").or_else(parts).or_else(|| member(person, "legalName"));
+        self.name(&format!("{rule}.name"), name);
+        self.email(&format!("{rule}.email"), member(person, "email"));
+    }
+
+    fn expected(&mut self, delivery: &Map<String, Json>) {
+        for key in ["expectedArrivalUntil", "expectedArrivalFrom"] {
+            let rule = format!("ParcelDelivery.{key}");
+            let Some(text) = delivery.get(key).and_then(plain) else { continue };
+            if self.unfilled(&rule, &text) {
+                continue;
+            }
+            if let Some(day) = date(&text).and_then(|date| date.day()) {
+                return self.add(rule, Value::ExpectedDelivery(day));
+            }
+            self.unread(&rule, "no date (ISO 8601)", &text);
+        }
+    }
+
+    fn country(&mut self, rule: &str, country: Option<String>) {
+        if let Some(country) = country {
+            self.add(format!("{rule}.addressCountry"), Value::Country(country));
+        }
+    }
+
+    fn total(&mut self, rule: &str, object: &Map<String, Json>) {
+        let Some((amount, currency)) = price(&Json::Object(object.clone()), &["price", "value", "totalPrice"]) else {
+            return;
+        };
+        let rule = format!("{rule}.price");
+        if self.unfilled(&rule, &amount) || !amount.contains(|c: char| c.is_ascii_digit()) {
+            return;
+        }
+        self.add(rule, Value::Total(Total { amount: clean(&amount, 40), currency }));
+    }
+
+    fn products(&mut self, rule: &str, items: Vec<&Json>, order: &Map<String, Json>) {
+        let currency = order.get("priceCurrency").and_then(plain);
+        let mut products = Vec::new();
+        for item in items.into_iter().take(PRODUCTS) {
+            for thing in things(item) {
+                let Some(product) = product(item, thing, currency.as_deref()) else { continue };
+                if !self.unfilled(&format!("{rule}.name"), &product.name) && products.len() < PRODUCTS {
+                    products.push(product);
+                }
+            }
+        }
+        if !products.is_empty() {
+            self.add(rule, Value::Products(products));
+        }
+    }
 }
 
-fn expected(delivery: &Map<String, Json>, layer: Layer, evidence: &mut Evidence) {
-    let day = ["expectedArrivalUntil", "expectedArrivalFrom"]
-        .iter()
-        .find_map(|key| delivery.get(*key).and_then(text).and_then(|text| OrderDate::parse(&text)))
-        .and_then(|date| date.day());
-    if let Some(day) = day {
-        evidence.add(layer, "ParcelDelivery.expectedArrivalUntil", Value::ExpectedDelivery(day));
-    }
+/// Whether the type of an object is this one, or one of its types; without its address.
+fn is(object: &Map<String, Json>, kind: &str) -> bool {
+    let same = |name: &Json| name.as_str().and_then(|name| name.trim().rsplit(['/', ':', '#']).next()) == Some(kind);
+    object.get("@type").is_some_and(|names| as_list(names).into_iter().any(same))
 }
 
-fn person_at(person: &Json, rule: &str, layer: Layer, evidence: &mut Evidence) {
-    let name = member(person, "name").or_else(|| {
-        let (given, family) = (member(person, "givenName")?, member(person, "familyName")?);
-        Some(format!("{given} {family}"))
-    });
-    if let Some(name) = name.and_then(|name| PersonName::parse(&name)) {
-        evidence.add(layer, format!("{rule}.name"), Value::Name(name));
-    }
-    if let Some(email) =
-        member(person, "email").and_then(|text| EmailAddress::parse(text.trim_start_matches("mailto:")).ok())
-    {
-        evidence.add(layer, format!("{rule}.email"), Value::Email(email));
-    }
-}
-
-/// The event that an order status tells of. `OrderProblem` tells of none: WooCommerce writes it while it waits for the money.
+/// The event that a status of an order or a parcel tells of. `OrderProblem` tells of none: WooCommerce writes it while it waits
+/// for the money.
 fn event_of(status: &str) -> Option<EventKind> {
-    let word = status.rsplit(['/', '#']).next()?.to_ascii_lowercase();
-    Some(match word.as_str() {
-        "orderprocessing" | "orderpaymentdue" => EventKind::Placed,
-        "orderintransit" | "orderpickupavailable" => EventKind::Shipped,
-        "orderdelivered" => EventKind::Delivered,
-        "orderreturned" => EventKind::Refunded,
-        "ordercancelled" | "ordercanceled" => EventKind::Cancelled,
+    let word = status.trim_end_matches('/').rsplit(['/', '#', ':']).next()?;
+    let word = word.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_ascii_lowercase();
+    let word = word.strip_prefix("orderstatus").unwrap_or(&word);
+    Some(match word.strip_prefix("order").unwrap_or(word) {
+        "processing" | "paymentdue" => EventKind::Placed,
+        "intransit" | "pickupavailable" => EventKind::Shipped,
+        "delivered" => EventKind::Delivered,
+        "returned" => EventKind::Refunded,
+        "cancelled" | "canceled" => EventKind::Cancelled,
         _ => return None,
     })
 }
 
-fn note_products(items: Vec<&Json>, rule: &str, layer: Layer, evidence: &mut Evidence) {
-    let products = items.into_iter().take(PRODUCTS).filter_map(product).collect::<Vec<_>>();
-    if !products.is_empty() {
-        evidence.add(layer, rule, Value::Products(products));
-    }
+/// A date by ISO 8601, or as mail writes it (RFC 5322).
+fn date(text: &str) -> Option<OrderDate> {
+    OrderDate::parse(text).or_else(|| {
+        let time = jiff::fmt::rfc2822::parse(text).ok()?;
+        OrderDate::parse(&time.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
+    })
+}
+
+/// The country of an address, or of the address of a person: two letters (ISO 3166-1).
+fn country(place: &Json) -> Option<String> {
+    let place = as_list(place).first().copied()?;
+    let written = member(place, "addressCountry").or_else(|| member(place.get("address")?, "addressCountry"))?;
+    let written = written.trim();
+    (written.len() == 2 && written.bytes().all(|b| b.is_ascii_alphabetic())).then(|| written.to_ascii_uppercase())
+}
+
+/// The things that an offer or an order item is about; or itself, when it is the product.
+fn things(item: &Json) -> Vec<&Json> {
+    ["itemOffered", "orderedItem"].iter().find_map(|key| item.get(*key)).map_or_else(|| vec![item], as_list)
 }
 
 /// A product from an offer, an order item or a product.
-fn product(item: &Json) -> Option<Product> {
-    let thing = ["itemOffered", "orderedItem"].iter().find_map(|key| item.get(key)).unwrap_or(item);
-    let thing = as_list(thing).first().copied()?;
-    let quantity = item
-        .get("eligibleQuantity")
-        .or_else(|| item.get("orderQuantity"))
-        .or_else(|| item.get("priceSpecification")?.get("eligibleQuantity"))
-        .and_then(|quantity| member(quantity, "value").or_else(|| text(quantity)))
-        .and_then(|text| text.parse::<f64>().ok())
-        .filter(|number| (1.0..=100_000.0).contains(number));
-    let price = member(item, "price").map(|price| match member(item, "priceCurrency") {
-        Some(currency) => format!("{price} {currency}"),
-        None => price,
+fn product(item: &Json, thing: &Json, currency: Option<&str>) -> Option<Product> {
+    let quantity = ["eligibleQuantity", "orderQuantity", "quantity"]
+        .iter()
+        .find_map(|key| item.get(*key))
+        .or_else(|| item.get("priceSpecification").and_then(|spec| as_list(spec).first()?.get("eligibleQuantity")))
+        .or_else(|| item.get("acceptedOffer")?.get("eligibleQuantity"))
+        .and_then(|quantity| member(quantity, "value").or_else(|| plain(quantity)))
+        .and_then(|text| text.trim().parse::<f64>().ok())
+        // Half a metre of cloth is no number of things.
+        .filter(|number| (1.0..=100_000.0).contains(number) && number.fract() == 0.0);
+    let price = [item, thing].into_iter().find_map(|one| price(one, &["price"]));
+    let price = price.map(|(amount, own)| match own.as_deref().or(currency) {
+        Some(currency) => format!("{amount} {currency}"),
+        None => amount,
     });
+    let brand = member(thing, "brand");
+    let gtin = ["gtin", "gtin13", "gtin14", "gtin12", "gtin8", "isbn"].iter().find_map(|key| member(thing, key));
     Some(Product {
-        name: clean(&member(thing, "name").or_else(|| text(thing))?, 300),
+        name: clean(&member(thing, "name").or_else(|| plain(thing))?, 300),
         sku: member(thing, "sku").or_else(|| member(thing, "productID")),
         url: member(thing, "url").and_then(|url| web_address(&url)),
         image: member(thing, "image").and_then(|url| web_address(&url)),
-        price,
+        price: price.map(|price| clean(&price, 60)),
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range was checked above")]
         quantity: quantity.map(|number| number as u32),
+        gtin,
+        mpn: member(thing, "mpn"),
+        brand,
     })
+}
+
+/// The amount and the currency of something: its own, or those of its price specification or its offer.
+fn price(value: &Json, keys: &[&str]) -> Option<(String, Option<String>)> {
+    let currency = |value: &Json| {
+        let code = member(value, "priceCurrency").or_else(|| member(value, "currency"))?;
+        (code.len() == 3 && code.bytes().all(|b| b.is_ascii_alphabetic())).then(|| code.to_ascii_uppercase())
+    };
+    let own = currency(value);
+    if let Some(amount) = keys.iter().find_map(|key| member(value, key)) {
+        return Some((amount, own));
+    }
+    let inner = ["priceSpecification", "offers", "totalPrice", "price"].iter().find_map(|key| {
+        let inner = as_list(value.get(*key)?).first().copied()?;
+        inner.is_object().then_some(inner)
+    })?;
+    let amount = ["price", "value"].iter().find_map(|key| member(inner, key))?;
+    Some((amount, currency(inner).or(own)))
 }
 
 /// A value or each value of a list.
@@ -185,81 +343,29 @@ fn as_list(value: &Json) -> Vec<&Json> {
     }
 }
 
-fn as_list_of<'j>(object: &'j Map<String, Json>, keys: &[&str]) -> Vec<&'j Json> {
-    keys.iter().find_map(|key| object.get(*key)).map(as_list).unwrap_or_default()
+/// The first of these properties that holds anything.
+fn first_list<'j>(object: &'j Map<String, Json>, keys: &[&str]) -> Vec<&'j Json> {
+    keys.iter().filter_map(|key| object.get(*key)).map(as_list).find(|list| !list.is_empty()).unwrap_or_default()
 }
 
 /// A property of an object as text.
 fn member(value: &Json, key: &str) -> Option<String> {
     let value = as_list(value).first().copied()?;
-    value.get(key).and_then(text)
+    value.get(key).and_then(plain)
 }
 
-/// A value as cleaned text: texts, numbers, the first of a list, `@value`, or the `@id` or `url` of an object such as an image.
-fn text(value: &Json) -> Option<String> {
+/// A value as cleaned text: texts, the first of a list, `@value`, or the name, address or `@id` of an object such as an image.
+fn plain(value: &Json) -> Option<String> {
     let text = match value {
         Json::String(text) => clean(&unescaped(text), 1_000),
-        Json::Number(number) => number.to_string(),
-        Json::Array(items) => return items.first().filter(|item| !item.is_array()).and_then(text),
+        Json::Array(items) => return items.first().filter(|item| !item.is_array()).and_then(plain),
         Json::Object(object) => {
             let inner = ["@value", "name", "url", "@id"].iter().find_map(|key| object.get(*key))?;
-            return inner.as_str().map(|inner| clean(&unescaped(inner), 1_000)).filter(|inner| !inner.is_empty());
+            clean(&unescaped(inner.as_str()?), 1_000)
         }
         _ => return None,
     };
-    (!text.is_empty() && !is_unfilled(&text)).then_some(text)
-}
-
-/// A microdata item as the JSON-LD that says the same (WHATWG HTML, 5.4).
-fn item(node: &NodeRef<'_>, level: usize, budget: &mut usize) -> Json {
-    let mut object = Map::new();
-    if let Some(kind) = node.attr("itemtype") {
-        object.insert("@type".to_owned(), Json::String(kind.to_string()));
-    }
-    if level > LEVELS {
-        return Json::Object(object);
-    }
-    let mut waiting = node.children();
-    waiting.reverse();
-    while let Some(child) = waiting.pop() {
-        if !child.is_element() {
-            continue;
-        }
-        *budget = budget.saturating_sub(usize::from(child.has_attr("itemprop")));
-        if *budget == 0 {
-            break;
-        }
-        let scope = child.has_attr("itemscope");
-        if let Some(names) = child.attr("itemprop") {
-            let value = if scope { item(&child, level + 1, budget) } else { Json::String(property(&child)) };
-            for name in names.split_ascii_whitespace().take(4) {
-                add_property(&mut object, name, value.clone());
-            }
-        }
-        if !scope {
-            waiting.extend(child.children().into_iter().rev());
-        }
-    }
-    Json::Object(object)
-}
-
-fn add_property(object: &mut Map<String, Json>, name: &str, value: Json) {
-    match object.get_mut(name) {
-        Some(Json::Array(values)) => values.push(value),
-        Some(first) => {
-            let values = vec![first.take(), value];
-            *first = Json::Array(values);
-        }
-        None => {
-            object.insert(name.to_owned(), value);
-        }
-    }
-}
-
-/// The value of a property element.
-fn property(node: &NodeRef<'_>) -> String {
-    let attribute = ["content", "href", "src", "datetime"].iter().find_map(|name| node.attr(name));
-    attribute.unwrap_or_else(|| node.text()).to_string()
+    (!text.is_empty()).then_some(text)
 }
 
 #[cfg(test)]
@@ -313,23 +419,240 @@ mod tests {
     }
 
     #[test]
-    fn microdata_says_the_same() {
-        let tree = Document::from(
-            "<div itemscope itemtype='http://schema.org/Order'><span itemprop='orderNumber'>A-1</span>\
-             <link itemprop='orderStatus' href='http://schema.org/OrderInTransit'>\
-             <div itemprop='customer' itemscope itemtype='http://schema.org/Person'><meta itemprop='name' content='Bo Ek'></div></div>",
-        );
+    fn an_order_is_found_wherever_it_is_and_whatever_its_type_is_written_like() {
+        let order = r#"{"@type":"Order","orderNumber":"7"}"#;
+        for json in [
+            order.to_owned(),
+            format!("[{order}]"),
+            format!("{{\"@graph\":[{{\"@type\":\"WebSite\"}},{order}]}}"),
+            format!("{{\"@type\":\"EmailMessage\",\"about\":{order}}}"),
+            format!(
+                "{{\"@type\":\"EmailMessage\",\"potentialAction\":{{\"@type\":\"ViewAction\",\"object\":[{order}]}}}}"
+            ),
+            format!("{{\"@type\":\"WebPage\",\"mainEntity\":{order}}}"),
+            format!("{{\"@type\":\"Invoice\",\"paymentStatus\":\"PaymentComplete\",\"referencesOrder\":{order}}}"),
+            format!("{{\"@type\":\"ItemList\",\"itemListElement\":[{{\"@type\":\"ListItem\",\"item\":{order}}}]}}"),
+            order.replace("\"Order\"", "[\"Thing\",\"Order\"]"),
+            order.replace("\"Order\"", "\"http://schema.org/Order\""),
+            order.replace("\"Order\"", "\"https://schema.org/Order\""),
+            order.replace("\"Order\"", "\"schema:Order\""),
+            order.replace("\"7\"", "7"),
+            order.replace("\"7\"", "[\"7\"]"),
+            order.replace("\"7\"", "{\"@value\":\"7\"}"),
+            order.replace("\"7\"", "\"#7\""),
+        ] {
+            assert_eq!(json_ld(&json), ["Order.orderNumber=7"], "{json}");
+        }
+        for kind in ["OrderItem", "order", "OrderAction", "Offer", "MyOrder"] {
+            assert!(json_ld(&order.replace("Order\"", &format!("{kind}\""))).is_empty(), "{kind}");
+        }
+    }
+
+    #[test]
+    fn every_status_tells_of_its_event_in_every_spelling() {
+        for (status, event) in [
+            ("OrderPaymentDue", "placed"),
+            ("OrderProcessing", "placed"),
+            ("OrderInTransit", "shipped"),
+            ("OrderPickupAvailable", "shipped"),
+            ("OrderDelivered", "delivered"),
+            ("OrderReturned", "refunded"),
+            ("OrderCancelled", "cancelled"),
+        ] {
+            for written in [
+                format!("\"{status}\""),
+                format!("\"http://schema.org/{status}\""),
+                format!("\"https://schema.org/{status}\""),
+                format!("\"https:\\/\\/schema.org\\/{status}\""),
+                format!("\"schema:{status}\""),
+                format!("\"{}{}\"", "o", &status[1..]),
+                format!("\"OrderStatus{}\"", &status[5..]),
+                format!("\"{}\"", &status[5..]),
+                format!("{{\"@id\":\"https://schema.org/{status}\"}}"),
+                format!("{{\"@type\":\"OrderStatus\",\"name\":\"{status}\"}}"),
+            ] {
+                let found = json_ld(&format!("{{\"@type\":\"Order\",\"orderStatus\":{written}}}"));
+                assert_eq!(found, [format!("Order.orderStatus={event}")], "{written}");
+                let found = json_ld(&format!("{{\"@type\":\"ParcelDelivery\",\"deliveryStatus\":{written}}}"));
+                assert_eq!(found, [format!("ParcelDelivery.deliveryStatus={event}")], "{written}");
+            }
+        }
+        for status in ["OrderProblem", "https://schema.org/OrderProblem", "OrderOnTheMoon"] {
+            let found = json_ld(&format!("{{\"@type\":\"Order\",\"orderStatus\":\"{status}\"}}"));
+            let remark = format!("Order.orderStatus is no status that tells of an event: {status}");
+            assert_eq!(found, [format!("Order.orderStatus={remark}")]);
+        }
+        let label = json_ld(r#"{"@type":"ParcelDelivery","deliveryStatus":"LabelCreated"}"#);
+        assert_eq!(label.len(), 1, "a parcel that is not on its way is no shipment: {label:?}");
+        assert!(label[0].contains("no status"), "{label:?}");
+    }
+
+    #[test]
+    fn a_parcel_of_an_order_that_is_off_is_no_good_news() {
+        for (status, expected) in
+            [("OrderProcessing", "placed"), ("OrderDelivered", "shipped"), ("OrderCancelled", "cancelled")]
+        {
+            let found = json_ld(&format!(
+                r#"{{"@type":"ParcelDelivery","partOfOrder":{{"@type":"Order","orderNumber":"7","orderStatus":"{status}"}}}}"#
+            ));
+            let told = found.iter().any(|finding| *finding == format!("Order.orderStatus={expected}"));
+            assert_eq!(told, status == "OrderCancelled", "{status}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn people_are_read_in_every_form() {
+        for (person, expected) in [
+            (r#"{"@type":"Person","name":"Bo Ek","email":"bo@ek.example"}"#, vec!["name=Bo Ek", "email=bo@ek.example"]),
+            (
+                r#"{"@type":"Organization","legalName":"Ek AB","email":"mailto:bo@ek.example"}"#,
+                vec!["name=Ek AB", "email=bo@ek.example"],
+            ),
+            (r#"{"givenName":"Bo","familyName":"Ek"}"#, vec!["name=Bo Ek"]),
+            (r#"[{"name":"Bo Ek"}]"#, vec!["name=Bo Ek"]),
+            (r#""Bo Ek""#, vec!["name=Bo Ek"]),
+            (r#""bo@ek.example""#, vec!["email=bo@ek.example"]),
+            (r#"{"name":"S\u00f6ren O&amp;#039;Ek"}"#, vec!["name=S\u{f6}ren O'Ek"]),
+            (
+                r#"{"name":"{{ customer.name }}"}"#,
+                vec!["name=Order.customer.name is an unfilled placeholder: {{ customer.name }}"],
+            ),
+            (r#"{"email":"bo"}"#, vec!["email=Order.customer.email is no mail address: bo"]),
+            (r#"{"name":""}"#, vec![]),
+        ] {
+            let found = json_ld(&format!(r#"{{"@type":"Order","customer":{person}}}"#));
+            let expected = expected.into_iter().map(|one| format!("Order.customer.{one}")).collect::<Vec<_>>();
+            assert_eq!(found, expected, "{person}");
+        }
+    }
+
+    fn product_of(json: &str) -> Product {
         let mut evidence = Evidence::default();
-        read_microdata(&tree, &mut evidence);
+        read_json_ld(&format!("<script type=\"application/ld+json\">{json}</script>"), &mut evidence);
+        match evidence.of(crate::domain::Field::Products).first().map(|candidate| &candidate.value) {
+            Some(Value::Products(products)) if products.len() == 1 => products[0].clone(),
+            _ => panic!("not one product in {json}"),
+        }
+    }
+
+    #[test]
+    fn quantities_and_prices_are_read_wherever_they_stand() {
+        let product = r#"{"@type":"Product","name":"Cup"}"#;
+        let offer = |more: &str| format!(r#""acceptedOffer":{{"@type":"Offer","itemOffered":{product}{more}}}"#);
+        let item = |more: &str| format!(r#""orderedItem":[{{"@type":"OrderItem","orderedItem":{product}{more}}}]"#);
+        for (inner, quantity, price) in [
+            (offer(""), None, None),
+            (
+                offer(r#","eligibleQuantity":{"value":"3"},"price":"5.00","priceCurrency":"eur""#),
+                Some(3),
+                Some("5.00 EUR"),
+            ),
+            (offer(r#","eligibleQuantity":2,"price":5"#), Some(2), Some("5")),
+            (
+                offer(r#","priceSpecification":{"price":"1.10","priceCurrency":"SEK","eligibleQuantity":{"value":2}}"#),
+                Some(2),
+                Some("1.10 SEK"),
+            ),
+            (offer(r#","price":"9","eligibleQuantity":"1.5""#), None, Some("9")),
+            (offer(r#","eligibleQuantity":0"#), None, None),
+            (item(r#","orderQuantity":4"#), Some(4), None),
+            (item(r#","orderQuantity":{"@type":"QuantitativeValue","value":4},"price":"7""#), Some(4), Some("7")),
+            (format!(r#""acceptedOffer":[],{}"#, item(r#","orderQuantity":"2""#)), Some(2), None),
+            (
+                r#""orderedItem":{"@type":"Product","name":"Cup","offers":{"price":"3","priceCurrency":"USD"}}"#
+                    .to_owned(),
+                None,
+                Some("3 USD"),
+            ),
+            (format!(r#""priceCurrency":"NOK",{}"#, offer(r#","price":"3""#)), None, Some("3 NOK")),
+        ] {
+            let found = product_of(&format!(r#"{{"@type":"Order",{inner}}}"#));
+            assert_eq!((found.quantity, found.price.as_deref()), (quantity, price), "{inner}");
+            assert_eq!(found.name, "Cup", "{inner}");
+        }
+        let full = product_of(
+            r#"{"@type":"Order","acceptedOffer":{"itemOffered":{"name":"Cup","sku":"S","gtin13":4006381333931,"mpn":"M",
+            "brand":{"@type":"Brand","name":"Acme"},"image":{"url":"https://shop.example/i"},"url":"https://shop.example/p"}}}"#,
+        );
         assert_eq!(
-            findings(evidence),
-            ["Order.orderStatus=shipped", "Order.customer.name=Bo Ek", "Order.orderNumber=A-1"]
+            [full.sku, full.gtin, full.mpn, full.brand, full.image, full.url].map(Option::unwrap_or_default),
+            ["S", "4006381333931", "M", "Acme", "https://shop.example/i", "https://shop.example/p"]
+        );
+    }
+
+    #[test]
+    fn the_total_and_the_country_are_read() {
+        for (inner, expected) in [
+            (r#""price":"1234.50","priceCurrency":"sek""#, vec!["Order.price=1234.50 SEK"]),
+            (r#""price":12"#, vec!["Order.price=12"]),
+            (r#""priceSpecification":{"price":"9.90","priceCurrency":"EUR"}"#, vec!["Order.price=9.90 EUR"]),
+            (r#""price":"free""#, vec![]),
+            (r#""billingAddress":{"addressCountry":"se"}"#, vec!["Order.addressCountry=SE"]),
+            (r#""billingAddress":{"addressCountry":{"@type":"Country","name":"DE"}}"#, vec!["Order.addressCountry=DE"]),
+            (r#""customer":{"address":{"addressCountry":"FI"}}"#, vec!["Order.addressCountry=FI"]),
+            (r#""orderDelivery":{"deliveryAddress":{"addressCountry":"NL"}}"#, vec!["Order.addressCountry=NL"]),
+            (r#""billingAddress":{"addressCountry":"Sweden"}"#, vec![]),
+        ] {
+            assert_eq!(json_ld(&format!(r#"{{"@type":"Order",{inner}}}"#)), expected, "{inner}");
+        }
+        let invoice =
+            r#"{"@type":"Invoice","totalPaymentDue":{"@type":"PriceSpecification","price":"5","priceCurrency":"USD"}}"#;
+        assert_eq!(json_ld(invoice), ["Invoice.totalPaymentDue.price=5 USD"]);
+    }
+
+    #[test]
+    fn dates_are_read_with_and_without_zone() {
+        for (written, expected) in [
+            ("2026-05-05T10:00:00+02:00", "2026-05-05T10:00:00+02:00"),
+            ("2026-05-05T10:00:00Z", "2026-05-05T10:00:00Z"),
+            ("2026-05-05T10:00:00", "2026-05-05T10:00:00"),
+            ("2026-05-05 10:00:00", "2026-05-05 10:00:00"),
+            ("2026-05-05", "2026-05-05"),
+            ("Tue, 05 May 2026 10:00:00 +0200", "2026-05-05T10:00:00+02:00"),
+            ("05/06/2026", "Order.orderDate is no date (ISO 8601): 05/06/2026"),
+        ] {
+            let found = json_ld(&format!(r#"{{"@type":"Order","orderDate":"{written}"}}"#));
+            assert_eq!(found, [format!("Order.orderDate={expected}")]);
+        }
+        for (inner, day) in [
+            (r#""expectedArrivalFrom":"2026-05-07","expectedArrivalUntil":"2026-05-09T12:00:00Z""#, "Until=2026-05-09"),
+            (r#""expectedArrivalFrom":"2026-05-07""#, "From=2026-05-07"),
+        ] {
+            let found = json_ld(&format!(r#"{{"@type":"Order","orderDelivery":[{{{inner}}}]}}"#));
+            assert_eq!(found, [format!("ParcelDelivery.expectedArrival{day}")]);
+        }
+    }
+
+    #[test]
+    fn two_orders_in_one_mail_are_two_findings_and_one_order_twice_is_one() {
+        let order = |number: &str| format!(r#"{{"@type":"Order","orderNumber":"{number}"}}"#);
+        assert_eq!(json_ld(&format!("[{},{}]", order("7"), order("7"))), ["Order.orderNumber=7"]);
+        assert_eq!(
+            json_ld(&format!("[{},{}]", order("7"), order("8"))),
+            ["Order.orderNumber=7", "Order.orderNumber=8"]
+        );
+    }
+
+    #[test]
+    fn what_is_too_much_is_said() {
+        let many = format!("[{}]", "{\"a\":1},".repeat(OBJECTS + 1));
+        let deep = format!("{}{{}}{}", "[".repeat(LEVELS + 2), "]".repeat(LEVELS + 2));
+        for json in [many, deep] {
+            let found = json_ld(&json);
+            assert!(found.len() == 1 && found[0].starts_with("limit=schema.org data are larger"), "{found:?}");
+        }
+        assert_eq!(
+            json_ld("{\"@type\" oops}"),
+            ["script=a block of schema.org data is no JSON, and could not be read"]
         );
     }
 
     #[test]
     fn other_things_are_not_read() {
         assert!(json_ld(r#"{"@type":"Organization","name":"Shop"}"#).is_empty());
-        assert!(json_ld(r#"{"@type":"Order","orderNumber":"{{ id }}"}"#).is_empty());
+        assert_eq!(
+            json_ld(r#"{"@type":"Order","orderNumber":"{{ id }}"}"#),
+            ["Order.orderNumber=Order.orderNumber is an unfilled placeholder: {{ id }}"]
+        );
     }
 }

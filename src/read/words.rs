@@ -329,7 +329,9 @@ impl LabelIndex {
 
     /// The longest label that a line begins with.
     pub(super) fn head<'t>(&self, line: &'t str) -> Option<Headed<'_, 't>> {
-        let line = line.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '*' | '•' | '■' | '●' | '・' | '>' | '【' | '[' | '-'));
+        let line = line.trim_start_matches(|c: char| {
+            c.is_whitespace() || matches!(c, '*' | '•' | '■' | '●' | '・' | '>' | '【' | '[' | '-')
+        });
         let end = line.char_indices().nth(LABEL).map_or(line.len(), |(at, _)| at);
         let found = self.search.as_ref()?.find(Input::new(&fold(&line[..end])).anchored(Anchored::Yes))?;
         let lists = self.entries.get(found.pattern().as_usize())?;

@@ -20,7 +20,7 @@ fn names(value: &Value) -> Vec<&str> {
 }
 
 /// The part of `docs/cli.md` under a heading or of a list item that begins with this text.
-fn section(begins: &str) -> &'static str {
+pub(super) fn section(begins: &str) -> &'static str {
     let start = CLI.find(begins).unwrap_or_else(|| panic!("docs/cli.md has {begins:?}"));
     let rest = &CLI[start..];
     let end = ["\n## ", "\n- "].iter().filter_map(|end| rest[1..].find(end)).min().map_or(rest.len(), |end| end + 1);
@@ -29,7 +29,7 @@ fn section(begins: &str) -> &'static str {
 
 /// Holds the names against what is promised, and the promise against the code.
 #[track_caller]
-fn promised(value: &Value, wanted: &[&str], begins: &str) {
+pub(super) fn promised(value: &Value, wanted: &[&str], begins: &str) {
     assert_eq!(names(value), wanted, "{begins}");
     let section = section(begins);
     for name in wanted {

@@ -20,3 +20,4 @@ mod peers;
 mod platforms;
 mod relays;
 mod serve;
+mod templates;

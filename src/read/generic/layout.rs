@@ -46,7 +46,8 @@ impl<'t> Layout<'t> {
                 }
             }
         }
-        let is_label = |line: usize| heads.get(line).is_some_and(|head| head.as_ref().is_some_and(|head| head.value.is_empty()));
+        let is_label =
+            |line: usize| heads.get(line).is_some_and(|head| head.as_ref().is_some_and(|head| head.value.is_empty()));
         let mut found = Vec::new();
         for (line, head) in heads.iter().enumerate().filter(|(_, head)| head.is_some()).take(2 * VALUES) {
             let Some(head) = head else { continue };
@@ -99,6 +100,8 @@ fn right_of<'t>(text: &'t Text, head: &Cell) -> Option<&'t Cell> {
 fn below<'t>(text: &'t Text, head: &Cell) -> Option<&'t Cell> {
     text.cells
         .iter()
-        .filter(|cell| cell.table == head.table && cell.row > head.row && cell.column == head.column && !cell.lines.is_empty())
+        .filter(|cell| {
+            cell.table == head.table && cell.row > head.row && cell.column == head.column && !cell.lines.is_empty()
+        })
         .min_by_key(|cell| cell.row)
 }

@@ -19,6 +19,9 @@ use super::template::Sight;
 use super::words::{LabelIndex, fold};
 use crate::domain::{EmailAddress, Layer, OrderDate};
 
+/// Characters around a reference among which the day of the order may be.
+const NEAR: usize = 45;
+
 /// The words of the lexicon, ready for reading.
 #[derive(Default)]
 pub(super) struct Generic {
@@ -37,7 +40,10 @@ pub(super) struct GenericReading {
 impl Generic {
     /// Prepares the words.
     pub(super) fn of(lexicon: &Lexicon) -> Self {
-        Self { index: LabelIndex::of(LABELS.iter().map(|name| (*name, lexicon.labels(name)))), numbers: NumberWords::of(lexicon) }
+        Self {
+            index: LabelIndex::of(LABELS.iter().map(|name| (*name, lexicon.labels(name)))),
+            numbers: NumberWords::of(lexicon),
+        }
     }
 
     /// Reads a mail and notes what it finds, but for the event and the reference, which the caller weighs.
@@ -93,7 +99,13 @@ fn note_days(
     let day = |list| layout.of_list(list).find_map(|one| habits.day_in(one.value));
     if let Some(day) = day("order_date") {
         evidence.add(Layer::Generic, "order_date.label", Value::OrderDate(OrderDate::from(day)));
-    } else if let Some(day) = references.best().ok().and_then(|best| beside(layout, best.reference.as_str(), &habits)) {
+    } else if let Some(day) = references.best().ok().and_then(|best| {
+        let reference = best.reference.as_str();
+        beside(&sight.message.subject, None, reference, &habits).or_else(|| {
+            let lines = layout.lines.iter().zip(layout.lines.iter().skip(1).map(Some).chain([None]));
+            lines.into_iter().find_map(|(line, next)| beside(line, next.map(String::as_str), reference, &habits))
+        })
+    }) {
         evidence.add(Layer::Generic, "order_date.reference", Value::OrderDate(OrderDate::from(day)));
     } else if let Some(day) = day("date") {
         evidence.add(Layer::Generic, "date.label", Value::OrderDate(OrderDate::from(day)));
@@ -103,12 +115,17 @@ fn note_days(
     }
 }
 
-/// The day that stands behind the reference in the same line: `your order 1025 of 8 August 2026`.
-fn beside(layout: &Layout<'_>, reference: &str, habits: &Habits<'_>) -> Option<jiff::civil::Date> {
-    layout.lines.iter().find_map(|line| {
-        let at = line.find(reference)?;
-        habits.day_in(&line[at + reference.len()..])
-    })
+/// The day near a reference: right behind it, `your order 1025 of 8 August 2026`; right before, `Ihre Bestellung vom 8.8.2026 mit
+/// der Nummer 1025`; or alone in the line below.
+fn beside(line: &str, below: Option<&str>, reference: &str, habits: &Habits<'_>) -> Option<jiff::civil::Date> {
+    let at = line.find(reference)?;
+    let near = |text: &str, skip: usize| text.chars().skip(skip).take(NEAR).collect::<String>();
+    let (before, after) = (&line[..at], &line[at + reference.len()..]);
+    let alone = || below.filter(|below| below.chars().count() <= NEAR).and_then(|below| habits.day_in(below));
+    habits
+        .day_in(&near(after, 0))
+        .or_else(|| habits.day_in(&near(before, before.chars().count().saturating_sub(NEAR))))
+        .or_else(alone)
 }
 
 /// The language that most labels are in, where they are in one.

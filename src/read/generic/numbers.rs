@@ -123,7 +123,27 @@ fn is_other_label(folded: &str, before: &str) -> bool {
 /// What may stand between a word and its number.
 fn is_joint(c: char) -> bool {
     c.is_whitespace()
-        || matches!(c, ':' | '.' | '(' | '[' | '#' | '°' | 'º' | '№' | '-' | '–' | '"' | '\'' | '*' | '=' | '、' | '，' | '「' | '【' | '>')
+        || matches!(
+            c,
+            ':' | '.'
+                | '('
+                | '['
+                | '#'
+                | '°'
+                | 'º'
+                | '№'
+                | '-'
+                | '–'
+                | '"'
+                | '\''
+                | '*'
+                | '='
+                | '、'
+                | '，'
+                | '「'
+                | '【'
+                | '>'
+        )
 }
 
 /// A reference that a mail may be about, and where it was seen.
@@ -167,13 +187,22 @@ impl Candidates {
             }
         }
         // A code without digits may be a shouted word; one that two places name is none.
-        found.0.retain(|one| one.outright || one.places > 1 || one.reference.as_str().bytes().any(|b| b.is_ascii_digit()));
+        found
+            .0
+            .retain(|one| one.outright || one.places > 1 || one.reference.as_str().bytes().any(|b| b.is_ascii_digit()));
         found.0.sort_by_key(|one| std::cmp::Reverse((one.outright, one.subject, one.places)));
         found
     }
 
     /// Notes the tokens of one line that follow a word for an order.
-    fn text(&mut self, words: &NumberWords, line: &str, subject: bool, says: impl Fn(&str) -> bool, tokens: &mut usize) {
+    fn text(
+        &mut self,
+        words: &NumberWords,
+        line: &str,
+        subject: bool,
+        says: impl Fn(&str) -> bool,
+        tokens: &mut usize,
+    ) {
         let mut at = 0;
         while let Some((start, end)) = next_token(line, at) {
             at = end;
@@ -228,7 +257,9 @@ impl Candidates {
             [one] => Ok(one),
             [first, rest @ ..] => {
                 let rivals = rest.iter().filter(|other| other.outright == first.outright).collect::<Vec<_>>();
-                let agreed = first.subject && first.places > 1 && rivals.iter().all(|rival| !rival.subject && rival.places == 1 && !rival.outright);
+                let agreed = first.subject
+                    && first.places > 1
+                    && rivals.iter().all(|rival| !rival.subject && rival.places == 1 && !rival.outright);
                 if rivals.is_empty() || agreed { Ok(first) } else { Err(Doubt::Several) }
             }
         }
@@ -269,7 +300,11 @@ fn fits(token: &str, marked: bool, subject: bool) -> bool {
     }
     // `order 2 items`, `order within 24 hours`: a small number by itself is a count.
     let year = only_digits && token.len() == 4 && matches!(token.parse(), Ok(1900..=2199));
-    if only_digits { !year && (token.len() >= 4 || (subject && token.len() >= 3)) } else { digits >= 2 && token.len() >= 5 }
+    if only_digits {
+        !year && (token.len() >= 4 || (subject && token.len() >= 3))
+    } else {
+        digits >= 2 && token.len() >= 5
+    }
 }
 
 /// A value that is a reference and nothing else, in the cell or line of a label.
@@ -282,7 +317,8 @@ fn whole(value: &str, outright: bool) -> Option<OrderReference> {
         return None;
     }
     let token = token.trim_end_matches(['.', ',', ';', ')']);
-    let allowed = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '/' | '.' | '#' | '=' | '+' | '|' | '(' | ')');
+    let allowed =
+        |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '/' | '.' | '#' | '=' | '+' | '|' | '(' | ')');
     let fine = token.chars().all(allowed) && fits(&token.replace('+', ""), outright, false);
     if fine { OrderReference::parse(token) } else { None }
 }
@@ -315,7 +351,9 @@ fn is_in_address(line: &str, at: usize) -> bool {
 fn is_amount(token: &str, before: &str, after: &str) -> bool {
     let money = |c: char| matches!(c, '$' | '€' | '£' | '¥' | '￥' | '₽' | '₴' | '₩' | '%' | '×');
     let decimals = token.rsplit_once(['.', ',']).is_some_and(|(whole, part)| {
-        part.len() == 2 && part.bytes().all(|byte| byte.is_ascii_digit()) && whole.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','))
+        part.len() == 2
+            && part.bytes().all(|byte| byte.is_ascii_digit())
+            && whole.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b','))
     });
     let after = after.trim_start();
     decimals

@@ -51,8 +51,12 @@ impl People<'_> {
             (labelled.as_ref().filter(known).cloned(), "name.label"),
             (greeted.as_ref().filter(full).cloned(), "name.greeting"),
             (labelled, "name.label"),
+            (greeted.as_deref().and_then(|name| self.standing_alone(name, layout.lines)), "name.line"),
             // An address that names somebody else than the greeting is a company's, or another person's.
-            (blocks.into_iter().find_map(|block| block.into_iter().next()).filter(|_| greeted.is_none()), "name.address"),
+            (
+                blocks.into_iter().find_map(|block| block.into_iter().next()).filter(|_| greeted.is_none()),
+                "name.address",
+            ),
             (addressee.filter(|name| is_full(name)), "name.to"),
             (greeted, "name.greeting"),
         ];
@@ -82,7 +86,9 @@ impl People<'_> {
         // Another salutation may follow: `Hej och tack Anna`.
         let end = rest.find([',', '!', ':', '?', '，', '！', '、', ';']).unwrap_or(rest.len());
         let name = self.without_title(until_sentence_end(&rest[..end]).trim());
-        let capital = name.starts_with(|first: char| first.is_uppercase() || (first.is_alphabetic() && !first.is_lowercase() && first < '\u{2E80}'));
+        let capital = name.starts_with(|first: char| {
+            first.is_uppercase() || (first.is_alphabetic() && !first.is_lowercase() && first < '\u{2E80}')
+        });
         (capital && self.is_name(name)).then(|| name.to_owned())
     }
 
@@ -99,7 +105,10 @@ impl People<'_> {
         let mut name = name;
         for _ in 0..2 {
             let titles = self.lexicon.labels("titles");
-            let Some(rest) = titles.iter().find_map(|title| title.value_after(name).filter(|rest| !rest.is_empty())) else { break };
+            let Some(rest) = titles.iter().find_map(|title| title.value_after(name).filter(|rest| !rest.is_empty()))
+            else {
+                break;
+            };
             name = rest;
         }
         name
@@ -142,13 +151,28 @@ impl People<'_> {
         blocks
     }
 
+    /// The line that is nothing but a name of which the greeting has a part: `Hi Kelly` above, `Kelly Tran` below.
+    fn standing_alone(&self, greeted: &str, lines: &[String]) -> Option<String> {
+        let greeted = words(greeted);
+        let full = |line: &&String| {
+            let line_words = words(line);
+            line_words.len() > greeted.len() && greeted.iter().all(|word| line_words.contains(word))
+        };
+        let alone = |line: &&String| self.is_name(line) && !is_company(line);
+        lines.iter().filter(|line| line.chars().count() <= 60).filter(full).find(alone).cloned()
+    }
+
     /// Whether a text may be somebody's name: a few words that begin like names, none of which is a word for somebody whose name
     /// is not known, and not the shop's own.
     fn is_name(&self, text: &str) -> bool {
         let text = text.trim();
         let count = text.split_whitespace().count();
         let letters = text.chars().filter(|c| c.is_alphabetic()).count();
-        let plain = |c: char| c.is_alphabetic() || c.is_whitespace() || matches!(c, '\'' | '’' | '-' | '.' | '´' | '`' | '·' | '・' | '‐' | 'ʼ');
+        let plain = |c: char| {
+            c.is_alphabetic()
+                || c.is_whitespace()
+                || matches!(c, '\'' | '’' | '-' | '.' | '´' | '`' | '·' | '・' | '‐' | 'ʼ')
+        };
         let cased = text.chars().next().is_some_and(|first| !first.is_lowercase());
         (1..=WORDS).contains(&count)
             && letters >= 1
@@ -181,15 +205,19 @@ fn is_full(name: &str) -> bool {
 /// Whether a line is a company's name, by its legal form.
 fn is_company(name: &str) -> bool {
     const FORMS: &[&str] = &[
-        "gmbh", "ag", "kg", "ug", "ohg", "e.k.", "ltd", "ltd.", "limited", "inc", "inc.", "llc", "corp", "corp.", "plc", "ab", "hb",
-        "aps", "a/s", "as", "asa", "oy", "oyj", "bv", "b.v.", "nv", "n.v.", "vof", "sarl", "sas", "sasu", "eurl", "s.a.", "sa", "srl",
-        "s.r.l.", "spa", "s.p.a.", "sl", "s.l.", "lda", "lda.", "ltda", "s.r.o.", "a.s.", "sp.", "z", "o.o.", "kft", "kft.", "zrt", "gbr",
-        "mbh", "co", "co.", "group", "partner", "mbb", "company", "eood", "ood", "d.o.o.", "oü", "uab", "sia",
+        "gmbh", "ag", "kg", "ug", "ohg", "e.k.", "ltd", "ltd.", "limited", "inc", "inc.", "llc", "corp", "corp.",
+        "plc", "ab", "hb", "aps", "a/s", "as", "asa", "oy", "oyj", "bv", "b.v.", "nv", "n.v.", "vof", "sarl", "sas",
+        "sasu", "eurl", "s.a.", "sa", "srl", "s.r.l.", "spa", "s.p.a.", "sl", "s.l.", "lda", "lda.", "ltda", "s.r.o.",
+        "a.s.", "sp.", "z", "o.o.", "kft", "kft.", "zrt", "gbr", "mbh", "co", "co.", "group", "partner", "mbb",
+        "company", "eood", "ood", "d.o.o.", "oü", "uab", "sia",
     ];
     let folded = fold(name);
     let mut words = folded.split(' ').collect::<Vec<_>>();
     words.retain(|word| !word.is_empty());
-    words.last().is_some_and(|last| FORMS.contains(last)) || folded.contains("株式会社") || folded.contains("有限会社") || folded.contains(" & co")
+    words.last().is_some_and(|last| FORMS.contains(last))
+        || folded.contains("株式会社")
+        || folded.contains("有限会社")
+        || folded.contains(" & co")
 }
 
 /// The words of a name, folded.

@@ -34,8 +34,12 @@ static PRICE: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 /// A count before a name: `2 x Lamp`, `2× Lamp`.
-static COUNT_FIRST: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?i)^\s*(?P<count>\d{1,4})\s*(?:x|×|ｘ|✕|\*|stk\.?|st\.?|pcs\.?|szt\.?|ks|kpl|db|個|点)\s+(?P<name>\S.*)$").ok());
+static COUNT_FIRST: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"(?i)^\s*(?P<count>\d{1,4})\s*(?:x|×|ｘ|✕|\*|stk\.?|st\.?|pcs\.?|szt\.?|ks|kpl|db|個|点)\s+(?P<name>\S.*)$",
+    )
+    .ok()
+});
 
 /// A count after a name: `Lamp × 2`, `Lamp (2 Stk.)`, `Lamp x2`.
 static COUNT_LAST: LazyLock<Option<Regex>> = LazyLock::new(|| {
@@ -43,16 +47,23 @@ static COUNT_LAST: LazyLock<Option<Regex>> = LazyLock::new(|| {
 });
 
 /// A cell that is nothing but a count.
-static COUNT: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"(?i)^\s*(?:[x×ｘ✕]\s?)?(\d{1,4})(?:[.,]0+)?\s*(?:x|×|ｘ|✕|stk\.?|st\.?|pcs\.?|szt\.?|ks|kpl|db|個|点|本|枚)?\s*$").ok());
+static COUNT: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"(?i)^\s*(?:[x×ｘ✕]\s?)?(\d{1,4})(?:[.,]0+)?\s*(?:x|×|ｘ|✕|stk\.?|st\.?|pcs\.?|szt\.?|ks|kpl|db|個|点|本|枚)?\s*$").ok()
+});
 
 /// An article number at the end of a name: `Lamp (LA-1)`, `Lamp [LA-1]`.
-static SKU: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"^(?P<name>.*\S)\s*[(\[](?P<sku>[A-Z0-9][A-Za-z0-9/_.\-]*\d[A-Za-z0-9/_.\-]*|[A-Z0-9]+(?:-[A-Z0-9]+)+)[)\]]$").ok());
+static SKU: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(
+        r"^(?P<name>.*\S)\s*[(\[](?P<sku>[A-Z0-9][A-Za-z0-9/_.\-]*\d[A-Za-z0-9/_.\-]*|[A-Z0-9]+(?:-[A-Z0-9]+)+)[)\]]$",
+    )
+    .ok()
+});
 
 /// An article number before a name: `[LA-1] Lamp`, `TEE-RNR-M Shirt`.
-static SKU_FIRST: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"^(?:\[(?P<sku>[A-Za-z0-9][A-Za-z0-9/_.\-]*)\]|(?P<code>[A-Z0-9]+(?:-[A-Z0-9]+)+))\s+(?P<name>\S.*)$").ok());
+static SKU_FIRST: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"^(?:\[(?P<sku>[A-Za-z0-9][A-Za-z0-9/_.\-]*)\]|(?P<code>[A-Z0-9]+(?:-[A-Z0-9]+)+))\s+(?P<name>\S.*)$")
+        .ok()
+});
 
 /// Reads the products of a text.
 pub(super) fn find(text: &Text, index: &LabelIndex) -> Vec<Product> {
@@ -95,7 +106,9 @@ struct Columns {
 impl<'t> Reader<'t> {
     /// The label that a whole text is.
     fn label<'l>(&self, text: &'l str) -> Option<Headed<'t, 'l>> {
-        self.index.head(text).filter(|head| head.value.is_empty() || head.value.chars().count() <= 12 && head.value.starts_with('('))
+        self.index
+            .head(text)
+            .filter(|head| head.value.is_empty() || head.value.chars().count() <= 12 && head.value.starts_with('('))
     }
 
     /// Whether a row or line is no product but a sum, a fee or a note.
@@ -113,7 +126,8 @@ impl<'t> Reader<'t> {
         let heads = rows.iter().take(ROWS).filter_map(|(place, cells)| Some((place, self.columns(cells)?)));
         for ((table, row), columns) in heads.take(HEADS) {
             let below = rows.range((*table, row + 1)..(table + 1, 0));
-            let products = below.filter_map(|(_, cells)| self.in_columns(&columns, cells)).take(PRODUCTS).collect::<Vec<_>>();
+            let products =
+                below.filter_map(|(_, cells)| self.in_columns(&columns, cells)).take(PRODUCTS).collect::<Vec<_>>();
             if !products.is_empty() {
                 return products;
             }
@@ -158,13 +172,17 @@ impl<'t> Reader<'t> {
         let value = |column: Option<usize>| {
             column.and_then(at).map(|cell| self.text.cell(cell)).filter(|value| !value.is_empty())
         };
-        let name_cell = columns.names.iter().filter_map(|column| at(*column)).find(|cell| {
-            self.cell_lines(cell).iter().any(|line| has_letters(line))
-        })?;
+        let name_cell = columns
+            .names
+            .iter()
+            .filter_map(|column| at(*column))
+            .find(|cell| self.cell_lines(cell).iter().any(|line| has_letters(line)))?;
         let name = self.cell_lines(name_cell).iter().find(|line| has_letters(line))?;
         let first = cells.iter().find(|cell| !cell.lines.is_empty())?;
         // `Voucher` alone is a sum, `Voucher over 50 €` with a count may be what was bought.
-        let sum = |text: &str| self.is_sum(text) && (columns.quantity.is_none() || self.label(text.trim_end_matches(':')).is_some());
+        let sum = |text: &str| {
+            self.is_sum(text) && (columns.quantity.is_none() || self.label(text.trim_end_matches(':')).is_some())
+        };
         if sum(&self.text.cell(first)) || sum(name) {
             return None;
         }
@@ -179,7 +197,10 @@ impl<'t> Reader<'t> {
         if columns.quantity.is_none() && product.price.is_none() {
             return None;
         }
-        product.sku = value(columns.sku).map(|sku| clean(&sku, 100)).or(product.sku).or_else(|| self.sku_in(self.cell_lines(name_cell)));
+        product.sku = value(columns.sku)
+            .map(|sku| clean(&sku, 100))
+            .or(product.sku)
+            .or_else(|| self.sku_in(self.cell_lines(name_cell)));
         Some(product)
     }
 
@@ -221,17 +242,30 @@ impl<'t> Reader<'t> {
     fn loose_row(&self, cells: &[&Cell]) -> Option<Product> {
         let lines = cells.iter().flat_map(|cell| self.cell_lines(cell)).collect::<Vec<_>>();
         let is_price = |line: &str| price(line).is_some_and(|price| price.chars().count() * 2 > line.chars().count());
-        let named = |line: &&&String| has_letters(line) && !is_price(line) && count(line).is_none() && before_price(line).is_none();
+        let named = |line: &&&String| {
+            has_letters(line) && !is_price(line) && count(line).is_none() && before_price(line).is_none()
+        };
         let name = lines.iter().filter(named).find(|line| !is_code(line)).or_else(|| lines.iter().find(named))?;
         if self.is_sum(name) || self.index.head(name).is_some_and(|head| head.value.is_empty()) {
             return None;
         }
-        let price = lines.iter().filter(|line| **line != *name).find_map(|line| price(line))?;
-        let own_cell = || cells.iter().find_map(|cell| match self.cell_lines(cell) {
-            [line] => count(line),
-            _ => None,
-        });
-        let own_line = || lines.iter().filter(|line| **line != *name).find_map(|line| count_sign(line));
+        // The price may stand in the line of the name.
+        let (name, inline) = match PRICE.as_ref()?.find(name).filter(|found| found.start() > 0) {
+            Some(found) => (name[..found.start()].trim(), Some(clean(found.as_str(), 60))),
+            None => (name.as_str(), None),
+        };
+        if !has_letters(name) {
+            return None;
+        }
+        let price =
+            inline.or_else(|| lines.iter().filter(|line| line.as_str() != name).find_map(|line| price(line)))?;
+        let own_cell = || {
+            cells.iter().find_map(|cell| match self.cell_lines(cell) {
+                [line] => count(line),
+                _ => None,
+            })
+        };
+        let own_line = || lines.iter().filter(|line| line.as_str() != name).find_map(|line| count_sign(line));
         let labelled = || lines.iter().find_map(|line| self.count_in(std::slice::from_ref(*line)));
         let multiplied = || lines.iter().find_map(|line| before_price(line));
         let counted = own_cell().or_else(labelled).or_else(own_line).or_else(multiplied);
@@ -255,7 +289,10 @@ impl<'t> Reader<'t> {
             if head.is("product") && has_letters(head.value) {
                 found.push(Product { sku: code.take(), ..coded(head.value) });
             } else if head.is("sku") {
-                match found.last_mut().filter(|last| last.sku.is_none() && last.quantity.is_none() && last.price.is_none()) {
+                match found
+                    .last_mut()
+                    .filter(|last| last.sku.is_none() && last.quantity.is_none() && last.price.is_none())
+                {
                     Some(last) => last.sku = Some(value()),
                     None => code = Some(value()),
                 }
@@ -271,7 +308,8 @@ impl<'t> Reader<'t> {
         // Some mails list the parcel's content below the order's.
         let mut once: Vec<Product> = Vec::new();
         for product in found {
-            if !once.iter().any(|known| known.name.starts_with(&product.name) || product.name.starts_with(&known.name)) {
+            if !once.iter().any(|known| known.name.starts_with(&product.name) || product.name.starts_with(&known.name))
+            {
                 once.push(product);
             }
         }
@@ -286,7 +324,7 @@ impl<'t> Reader<'t> {
         while at < lines.len() && found.len() < PRODUCTS {
             if let Some(product) = self.line(&lines[at]) {
                 found.push(product);
-            } else if let Some(product) = self.paragraph(lines, at) {
+            } else if let Some(product) = self.priced_below(lines, at).or_else(|| self.paragraph(lines, at)) {
                 found.push(product);
             }
             at += 1;
@@ -320,7 +358,11 @@ impl<'t> Reader<'t> {
 
     /// A line with the parts of a product at labels: `* Lamp - quantity: 1 - price: 10 €`.
     fn inline(&self, line: &str) -> Option<Product> {
-        let mut parts = line.split([';', '|', '\t']).flat_map(|part| part.split(" - ")).flat_map(|part| part.split(", ")).map(str::trim);
+        let mut parts = line
+            .split([';', '|', '\t'])
+            .flat_map(|part| part.split(" - "))
+            .flat_map(|part| part.split(", "))
+            .map(str::trim);
         let name = parts.next()?.trim_start_matches(['*', '-', '•', ' ']);
         let mut product = coded(name);
         let mut labelled = false;
@@ -335,20 +377,40 @@ impl<'t> Reader<'t> {
             }
             labelled = true;
         }
-        (labelled && product.quantity.is_some() && has_letters(&product.name) && self.index.head(name).is_none()).then_some(product)
+        (labelled && product.quantity.is_some() && has_letters(&product.name) && self.index.head(name).is_none())
+            .then_some(product)
+    }
+
+    /// A name with the count and the price in the line below: `2 x 24,50 € = 49,00 €`.
+    fn priced_below(&self, lines: &[String], at: usize) -> Option<Product> {
+        let (name, below) = (lines.get(at)?, lines.get(at + 1)?);
+        let quantity = before_price(below)?;
+        if !has_letters(name) || self.is_sum(name) || self.index.head(name).is_some_and(|head| head.value.is_empty()) {
+            return None;
+        }
+        Some(Product { quantity: Some(quantity), price: price(below), ..coded(name) })
     }
 
     /// A name whose count and price stand at labels in the lines below it.
     fn paragraph(&self, lines: &[String], at: usize) -> Option<Product> {
         let name = lines.get(at)?;
-        if !has_letters(name) || self.is_sum(name) || self.index.head(name).is_some() || name.contains(['：', '＊', '◎']) || name.ends_with(':') {
+        if !has_letters(name)
+            || self.is_sum(name)
+            || self.index.head(name).is_some()
+            || name.contains(['：', '＊', '◎'])
+            || name.ends_with(':')
+        {
             return None;
         }
         let below = lines.get(at + 1..(at + 1 + AHEAD).min(lines.len()))?;
         // Up to the count there may be options, but no other line that begins a product.
-        let stop = below.iter().position(|line| self.index.head(line).is_some_and(|head| head.is("quantity") && count(head.value).is_some()))?;
+        let stop = below.iter().position(|line| {
+            self.index.head(line).is_some_and(|head| head.is("quantity") && count(head.value).is_some())
+        })?;
         let between = &below[..stop];
-        if between.iter().any(|line| !line.starts_with(['-', '•', '*', '+']) && self.index.head(line).is_none() && !line.contains(':')) {
+        if between.iter().any(|line| {
+            !line.starts_with(['-', '•', '*', '+']) && self.index.head(line).is_none() && !line.contains(':')
+        }) {
             return None;
         }
         let quantity = self.count_in(&below[..=stop])?;
@@ -402,6 +464,7 @@ fn before_price(line: &str) -> Option<u32> {
     let found = PRICE.as_ref()?.find(line)?;
     let head = line[..found.start()].trim();
     let head = head.strip_suffix(['@', 'x', '×', '*', 'à'])?.trim();
+    // Before the sign there may be a unit: `1 kpl x`.
     count(head.trim_matches(['(', ')', ' ']))
 }
 

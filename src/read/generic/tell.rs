@@ -82,12 +82,24 @@ pub(in crate::read) enum Told {
     Nothing,
 }
 
+impl Told {
+    /// Whether words say what happened, and not only that there is an order.
+    pub(in crate::read) fn says_more_than_a_mention(&self) -> bool {
+        match self {
+            Self::News(news) => news.heard != Heard::Mention,
+            Self::Contradiction(_) => true,
+            Self::UnknownStatus | Self::Nothing => false,
+        }
+    }
+}
+
 /// Listens to a mail.
 pub(super) fn told(sight: &Sight<'_>, lexicon: &Lexicon, layout: Option<&Layout<'_>>) -> Told {
     let subject = of_subject(&sight.subject, lexicon);
     let status = layout.map_or(Status::None, |layout| of_status(layout, &sight.text, lexicon));
     let sentences = layout.map(|layout| of_sentences(layout, &sight.text, lexicon)).unwrap_or_default();
-    let is_update = || lexicon.phrases(Where::Subject, "update").is_some_and(|list| list.find(&sight.subject).is_some());
+    let is_update =
+        || lexicon.phrases(Where::Subject, "update").is_some_and(|list| list.find(&sight.subject).is_some());
     weigh(subject, status, &sentences, is_update, || mention(sight, lexicon))
 }
 
@@ -95,6 +107,9 @@ pub(super) fn told(sight: &Sight<'_>, lexicon: &Lexicon, layout: Option<&Layout<
 /// news are known, and has none of them.
 fn mention(sight: &Sight<'_>, lexicon: &Lexicon) -> Option<News> {
     let mention = lexicon.phrases(Where::Subject, "placed")?.find(&sight.subject)?;
+    if sight.message.subject.contains(['?', '？']) {
+        return None;
+    }
     let bad = |list| lexicon.phrases(Where::Sentence, list).is_some_and(|list| list.find(&sight.text).is_some());
     let known = lexicon.speaks(mention.language());
     (known && !bad("cancelled") && !bad("refunded") && !bad("refunded_in_part"))
@@ -135,7 +150,11 @@ fn weigh(
     let good = goods.iter().find(|news| matches!(news.event, EventKind::Shipped | EventKind::Delivered));
     if let Status::News(status) = status {
         return match &subject {
-            Some(subject) if bad(subject) != bad(&status) && subject.event != EventKind::Placed && subject.event != EventKind::Paid => {
+            Some(subject)
+                if bad(subject) != bad(&status)
+                    && subject.event != EventKind::Placed
+                    && subject.event != EventKind::Paid =>
+            {
                 contradiction(subject, &status)
             }
             _ => Told::News(status),
@@ -163,7 +182,10 @@ fn weigh(
         },
         None => match (bads.first(), good) {
             (Some(bad), Some(good)) => contradiction(good, bad),
-            _ => match first.or_else(|| sentences.iter().find(|news| news.event == EventKind::Placed)).or(sentences.first()) {
+            _ => match first
+                .or_else(|| sentences.iter().find(|news| news.event == EventKind::Placed))
+                .or(sentences.first())
+            {
                 Some(news) => Told::News(news.clone()),
                 None if matches!(status, Status::Unknown) || is_update() => Told::UnknownStatus,
                 None => mention().map_or(Told::Nothing, Told::News),
@@ -191,7 +213,8 @@ fn of_status(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> Sta
     let mut status = Status::None;
     for (number, line) in layout.lines.iter().enumerate().take(STATUS_LINES) {
         let folded = fold(&line.chars().take(300).collect::<String>());
-        let Some(after) = possible.iter().filter_map(|phrase| phrase.after(&folded)).min_by_key(|after| after.len()) else {
+        let Some(after) = possible.iter().filter_map(|phrase| phrase.after(&folded)).min_by_key(|after| after.len())
+        else {
             continue;
         };
         let after = after.trim_start_matches([':', ' ', '-', '"', '=']);
@@ -230,7 +253,10 @@ fn of_sentences(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> 
     }
     let (things, not_yet) = (possible("things"), possible("not_yet"));
     let mut found: Vec<News> = Vec::new();
-    let body = layout.labelled.iter().find(|one| one.head.is("billing_address") || one.head.is("shipping_address") || one.head.is("product"));
+    let body = layout
+        .labelled
+        .iter()
+        .find(|one| one.head.is("billing_address") || one.head.is("shipping_address") || one.head.is("product"));
     let end = body.map_or(layout.lines.len(), |one| one.line.max(3)).min(LINES).min(layout.lines.len());
     for line in &layout.lines[..end] {
         let mut cut = line.len().min(LINE);

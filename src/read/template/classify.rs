@@ -1,6 +1,6 @@
 //! Which template a mail belongs to, and what its rules make of it.
 
-use super::rules::{Condition, Mail, Sight, Template};
+use super::rules::{Condition, Counts, Mail, Sight, Template};
 use super::{GENERIC, Templates};
 use crate::read::body::Body;
 use crate::read::customer::Ours;
@@ -40,10 +40,9 @@ impl Templates {
         }
     }
 
-    /// The generic rules that set a mail aside whatever else is in it (`firm`), or only when nothing says that it tells of an
-    /// order.
-    pub(in crate::read) fn refuse(&self, sight: &Sight<'_>, firm: bool) -> Class<'_> {
-        self.generic().map_or(Class::Unknown, |generic| refusal(generic, sight, firm))
+    /// The generic rules that set a mail aside and count at this point.
+    pub(in crate::read) fn refuse(&self, sight: &Sight<'_>, counts: Counts) -> Class<'_> {
+        self.generic().map_or(Class::Unknown, |generic| refusal(generic, sight, |rule| rule == counts))
     }
 
     /// The template of a mail and what it says: the first one that knows the kind of mail, or the first that knows the platform.
@@ -53,7 +52,7 @@ impl Templates {
             if template.name == GENERIC || !template.matches.iter().any(|condition| condition.holds(sight).is_some()) {
                 continue;
             }
-            match refusal(template, sight, true) {
+            match refusal(template, sight, |counts| counts == Counts::Always) {
                 Class::Unknown => {}
                 class => return Some((template, class)),
             }
@@ -61,7 +60,7 @@ impl Templates {
                 Class::Unknown => {}
                 class => return Some((template, class)),
             }
-            match refusal(template, sight, false) {
+            match refusal(template, sight, |counts| counts != Counts::Always) {
                 Class::Unknown => {}
                 class => return Some((template, class)),
             }
@@ -71,13 +70,13 @@ impl Templates {
     }
 }
 
-fn refusal<'t>(template: &'t Template, sight: &Sight<'_>, firm: bool) -> Class<'t> {
-    for rule in template.ignore.iter().filter(|rule| rule.unless_recognised != firm) {
+fn refusal<'t>(template: &'t Template, sight: &Sight<'_>, now: impl Fn(Counts) -> bool) -> Class<'t> {
+    for rule in template.ignore.iter().filter(|rule| now(rule.counts)) {
         if rule.when.iter().any(|condition| condition.holds(sight).is_some()) {
             return Class::Ignore { rule: &rule.name, why: &rule.why };
         }
     }
-    for rule in template.hold.iter().filter(|rule| rule.unless_recognised != firm) {
+    for rule in template.hold.iter().filter(|rule| now(rule.counts)) {
         if rule.when.iter().any(|condition| condition.holds(sight).is_some()) {
             return Class::Hold { rule: &rule.name, why: &rule.why };
         }

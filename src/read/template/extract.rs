@@ -42,7 +42,10 @@ impl Templates {
         for (target, _) in Target::ALL {
             for rule in rules(target) {
                 let mut found = rule.values(sight, greeting.as_deref());
-                found.retain(|one| checked(target, &one.text, &habits).is_some());
+                found.retain(|one| {
+                    !evidence.is_unfilled(Layer::Template, &rule.id, &one.text)
+                        && checked(target, &one.text, &habits).is_some()
+                });
                 // The first value of the first rule wins. Of addresses all are noted, since two make the mail ambiguous.
                 if target != Target::CustomerEmail {
                     found.truncate(1);

@@ -6,15 +6,15 @@ use std::collections::BTreeMap;
 use regex::RegexSetBuilder;
 
 use super::load_fields::COMPILED;
-use super::rules::{Checked, Condition, HeaderTest, Mail, Refusal, Template};
+use super::rules::{Checked, Condition, Counts, HeaderTest, Mail, Origin, Refusal, Template};
 use super::{GENERIC, Templates};
 use crate::document::{Document, Entry, Problem, Problems, Table};
 use crate::domain::EventKind;
+use crate::read::embedded;
 use crate::read::generic::Generic;
 use crate::read::html::Named;
 use crate::read::lexicon::{self, Lexicon, Where};
 use crate::read::words::{Label, Phrase, Phrases, Pieces, fold};
-use crate::read::embedded;
 
 /// Loads templates and words of `files` over those that ship.
 pub(super) fn load(files: Vec<Document>, shipped: Vec<Document>) -> Result<Templates, Vec<Problem>> {
@@ -29,11 +29,17 @@ pub(super) fn load(files: Vec<Document>, shipped: Vec<Document>) -> Result<Templ
             .collect::<Vec<_>>()
     };
     let files = named(files);
-    let shipped = named(shipped)
-        .into_iter()
-        .filter(|(name, _)| !files.iter().any(|(known, _)| known == name))
-        .collect::<Vec<_>>();
-    let mut all = files.into_iter().chain(shipped).collect::<Vec<_>>();
+    let shipped = named(shipped);
+    let origin = |name: &str, document: &Document| {
+        let file = || document.file().to_owned();
+        match (files.iter().any(|(own, _)| own == name), shipped.iter().any(|(known, _)| known == name)) {
+            (false, _) => Origin::Shipped,
+            (true, false) => Origin::File(file()),
+            (true, true) => Origin::Overrides(file()),
+        }
+    };
+    let shipped = shipped.iter().filter(|(name, _)| !files.iter().any(|(known, _)| known == name));
+    let mut all = files.iter().chain(shipped).collect::<Vec<_>>();
     // The generic template goes first; among equals the order stays.
     all.sort_by_key(|(name, _)| name != GENERIC);
     let mut loader = Loader::new(&lexicon, pieces);
@@ -48,7 +54,8 @@ pub(super) fn load(files: Vec<Document>, shipped: Vec<Document>) -> Result<Templ
             continue;
         }
         loader.generic = name == GENERIC;
-        list.extend(document.read(&problems, |table| loader.template(name, table)));
+        let template = document.read(&problems, |table| loader.template(name, table));
+        list.extend(template.map(|template| Template { origin: origin(name, document), ..template }));
     }
     let markup =
         RegexSetBuilder::new(loader.markup.iter().map(|piece| regex::escape(piece))).size_limit(16 * COMPILED).build();
@@ -56,7 +63,7 @@ pub(super) fn load(files: Vec<Document>, shipped: Vec<Document>) -> Result<Templ
     match markup {
         Ok(markup) if problems.is_empty() => {
             let generic = Generic::of(&lexicon);
-            Ok(Templates { list, markup, phrases: pieces.into_search(), named, lexicon, generic })
+            Ok(Templates { list, markup, phrases: pieces.into_search(), named, lexicon, generic, files: Vec::new() })
         }
         Ok(_) => Err(problems.into_sorted()),
         Err(error) => {
@@ -118,7 +125,7 @@ const KEYS: &[&str] = &[
 pub(super) struct Loader<'l> {
     /// The words that all templates share.
     lexicon: &'l Lexicon,
-    /// The labels of the template that is read; where the shared words have a list of the same name, it follows.
+    /// The labels of the template that is read.
     own: BTreeMap<String, Vec<Label>>,
     markup: Vec<String>,
     /// Pieces of all phrases.
@@ -133,8 +140,16 @@ impl<'l> Loader<'l> {
         Self { lexicon, own: BTreeMap::new(), markup: Vec::new(), pieces, named: RefCell::default(), generic: false }
     }
 
-    /// The labels of a list, if there is one of that name.
-    pub(super) fn labels(&self, name: &str) -> Option<&[Label]> {
+    /// The labels of a list, if there is one of that name: the template's own, then those that all share.
+    pub(super) fn labels(&self, name: &str) -> Option<Vec<Label>> {
+        let own = self.own.get(name).map(Vec::as_slice).unwrap_or_default();
+        let all = own.iter().chain(self.lexicon.labels(name)).cloned().collect::<Vec<_>>();
+        (!all.is_empty()).then_some(all)
+    }
+
+    /// What a list stands for in a pattern: the template's own labels, or those that all share when it has none. The words of
+    /// thirty languages in one pattern are more than it may hold.
+    pub(super) fn pattern_labels(&self, name: &str) -> Option<&[Label]> {
         let shared = self.lexicon.labels(name);
         self.own.get(name).map(Vec::as_slice).or_else(|| (!shared.is_empty()).then_some(shared))
     }
@@ -144,9 +159,6 @@ impl<'l> Loader<'l> {
         let title = table.string("title").map_or_else(|| name.to_owned(), |title| title.value.to_owned());
         let checked = table.tables("checked", checked).unwrap_or_default();
         self.own = labels(table);
-        for (name, list) in &mut self.own {
-            list.extend_from_slice(self.lexicon.labels(name));
-        }
         let matches = table.tables("match", |inner| self.condition(inner)).unwrap_or_default();
         if !self.generic && matches.is_empty() {
             table.required("match", "add [[match]] with what only this platform's mails have");
@@ -155,6 +167,7 @@ impl<'l> Loader<'l> {
             name: name.to_owned(),
             title,
             checked,
+            origin: Origin::Shipped,
             matches,
             ignore: self.refusals(table, "ignore"),
             hold: self.refusals(table, "hold"),
@@ -168,10 +181,15 @@ impl<'l> Loader<'l> {
         let read = |inner: &Table<'_>| {
             let name = inner.required_string("name", "name the rule, such as \"password reset\"");
             let why = inner.string("why").map(|entry| entry.value.to_owned());
-            let unless_recognised = inner.boolean("unless_recognised").is_some_and(|entry| entry.value);
+            let said = |key| inner.boolean(key).is_some_and(|entry| entry.value);
+            let counts = match (said("unless_recognised"), said("unless_told")) {
+                (_, true) => Counts::UnlessTold,
+                (true, false) => Counts::UnlessRecognised,
+                (false, false) => Counts::Always,
+            };
             let when = self.when(inner);
             let name = name?.value.to_owned();
-            Some(Refusal { why: why.unwrap_or_else(|| name.clone()), name, when, unless_recognised })
+            Some(Refusal { why: why.unwrap_or_else(|| name.clone()), name, when, counts })
         };
         table.tables(key, read).unwrap_or_default()
     }
@@ -310,3 +328,15 @@ pub(super) const LANGUAGES: &[&str] = &[
     "ko", "lt", "lv", "mt", "nb", "nl", "no", "nn", "pl", "pt", "ro", "ru", "sk", "sl", "sr", "sv", "th", "tr", "uk",
     "vi", "zh",
 ];
+
+/// Every key that is asked for while a template is read, there or not.
+#[cfg(test)]
+pub(super) fn keys_asked(document: &Document) -> std::collections::BTreeSet<String> {
+    let (problems, mut pieces) = (Problems::default(), Pieces::default());
+    let lexicon = Lexicon::read(&embedded::lexicon(), &mut pieces, &Problems::default());
+    let mut loader = Loader::new(&lexicon, pieces);
+    document.read(&problems, |table| loader.template("acme", table));
+    let asked = problems.asked();
+    assert!(problems.is_empty(), "{:?}", problems.into_sorted());
+    asked
+}

@@ -8,10 +8,10 @@ use regex::{Regex, RegexBuilder};
 use super::load::Loader;
 use super::rules::{FieldRule, Fields, Part, Place, ProductRule, ProductSource, Source, Target};
 use crate::document::{Entry, Table};
-use crate::read::words::{Label, Labels};
+use crate::read::words::Labels;
 
 /// Bytes of a pattern as it is written.
-const PATTERN: usize = 1_000;
+pub(super) const PATTERN: usize = 1_000;
 /// Bytes of a compiled pattern.
 pub(super) const COMPILED: usize = 1024 * 1024;
 
@@ -92,7 +92,7 @@ impl Loader<'_> {
     }
 
     fn labels_named(&self, entry: &Entry<'_, &str>) -> Option<Labels> {
-        let found = self.labels(entry.value).map(<[Label]>::to_vec);
+        let found = self.labels(entry.value);
         if found.is_none() {
             entry.problem(
                 format!("there is no list of labels {:?}", entry.value),
@@ -130,36 +130,10 @@ impl Loader<'_> {
     }
 
     fn expanded(&self, pattern: &str) -> Result<String, String> {
-        let mut out = String::with_capacity(pattern.len());
-        let mut rest = pattern;
-        while let Some(at) = rest.find('{') {
-            let (before, after) = rest.split_at(at);
-            out.push_str(before);
-            let name = after[1..].split_once('}').map(|(name, _)| name).filter(|name| {
-                name.starts_with(|c: char| c.is_ascii_lowercase())
-                    && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
-            });
-            // `\p{…}` is a class of characters.
-            match name.filter(|_| {
-                !before.ends_with("\\p")
-                    && !before.ends_with("\\P")
-                    && !before.ends_with("\\x")
-                    && !before.ends_with("\\u")
-            }) {
-                Some(name) => {
-                    let labels = self.labels(name).ok_or_else(|| name.to_owned())?;
-                    let words = labels.iter().map(|label| loose(&label.text)).collect::<Vec<_>>();
-                    out.push_str(&format!("(?i:{})", words.join("|")));
-                    rest = &after[name.len() + 2..];
-                }
-                None => {
-                    out.push('{');
-                    rest = &after[1..];
-                }
-            }
-        }
-        out.push_str(rest);
-        Ok(out)
+        expand(pattern, |name| {
+            let words = self.pattern_labels(name)?.iter().map(|label| loose(&label.text)).collect::<Vec<_>>();
+            Some(format!("(?i:{})", words.join("|")))
+        })
     }
 
     /// A CSS selector, or `None` with a problem noted.
@@ -215,6 +189,33 @@ impl Loader<'_> {
         }
         Some(ProductSource::Rows { rows, name: self.selector(&name?)?, parts })
     }
+}
+
+/// A pattern with something else for every `{name}` of a list of labels; the name of the first list that there is not.
+pub(super) fn expand(pattern: &str, mut words: impl FnMut(&str) -> Option<String>) -> Result<String, String> {
+    let mut out = String::with_capacity(pattern.len());
+    let mut rest = pattern;
+    while let Some(at) = rest.find('{') {
+        let (before, after) = rest.split_at(at);
+        out.push_str(before);
+        let name = after[1..].split_once('}').map(|(name, _)| name).filter(|name| {
+            name.starts_with(|c: char| c.is_ascii_lowercase())
+                && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_')
+        });
+        // `\p{…}` is a class of characters.
+        match name.filter(|_| !["\\p", "\\P", "\\x", "\\u"].iter().any(|class| before.ends_with(class))) {
+            Some(name) => {
+                out.push_str(&words(name).ok_or_else(|| name.to_owned())?);
+                rest = &after[name.len() + 2..];
+            }
+            None => {
+                out.push('{');
+                rest = &after[1..];
+            }
+        }
+    }
+    out.push_str(rest);
+    Ok(out)
 }
 
 /// A label as a pattern: any blanks between its words, either kind of apostrophe.

@@ -3,10 +3,15 @@
 
 mod classify;
 mod extract;
+mod grammar;
+mod lint;
 mod load;
 mod load_fields;
 mod products;
+mod reload;
 mod rules;
+mod schema;
+mod trace;
 mod trial;
 
 use regex::RegexSet;
@@ -17,14 +22,33 @@ use super::html::Named;
 use super::lexicon::Lexicon;
 use super::words::PhraseSearch;
 use crate::document::{Document, Problem};
+use crate::domain::EventKind;
 
 pub(super) use self::classify::Class;
-pub use self::rules::Checked;
-pub(super) use self::rules::{Sight, Template};
+pub use self::lint::lint;
+pub use self::rules::{Checked, Origin};
+pub(super) use self::rules::{Counts, Sight, Template};
+pub use self::schema::schema;
+pub use self::trace::{Step, Took};
 pub(super) use self::trial::{Trial, is_language};
 
 /// The name of the template whose labels and rules count for all mails.
 const GENERIC: &str = "generic";
+
+/// What is told of a template in a list.
+#[derive(Debug, Clone)]
+pub struct Listed<'t> {
+    /// Its name in readings.
+    pub name: &'t str,
+    /// The platform's name as people write it.
+    pub title: &'t str,
+    /// The kinds of mail that it knows.
+    pub mails: Vec<(&'t str, EventKind)>,
+    /// What it was held against.
+    pub checked: &'t [Checked],
+    /// Where it comes from.
+    pub origin: &'t Origin,
+}
 
 /// All templates, compiled.
 pub struct Templates {
@@ -40,6 +64,8 @@ pub struct Templates {
     pub(super) lexicon: Lexicon,
     /// The reader of mails that no template knows.
     pub(super) generic: Generic,
+    /// The files of the shop's own.
+    files: Vec<Document>,
 }
 
 impl Templates {
@@ -57,6 +83,7 @@ impl Templates {
                     named: Named::default(),
                     lexicon: Lexicon::default(),
                     generic: Generic::default(),
+                    files: Vec::new(),
                 }
             }
         }
@@ -65,7 +92,26 @@ impl Templates {
     /// The templates that ship, with some replaced by files of the same `name`, and others added; or everything that is wrong
     /// with the files. Templates of files are tried before those that ship.
     pub fn with_overrides(files: Vec<Document>) -> Result<Self, Vec<Problem>> {
-        load::load(files, embedded::documents())
+        load::load(files.clone(), embedded::documents()).map(|templates| Self { files, ..templates })
+    }
+
+    /// Only what counts for all mails: how a mail of a platform is read that nobody has written a template for.
+    #[must_use]
+    pub fn generic_only(mut self) -> Self {
+        self.list.retain(|template| template.name == GENERIC);
+        self
+    }
+
+    /// All but the template of this name: what the others make of its mails.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.list.retain(|template| template.name != name || name == GENERIC);
+        self
+    }
+
+    /// The templates that ship, as their authors wrote them.
+    pub fn shipped() -> Vec<Document> {
+        embedded::documents()
     }
 
     /// The templates of some files and what counts for all mails, without those of platforms: how a template reads that is being
@@ -90,10 +136,15 @@ impl Templates {
             .flat_map(|template| template.mails.iter().map(|mail| (template.name.as_str(), mail.name.as_str())))
     }
 
-    /// The same without the templates of platforms: what is read of a shop that nobody knows.
-    pub fn generic_only(mut self) -> Self {
-        self.list.retain(|template| template.name == GENERIC);
-        self
+    /// The templates with what their authors say of them, in the order in which they are tried; last what counts for all mails.
+    pub fn list(&self) -> impl Iterator<Item = Listed<'_>> {
+        self.platforms().chain(self.generic()).map(|template| Listed {
+            name: &template.name,
+            title: &template.title,
+            mails: template.mails.iter().map(|mail| (mail.name.as_str(), mail.event)).collect(),
+            checked: &template.checked,
+            origin: &template.origin,
+        })
     }
 
     fn platforms(&self) -> impl Iterator<Item = &Template> {

@@ -16,6 +16,7 @@ pub(in crate::read) struct Template {
     pub(in crate::read) title: String,
     /// What it was held against, as its author says.
     pub(in crate::read) checked: Vec<Checked>,
+    pub(in crate::read) origin: Origin,
     /// Which mails are this platform's; one is enough. The generic template has none.
     pub(in crate::read) matches: Vec<Condition>,
     /// Mails that are not looked at further.
@@ -37,6 +38,17 @@ pub struct Checked {
     pub versions: String,
     /// The languages, as tags.
     pub languages: Vec<String>,
+}
+
+/// Where a template comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// It ships with the program.
+    Shipped,
+    /// It is this file of the shop's own.
+    File(String),
+    /// It is this file of the shop's own, and one of the same name that ships is not used.
+    Overrides(String),
 }
 
 /// Everything that a condition can look at.
@@ -87,8 +99,18 @@ pub(in crate::read) struct Refusal {
     pub(in crate::read) name: String,
     pub(in crate::read) why: String,
     pub(in crate::read) when: Vec<Condition>,
-    /// Whether it counts only when nothing else says that the mail tells of an order.
-    pub(in crate::read) unless_recognised: bool,
+    pub(in crate::read) counts: Counts,
+}
+
+/// When a rule that sets a mail aside counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::read) enum Counts {
+    /// Whatever else the mail says.
+    Always,
+    /// When neither a kind of mail of a template nor data say that the mail tells of an order.
+    UnlessRecognised,
+    /// When, besides, no words say what happened to an order: the subject may speak of one.
+    UnlessTold,
 }
 
 /// A kind of mail.

@@ -1,28 +1,20 @@
-//! `invited template`: what the templates make of a mail, without a daemon or a database.
+//! `invited template explain`: what the templates make of a mail, and by which rule.
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand};
+use clap::Args;
 use serde::Serialize;
 
-use super::{Failure, JsonArg, Output};
+use super::trace::{self, BOLD, styled};
 use crate::app::load_templates;
+use crate::cli::{Failure, JsonArg, Output};
 use crate::domain::{EventKind, Finding, Product, Reading};
 use crate::ops::read::explain_mail;
-use crate::read::Reader;
-
-/// Works with the templates that read mails.
-#[derive(Debug, Subcommand)]
-pub(super) enum Template {
-    /// Reads mails and says what was found, by which rule, or why not
-    Explain(Explain),
-    /// Writes a template for a shop from one or a few sample mails of one kind
-    Learn(super::template_learn::Learn),
-}
+use crate::read::{Context, Reader};
 
 /// Which mails to read.
 #[derive(Debug, Args)]
-pub(super) struct Explain {
+pub(in crate::cli) struct Explain {
     #[command(flatten)]
     json: JsonArg,
     /// The mails, one file each, as they came in
@@ -37,6 +29,9 @@ pub(super) struct Explain {
     /// Read as if the shop's software were not known: without the templates of platforms
     #[arg(long)]
     generic_only: bool,
+    /// Only what was found, without the mail and the rules that were tried
+    #[arg(long)]
+    brief: bool,
 }
 
 /// A reading as `--json` prints it; the names are a contract.
@@ -72,17 +67,8 @@ struct Line<'a> {
     quantity: Option<u32>,
 }
 
-impl Template {
-    pub(super) fn run(self) -> Result<(), Failure> {
-        match self {
-            Self::Explain(explain) => explain.run(),
-            Self::Learn(learn) => learn.run(),
-        }
-    }
-}
-
 impl Explain {
-    fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(self) -> Result<(), Failure> {
         let templates = load_templates(self.templates.as_deref()).map_err(Failure::Config)?;
         let reader = Reader::new(if self.generic_only { templates.generic_only() } else { templates });
         let mut out = Output::new();
@@ -90,22 +76,32 @@ impl Explain {
             let file = path.display().to_string();
             let mail =
                 std::fs::read(path).map_err(|error| Failure::Undone(format!("{file} cannot be read: {error}")))?;
-            let reading = explain_mail(&reader, &mail, &self.shop_domain);
-            if self.json.json {
-                out.json(&row(file, &reading))?;
-            } else {
-                if number > 0 {
-                    out.line("")?;
-                }
-                show(&mut out, &file, &reading)?;
+            if number > 0 && !self.json.json {
+                out.line("")?;
             }
+            if self.json.json || self.brief {
+                let reading = explain_mail(&reader, &mail, &self.shop_domain);
+                match self.json.json {
+                    true => out.json(&row(file, &reading))?,
+                    false => {
+                        out.line(file)?;
+                        show(&mut out, &reading)?;
+                    }
+                }
+                continue;
+            }
+            let context = Context { shop_domains: &self.shop_domain, ..Context::default() };
+            let told = reader.explain(&mail, &context);
+            out.line(styled(BOLD, &file))?;
+            trace::show(&mut out, &told)?;
+            out.line(styled(BOLD, "reading"))?;
+            show(&mut out, &told.reading)?;
         }
         Ok(())
     }
 }
 
-fn show(out: &mut Output, file: &str, reading: &Reading) -> Result<(), Failure> {
-    out.line(file)?;
+fn show(out: &mut Output, reading: &Reading) -> Result<(), Failure> {
     let event = reading.event.map(|event| format!(", order {event}")).unwrap_or_default();
     let template = reading.template.as_deref().map(|name| format!(", template {name}")).unwrap_or_default();
     out.line(format!("  {}{event}{template}", reading.outcome.as_str()))?;
