@@ -87,9 +87,9 @@ pub fn learn(
     let ours = Ours { shop_domains: context.shop_domains, own_domains: context.own_domains };
     let lexicon = &generic.templates.lexicon;
     let sights = views.iter().map(|view| generic.templates.sight(&view.message, &view.body, &ours)).collect::<Vec<_>>();
-    let ground = Ground { views: &views, sights: &sights, lexicon };
-    let kind = Kind::of(&views, event, lexicon).map_err(|why| vec![why])?;
     let language = language(&views, lexicon);
+    let ground = Ground { views: &views, sights: &sights, lexicon, language: &language };
+    let kind = Kind::of(&views, event, lexicon).map_err(|why| vec![why])?;
     let title = title(&views, asked);
     let mut name = slug(&title, &views);
     if super::embedded::FILES.iter().any(|(file, _)| file.strip_suffix(".toml") == Some(&name)) {

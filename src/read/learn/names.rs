@@ -4,7 +4,6 @@ use super::anchors::{flexible, places};
 use super::rule::{Ground, Look, Rule};
 use super::view::View;
 use crate::read::lexicon::Lexicon;
-use crate::read::template::Trial;
 use crate::read::words::fold;
 
 /// Lines at the start of a body among which the greeting is.
@@ -202,7 +201,7 @@ fn greeting(view: &View, name: &str, ground: &Ground<'_>) -> Option<String> {
         }
     }
     let fits = |pattern: &&String| {
-        let trial = Trial::of(&format!("[[greeting]]\ntext = '{pattern}'\n"), ground.lexicon);
+        let trial = ground.trial(&format!("[[greeting]]\ntext = '{pattern}'\n"));
         let sight = ground.sights.get(view.number - 1);
         let found = trial.zip(sight).and_then(|(trial, sight)| trial.greeting(sight));
         found.is_some_and(|found| calls.iter().any(|call| fold(call) == fold(&found)))

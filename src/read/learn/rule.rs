@@ -105,6 +105,16 @@ pub(super) struct Ground<'g> {
     pub(super) views: &'g [View],
     pub(super) sights: &'g [Sight<'g>],
     pub(super) lexicon: &'g Lexicon,
+    /// The key of phrases and labels.
+    pub(super) language: &'g str,
+}
+
+/// What a template says of the language that it was held against: a list in its patterns has the words of that one only.
+pub(super) fn checked(language: &str) -> String {
+    match language {
+        "any" => String::new(),
+        tag => format!("[[checked]]\nversions = \"the mails of the samples\"\nlanguages = [{}]\n", quoted(tag)),
+    }
 }
 
 impl<'g> Ground<'g> {
@@ -117,6 +127,11 @@ impl<'g> Ground<'g> {
         }
     }
 
+    /// Some rules, ready to be tried.
+    pub(super) fn trial(&self, rules: &str) -> Option<Trial> {
+        Trial::of(&format!("{}{rules}", checked(self.language)), self.lexicon)
+    }
+
     /// Tries rules for a field on all samples. Those are kept that find what is right in some sample, and in none anything else.
     pub(super) fn tried(&self, key: &str, rules: Vec<Rule>, is_right: impl Fn(&View, &Value) -> bool) -> Vec<Rule> {
         let mut kept: Vec<Rule> = Vec::new();
@@ -125,7 +140,7 @@ impl<'g> Ground<'g> {
                 continue;
             }
             let labels = rule.labels_toml("trial", "any").unwrap_or_default();
-            let Some(trial) = Trial::of(&format!("{labels}{}", rule.toml("", key, "trial")), self.lexicon) else {
+            let Some(trial) = self.trial(&format!("{labels}{}", rule.toml("", key, "trial"))) else {
                 continue;
             };
             let mut wrong = false;
@@ -146,7 +161,7 @@ impl<'g> Ground<'g> {
 
     /// The products that a rule finds in each sample.
     pub(super) fn products(&self, rule: &str) -> Option<Vec<Vec<Product>>> {
-        let trial = Trial::of(rule, self.lexicon)?;
+        let trial = self.trial(rule)?;
         Some(self.views.iter().map(|view| trial.products(&view.body)).collect())
     }
 

@@ -2,7 +2,7 @@
 
 use super::kind::Kind;
 use super::products::Products;
-use super::rule::{Rule, quoted};
+use super::rule::{Rule, checked, quoted};
 use crate::domain::EventKind;
 
 /// Everything that goes into the file.
@@ -77,14 +77,16 @@ pub(super) fn write(parts: &Parts<'_>) -> String {
 
 fn head(parts: &Parts<'_>) -> String {
     let (kind, event) = (parts.kind, parts.event);
+    let language = checked(parts.language);
     let mut out = format!(
         "# Learnt from {} of a shop: what its mails look like that tell that an order was {event}.\n\
          # Its other mails are read as if this file were not there. docs/adding-a-parser.md explains the language.\n\n\
-         name = {}\ntitle = {}\n\n\
+         name = {}\ntitle = {}\n{}\n\
          # --- Which mails are meant: the author's address, {}and the words of this kind of mail\n\n[[match]]\nfrom = {}\n",
         samples(parts.samples),
         quoted(parts.name),
         quoted(parts.title),
+        if language.is_empty() { language } else { format!("\n{language}") },
         if kind.html.is_empty() { "" } else { "one of these pieces of the page " },
         quoted(&kind.from),
     );
