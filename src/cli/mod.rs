@@ -10,6 +10,7 @@ mod output;
 mod queue;
 mod serve;
 mod template;
+mod template_learn;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -118,6 +118,11 @@ impl Message {
         })
     }
 
+    /// All header fields, the names in lower case.
+    pub(super) fn fields(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.headers.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Notes what was wrong with the mail and was read all the same.
     pub(super) fn note_remarks(&self, evidence: &mut Evidence) {
         for (rule, what) in self.remarks.iter().take(20) {

@@ -15,6 +15,7 @@ mod claims;
 mod cli;
 mod crash;
 mod held;
+mod learn;
 mod orders;
 mod peers;
 mod platforms;

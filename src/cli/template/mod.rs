@@ -25,6 +25,8 @@ pub(super) enum Template {
     Schema,
     /// Reads mails with expected results beside them; ends with 1 when one is read differently
     Test(test::Test),
+    /// Writes a template for a shop from one or a few sample mails of one kind
+    Learn(super::template_learn::Learn),
     /// Counts how many mails of a test set are read right, with and without the platforms' templates
     Score(score::Score),
 }
@@ -37,6 +39,7 @@ impl Template {
             Self::List(list) => list.run(),
             Self::Schema => Ok(Output::new().line(format!("{:#}", crate::read::schema()))?),
             Self::Test(test) => test.run(),
+            Self::Learn(learn) => learn.run(),
             Self::Score(score) => score.run(),
         }
     }

@@ -138,7 +138,7 @@ pub(super) struct Loader<'l> {
 }
 
 impl<'l> Loader<'l> {
-    fn new(lexicon: &'l Lexicon, pieces: Pieces) -> Self {
+    pub(super) fn new(lexicon: &'l Lexicon, pieces: Pieces) -> Self {
         Self {
             lexicon,
             own: BTreeMap::new(),
@@ -169,7 +169,7 @@ impl<'l> Loader<'l> {
         own.or_else(|| Some(shared()).filter(|list| !list.is_empty()))
     }
 
-    fn template(&mut self, name: &str, table: &Table<'_>) -> Option<Template> {
+    pub(super) fn template(&mut self, name: &str, table: &Table<'_>) -> Option<Template> {
         table.string("name");
         let title = table.string("title").map_or_else(|| name.to_owned(), |title| title.value.to_owned());
         let checked = table.tables("checked", checked).unwrap_or_default();

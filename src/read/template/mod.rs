@@ -12,6 +12,7 @@ mod reload;
 mod rules;
 mod schema;
 mod trace;
+mod trial;
 
 use regex::RegexSet;
 
@@ -29,6 +30,7 @@ pub use self::rules::{Checked, Origin};
 pub(super) use self::rules::{Counts, Sight, Template};
 pub use self::schema::schema;
 pub use self::trace::{Step, Took};
+pub(super) use self::trial::{Trial, is_language};
 
 /// The name of the template whose labels and rules count for all mails.
 const GENERIC: &str = "generic";
@@ -110,6 +112,17 @@ impl Templates {
     /// The templates that ship, as their authors wrote them.
     pub fn shipped() -> Vec<Document> {
         embedded::documents()
+    }
+
+    /// The templates of some files and what counts for all mails, without those of platforms: how a template reads that is being
+    /// written.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the files.
+    pub fn of_files(files: Vec<Document>) -> Result<Self, Vec<Problem>> {
+        let mut shipped = embedded::documents();
+        shipped.retain(|document| document.file().ends_with("/generic.toml"));
+        load::load(files, shipped)
     }
 
     /// The names of the templates, in the order in which they are tried.
