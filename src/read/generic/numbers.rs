@@ -54,7 +54,11 @@ enum Kind {
 
 /// The words that tell numbers apart, by their folded form.
 #[derive(Debug, Default)]
-pub(in crate::read) struct NumberWords(HashMap<String, Kind>);
+pub(in crate::read) struct NumberWords {
+    words: HashMap<String, Kind>,
+    /// Bytes of the longest of them.
+    longest: usize,
+}
 
 impl NumberWords {
     /// Collects the words of all languages. Where a word is in two lists, the one for an order counts most, a filler least.
@@ -71,7 +75,7 @@ impl NumberWords {
         add("order_words", Kind::Order { outright: false });
         add(OUTRIGHT, Kind::Order { outright: true });
         words.retain(|word, _| !word.is_empty());
-        Self(words)
+        Self { longest: words.keys().map(String::len).max().unwrap_or_default(), words }
     }
 
     /// What the words at the end of `before` make of the number that follows.
@@ -95,7 +99,7 @@ impl NumberWords {
 
     /// A word for an order anywhere in a text without words for other numbers.
     fn anywhere(&self, text: &str) -> Option<Kind> {
-        let words = text.split(|c: char| !c.is_alphanumeric()).filter_map(|word| self.0.get(word));
+        let words = text.split(|c: char| !c.is_alphanumeric()).filter_map(|word| self.words.get(word));
         words.fold(None, |found, kind| match (found, kind) {
             (Some(Kind::Other), _) | (_, Kind::Other) => Some(Kind::Other),
             (_, Kind::Order { .. }) => Some(Kind::Order { outright: false }),
@@ -106,10 +110,13 @@ impl NumberWords {
     /// The longest word that a text ends with, and where it begins.
     fn ending(&self, text: &str) -> Option<(Kind, usize)> {
         let starts = text.char_indices().filter(|(at, first)| {
+            if text.len() - at > self.longest {
+                return false;
+            }
             let before = text[..*at].chars().next_back();
             before.is_none_or(|before| !before.is_alphanumeric() || *first >= '\u{2E80}' || before >= '\u{2E80}')
         });
-        starts.map(|(at, _)| at).find_map(|at| Some((*self.0.get(&text[at..])?, at)))
+        starts.map(|(at, _)| at).find_map(|at| Some((*self.words.get(&text[at..])?, at)))
     }
 }
 
