@@ -10,6 +10,8 @@ mod decide;
 mod embedded;
 mod entities;
 mod evidence;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod generic;
 mod headers;
 mod html;

@@ -14,14 +14,17 @@ use crate::read::generic::Generic;
 use crate::read::html::Named;
 use crate::read::lexicon::{self, Lexicon, Where};
 use crate::read::words::{Label, Phrase, Phrases, Pieces, fold};
-use crate::read::embedded;
 
 /// Loads templates and words of `files` over those that ship.
-pub(super) fn load(files: Vec<Document>, shipped: Vec<Document>) -> Result<Templates, Vec<Problem>> {
+pub(super) fn load(
+    files: Vec<Document>,
+    shipped: Vec<Document>,
+    shipped_words: Vec<Document>,
+) -> Result<Templates, Vec<Problem>> {
     let problems = Problems::default();
     let (words, files) = files.into_iter().partition::<Vec<_>, _>(lexicon::is_lexicon);
     let mut pieces = Pieces::default();
-    let lexicon = Lexicon::read(&lexicon::laid_over(words, embedded::lexicon()), &mut pieces, &problems);
+    let lexicon = Lexicon::read(&lexicon::laid_over(words, shipped_words), &mut pieces, &problems);
     let named = |documents: Vec<Document>| {
         documents
             .into_iter()
