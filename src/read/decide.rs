@@ -59,7 +59,10 @@ impl Decision<'_> {
             (.., None) => Err((Outcome::Held, "it does not say what happened to the order".to_owned())),
             _ => Ok(()),
         });
-        if let Err((outcome, why)) = complete {
+        if let Err((outcome, mut why)) = complete {
+            if self.sight.body.cut {
+                why.push_str("; the mail is larger than what is read of one, and its end was not looked at");
+            }
             (reading.outcome, reading.reason) = (outcome, Some(why));
         }
         reading.event = event;

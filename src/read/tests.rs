@@ -241,6 +241,27 @@ fn a_name_that_would_forge_a_header_is_one_line() {
     assert!(!shown.contains("\\r") && !shown.contains("\\n"), "{shown}");
 }
 
+#[test]
+fn a_mail_of_which_only_a_part_was_read_says_so() {
+    let reader = reader();
+    let cut = |kind: &str, body: &str| {
+        let fields = format!("To: bo@example.org\r\nSubject: Order update\r\nContent-Type: {kind}");
+        let reading = read(&reader, &mail(&fields, body));
+        assert_eq!(reading.outcome, Outcome::Held, "{:?}", reading.reason);
+        reading.reason.is_some_and(|reason| reason.contains("larger than what is read"))
+    };
+    for (what, kind, piece, few, many) in [
+        ("lines", "text/plain", "x\r\n", 6_000, 6_001),
+        ("bytes of text", "text/plain", "a line of one hundred characters or so, as they are in letters that were typed by hand at some time\r\n", 2_500, 2_700),
+        ("lines of a page", "text/html", "x<br>", 6_000, 6_001),
+        ("cells", "text/html", "<table><tr><td>x</table>", 4_000, 4_001),
+        ("open elements", "text/html", "<div>", 500, 600),
+    ] {
+        assert!(!cut(kind, &piece.repeat(few)), "{few} {what}");
+        assert!(cut(kind, &piece.repeat(many)), "{many} {what}");
+    }
+}
+
 /// Mails that cost too much, or try to: each with a word for what it is.
 fn hostile_mails() -> Vec<(&'static str, Vec<u8>)> {
     let head = "From: a@b.example\r\nTo: c@d.example\r\nSubject: Order #1\r\n";
