@@ -61,6 +61,14 @@ pub(crate) const SHAPES: &[Shape] = &[
         name: "text with paragraphs",
         mail: |octets| plain(octets, "\r\n", |row| format!("Lamp {row}\r\n- red: yes\r\nQuantity: 2\r\nPrice: 12.50")),
     },
+    Shape {
+        name: "text with products at labels",
+        mail: |octets| plain(octets, "\r\n", |row| format!("Product: Lamp {row}\r\nQuantity: 2")),
+    },
+    Shape {
+        name: "text with references",
+        mail: |octets| plain(octets, "\r\n", |row| format!("Order A-{row} is here")),
+    },
     Shape { name: "text with numbers", mail: |octets| plain(octets, " ", |row| format!("order {}", 100_000 + row)) },
     Shape { name: "text, one long line", mail: |octets| plain(octets, " ", |_| "your order is on its way".to_owned()) },
     Shape { name: "text, one long word", mail: |octets| plain(octets, "", |_| "order-1".to_owned()) },
@@ -164,12 +172,12 @@ fn quoted(octets: usize) -> Vec<u8> {
     })
 }
 
-/// As many parts as are allowed, so that their size grows.
+/// A part each 500 octets, up to as many as are allowed; then their size grows.
 fn parts(octets: usize) -> Vec<u8> {
-    const PARTS: usize = 990;
+    let count = (octets / 500).min(990);
     let mut mail = format!("{HEAD}Content-Type: multipart/mixed; boundary=b\r\n\r\n");
-    let each = octets.saturating_sub(mail.len()) / PARTS;
-    for part in 0..PARTS {
+    let each = octets.saturating_sub(mail.len()) / count.max(1);
+    for part in 0..count {
         let mut text = format!("--b\r\nContent-Type: text/{}\r\n\r\n", if part % 2 == 0 { "plain" } else { "html" });
         if each < text.len() + 2 {
             break;
