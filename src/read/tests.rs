@@ -340,6 +340,10 @@ fn hostile_mails() -> Vec<(&'static str, Vec<u8>)> {
             html(format!("Order ID: 1 Date Added: route=account/order <a href='route=account/order'>{}", "<p>Payment Address</p>".repeat(30_000))),
         ),
         ("many labels", html("<p>Order ID: 1</p>".repeat(20_000))),
+        ("a row of labels", html(format!("<table><tr>{}", "<td>Order</td><td>A-1</td>".repeat(70_000)))),
+        ("a column of labels", html(format!("<table>{}", "<tr><td>Status</td><td></td></tr>".repeat(57_000)))),
+        ("lines without blanks", format!("{head}\r\n{}", "ご注文番号：7山田太郎様ご注文ありがとうございます\r\n".repeat(28_000)).into_bytes()),
+        ("many numbers", format!("{head}\r\n{}", "order 100000 ".repeat(150_000)).into_bytes()),
         ("one long line", html("order has been ".repeat(100_000))),
         ("stars", format!("{head}\r\n{}", "your order ".repeat(90_000)).into_bytes()),
     ]

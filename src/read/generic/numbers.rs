@@ -154,7 +154,7 @@ pub(in crate::read) struct Candidates(Vec<Candidate>);
 impl Candidates {
     /// Looks through subject and body.
     pub(super) fn find(words: &NumberWords, subject: &str, layout: &Layout<'_>, says: impl Fn(&str) -> bool) -> Self {
-        let mut found = Self::default();
+        let mut found = Finder::default();
         let mut tokens = TOKENS;
         found.text(words, subject, true, &says, &mut tokens);
         for line in layout.lines {
@@ -173,12 +173,42 @@ impl Candidates {
                 found.note(reference, outright, false, rule);
             }
         }
+        let mut found = Self(found.found);
         // A code without digits may be a shouted word; one that two places name is none.
         found.0.retain(|one| one.outright || one.places > 1 || one.reference.as_str().bytes().any(|b| b.is_ascii_digit()));
         found.0.sort_by_key(|one| std::cmp::Reverse((one.outright, one.subject, one.places)));
         found
     }
 
+    /// All of them, best first.
+    pub(in crate::read) fn all(&self) -> &[Candidate] {
+        &self.0
+    }
+
+    /// The reference, when the places that name one are of one mind: the only one; or the only one that a label says outright, or
+    /// that the subject names too, while all others are merely near a word for an order.
+    pub(in crate::read) fn best(&self) -> Result<&Candidate, Doubt> {
+        match &self.0[..] {
+            [] => Err(Doubt::None),
+            [one] => Ok(one),
+            [first, rest @ ..] => {
+                let rivals = rest.iter().filter(|other| other.outright == first.outright).collect::<Vec<_>>();
+                let agreed = first.subject && first.places > 1 && rivals.iter().all(|rival| !rival.subject && rival.places == 1 && !rival.outright);
+                if rivals.is_empty() || agreed { Ok(first) } else { Err(Doubt::Several) }
+            }
+        }
+    }
+}
+
+/// Gathers candidates.
+#[derive(Default)]
+struct Finder {
+    found: Vec<Candidate>,
+    /// Where in `found` each is, by its key.
+    places: HashMap<String, usize>,
+}
+
+impl Finder {
     /// Notes the tokens of one line that follow a word for an order.
     fn text(&mut self, words: &NumberWords, line: &str, subject: bool, says: impl Fn(&str) -> bool, tokens: &mut usize) {
         let mut at = 0;
@@ -211,33 +241,15 @@ impl Candidates {
     }
 
     fn note(&mut self, reference: OrderReference, outright: bool, subject: bool, rule: &'static str) {
-        match self.0.iter_mut().find(|known| known.reference.key() == reference.key()) {
+        let place = *self.places.entry(reference.key()).or_insert(self.found.len());
+        match self.found.get_mut(place) {
             Some(known) => {
                 // The line that a label stands in has been counted with the text.
                 known.places += usize::from(rule != "number.after");
                 known.outright |= outright;
                 known.subject |= subject;
             }
-            None => self.0.push(Candidate { reference, outright, subject, rule, places: 1 }),
-        }
-    }
-
-    /// All of them, best first.
-    pub(in crate::read) fn all(&self) -> &[Candidate] {
-        &self.0
-    }
-
-    /// The reference, when the places that name one are of one mind: the only one; or the only one that a label says outright, or
-    /// that the subject names too, while all others are merely near a word for an order.
-    pub(in crate::read) fn best(&self) -> Result<&Candidate, Doubt> {
-        match &self.0[..] {
-            [] => Err(Doubt::None),
-            [one] => Ok(one),
-            [first, rest @ ..] => {
-                let rivals = rest.iter().filter(|other| other.outright == first.outright).collect::<Vec<_>>();
-                let agreed = first.subject && first.places > 1 && rivals.iter().all(|rival| !rival.subject && rival.places == 1 && !rival.outright);
-                if rivals.is_empty() || agreed { Ok(first) } else { Err(Doubt::Several) }
-            }
+            None => self.found.push(Candidate { reference, outright, subject, rule, places: 1 }),
         }
     }
 }

@@ -232,6 +232,9 @@ impl<'t> Reader<'t> {
             if filled < 2 || lines > LINES {
                 continue;
             }
+            if found.len() == PRODUCTS {
+                break;
+            }
             if let Some(product) = self.loose_row(cells)
                 && !found.contains(&product)
             {
@@ -293,6 +296,9 @@ impl<'t> Reader<'t> {
         // Some mails list the parcel's content below the order's.
         let mut once: Vec<Product> = Vec::new();
         for product in found {
+            if once.len() == PRODUCTS {
+                break;
+            }
             if !once.iter().any(|known| known.name.starts_with(&product.name) || product.name.starts_with(&known.name)) {
                 once.push(product);
             }
