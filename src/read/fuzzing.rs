@@ -14,7 +14,8 @@ use crate::document::{Document, Problems};
 use crate::domain::{Field, Finding, Layer, Outcome, is_invisible};
 
 /// A header section for bodies that are made up.
-const HEAD: &str = "From: Shop <a@shop.example>\r\nTo: Bo Ek <b@example.org>\r\nDate: Mon, 2 Mar 2026 09:00:00 +0000\r\n";
+const HEAD: &str =
+    "From: Shop <a@shop.example>\r\nTo: Bo Ek <b@example.org>\r\nDate: Mon, 2 Mar 2026 09:00:00 +0000\r\n";
 
 /// Any bytes as a mail: the MIME view holds no control characters and no more than the mail could be decoded to.
 pub fn mime(mail: &[u8]) {

@@ -252,7 +252,13 @@ fn a_mail_of_which_only_a_part_was_read_says_so() {
     };
     for (what, kind, piece, few, many) in [
         ("lines", "text/plain", "x\r\n", 6_000, 6_001),
-        ("bytes of text", "text/plain", "a line of one hundred characters or so, as they are in letters that were typed by hand at some time\r\n", 2_500, 2_700),
+        (
+            "bytes of text",
+            "text/plain",
+            "a line of one hundred characters or so, as they are in letters that were typed by hand at some time\r\n",
+            2_500,
+            2_700,
+        ),
         ("lines of a page", "text/html", "x<br>", 6_000, 6_001),
         ("cells", "text/html", "<table><tr><td>x</table>", 4_000, 4_001),
         ("open elements", "text/html", "<div>", 500, 600),
