@@ -6,6 +6,7 @@ use crate::door::{Cell, LARGE, SMALL};
 use crate::peers::MAILIN;
 use crate::queue_report;
 use crate::rate::AtRate;
+use crate::read_report;
 use crate::report::Report;
 use crate::servers::{Invited, Postfix, Sink};
 use crate::whole::TO_HOLD;
@@ -30,7 +31,7 @@ pub(crate) enum Aim {
 }
 
 impl Figure {
-    fn new(what: impl Into<String>, aim: Aim, found: Option<f64>) -> Self {
+    pub(crate) fn new(what: impl Into<String>, aim: Aim, found: Option<f64>) -> Self {
         let reached = found.map(|found| match aim {
             Aim::AtLeast(limit) => found >= limit,
             Aim::AtMost(limit) => found <= limit,
@@ -77,6 +78,8 @@ pub(crate) fn of(report: &Report) -> Vec<Figure> {
     }));
     let growth = report.queue.iter().flat_map(queue_report::growth);
     all.extend(growth.map(|(what, found)| Figure::new(what, Aim::AtMost(2.0), Some(found))));
+    all.extend(report.read.iter().flat_map(read_report::to_reach));
+    all.extend(report.curve.iter().flat_map(read_report::bounds));
     all
 }
 

@@ -1,16 +1,17 @@
-//! `invited serve` beside its peers, in one run on one machine: messages taken in durably, and letters sent. What the figures mean
+//! `invited serve` beside its peers, in one run on one machine: messages taken in durably, mails read, and letters sent. What the figures mean
 //! and how they came about is told in docs/performance.md.
 //!
 //! ```text
 //! cargo bench --bench side_by_side                 # all of it, about 20 minutes
 //! cargo bench --bench side_by_side -- quick        # the essence, for continuous integration
-//! cargo bench --bench side_by_side -- door idle    # some sections: door, rate, whole, idle, client, out, queue
+//! cargo bench --bench side_by_side -- door idle    # some sections: door, rate, whole, idle, client, out, queue,
+//!                                                  # read, read-curve
 //! cargo bench --bench side_by_side -- --dir /mnt   # on another disk
 //! ```
 //!
 //! It needs `smtp-source` and `smtp-sink` of the postfix package, and `strace`. Postfix itself is measured when this runs as root,
-//! the others when they can be built or found; who is missing is named. nodemailer and smtplib are measured where `node`, `npm` and
-//! `python3` are; they are installed into `target/bench` once.
+//! the others when they can be built or found; who is missing is named. nodemailer, mailparser and smtplib are measured where `node`,
+//! `npm` and `python3` are; they are installed into `target/bench` once.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark tells its figures")]
 
 mod client;
@@ -35,6 +36,10 @@ mod queue;
 mod queue_fill;
 mod queue_report;
 mod rate;
+mod read;
+mod read_curve;
+mod read_report;
+mod read_shapes;
 mod report;
 #[path = "../../tests/kit/said.rs"]
 mod said;
@@ -98,7 +103,7 @@ const QUICK: Plan = Plan {
     quick: true,
 };
 
-const SECTIONS: [&str; 7] = ["door", "rate", "whole", "idle", "client", "out", "queue"];
+const SECTIONS: [&str; 9] = ["door", "rate", "whole", "idle", "client", "out", "queue", "read", "read-curve"];
 
 fn main() -> Result<()> {
     let (mut plan, mut place, mut sections) = (FULL, None, Vec::new());
@@ -166,6 +171,12 @@ fn measure(plan: Plan, peers: &Peers, work: &Path, target: &Path, wanted: &dyn F
     }
     if wanted("queue") {
         report.queue = Some(queue::measure(plan, &work.join("queue"))?);
+    }
+    if wanted("read") {
+        report.read = Some(read::measure(plan, &work.join("read"), target)?);
+    }
+    if wanted("read-curve") {
+        report.curve = Some(read_curve::measure(plan));
     }
     Ok(report)
 }

@@ -90,22 +90,14 @@ enum Script {
 impl Script {
     /// nodemailer, installed if need be.
     fn nodemailer(target: &Path) -> Result<Self> {
-        let folder = target.join("npm");
-        let modules = folder.join("node_modules");
-        run(Command::new("node").arg("--version"))?;
-        if is_new(&folder, "package.json")? {
-            eprintln!("out: npm install");
-            run(Command::new("npm").args(["install", "--no-audit", "--no-fund"]).current_dir(&folder))?;
-            settle(&folder, "package.json")?;
-        }
-        Ok(Self::Nodemailer { modules })
+        Ok(Self::Nodemailer { modules: npm(SCRIPTS, &target.join("npm"))? })
     }
 
     /// smtplib and jinja2, in a virtual environment that is made if need be.
     fn smtplib(target: &Path) -> Result<Self> {
         let folder = target.join("venv");
         let python = folder.join("bin/python");
-        if is_new(&folder, "requirements.txt")? {
+        if is_new(SCRIPTS, &folder, "requirements.txt")? {
             eprintln!("out: pip install");
             run(Command::new("python3").args(["-m", "venv"]).arg(&folder))?;
             let list = folder.join("requirements.txt");
@@ -155,9 +147,20 @@ impl Script {
     }
 }
 
+/// Installs what the `package.json` beside some scripts names into `folder`, if need be; where the modules are.
+pub(crate) fn npm(scripts: &str, folder: &Path) -> Result<PathBuf> {
+    run(Command::new("node").arg("--version"))?;
+    if is_new(scripts, folder, "package.json")? {
+        eprintln!("npm install for {scripts}");
+        run(Command::new("npm").args(["install", "--no-audit", "--no-fund"]).current_dir(folder))?;
+        settle(folder, "package.json")?;
+    }
+    Ok(folder.join("node_modules"))
+}
+
 /// Whether what `list` names is not yet installed in `folder`; the list is laid there then.
-fn is_new(folder: &Path, list: &str) -> Result<bool> {
-    let wanted = fs::read(Path::new(SCRIPTS).join(list))?;
+fn is_new(scripts: &str, folder: &Path, list: &str) -> Result<bool> {
+    let wanted = fs::read(Path::new(scripts).join(list))?;
     if fs::read(folder.join("installed")).is_ok_and(|installed| installed == wanted) {
         return Ok(false);
     }

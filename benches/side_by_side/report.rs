@@ -13,8 +13,10 @@ use crate::out::Out;
 use crate::peers::Missing;
 use crate::queue::Queue;
 use crate::rate::AtRate;
+use crate::read::Read;
+use crate::read_curve::Curve;
 use crate::whole::Whole;
-use crate::{door_report, figures, out_report, queue_report};
+use crate::{door_report, figures, out_report, queue_report, read_report};
 
 /// What was measured; a part that was not asked for is empty.
 pub(crate) struct Report {
@@ -28,6 +30,8 @@ pub(crate) struct Report {
     pub(crate) check: Vec<Check>,
     pub(crate) out: Option<Out>,
     pub(crate) queue: Option<Queue>,
+    pub(crate) read: Option<Read>,
+    pub(crate) curve: Option<Curve>,
 }
 
 impl Report {
@@ -44,6 +48,8 @@ impl Report {
             check: Vec::new(),
             out: None,
             queue: None,
+            read: None,
+            curve: None,
         }
     }
 
@@ -60,6 +66,8 @@ impl Report {
             "out": self.out,
             "out_to_reach": self.out.as_ref().map(out_report::to_reach),
             "queue": self.queue,
+            "read": self.read,
+            "read_curve": self.curve,
             "figures": figures::of(self),
         })
     }
@@ -86,6 +94,8 @@ impl Report {
         if let Some(queue) = &self.queue {
             text += &queue_report::text(queue);
         }
+        text += &self.read.as_ref().map(read_report::text).unwrap_or_default();
+        text += &self.curve.as_ref().map(read_report::curve).unwrap_or_default();
         let figures = figures::of(self);
         if !figures.is_empty() {
             let mut table = table(&["figure", "found", "aim", ""]);

@@ -97,12 +97,15 @@ pub(super) struct Text {
     pub(super) cells: Vec<Cell>,
     /// All lines, one a row, at most [`TEXT`] bytes.
     pub(super) whole: String,
+    /// Whether there was more than is kept.
+    cut: bool,
 }
 
 impl Text {
     fn finish(mut self) -> Self {
         for line in &self.lines {
             if self.whole.len() + line.len() + 1 > TEXT {
+                self.cut = true;
                 break;
             }
             self.whole.push_str(line);
@@ -120,8 +123,9 @@ impl Text {
     }
 
     fn plain(text: &str) -> Self {
-        let lines = text.lines().map(|line| clean(line, LINE)).filter(|line| !line.is_empty()).take(LINES).collect();
-        Self { lines, ..Self::default() }.finish()
+        let mut all = text.lines().map(|line| clean(line, LINE)).filter(|line| !line.is_empty());
+        let lines = all.by_ref().take(LINES).collect();
+        Self { lines, cut: all.next().is_some(), ..Self::default() }.finish()
     }
 }
 
@@ -137,6 +141,8 @@ pub(super) struct Body {
     pub(super) microdata: bool,
     /// `lang` of the page.
     pub(super) language: Option<String>,
+    /// Whether there was more than is looked at, in some of the texts.
+    pub(super) cut: bool,
 }
 
 impl Body {
@@ -146,6 +152,7 @@ impl Body {
         let mut tree = None;
         let mut language = None;
         let mut microdata = false;
+        let mut cut = false;
         if !message.html.is_empty() {
             match harmless(&message.html, named) {
                 Some(html) => {
@@ -156,6 +163,7 @@ impl Body {
                     tree = Some(document);
                 }
                 None => {
+                    cut = true;
                     let mut end = message.html.len().min(TEXT * 4);
                     while !message.html.is_char_boundary(end) {
                         end -= 1;
@@ -172,7 +180,8 @@ impl Body {
             fold_into(&text.whole, &mut folded);
             folded.push('\n');
         }
-        Self { texts, folded, tree, microdata, language }
+        cut |= texts.iter().any(|text| text.cut);
+        Self { texts, folded, tree, microdata, language, cut }
     }
 }
 
@@ -232,7 +241,7 @@ impl Walker {
     /// Begins a node; `false` when what is in it is not shown.
     fn enter(&mut self, node: &NodeRef<'_>) -> bool {
         let full = self.text.lines.len() >= LINES;
-        let line = &mut self.line;
+        let (line, cut) = (&mut self.line, &mut self.text.cut);
         let element = node.query_or(Entered::Open, |node| match &node.data {
             NodeData::Text { contents } => {
                 if line.len() < LINE * 4 {
@@ -241,7 +250,10 @@ impl Walker {
                 Entered::Shut
             }
             NodeData::Comment { .. } => Entered::Shut,
-            _ if full => Entered::Shut,
+            _ if full => {
+                *cut = true;
+                Entered::Shut
+            }
             NodeData::Element(element) if hidden(element) => Entered::Shut,
             NodeData::Element(element) => Entered::Element(Kind::of(element), span(element)),
             _ => Entered::Open,
@@ -287,8 +299,10 @@ impl Walker {
                 self.columns.pop();
             }
             Kind::Cell => {
+                let room = self.text.cells.len() < CELLS;
+                self.text.cut |= !room;
                 if let Some((column, start)) = self.cells.pop()
-                    && self.text.cells.len() < CELLS
+                    && room
                 {
                     let lines = start..self.text.lines.len();
                     let table = self.tables.last().copied().unwrap_or_default();

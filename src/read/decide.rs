@@ -58,7 +58,10 @@ impl Decision<'_> {
             _ => Ok(()),
         });
         if let Err((outcome, why)) = complete {
-            let why = if outcome == Outcome::Held { evidence.with_unfilled(why) } else { why };
+            let mut why = if outcome == Outcome::Held { evidence.with_unfilled(why) } else { why };
+            if self.sight.body.cut {
+                why.push_str("; the mail is larger than what is read of one, and its end was not looked at");
+            }
             (reading.outcome, reading.reason) = (outcome, Some(why));
         }
         reading.event = event;

@@ -14,6 +14,8 @@ mod evidence;
 pub mod expected;
 mod explain;
 mod forward;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod generic;
 mod headers;
 mod html;

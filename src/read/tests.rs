@@ -241,6 +241,33 @@ fn a_name_that_would_forge_a_header_is_one_line() {
     assert!(!shown.contains("\\r") && !shown.contains("\\n"), "{shown}");
 }
 
+#[test]
+fn a_mail_of_which_only_a_part_was_read_says_so() {
+    let reader = reader();
+    let cut = |kind: &str, body: &str| {
+        let fields = format!("To: bo@example.org\r\nSubject: Order update\r\nContent-Type: {kind}");
+        let reading = read(&reader, &mail(&fields, body));
+        assert_eq!(reading.outcome, Outcome::Held, "{:?}", reading.reason);
+        reading.reason.is_some_and(|reason| reason.contains("larger than what is read"))
+    };
+    for (what, kind, piece, few, many) in [
+        ("lines", "text/plain", "x\r\n", 6_000, 6_001),
+        (
+            "bytes of text",
+            "text/plain",
+            "a line of one hundred characters or so, as they are in letters that were typed by hand at some time\r\n",
+            2_500,
+            2_700,
+        ),
+        ("lines of a page", "text/html", "x<br>", 6_000, 6_001),
+        ("cells", "text/html", "<table><tr><td>x</table>", 4_000, 4_001),
+        ("open elements", "text/html", "<div>", 500, 600),
+    ] {
+        assert!(!cut(kind, &piece.repeat(few)), "{few} {what}");
+        assert!(cut(kind, &piece.repeat(many)), "{many} {what}");
+    }
+}
+
 /// Mails that cost too much, or try to: each with a word for what it is.
 fn hostile_mails() -> Vec<(&'static str, Vec<u8>)> {
     let head = "From: a@b.example\r\nTo: c@d.example\r\nSubject: Order #1\r\n";
@@ -319,6 +346,10 @@ fn hostile_mails() -> Vec<(&'static str, Vec<u8>)> {
             html(format!("Order ID: 1 Date Added: route=account/order <a href='route=account/order'>{}", "<p>Payment Address</p>".repeat(30_000))),
         ),
         ("many labels", html("<p>Order ID: 1</p>".repeat(20_000))),
+        ("a row of labels", html(format!("<table><tr>{}", "<td>Order</td><td>A-1</td>".repeat(70_000)))),
+        ("a column of labels", html(format!("<table>{}", "<tr><td>Status</td><td></td></tr>".repeat(57_000)))),
+        ("lines without blanks", format!("{head}\r\n{}", "ご注文番号：7山田太郎様ご注文ありがとうございます\r\n".repeat(28_000)).into_bytes()),
+        ("many numbers", format!("{head}\r\n{}", "order 100000 ".repeat(150_000)).into_bytes()),
         ("one long line", html("order has been ".repeat(100_000))),
         ("stars", format!("{head}\r\n{}", "your order ".repeat(90_000)).into_bytes()),
     ]

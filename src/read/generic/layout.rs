@@ -30,6 +30,8 @@ pub(super) struct Labelled<'i, 't> {
 /// A text with its labels.
 pub(super) struct Layout<'t> {
     pub(super) lines: &'t [String],
+    /// For each line the label that it begins with.
+    pub(super) heads: Vec<Option<Headed<'t, 't>>>,
     pub(super) labelled: Vec<Labelled<'t, 't>>,
 }
 
@@ -75,11 +77,10 @@ impl<'t> Layout<'t> {
                 break;
             }
         }
-        let mut heads = heads;
         let labelled = found.into_iter().filter_map(|(line, value, value_line, place)| {
-            Some(Labelled { head: heads.get_mut(line)?.take()?, value, place, line, value_line })
+            Some(Labelled { head: (*heads.get(line)?)?, value, place, line, value_line })
         });
-        Self { labelled: labelled.collect(), lines: &text.lines }
+        Self { labelled: labelled.collect(), lines: &text.lines, heads }
     }
 
     /// The values whose label is in a list, in the order of the mail.

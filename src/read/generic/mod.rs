@@ -56,9 +56,9 @@ impl Generic {
     /// Reads a mail and notes what it finds, but for the event and the reference, which the caller weighs.
     pub(super) fn read(&self, sight: &Sight<'_>, lexicon: &Lexicon, evidence: &mut Evidence) -> GenericReading {
         let layouts = sight.body.texts.iter().map(|text| Layout::of(text, &self.index)).collect::<Vec<_>>();
-        let empty = Layout { lines: &[], labelled: Vec::new() };
+        let empty = Layout { lines: &[], heads: Vec::new(), labelled: Vec::new() };
         let best = layouts.first().unwrap_or(&empty);
-        let says = |word: &str| self.index.head(word).is_some() || tell::is_news(&fold(word), lexicon);
+        let says = |word: &str| self.index.head(word).is_some() || tell::is_news(word, sight.phrases, lexicon);
         let mut references = Candidates::find(&self.numbers, &sight.message.subject, best, says);
         references.agree(&sight.message.subject, || links::references(&sight.message.html, &sight.message.text));
         let mut told = tell::told(sight, lexicon, layouts.first());
@@ -80,7 +80,8 @@ impl Generic {
         let language = language.or_else(|| spoken(best));
         self.note_people(sight, lexicon, best, evidence);
         note_days(sight, lexicon, best, language.as_deref(), &references, evidence);
-        let texts = sight.body.texts.iter().map(|text| products::find(text, &self.index));
+        let texts = sight.body.texts.iter().zip(&layouts);
+        let texts = texts.map(|(text, layout)| products::find(text, &self.index, &layout.heads));
         if let Some(products) = texts.into_iter().find(|products| !products.is_empty()) {
             evidence.add(Layer::Generic, "products.rows", Value::Products(products));
         }
@@ -93,7 +94,7 @@ impl Generic {
             [one] => one.name.as_deref(),
             _ => None,
         };
-        let people = People { lexicon, addressee, author: message.from.name.as_deref() };
+        let people = People { lexicon, phrases: sight.phrases, addressee, author: message.from.name.as_deref() };
         if let Some((name, rule)) = people.names(layout).best {
             evidence.add(Layer::Generic, rule, Value::Name(name));
         }

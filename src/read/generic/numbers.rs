@@ -54,7 +54,11 @@ enum Kind {
 
 /// The words that tell numbers apart, by their folded form.
 #[derive(Debug, Default)]
-pub(in crate::read) struct NumberWords(HashMap<String, Kind>);
+pub(in crate::read) struct NumberWords {
+    words: HashMap<String, Kind>,
+    /// Bytes of the longest of them.
+    longest: usize,
+}
 
 impl NumberWords {
     /// Collects the words of all languages. Where a word is in two lists, the one for an order counts most, a filler least.
@@ -71,7 +75,7 @@ impl NumberWords {
         add("order_words", Kind::Order { outright: false });
         add(OUTRIGHT, Kind::Order { outright: true });
         words.retain(|word, _| !word.is_empty());
-        Self(words)
+        Self { longest: words.keys().map(String::len).max().unwrap_or_default(), words }
     }
 
     /// What the words at the end of `before` make of the number that follows.
@@ -95,7 +99,7 @@ impl NumberWords {
 
     /// A word for an order anywhere in a text without words for other numbers.
     fn anywhere(&self, text: &str) -> Option<Kind> {
-        let words = text.split(|c: char| !c.is_alphanumeric()).filter_map(|word| self.0.get(word));
+        let words = text.split(|c: char| !c.is_alphanumeric()).filter_map(|word| self.words.get(word));
         words.fold(None, |found, kind| match (found, kind) {
             (Some(Kind::Other), _) | (_, Kind::Other) => Some(Kind::Other),
             (_, Kind::Order { .. }) => Some(Kind::Order { outright: false }),
@@ -106,10 +110,13 @@ impl NumberWords {
     /// The longest word that a text ends with, and where it begins.
     fn ending(&self, text: &str) -> Option<(Kind, usize)> {
         let starts = text.char_indices().filter(|(at, first)| {
+            if text.len() - at > self.longest {
+                return false;
+            }
             let before = text[..*at].chars().next_back();
             before.is_none_or(|before| !before.is_alphanumeric() || *first >= '\u{2E80}' || before >= '\u{2E80}')
         });
-        starts.map(|(at, _)| at).find_map(|at| Some((*self.0.get(&text[at..])?, at)))
+        starts.map(|(at, _)| at).find_map(|at| Some((*self.words.get(&text[at..])?, at)))
     }
 }
 
@@ -167,7 +174,7 @@ pub(in crate::read) struct Candidates(Vec<Candidate>);
 impl Candidates {
     /// Looks through subject and body.
     pub(super) fn find(words: &NumberWords, subject: &str, layout: &Layout<'_>, says: impl Fn(&str) -> bool) -> Self {
-        let mut found = Self::default();
+        let mut found = Finder::default();
         let mut tokens = TOKENS;
         found.text(words, subject, true, &says, &mut tokens);
         for line in layout.lines {
@@ -186,6 +193,7 @@ impl Candidates {
                 found.note(reference, outright, false, rule);
             }
         }
+        let mut found = Self(found.found);
         found.0.sort_by_key(|one| std::cmp::Reverse((one.outright, one.subject, one.places)));
         found
     }
@@ -227,6 +235,37 @@ impl Candidates {
         }
     }
 
+    /// All of them, best first.
+    pub(in crate::read) fn all(&self) -> &[Candidate] {
+        &self.0
+    }
+
+    /// The reference, when the places that name one are of one mind: the only one; or the only one that a label says outright, or
+    /// that the subject names too, while all others are merely near a word for an order.
+    pub(in crate::read) fn best(&self) -> Result<&Candidate, Doubt> {
+        match &self.0[..] {
+            [] => Err(Doubt::None),
+            [one] => Ok(one),
+            [first, rest @ ..] => {
+                let rivals = rest.iter().filter(|other| other.outright == first.outright).collect::<Vec<_>>();
+                let agreed = first.subject
+                    && first.places > 1
+                    && rivals.iter().all(|rival| !rival.subject && rival.places == 1 && !rival.outright);
+                if rivals.is_empty() || agreed { Ok(first) } else { Err(Doubt::Several) }
+            }
+        }
+    }
+}
+
+/// Gathers candidates.
+#[derive(Default)]
+struct Finder {
+    found: Vec<Candidate>,
+    /// Where in `found` each is, by its key.
+    places: HashMap<String, usize>,
+}
+
+impl Finder {
     /// Notes the tokens of one line that follow a word for an order.
     fn text(
         &mut self,
@@ -270,35 +309,15 @@ impl Candidates {
     }
 
     fn note(&mut self, reference: OrderReference, outright: bool, subject: bool, rule: &'static str) {
-        match self.0.iter_mut().find(|known| known.reference.key() == reference.key()) {
+        let place = *self.places.entry(reference.key()).or_insert(self.found.len());
+        match self.found.get_mut(place) {
             Some(known) => {
                 // The line that a label stands in has been counted with the text.
                 known.places += usize::from(rule != "number.after");
                 known.outright |= outright;
                 known.subject |= subject;
             }
-            None => self.0.push(Candidate { reference, outright, subject, rule, places: 1 }),
-        }
-    }
-
-    /// All of them, best first.
-    pub(in crate::read) fn all(&self) -> &[Candidate] {
-        &self.0
-    }
-
-    /// The reference, when the places that name one are of one mind: the only one; or the only one that a label says outright, or
-    /// that the subject names too, while all others are merely near a word for an order.
-    pub(in crate::read) fn best(&self) -> Result<&Candidate, Doubt> {
-        match &self.0[..] {
-            [] => Err(Doubt::None),
-            [one] => Ok(one),
-            [first, rest @ ..] => {
-                let rivals = rest.iter().filter(|other| other.outright == first.outright).collect::<Vec<_>>();
-                let agreed = first.subject
-                    && first.places > 1
-                    && rivals.iter().all(|rival| !rival.subject && rival.places == 1 && !rival.outright);
-                if rivals.is_empty() || agreed { Ok(first) } else { Err(Doubt::Several) }
-            }
+            None => self.found.push(Candidate { reference, outright, subject, rule, places: 1 }),
         }
     }
 }

@@ -4,7 +4,7 @@
 use super::layout::{Layout, Place};
 use crate::domain::{EmailAddress, PersonName};
 use crate::read::lexicon::Lexicon;
-use crate::read::words::{Label, Searched, fold};
+use crate::read::words::{Label, PhraseSearch, beginning, fold};
 
 /// Small words in names.
 const PARTICLES: &[&str] = &[
@@ -29,6 +29,7 @@ pub(super) struct Names {
 /// Where to look for a name.
 pub(super) struct People<'l> {
     pub(super) lexicon: &'l Lexicon,
+    pub(super) phrases: &'l PhraseSearch,
     /// The display name of the one addressee.
     pub(super) addressee: Option<&'l str>,
     /// The author's display name: the shop's, which nobody else has.
@@ -79,7 +80,7 @@ impl People<'_> {
     /// Whom the first lines greet: `Hi Anna,`, `Thanks, Anna!`, `山田 太郎 様`.
     fn greeting(&self, lines: &[String]) -> Option<String> {
         for line in lines.iter().take(GREETING) {
-            let named = |list| self.lexicon.labels(list).iter().find_map(|label| self.after(label, line));
+            let named = |list| beginning(self.lexicon.labels(list), line).find_map(|label| self.after(label, line));
             // `Thanks, Anna!` greets; `Thank You For Shopping` does not.
             let thanked = || named("thanks").filter(|name| !name.contains(' ') || line.contains([',', '，']));
             if let Some(name) = named("salutation").or_else(thanked) {
@@ -117,7 +118,8 @@ impl People<'_> {
         let mut name = name;
         for _ in 0..2 {
             let titles = self.lexicon.labels("titles");
-            let Some(rest) = titles.iter().find_map(|title| title.value_after(name).filter(|rest| !rest.is_empty()))
+            let Some(rest) =
+                beginning(titles, name).find_map(|title| title.value_after(name).filter(|rest| !rest.is_empty()))
             else {
                 break;
             };
@@ -203,8 +205,8 @@ impl People<'_> {
             && text.chars().count() <= 60
             && text.chars().all(plain)
             && cased
-            && self.lexicon.order_words().find(&Searched::unsearched(&fold(text))).is_none()
-            && !self.lexicon.labels("nobody").iter().any(|nobody| nobody.is(text))
+            && self.lexicon.order_words().find(&self.phrases.search(fold(text))).is_none()
+            && !beginning(self.lexicon.labels("nobody"), text).any(|nobody| nobody.is(text))
             && !self.author.is_some_and(|author| fold(author) == fold(text))
             && EmailAddress::parse(text).is_err()
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::LazyLock;
 
-use regex::Regex;
+use regex::{Captures, Regex};
 
 use crate::domain::{Product, clean};
 use crate::read::body::{Cell, Text};
@@ -66,14 +66,30 @@ static SKU_FIRST: LazyLock<Option<Regex>> = LazyLock::new(|| {
         .ok()
 });
 
-/// Reads the products of a text.
-pub(super) fn find(text: &Text, index: &LabelIndex) -> Vec<Product> {
+/// Whether a character may be a digit of the patterns: those of other scripts are digits too. Most texts have none, and no
+/// pattern need be asked about them.
+fn is_digit(c: char) -> bool {
+    c.is_ascii_digit() || (!c.is_ascii() && c.is_numeric())
+}
+
+/// [`COUNT_FIRST`] in a text, which begins with a digit then.
+fn count_first(text: &str) -> Option<Captures<'_>> {
+    COUNT_FIRST.as_ref().filter(|_| text.trim_start().starts_with(is_digit))?.captures(text)
+}
+
+/// [`COUNT_LAST`] in a text, which ends with a digit or a bracket then.
+fn count_last(text: &str) -> Option<Captures<'_>> {
+    COUNT_LAST.as_ref().filter(|_| text.trim_end().ends_with(|c| is_digit(c) || matches!(c, ')' | ']')))?.captures(text)
+}
+
+/// Reads the products of a text, of whose lines it is known with which labels they begin.
+pub(super) fn find(text: &Text, index: &LabelIndex, heads: &[Option<Headed<'_, '_>>]) -> Vec<Product> {
     let mut rows: Rows<'_> = BTreeMap::new();
     for cell in &text.cells {
         rows.entry((cell.table, cell.row)).or_default().push(cell);
     }
     rows.values_mut().for_each(|cells| cells.sort_by_key(|cell| cell.column));
-    let reader = Reader { text, index };
+    let reader = Reader { text, index, heads };
     let mut products = reader.headed(&rows);
     if products.is_empty() {
         products = reader.loose_rows(&rows);
@@ -91,6 +107,8 @@ pub(super) fn find(text: &Text, index: &LabelIndex) -> Vec<Product> {
 struct Reader<'t> {
     text: &'t Text,
     index: &'t LabelIndex,
+    /// For each line of the text the label that it begins with.
+    heads: &'t [Option<Headed<'t, 't>>],
 }
 
 /// The columns of a table, as its head row names them.
@@ -231,6 +249,9 @@ impl<'t> Reader<'t> {
             if filled < 2 || lines > LINES {
                 continue;
             }
+            if found.len() == PRODUCTS {
+                break;
+            }
             if let Some(product) = self.loose_row(cells)
                 && !found.contains(&product)
             {
@@ -284,8 +305,7 @@ impl<'t> Reader<'t> {
     fn labelled(&self) -> Vec<Product> {
         let mut found: Vec<Product> = Vec::new();
         let mut code = None;
-        for line in &self.text.lines {
-            let Some(head) = self.index.head(line).filter(|head| !head.value.is_empty()) else { continue };
+        for head in self.heads.iter().flatten().filter(|head| !head.value.is_empty()) {
             let value = || clean(head.value, NAME);
             if head.is("product") && has_letters(head.value) {
                 found.push(Product { sku: code.take(), ..coded(head.value) });
@@ -309,6 +329,9 @@ impl<'t> Reader<'t> {
         // Some mails list the parcel's content below the order's.
         let mut once: Vec<Product> = Vec::new();
         for product in found {
+            if once.len() == PRODUCTS {
+                break;
+            }
             if !once.iter().any(|known| known.name.starts_with(&product.name) || product.name.starts_with(&known.name))
             {
                 once.push(product);
@@ -347,9 +370,9 @@ impl<'t> Reader<'t> {
             }
             None => (line, None),
         };
-        let first = COUNT_FIRST.as_ref()?.captures(head);
+        let first = count_first(head);
         // Without a price only the sign of multiplication makes a number at the end a count.
-        let last = COUNT_LAST.as_ref()?.captures(head).filter(|_| price.is_some() || head.contains(['×', '✕']));
+        let last = count_last(head).filter(|_| price.is_some() || head.contains(['×', '✕']));
         if first.is_none() && last.is_none() {
             return None;
         }
@@ -395,30 +418,30 @@ impl<'t> Reader<'t> {
     /// A name whose count and price stand at labels in the lines below it.
     fn paragraph(&self, lines: &[String], at: usize) -> Option<Product> {
         let name = lines.get(at)?;
+        let heads = self.heads.get(at + 1..(at + 1 + AHEAD).min(lines.len()))?;
+        // Up to the count there may be options, but no other line that begins a product.
+        let counts = |head: &Headed<'_, '_>| head.is("quantity") && count(head.value).is_some();
+        let stop = heads.iter().position(|head| head.as_ref().is_some_and(counts))?;
         if !has_letters(name)
             || self.is_sum(name)
-            || self.index.head(name).is_some()
+            || self.heads.get(at)?.is_some()
             || name.contains(['：', '＊', '◎'])
             || name.ends_with(':')
         {
             return None;
         }
         let below = lines.get(at + 1..(at + 1 + AHEAD).min(lines.len()))?;
-        // Up to the count there may be options, but no other line that begins a product.
-        let stop = below.iter().position(|line| {
-            self.index.head(line).is_some_and(|head| head.is("quantity") && count(head.value).is_some())
-        })?;
         let between = &below[..stop];
-        if between.iter().any(|line| {
-            !line.starts_with(['-', '•', '*', '+']) && self.index.head(line).is_none() && !line.contains(':')
-        }) {
+        let option = |line: &String| line.starts_with(['-', '•', '*', '+']) || line.contains(':');
+        if between.iter().zip(heads).any(|(line, head)| head.is_none() && !option(line)) {
             return None;
         }
         let quantity = self.count_in(&below[..=stop])?;
-        let price = below.iter().take(stop + 3).find_map(|line| {
-            let head = self.index.head(line)?;
-            (head.is("unit_price") || head.is("line_total")).then(|| price(head.value)).flatten()
-        });
+        let price = heads
+            .iter()
+            .take(stop + 3)
+            .flatten()
+            .find_map(|head| (head.is("unit_price") || head.is("line_total")).then(|| price(head.value)).flatten());
         let product = taken_apart(name);
         let sku = product.sku.clone().or_else(|| self.sku_in(between));
         Some(Product { quantity: Some(quantity), price, sku, ..product })
@@ -429,10 +452,10 @@ impl<'t> Reader<'t> {
 fn taken_apart(name: &str) -> Product {
     let mut name = name.trim();
     let mut product = Product::default();
-    if let Some(found) = COUNT_FIRST.as_ref().and_then(|pattern| pattern.captures(name)) {
+    if let Some(found) = count_first(name) {
         product.quantity = found.name("count").and_then(|count| count.as_str().parse().ok());
         name = found.name("name").map_or(name, |name| name.as_str());
-    } else if let Some(found) = COUNT_LAST.as_ref().and_then(|pattern| pattern.captures(name)) {
+    } else if let Some(found) = count_last(name) {
         product.quantity = found.name("count").or(found.name("within")).and_then(|count| count.as_str().parse().ok());
         name = found.name("name").map_or(name, |name| name.as_str());
     }
@@ -450,7 +473,9 @@ fn coded(name: &str) -> Product {
         }
         _ => name,
     };
-    let found = [&SKU, &SKU_FIRST].into_iter().find_map(|pattern| pattern.as_ref()?.captures(name));
+    let behind = || SKU.as_ref().filter(|_| name.ends_with([')', ']']))?.captures(name);
+    let before = |first: char| first == '[' || first.is_ascii_uppercase() || first.is_ascii_digit();
+    let found = behind().or_else(|| SKU_FIRST.as_ref().filter(|_| name.starts_with(before))?.captures(name));
     let part = |group: &str| found.as_ref().and_then(|found| found.name(group)).map(|part| part.as_str());
     Product {
         name: clean(part("name").unwrap_or(name), NAME),
@@ -477,7 +502,7 @@ fn before_price(line: &str) -> Option<u32> {
 
 /// A count that is all of a text.
 fn count(text: &str) -> Option<u32> {
-    let found = COUNT.as_ref()?.captures(text)?;
+    let found = COUNT.as_ref().filter(|_| text.contains(is_digit))?.captures(text)?;
     found.get(1)?.as_str().parse().ok().filter(|count| (1..=9_999).contains(count))
 }
 
@@ -494,7 +519,8 @@ fn price(text: &str) -> Option<String> {
 
 /// Where the first price in a text stands. In `set of 4 £25` the sign belongs to what follows it.
 pub(super) fn price_in(text: &str) -> Option<Range<usize>> {
-    let found = PRICE.as_ref()?.find(text)?;
+    // Most texts have no digit, and no pattern need be asked about them.
+    let found = PRICE.as_ref().filter(|_| text.contains(is_digit))?.find(text)?;
     let sign = found
         .as_str()
         .char_indices()

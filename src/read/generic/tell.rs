@@ -6,7 +6,7 @@ use super::layout::Layout;
 use crate::domain::EventKind;
 use crate::read::lexicon::{Lexicon, Where};
 use crate::read::template::Sight;
-use crate::read::words::{Phrase, Searched, first_of, fold};
+use crate::read::words::{Phrase, PhraseSearch, Searched, first_of, fold};
 
 /// Lines of the body that are listened to, those of tables left out.
 const LINES: usize = 40;
@@ -96,7 +96,7 @@ impl Told {
 /// Listens to a mail.
 pub(super) fn told(sight: &Sight<'_>, lexicon: &Lexicon, layout: Option<&Layout<'_>>) -> Told {
     let subject = of_subject(&sight.subject, lexicon);
-    let status = layout.map_or(Status::None, |layout| of_status(layout, &sight.text, lexicon));
+    let status = layout.map_or(Status::None, |layout| of_status(layout, sight, lexicon));
     let sentences = layout.map(|layout| of_sentences(layout, &sight.text, lexicon)).unwrap_or_default();
     let is_update =
         || lexicon.phrases(Where::Subject, "update").is_some_and(|list| list.find(&sight.subject).is_some());
@@ -126,9 +126,9 @@ fn mention(sight: &Sight<'_>, lexicon: &Lexicon) -> Option<News> {
         .then(|| News::new(EventKind::Placed, Heard::Mention, mention))
 }
 
-/// Whether a short folded text is a word for something that happens to orders.
-pub(super) fn is_news(folded: &str, lexicon: &Lexicon) -> bool {
-    let text = Searched::unsearched(folded);
+/// Whether a short text is a word for something that happens to orders.
+pub(super) fn is_news(text: &str, search: &PhraseSearch, lexicon: &Lexicon) -> bool {
+    let text = search.search(fold(text));
     let lists = NEWS.iter().map(|(list, _)| *list).chain(["not_yet", "update", "placed"]);
     lists.filter_map(|list| lexicon.phrases(Where::Subject, list)).any(|phrases| phrases.find(&text).is_some())
 }
@@ -250,8 +250,8 @@ fn heard_in<'p>(folded: &str, news: &[(EventKind, Vec<&'p Phrase>)]) -> Vec<Said
 }
 
 /// The state that a label names: `Order status: Shipped`, `Your order has a new status:` and the state in the next line.
-fn of_status(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> Status {
-    let possible = lexicon.inline("status", text);
+fn of_status(layout: &Layout<'_>, sight: &Sight<'_>, lexicon: &Lexicon) -> Status {
+    let possible = lexicon.inline("status", &sight.text);
     if possible.is_empty() {
         return Status::None;
     }
@@ -265,7 +265,7 @@ fn of_status(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> Sta
         let after = after.trim_start_matches([':', ' ', '-', '"', '=']);
         let next = || layout.lines.get(number + 1).map(|line| fold(&line.chars().take(100).collect::<String>()));
         let value = if after.is_empty() { next() } else { Some(after.to_owned()) };
-        match value.map_or(State::Unknown, |value| state(&value, lexicon)) {
+        match value.map_or(State::Unknown, |value| state(&sight.phrases.search(value), lexicon)) {
             State::News(news) => return Status::News(news),
             State::Open => {}
             State::Unknown if after.is_empty() || folded.contains(':') => status = Status::Unknown,
@@ -284,13 +284,12 @@ enum State {
 }
 
 /// What a state's name tells of. `Paid` and `Accepted` are states of new orders too.
-fn state(name: &str, lexicon: &Lexicon) -> State {
-    let text = Searched::unsearched(name);
-    let says = |list: &str| lexicon.phrases(Where::Sentence, list).is_some_and(|list| list.find(&text).is_some());
+fn state(name: &Searched<'_>, lexicon: &Lexicon) -> State {
+    let says = |list: &str| lexicon.phrases(Where::Sentence, list).is_some_and(|list| list.find(name).is_some());
     let news = NEWS.iter().filter(|(_, event)| !matches!(event, EventKind::Placed | EventKind::Paid));
     let found = news.into_iter().find_map(|(list, event)| {
         let phrases = [Where::Subject, Where::Sentence].into_iter().filter_map(|place| lexicon.phrases(place, list));
-        let phrase = phrases.filter_map(|phrases| phrases.find(&text)).next()?;
+        let phrase = phrases.filter_map(|phrases| phrases.find(name)).next()?;
         Some(News::new(*event, Heard::Status, phrase))
     });
     match found {

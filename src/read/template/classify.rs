@@ -21,7 +21,7 @@ pub(in crate::read) enum Class<'t> {
 
 impl Templates {
     /// Prepares a mail for conditions.
-    pub(in crate::read) fn sight<'m>(&self, message: &'m Message, body: &'m Body, ours: &'m Ours<'m>) -> Sight<'m> {
+    pub(in crate::read) fn sight<'m>(&'m self, message: &'m Message, body: &'m Body, ours: &'m Ours<'m>) -> Sight<'m> {
         let boxes = |boxes: &[crate::read::message::Mailbox]| {
             let shown = |mailbox: &crate::read::message::Mailbox| {
                 format!("{} <{}>", mailbox.name.as_deref().unwrap_or_default(), mailbox.email)
@@ -32,6 +32,7 @@ impl Templates {
             message,
             body,
             ours,
+            phrases: &self.phrases,
             subject: self.phrases.search(fold(&message.subject)),
             text: self.phrases.search(body.folded.as_str()),
             from: boxes(std::slice::from_ref(&message.from)),

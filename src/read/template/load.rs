@@ -10,18 +10,21 @@ use super::rules::{Checked, Condition, Counts, HeaderTest, Mail, Origin, Refusal
 use super::{GENERIC, Templates};
 use crate::document::{Document, Entry, Problem, Problems, Table};
 use crate::domain::EventKind;
-use crate::read::embedded;
 use crate::read::generic::Generic;
 use crate::read::html::Named;
 use crate::read::lexicon::{self, Lexicon, Where};
 use crate::read::words::{Label, Phrase, Phrases, Pieces, fold};
 
 /// Loads templates and words of `files` over those that ship.
-pub(super) fn load(files: Vec<Document>, shipped: Vec<Document>) -> Result<Templates, Vec<Problem>> {
+pub(super) fn load(
+    files: Vec<Document>,
+    shipped: Vec<Document>,
+    shipped_words: Vec<Document>,
+) -> Result<Templates, Vec<Problem>> {
     let problems = Problems::default();
     let (words, files) = files.into_iter().partition::<Vec<_>, _>(lexicon::is_lexicon);
     let mut pieces = Pieces::default();
-    let lexicon = Lexicon::read(&lexicon::laid_over(words, embedded::lexicon()), &mut pieces, &problems);
+    let lexicon = Lexicon::read(&lexicon::laid_over(words, shipped_words), &mut pieces, &problems);
     let named = |documents: Vec<Document>| {
         documents
             .into_iter()
@@ -350,7 +353,7 @@ pub(super) const LANGUAGES: &[&str] = &[
 #[cfg(test)]
 pub(super) fn keys_asked(document: &Document) -> std::collections::BTreeSet<String> {
     let (problems, mut pieces) = (Problems::default(), Pieces::default());
-    let lexicon = Lexicon::read(&embedded::lexicon(), &mut pieces, &Problems::default());
+    let lexicon = Lexicon::read(&crate::read::embedded::lexicon(), &mut pieces, &Problems::default());
     let mut loader = Loader::new(&lexicon, pieces);
     document.read(&problems, |table| loader.template("acme", table));
     let asked = problems.asked();

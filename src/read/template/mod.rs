@@ -92,7 +92,8 @@ impl Templates {
     /// The templates that ship, with some replaced by files of the same `name`, and others added; or everything that is wrong
     /// with the files. Templates of files are tried before those that ship.
     pub fn with_overrides(files: Vec<Document>) -> Result<Self, Vec<Problem>> {
-        load::load(files.clone(), embedded::documents()).map(|templates| Self { files, ..templates })
+        load::load(files.clone(), embedded::documents(), embedded::lexicon())
+            .map(|templates| Self { files, ..templates })
     }
 
     /// Only what counts for all mails: how a mail of a platform is read that nobody has written a template for.
@@ -122,7 +123,15 @@ impl Templates {
     pub fn of_files(files: Vec<Document>) -> Result<Self, Vec<Problem>> {
         let mut shipped = embedded::documents();
         shipped.retain(|document| document.file().ends_with("/generic.toml"));
-        load::load(files, shipped)
+        load::load(files, shipped, embedded::lexicon())
+    }
+
+    /// A template without any other, and with the words of one language: quickly loaded, for those that load thousands.
+    #[cfg(fuzzing)]
+    pub(super) fn alone(file: Document) -> Result<Self, Vec<Problem>> {
+        let mut words = embedded::lexicon();
+        words.retain(|words| words.file().ends_with("en.toml"));
+        load::load(vec![file], Vec::new(), words)
     }
 
     /// The names of the templates, in the order in which they are tried.

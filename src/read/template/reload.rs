@@ -78,7 +78,8 @@ mod tests {
     fn alone(files: Vec<Document>, before: &[Document]) -> (Templates, Vec<Problem>) {
         let load = |files: Vec<Document>| {
             let shipped = Vec::new();
-            crate::read::template::load::load(files.clone(), shipped).map(|templates| Templates { files, ..templates })
+            crate::read::template::load::load(files.clone(), shipped, crate::read::embedded::lexicon())
+                .map(|templates| Templates { files, ..templates })
         };
         Templates::reloaded_by(load, files, before)
     }

@@ -231,7 +231,8 @@ mod tests {
             (format!("believe_schema_status = \"no\"\n{mail}"), false),
         ] {
             let text = format!("{head}{text}");
-            let loaded = load(vec![Document::new("acme.toml", text.clone())], Vec::new());
+            let loaded =
+                load(vec![Document::new("acme.toml", text.clone())], Vec::new(), crate::read::embedded::lexicon());
             assert_eq!(loaded.is_ok(), good, "{text}: {:?}", loaded.err());
             assert_eq!(of(&text).is_none(), good, "{text}: {:?}", of(&text));
         }

@@ -8,7 +8,7 @@ use crate::read::template::load::load;
 fn told(lines: &str) -> Vec<String> {
     let text = format!("name = \"acme\"\n{lines}\n");
     let document = Document::new("acme.toml", text);
-    if let Err(problems) = load(vec![document.clone()], Vec::new()) {
+    if let Err(problems) = load(vec![document.clone()], Vec::new(), crate::read::embedded::lexicon()) {
         panic!("{problems:?}");
     }
     lint(&document).iter().map(ToString::to_string).collect()
