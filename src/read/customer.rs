@@ -2,6 +2,7 @@
 
 use super::addresses::{are_related, is_nobodys, is_shared, masked, within};
 use super::evidence::{Candidate, Evidence, Value};
+use super::generic::NAMED_EMAIL;
 use super::message::{Mailbox, Message};
 use super::snippet::SHOWN;
 use super::words::fold;
@@ -136,7 +137,10 @@ impl People {
         Self {
             snippet: of(|one| one.layer == Layer::Snippet && !one.rule.starts_with(SHOWN)),
             shown: of(|one| one.layer == Layer::Snippet && one.rule.starts_with(SHOWN)),
-            body: of(|one| matches!(one.layer, Layer::JsonLd | Layer::Microdata | Layer::Template)),
+            body: of(|one| {
+                matches!(one.layer, Layer::JsonLd | Layer::Microdata | Layer::Template)
+                    || (one.layer == Layer::Generic && one.rule == NAMED_EMAIL)
+            }),
             to: of(|one| one.layer == Layer::Headers && one.rule == TO),
             copied: of(|one| one.layer == Layer::Headers && one.rule != TO),
             masked: candidates.iter().find_map(|candidate| match &candidate.value {

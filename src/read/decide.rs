@@ -2,6 +2,7 @@
 
 use super::customer::{self, Customer};
 use super::evidence::{Candidate, Evidence, Value};
+use super::forward;
 use super::generic::{GenericReading, Heard, News, Told, person_in};
 use super::headers::{self, BARE, Found, OrderWords};
 use super::reason;
@@ -136,6 +137,9 @@ impl Decision<'_> {
         let platform = self.found.as_ref().map(|(template, _)| &template.name);
         match self.generic.as_ref().map(|generic| &generic.told) {
             // What a known platform sends with some words for an order in the subject may be a note or an invoice.
+            Some(Told::News(_)) if forward::quotes_another(self.sight.message) => {
+                held("it quotes another mail, which somebody sent on".to_owned())
+            }
             Some(Told::News(news)) if self.is_believed(news, evidence) => {
                 evidence.add(Layer::Generic, news.heard.rule(), Value::Event(news.event));
                 Ok(())
@@ -163,11 +167,21 @@ impl Decision<'_> {
     }
 
     /// Whether words may be believed. Shops thank for an order in many mails, and speak of it in more: a new one has products
-    /// too, unless the subject says outright that it is confirmed.
+    /// too, or names the order in two places, unless the subject says outright that it is confirmed.
     fn is_believed(&self, news: &News, evidence: &Evidence) -> bool {
         match (news.event, news.heard) {
             (_, Heard::Mention) => self.found.is_none() && evidence.holds(Field::Products),
-            (EventKind::Placed, Heard::Sentence) => evidence.holds(Field::Products),
+            (EventKind::Placed, Heard::Sentence) => {
+                // Without products two places must name the order, in a mail that wants nothing of the customer.
+                let sure = |generic: &GenericReading| {
+                    !generic.asks
+                        && generic
+                            .references
+                            .best()
+                            .is_ok_and(|best| best.places > 1 || (best.outright && best.subject))
+                };
+                evidence.holds(Field::Products) || self.generic.as_ref().is_some_and(sure)
+            }
             _ => true,
         }
     }

@@ -54,6 +54,11 @@ pub(super) fn inside(message: &Message, ours: &Ours<'_>) -> Forwarded {
     }
 }
 
+/// Whether a mail that was not sent to us openly quotes another one with its header: somebody sent that on.
+pub(super) fn quotes_another(message: &Message) -> bool {
+    inline(message).is_some()
+}
+
 /// What a reading says when it is that of the mail inside.
 pub(super) fn remark() -> Finding {
     Finding {

@@ -13,7 +13,7 @@ mod tell;
 use self::layout::Layout;
 pub(super) use self::numbers::{Candidates, NumberWords, is_amount};
 use self::people::People;
-pub(super) use self::people::{is_company, person_in};
+pub(super) use self::people::{is_company, person_in, without_title};
 pub(super) use self::tell::{Heard, News, Told};
 use super::dates::Habits;
 use super::evidence::{Evidence, Value};
@@ -21,6 +21,9 @@ use super::lexicon::{LABELS, Lexicon};
 use super::template::Sight;
 use super::words::{LabelIndex, fold};
 use crate::domain::{EmailAddress, EventKind, Layer, OrderDate};
+
+/// The rule of an address at a label that has the customer's name in it.
+pub(super) const NAMED_EMAIL: &str = "email.named";
 
 /// Characters around a reference among which the day of the order may be.
 const NEAR: usize = 45;
@@ -39,6 +42,8 @@ pub(super) struct Generic {
 /// What the generic reader makes of a mail, beside the evidence.
 pub(super) struct GenericReading {
     pub(super) told: Told,
+    /// Whether its first lines ask something.
+    pub(super) asks: bool,
     pub(super) references: Candidates,
     /// The language of its words.
     pub(super) language: Option<String>,
@@ -61,7 +66,7 @@ impl Generic {
         let says = |word: &str| self.index.head(word).is_some() || tell::is_news(word, sight.phrases, lexicon);
         let mut references = Candidates::find(&self.numbers, &sight.message.subject, best, says);
         references.agree(&sight.message.subject, || links::references(&sight.message.html, &sight.message.text));
-        let mut told = tell::told(sight, lexicon, layouts.first());
+        let (mut told, asks) = tell::told(sight, lexicon, layouts.first());
         if let Told::News(news) = &mut told {
             let in_part = || money::is_in_part(best, &sight.text, lexicon);
             match news.event {
@@ -85,7 +90,7 @@ impl Generic {
         if let Some(products) = texts.into_iter().find(|products| !products.is_empty()) {
             evidence.add(Layer::Generic, "products.rows", Value::Products(products));
         }
-        GenericReading { told, references, language }
+        GenericReading { told, asks, references, language }
     }
 
     fn note_people(&self, sight: &Sight<'_>, lexicon: &Lexicon, layout: &Layout<'_>, evidence: &mut Evidence) {
@@ -94,14 +99,23 @@ impl Generic {
             [one] => one.name.as_deref(),
             _ => None,
         };
-        let people = People { lexicon, phrases: sight.phrases, addressee, author: message.from.name.as_deref() };
-        if let Some((name, rule)) = people.names(layout).best {
+        let mailbox = match &message.to[..] {
+            [one] => Some(one.email.local_part()),
+            _ => None,
+        };
+        let author = message.from.name.as_deref();
+        let people = People { lexicon, phrases: sight.phrases, addressee, mailbox, author };
+        let best = people.names(layout).best;
+        let named = best.as_ref().map(|(name, _)| people::words(name.as_str())).unwrap_or_default();
+        if let Some((name, rule)) = best {
             evidence.add(Layer::Generic, rule, Value::Name(name));
         }
         for labelled in layout.of_list("email").take(10) {
             let word = labelled.value.split([' ', '<', '>', '(', ')']).find(|word| word.contains('@'));
             if let Some(email) = word.and_then(|word| EmailAddress::parse(word.trim_end_matches(['.', ','])).ok()) {
-                evidence.add(Layer::Generic, "email.label", Value::Email(email));
+                // An address at a label may be the help desk's; one that has the name of the person whom the mail greets is not.
+                let rule = if people::is_of(email.local_part(), &named) { NAMED_EMAIL } else { "email.label" };
+                evidence.add(Layer::Generic, rule, Value::Email(email));
             }
         }
     }

@@ -296,14 +296,20 @@ impl Finder {
             let outright = match words.kind_after(before, subject) {
                 Some(Kind::Order { outright }) => outright,
                 None if hash && subject => false,
-                None if joined.is_some_and(|end| is_and(&line[end..start])) => false,
+                None if joined.is_some_and(|(begin, end): (usize, usize)| {
+                    let between = line[end..start].trim();
+                    is_and(between) || (between == "," && is_alike(&line[begin..end], token))
+                }) =>
+                {
+                    false
+                }
                 _ => continue,
             };
             if (coded || fits(token, outright || hash, subject))
                 && let Some(reference) = OrderReference::parse(token)
             {
                 self.note(reference, outright, subject, if subject { "number.subject" } else { "number.text" });
-                joined = Some(start + token.len());
+                joined = Some((start, start + token.len()));
             }
         }
     }
@@ -395,6 +401,12 @@ fn is_code(token: &str, line: &str) -> bool {
     (8..=12).contains(&token.len())
         && token.bytes().all(|byte| byte.is_ascii_uppercase())
         && line.contains(char::is_lowercase)
+}
+
+/// Whether two tokens are numbers of one length.
+fn is_alike(one: &str, other: &str) -> bool {
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    one.len() == other.len() && digits(one) && digits(other)
 }
 
 /// Whether what stands between two numbers says that they are of a kind.

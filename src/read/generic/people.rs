@@ -32,6 +32,8 @@ pub(super) struct People<'l> {
     pub(super) phrases: &'l PhraseSearch,
     /// The display name of the one addressee.
     pub(super) addressee: Option<&'l str>,
+    /// The local part of the one addressee's address.
+    pub(super) mailbox: Option<&'l str>,
     /// The author's display name: the shop's, which nobody else has.
     pub(super) author: Option<&'l str>,
 }
@@ -50,7 +52,9 @@ impl People<'_> {
                 let name = words(name);
                 !name.is_empty() && name.iter().all(|word| line.contains(word))
             };
-            greeted.as_ref().is_some_and(part_of) || addressee.as_ref().is_some_and(part_of)
+            greeted.as_ref().is_some_and(part_of)
+                || addressee.as_ref().is_some_and(part_of)
+                || (greeted.is_none() && self.mailbox.is_some_and(|mailbox| is_of(mailbox, &line)))
         };
         let full = |name: &&String| is_full(name);
         let person = blocks.iter().flatten().map(|(_, name)| name).find(known).cloned();
@@ -115,19 +119,7 @@ impl People<'_> {
     }
 
     fn without_title<'t>(&self, name: &'t str) -> &'t str {
-        let mut name = name;
-        for _ in 0..2 {
-            let titles = self.lexicon.labels("titles");
-            let Some(rest) =
-                beginning(titles, name).find_map(|title| title.value_after(name).filter(|rest| !rest.is_empty()))
-            else {
-                break;
-            };
-            name = rest;
-        }
-        let suffixes = self.lexicon.labels("salutation_after");
-        let bare = suffixes.iter().find_map(|suffix| name.strip_suffix(suffix.text.as_str()));
-        bare.map_or(name, str::trim_end)
+        without_title(self.lexicon, name)
     }
 
     /// The name at a label: in one piece, or in two.
@@ -212,6 +204,23 @@ impl People<'_> {
     }
 }
 
+/// A name without the words of address before it and the honorifics behind it.
+pub(in crate::read) fn without_title<'t>(lexicon: &Lexicon, name: &'t str) -> &'t str {
+    let mut name = name;
+    for _ in 0..2 {
+        let titles = lexicon.labels("titles");
+        let Some(rest) =
+            beginning(titles, name).find_map(|title| title.value_after(name).filter(|rest| !rest.is_empty()))
+        else {
+            break;
+        };
+        name = rest;
+    }
+    let suffixes = lexicon.labels("salutation_after");
+    let bare = suffixes.iter().find_map(|suffix| name.strip_suffix(suffix.text.as_str()));
+    bare.map_or(name, str::trim_end)
+}
+
 /// A text up to a dot that ends a sentence, not one that shortens a word of a name: `St. John`, `J. R. Smith`, `Smith Jr.`.
 fn until_sentence_end(text: &str) -> &str {
     for (at, _) in text.match_indices('.') {
@@ -221,6 +230,32 @@ fn until_sentence_end(text: &str) -> &str {
         }
     }
     text
+}
+
+/// Whether the local part of an address has a word of a name: `n.dannunzio` and Niccolò D'Annunzio.
+pub(super) fn is_of(mailbox: &str, name: &[String]) -> bool {
+    let plain = |text: &str| {
+        let bare = text.chars().map(|c| match c {
+            'à' | 'á' | 'â' | 'ã' | 'ä' | 'å' | 'ą' | 'ă' => 'a',
+            'è' | 'é' | 'ê' | 'ë' | 'ę' | 'ě' => 'e',
+            'ì' | 'í' | 'î' | 'ï' => 'i',
+            'ò' | 'ó' | 'ô' | 'õ' | 'ö' | 'ø' | 'ő' => 'o',
+            'ù' | 'ú' | 'û' | 'ü' | 'ů' | 'ű' => 'u',
+            'ç' | 'ć' | 'č' => 'c',
+            'ñ' | 'ń' | 'ň' => 'n',
+            'ł' => 'l',
+            'ś' | 'š' | 'ş' | 'ș' => 's',
+            'ź' | 'ż' | 'ž' => 'z',
+            'ř' => 'r',
+            'ť' | 'ț' => 't',
+            'ď' => 'd',
+            'ý' => 'y',
+            other => other,
+        });
+        bare.filter(char::is_ascii_alphanumeric).collect::<String>()
+    };
+    let mailbox = plain(&mailbox.to_lowercase());
+    name.iter().map(|word| plain(word)).any(|word| word.len() >= 4 && mailbox.contains(&word))
 }
 
 /// The person of a display name that has a company too: `Lamps Ltd, Anna Ek`.
@@ -257,6 +292,6 @@ pub(in crate::read) fn is_company(name: &str) -> bool {
 }
 
 /// The words of a name, folded.
-fn words(name: &str) -> Vec<String> {
+pub(super) fn words(name: &str) -> Vec<String> {
     fold(name).split([' ', ',', '.']).filter(|word| !word.is_empty()).map(str::to_owned).collect()
 }

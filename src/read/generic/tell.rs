@@ -14,6 +14,8 @@ const LINES: usize = 40;
 const STATUS_LINES: usize = 60;
 /// Bytes of a line that are listened to.
 const LINE: usize = 1_000;
+/// Words of a subject that needs no word for an order or a parcel to tell of one.
+const SHORT: usize = 4;
 /// Words of a sentence that needs no word for an order, since it is a heading.
 const HEADING: usize = 6;
 
@@ -93,24 +95,47 @@ impl Told {
     }
 }
 
-/// Listens to a mail.
-pub(super) fn told(sight: &Sight<'_>, lexicon: &Lexicon, layout: Option<&Layout<'_>>) -> Told {
-    let subject = of_subject(&sight.subject, lexicon);
+/// Listens to a mail; and whether its first lines ask something.
+pub(super) fn told(sight: &Sight<'_>, lexicon: &Lexicon, layout: Option<&Layout<'_>>) -> (Told, bool) {
+    let mut subject = of_subject(&sight.subject, lexicon);
     let status = layout.map_or(Status::None, |layout| of_status(layout, sight, lexicon));
     let sentences = layout.map(|layout| of_sentences(layout, &sight.text, lexicon)).unwrap_or_default();
+    // Money and invoices are on their way too: that a parcel is, a subject that does not name it cannot tell by itself.
+    let parcel = |event: EventKind| matches!(event, EventKind::Shipped | EventKind::Delivered);
+    if subject.as_ref().is_some_and(|news| parcel(news.event)) && !names_a_thing(&sight.subject, lexicon) {
+        subject = subject.filter(|_| sentences.news.iter().any(|news| parcel(news.event)));
+    }
     let is_update =
         || lexicon.phrases(Where::Subject, "update").is_some_and(|list| list.find(&sight.subject).is_some());
     let told = weigh(subject, status, &sentences.news, is_update, || mention(sight, lexicon));
+    let asks = sentences.asks;
     let doubt = |why: &str| Told::Contradiction(why.to_owned());
-    match told {
+    let part_in_subject =
+        || lexicon.phrases(Where::Sentence, "in_part").is_some_and(|list| list.find(&sight.subject).is_some());
+    let told = match told {
+        Told::News(_) if sight.message.subject.contains(['?', '？']) => doubt("its subject asks a question"),
+        Told::News(news) if bad(news.event) && sentences.requested => {
+            doubt("it tells of a cancellation or a refund that is asked for, or was taken back")
+        }
         Told::News(news) if matches!(news.event, EventKind::Shipped | EventKind::Delivered) && sentences.trouble => {
             doubt("it tells of a parcel, and of trouble with it")
         }
-        Told::News(news) if news.event == EventKind::Refunded && sentences.refunds_in_part => {
-            doubt("it tells of a refund, and does not say that it is of the whole order")
+        Told::News(news) if news.event.ends_the_order() && (sentences.in_part || part_in_subject()) => {
+            doubt("it tells of a refund or a cancellation, and does not say that it is of the whole order")
         }
         told => told,
-    }
+    };
+    (told, asks)
+}
+
+/// Whether a subject names an order or a parcel, or is too short for anything else.
+fn names_a_thing(subject: &Searched<'_>, lexicon: &Lexicon) -> bool {
+    let holds = |place, list: &str| lexicon.phrases(place, list).is_some_and(|list| list.find(subject).is_some());
+    let short = match subject.folded().chars().any(|c| c >= '\u{2E80}') {
+        true => true,
+        false => subject.folded().split(' ').count() <= SHORT,
+    };
+    short || holds(Where::Subject, "placed") || holds(Where::Sentence, "things")
 }
 
 /// A subject that speaks of an order without saying what happened: a new one, if the mail is in a language whose words for bad
@@ -143,6 +168,11 @@ enum Status {
     News(News),
 }
 
+/// Whether an event is bad news for an order or a part of it.
+fn bad(event: EventKind) -> bool {
+    event.ends_the_order() || event == EventKind::RefundedInPart
+}
+
 /// Which of what was heard is believed.
 fn weigh(
     subject: Option<News>,
@@ -155,7 +185,7 @@ fn weigh(
     let contradiction = |one: &News, other: &News| {
         Told::Contradiction(format!("it says both that the order was {} and that it was {}", one.event, other.event))
     };
-    let bad = |news: &News| news.event.ends_the_order() || news.event == EventKind::RefundedInPart;
+    let bad = |news: &News| bad(news.event);
     let (bads, goods) = sentences.iter().partition::<Vec<_>, _>(|news| bad(news));
     let good = goods.iter().find(|news| matches!(news.event, EventKind::Shipped | EventKind::Delivered));
     if let Status::News(status) = status {
@@ -292,8 +322,13 @@ fn state(name: &Searched<'_>, lexicon: &Lexicon) -> State {
         let phrase = phrases.filter_map(|phrases| phrases.find(name)).next()?;
         Some(News::new(*event, Heard::Status, phrase))
     });
+    let asked = lexicon.phrases(Where::Subject, "request").is_some_and(|list| list.find(name).is_some());
+    let other = lexicon.phrases(Where::Subject, "other_mail").is_some_and(|list| list.find(name).is_some());
     match found {
-        Some(news) if !says("not_yet") => State::News(news),
+        _ if asked || other => State::Unknown,
+        // `Awaiting shipment`
+        Some(news) if says("open_state") && !bad(news.event) => State::Open,
+        Some(news) if !says("not_yet") && !says("open_state") => State::News(news),
         None if says("open_state") => State::Open,
         _ => State::Unknown,
     }
@@ -306,8 +341,12 @@ struct Sentences {
     news: Vec<News>,
     /// Whether they speak of a parcel that was lost, came back or the like.
     trouble: bool,
-    /// Whether a sentence on a refund speaks of an article, the shipping or a difference.
-    refunds_in_part: bool,
+    /// Whether a sentence on a cancellation or a refund speaks of a request for it.
+    requested: bool,
+    /// Whether a sentence on a refund or a cancellation speaks of an article, the shipping or a difference.
+    in_part: bool,
+    /// Whether they ask something.
+    asks: bool,
 }
 
 /// What the sentences in the first lines say.
@@ -320,6 +359,8 @@ fn of_sentences(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> 
     let mut found = Sentences::default();
     let (things, not_yet) = (possible("things"), possible("not_yet"));
     let (trouble, in_part) = (possible("trouble"), possible("in_part"));
+    let request =
+        lexicon.phrases(Where::Subject, "request").map(|phrases| phrases.possible_in(text)).unwrap_or_default();
     let body = layout
         .labelled
         .iter()
@@ -336,14 +377,26 @@ fn of_sentences(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> 
                 (near && sure).then(|| News::new(said.event, Heard::Sentence, said.phrase))
             });
             found.trouble |= first_of(&trouble, sentence).is_some();
+            found.asks |= sentence.contains(['?', '？']);
+            // `Your cancellation request`; but `was cancelled at your request` tells of what happened.
+            if let Some((asked, _)) = first_of(&request, sentence) {
+                let end = end_in(sentence, &news);
+                found.requested |= end.is_some_and(|end| said.is_none() || asked.start < end);
+            }
             let Some(said) = said else { continue };
-            found.refunds_in_part |= said.event == EventKind::Refunded && first_of(&in_part, sentence).is_some();
+            found.in_part |= bad(said.event) && first_of(&in_part, sentence).is_some();
             if !found.news.iter().any(|known| known.event == said.event) {
                 found.news.push(said);
             }
         }
     }
     found
+}
+
+/// Where a sentence has words for a cancellation or a refund, whatever it says of them.
+fn end_in(sentence: &str, news: &[(EventKind, Vec<&Phrase>)]) -> Option<usize> {
+    let ends = news.iter().filter(|(event, _)| bad(*event));
+    ends.filter_map(|(_, phrases)| Some(first_of(phrases, sentence)?.0.start)).min()
 }
 
 /// Lines, each with those that go on with its sentence: they begin with a small letter, and nothing ended before.

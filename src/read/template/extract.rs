@@ -9,7 +9,7 @@ use crate::domain::{EmailAddress, Layer, OrderDate, OrderReference, PersonName, 
 use crate::read::body::{Cell, Text, lines_of};
 use crate::read::dates::Habits;
 use crate::read::evidence::{Evidence, Value, is_unfilled, locale};
-use crate::read::generic::is_company;
+use crate::read::generic::{is_company, without_title};
 use crate::read::words::{Labels, fold};
 
 /// Characters of a value.
@@ -43,6 +43,11 @@ impl Templates {
         for (target, _) in Target::ALL {
             for rule in rules(target) {
                 let mut found = rule.values(sight, greeting.as_deref());
+                if target == Target::CustomerName {
+                    for one in &mut found {
+                        one.text = without_title(&self.lexicon, &one.text).to_owned();
+                    }
+                }
                 found.retain(|one| {
                     !evidence.is_unfilled(Layer::Template, &rule.id, &one.text)
                         && checked(target, &one.text, &habits).is_some()
