@@ -33,11 +33,14 @@ impl Ours<'_> {
                 && (sender.key() == author.key() || (are_related(sender, author) && !is_shared(sender))))
     }
 
-    /// Whether an address may be a customer's: not the shop's, not ours, not the author's, not one that nobody reads.
+    /// Whether an address may be a customer's: not the shop's, not ours, not the author's nor a colleague's of the author, not one
+    /// that nobody reads.
     fn plausible(&self, email: &EmailAddress, message: &Message) -> bool {
+        let author = &message.from.email;
         !within(email, self.own_domains)
             && !within(email, self.shop_domains)
-            && email.key() != message.from.email.key()
+            && email.key() != author.key()
+            && (is_shared(email) || email.domain() != author.domain())
             && !is_nobodys(email)
             && masked(email).is_none()
     }
