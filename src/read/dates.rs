@@ -18,14 +18,36 @@ impl Months {
     }
 }
 
+/// Which of the numbers of a day comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum DayOrder {
+    /// `31/12/2026`, as in nearly all languages.
+    DayFirst,
+    /// In English either: `12/31/2026` where the second is set, and among equals.
+    Either { month_first: bool },
+    /// `26/12/31` where the year has two digits: Japanese, Chinese, Korean, Hungarian.
+    YearFirst,
+}
+
+impl DayOrder {
+    /// The order of a language, as a tag.
+    pub(super) fn of(language: Option<&str>) -> Self {
+        match language.map(|tag| tag.get(..2).unwrap_or(tag)) {
+            None | Some("en") => Self::Either { month_first: language == Some("en-US") },
+            Some("ja" | "zh" | "ko" | "hu") => Self::YearFirst,
+            Some(_) => Self::DayFirst,
+        }
+    }
+}
+
 /// What is known about how a mail writes days.
 pub(super) struct Habits<'h> {
     /// The month names.
     pub(super) months: &'h Months,
     /// The day of the mail.
     pub(super) mailed: Option<Date>,
-    /// Whether the language of the mail puts the month first (only `en-US` does).
-    pub(super) month_first: bool,
+    /// The order that its language has.
+    pub(super) order: DayOrder,
 }
 
 impl Habits<'_> {
@@ -34,10 +56,14 @@ impl Habits<'_> {
         if let Some(day) = of_era(text) {
             return day;
         }
+        // Dots stand between the numbers of languages that begin with the day.
+        let dotted =
+            text.as_bytes().windows(3).any(|at| at[0].is_ascii_digit() && at[1] == b'.' && at[2].is_ascii_digit());
+        let order = if dotted && self.order != DayOrder::YearFirst { DayOrder::DayFirst } else { self.order };
         let tokens = tokens(text);
         for (index, window) in tokens.windows(3).enumerate() {
             if let [Token::Number(a, digits), Token::Number(b, _), Token::Number(c, last)] = window
-                && let Some(day) = self.of_numbers((*a, *digits), *b, (*c, *last))
+                && let Some(day) = self.of_numbers(order, (*a, *digits), *b, (*c, *last))
             {
                 return Some(day);
             }
@@ -48,9 +74,12 @@ impl Habits<'_> {
         None
     }
 
-    fn of_numbers(&self, (a, digits): (i64, usize), b: i64, (c, last): (i64, usize)) -> Option<Date> {
+    fn of_numbers(&self, order: DayOrder, (a, digits): (i64, usize), b: i64, (c, last): (i64, usize)) -> Option<Date> {
         if digits == 4 {
             return date(a, b, c);
+        }
+        if order == DayOrder::YearFirst && digits == 2 && last <= 2 {
+            return date(2000 + a, b, c);
         }
         let year = match last {
             4 => c,
@@ -59,13 +88,14 @@ impl Habits<'_> {
         };
         let (day_first, month_first) = (date(year, b, a), date(year, a, b));
         let (Some(x), Some(y)) = (day_first, month_first) else { return day_first.or(month_first) };
-        let Some(mailed) = self.mailed else { return if self.month_first { month_first } else { day_first } };
+        let DayOrder::Either { month_first: prefers_month } = order else { return Some(x) };
+        let Some(mailed) = self.mailed else { return if prefers_month { month_first } else { day_first } };
         let limit = mailed.tomorrow().unwrap_or(mailed);
         let age = |day: Date| mailed.since(day).map_or(i32::MAX, |span| span.get_days().abs());
         Some(match (x <= limit, y <= limit) {
             (true, false) => x,
             (false, true) => y,
-            _ if age(y) == age(x) && self.month_first => y,
+            _ if age(y) == age(x) && prefers_month => y,
             _ if age(y) < age(x) => y,
             _ => x,
         })
@@ -89,6 +119,14 @@ impl Habits<'_> {
             }
             Token::Number(..) => None,
         }
+    }
+
+    /// The days that a text may name, when its language leaves open which: `03/04/2026`.
+    pub(super) fn ambiguous_in(&self, text: &str) -> Option<(Date, Date)> {
+        let DayOrder::Either { .. } = self.order else { return None };
+        let with = |order| Habits { months: self.months, mailed: None, order }.day_in(text);
+        let (day, month) = (with(DayOrder::DayFirst)?, with(DayOrder::Either { month_first: true })?);
+        (day != month).then_some((day, month))
     }
 
     fn month(&self, token: &Token) -> Option<i8> {
@@ -192,7 +230,7 @@ mod tests {
                 "december",
             ]),
         ]);
-        let habits = Habits { months: &months, mailed: Date::new(2026, 4, 5).ok(), month_first: false };
+        let habits = Habits { months: &months, mailed: Date::new(2026, 4, 5).ok(), order: DayOrder::of(Some("en")) };
         for (text, day) in [
             ("2026-03-18 04:30:02", Some("2026-03-18")),
             ("18.03.2026 04:30", Some("2026-03-18")),

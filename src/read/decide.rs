@@ -140,6 +140,9 @@ impl Decision<'_> {
             Some(Told::News(_)) if forward::quotes_another(self.sight.message) => {
                 held("it quotes another mail, which somebody sent on".to_owned())
             }
+            Some(Told::News(_)) if self.generic.as_ref().is_some_and(|generic| generic.is_for_another) => {
+                held("it greets somebody else than its addressee".to_owned())
+            }
             Some(Told::News(news)) if self.is_believed(news, evidence) => {
                 evidence.add(Layer::Generic, news.heard.rule(), Value::Event(news.event));
                 Ok(())
@@ -152,7 +155,13 @@ impl Decision<'_> {
                 "it is a mail of {}, but of a kind that its template does not know",
                 platform.map(String::as_str).unwrap_or_default()
             )),
-            Some(Told::News(_)) => held(headers::why_unmarked(evidence)),
+            Some(Told::News(_)) if !evidence.holds(Field::Reference) || !headers::bare(evidence).is_empty() => {
+                held(headers::why_unmarked(evidence))
+            }
+            Some(Told::News(news)) => held(format!(
+                "it may tell that an order was {}, but it has neither products nor a second place that names the order",
+                news.event
+            )),
             _ if self.speaks_of_an_order() => {
                 held("it speaks of an order, but does not say what happened to it".to_owned())
             }

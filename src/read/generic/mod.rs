@@ -12,10 +12,10 @@ mod tell;
 
 use self::layout::Layout;
 pub(super) use self::numbers::{Candidates, NumberWords, is_amount};
-use self::people::People;
+use self::people::{Names, People};
 pub(super) use self::people::{is_company, person_in, without_title};
 pub(super) use self::tell::{Heard, News, Told};
-use super::dates::Habits;
+use super::dates::{DayOrder, Habits};
 use super::evidence::{Evidence, Value};
 use super::lexicon::{LABELS, Lexicon};
 use super::template::Sight;
@@ -44,6 +44,8 @@ pub(super) struct GenericReading {
     pub(super) told: Told,
     /// Whether its first lines ask something.
     pub(super) asks: bool,
+    /// Whether it greets somebody else than its addressee.
+    pub(super) is_for_another: bool,
     pub(super) references: Candidates,
     /// The language of its words.
     pub(super) language: Option<String>,
@@ -83,17 +85,18 @@ impl Generic {
             _ => None,
         };
         let language = language.or_else(|| spoken(best));
-        self.note_people(sight, lexicon, best, evidence);
+        let is_for_another = self.note_people(sight, lexicon, best, evidence);
         note_days(sight, lexicon, best, language.as_deref(), &references, evidence);
         let texts = sight.body.texts.iter().zip(&layouts);
         let texts = texts.map(|(text, layout)| products::find(text, &self.index, &layout.heads));
         if let Some(products) = texts.into_iter().find(|products| !products.is_empty()) {
             evidence.add(Layer::Generic, "products.rows", Value::Products(products));
         }
-        GenericReading { told, asks, references, language }
+        GenericReading { told, asks, is_for_another, references, language }
     }
 
-    fn note_people(&self, sight: &Sight<'_>, lexicon: &Lexicon, layout: &Layout<'_>, evidence: &mut Evidence) {
+    /// Notes names and addresses; whether the mail greets somebody else than its addressee.
+    fn note_people(&self, sight: &Sight<'_>, lexicon: &Lexicon, layout: &Layout<'_>, evidence: &mut Evidence) -> bool {
         let message = sight.message;
         let addressee = match &message.to[..] {
             [one] => one.name.as_deref(),
@@ -105,7 +108,7 @@ impl Generic {
         };
         let author = message.from.name.as_deref();
         let people = People { lexicon, phrases: sight.phrases, addressee, mailbox, author };
-        let best = people.names(layout).best;
+        let Names { best, is_for_another } = people.names(layout);
         let named = best.as_ref().map(|(name, _)| people::words(name.as_str())).unwrap_or_default();
         if let Some((name, rule)) = best {
             evidence.add(Layer::Generic, rule, Value::Name(name));
@@ -118,6 +121,7 @@ impl Generic {
                 evidence.add(Layer::Generic, rule, Value::Email(email));
             }
         }
+        is_for_another
     }
 }
 
@@ -129,7 +133,11 @@ fn note_days(
     references: &Candidates,
     evidence: &mut Evidence,
 ) {
-    let habits = Habits { months: lexicon.months(), mailed: sight.message.day, month_first: language == Some("en-US") };
+    let habits = Habits { months: lexicon.months(), mailed: sight.message.day, order: DayOrder::of(language) };
+    if let Some((one, other)) = layout.of_list("order_date").find_map(|one| habits.ambiguous_in(one.value)) {
+        let what = format!("the day of the order may be {one} or {other}; the one nearest before the mail was taken");
+        evidence.remark(Layer::Generic, "order_date.label", what);
+    }
     let day = |list| layout.of_list(list).find_map(|one| habits.day_in(one.value));
     if let Some(day) = day("order_date") {
         evidence.add(Layer::Generic, "order_date.label", Value::OrderDate(OrderDate::from(day)));

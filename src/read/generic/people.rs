@@ -24,6 +24,8 @@ const WORDS: usize = 6;
 pub(super) struct Names {
     /// The best of them, with the rule that found it.
     pub(super) best: Option<(PersonName, &'static str)>,
+    /// Whether the mail greets somebody whose name has nothing of the addressee's.
+    pub(super) is_for_another: bool,
 }
 
 /// Where to look for a name.
@@ -57,6 +59,15 @@ impl People<'_> {
                 || (greeted.is_none() && self.mailbox.is_some_and(|mailbox| is_of(mailbox, &line)))
         };
         let full = |name: &&String| is_full(name);
+        let is_for_another = match (&greeted, &addressee) {
+            (Some(greeted), Some(to)) if is_full(greeted) && is_full(to) && !is_company(to) => {
+                let to = words(to);
+                let greeted = words(greeted);
+                !greeted.iter().any(|word| to.contains(word))
+                    && !self.mailbox.is_some_and(|mailbox| is_of(mailbox, &greeted))
+            }
+            _ => false,
+        };
         let person = blocks.iter().flatten().map(|(_, name)| name).find(known).cloned();
         let choices = [
             (person, "name.address"),
@@ -78,7 +89,7 @@ impl People<'_> {
             (greeted, "name.greeting"),
         ];
         let best = choices.into_iter().find_map(|(name, rule)| Some((PersonName::parse(&name?)?, rule)));
-        Names { best }
+        Names { best, is_for_another }
     }
 
     /// Whom the first lines greet: `Hi Anna,`, `Thanks, Anna!`, `山田 太郎 様`.

@@ -2,7 +2,7 @@
 
 use super::view::View;
 use crate::domain::Product;
-use crate::read::dates::Habits;
+use crate::read::dates::{DayOrder, Habits};
 use crate::read::evidence::Value;
 use crate::read::lexicon::Lexicon;
 use crate::read::template::{Sight, Trial};
@@ -123,7 +123,7 @@ impl<'g> Ground<'g> {
         Habits {
             months: self.lexicon.months(),
             mailed: view.message.day,
-            month_first: view.reading.locale.as_deref() == Some("en-US"),
+            order: DayOrder::of(view.reading.locale.as_deref()),
         }
     }
 

@@ -7,7 +7,7 @@ use super::rules::{FieldRule, Fields, Mail, Place, Sight, Source, Target, Templa
 use super::{Templates, products};
 use crate::domain::{EmailAddress, Layer, OrderDate, OrderReference, PersonName, clean};
 use crate::read::body::{Cell, Text, lines_of};
-use crate::read::dates::Habits;
+use crate::read::dates::{DayOrder, Habits};
 use crate::read::evidence::{Evidence, Value, is_unfilled, locale};
 use crate::read::generic::{is_company, without_title};
 use crate::read::words::{Labels, fold};
@@ -35,11 +35,7 @@ impl Templates {
         };
         let greeting =
             rules(Target::Greeting).find_map(|rule| rule.values(sight, None).into_iter().next().map(|one| one.text));
-        let habits = Habits {
-            months: self.lexicon.months(),
-            mailed: sight.message.day,
-            month_first: language.is_some_and(|language| language == "en-US"),
-        };
+        let habits = Habits { months: self.lexicon.months(), mailed: sight.message.day, order: DayOrder::of(language) };
         for (target, _) in Target::ALL {
             for rule in rules(target) {
                 let mut found = rule.values(sight, greeting.as_deref());
@@ -58,6 +54,12 @@ impl Templates {
                 }
                 let enough = !found.is_empty() && target != Target::CustomerEmail;
                 for one in found {
+                    if target == Target::OrderDate
+                        && let Some((day, other)) = habits.ambiguous_in(&one.text)
+                    {
+                        let what = format!("it may be {day} or {other}; the one nearest before the mail was taken");
+                        evidence.remark(Layer::Template, rule.id.clone(), what);
+                    }
                     let Some(value) = checked(target, &one.text, &habits) else { continue };
                     evidence.add(Layer::Template, rule.id.clone(), value);
                     if let Some(tag) = one.language.and_then(locale) {

@@ -4,7 +4,7 @@
 use super::extract::checked;
 use super::rules::{Condition, Counts, Fields, Mail, Sight, Source, Target, Template};
 use super::{GENERIC, Templates, products};
-use crate::read::dates::Habits;
+use crate::read::dates::{DayOrder, Habits};
 
 /// A rule that was tried.
 #[derive(Clone, PartialEq, Eq)]
@@ -75,11 +75,8 @@ impl Templates {
         let own = mail.and_then(|index| Some((index, &template.mails.get(index)?.fields)));
         let mut sets = own.map(|(index, fields)| (format!("mail[{index}]."), fields)).into_iter().collect::<Vec<_>>();
         sets.push((String::new(), &template.fields));
-        let habits = Habits {
-            months: self.lexicon.months(),
-            mailed: trace.sight.message.day,
-            month_first: language.is_some_and(|language| language == "en-US"),
-        };
+        let habits =
+            Habits { months: self.lexicon.months(), mailed: trace.sight.message.day, order: DayOrder::of(language) };
         let greeting = sets.iter().find_map(|(_, fields)| {
             let rules = fields.rules.iter().filter(|rule| rule.target == Target::Greeting);
             rules.flat_map(|rule| rule.values(trace.sight, None)).next().map(|one| one.text)
