@@ -5,6 +5,7 @@ use super::evidence::{Candidate, Evidence, Value};
 use super::forward;
 use super::generic::{GenericReading, Heard, News, Told, person_in};
 use super::headers::{self, BARE, Found, OrderWords};
+use super::lexicon::Where;
 use super::reason;
 use super::template::{Class, Counts, Sight, Template, Templates};
 use super::words::fold;
@@ -189,7 +190,10 @@ impl Decision<'_> {
                             .best()
                             .is_ok_and(|best| best.places > 1 || (best.outright && best.subject))
                 };
-                evidence.holds(Field::Products) || self.generic.as_ref().is_some_and(sure)
+                let lists = &self.templates.lexicon;
+                let invoice = lists.phrases(Where::Subject, "invoice");
+                let invoice = invoice.is_some_and(|phrases| phrases.find(&self.sight.subject).is_some());
+                evidence.holds(Field::Products) || (!invoice && self.generic.as_ref().is_some_and(sure))
             }
             _ => true,
         }

@@ -61,7 +61,8 @@ fn a_mail_of_an_unknown_platform_is_read_as_afs_reads_it() {
         let shop = ["shop.example".to_owned()];
         let own = ["invited.example".to_owned()];
         let context = Context { shop_domains: &shop, own_domains: &own, locale: None };
-        let reading = reader.read(&mail(&format!("To: {to}\r\nSubject: {subject}"), "Thank you."), &context);
+        let reading = reader
+            .read(&mail(&format!("To: {to}\r\nSubject: {subject}"), "Thank you.\r\n\r\n2 x Cup 10.00 EUR"), &context);
         let got = match reading.order_event() {
             Some(event) => format!("event {} {}", event.kind, event.reference),
             None => reading.outcome.as_str().to_owned(),
@@ -197,7 +198,7 @@ fn two_plausible_customers_hold_the_mail() {
 
 #[test]
 fn an_attached_mail_counts_when_it_was_forwarded_to_us() {
-    let inner = "From: shop@shop.example\r\nTo: Bo Ek <bo@example.org>\r\nSubject: Your order 1024\r\n\r\nThanks";
+    let inner = "From: shop@shop.example\r\nTo: Bo Ek <bo@example.org>\r\nSubject: Your order 1024\r\n\r\nThank you for your order 1024.";
     let outer = |to: &str| {
         format!(
             "From: clerk@shop.example\r\nTo: {to}\r\nSubject: Fwd: Your order 1024\r\nMIME-Version: 1.0\r\n\

@@ -32,10 +32,14 @@ const OTHERS: &[&str] = &[
 ];
 /// Tokens of a mail that are looked at.
 const TOKENS: usize = 2_000;
+/// Hexadecimal digits of a key.
+const KEY: usize = 24;
 /// Characters of a reference.
 const LONGEST: usize = 64;
 /// Characters before a token in which its word is looked for.
 const BEFORE: usize = 120;
+/// Letters of the longest article or possessive before a label.
+const ARTICLE: usize = 5;
 /// Words before a word for an order that do not make it another label: `Details of your order: 12`.
 const KNOWN: usize = 2;
 /// Fillers between a word and its number.
@@ -50,6 +54,20 @@ enum Kind {
     Other,
     /// A word that may stand between.
     Filler,
+}
+
+impl Kind {
+    /// The kind of a label that `before` ends right before. A long word there makes it another one than it seems: the external,
+    /// original or customer's order number; an article or a possessive does not.
+    fn behind(self, before: &str) -> Self {
+        let word = before.trim_end().rsplit(|c: char| !c.is_alphanumeric() && c != '\'').next().unwrap_or_default();
+        match self {
+            Self::Order { outright: true } if word.chars().count() > ARTICLE && before.ends_with(' ') => {
+                Self::Order { outright: false }
+            }
+            kind => kind,
+        }
+    }
 }
 
 /// The words that tell numbers apart, by their folded form.
@@ -88,7 +106,10 @@ impl NumberWords {
             rest = rest.trim_end_matches(is_joint);
             match self.ending(rest) {
                 Some((Kind::Filler, at)) => (rest, fillers) = (&rest[..at], fillers + 1),
-                Some((kind, at)) => return Some(kind).filter(|_| subject || !is_other_label(&folded, &rest[..at])),
+                Some((kind, at)) => {
+                    let kind = if subject { kind } else { kind.behind(&rest[..at]) };
+                    return Some(kind).filter(|_| subject || !is_other_label(&folded, &rest[..at]));
+                }
                 // `your order with Lamps & More (number: 20157)`
                 None if fillers > 0 && folded[rest.len()..].contains('(') => return self.anywhere(rest),
                 None => return None,
@@ -288,6 +309,12 @@ impl Finder {
             let (before, after) = (&line[..start], &line[start + token.len()..]);
             let coded = is_code(token, line) && !says(token);
             let numbered = token.bytes().any(|byte| byte.is_ascii_digit());
+            // What is long and only of hexadecimal digits is a key, not a number that people are told.
+            let key =
+                token.len() >= KEY && token.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
+            if key && !token.bytes().all(|byte| byte.is_ascii_digit()) {
+                continue;
+            }
             if !(coded || numbered) || is_amount(token, before, after) || is_day(token) || is_in_address(line, start) {
                 continue;
             }

@@ -113,7 +113,8 @@ impl People<'_> {
         let rest = label.value_after(line)?.trim_start_matches([',', '!', ' ']);
         // Another salutation may follow: `Hej och tack Anna`.
         let end = rest.find([',', '!', ':', '?', '，', '！', '、', ';']).unwrap_or(rest.len());
-        let name = self.without_title(until_sentence_end(&rest[..end]).trim());
+        let name = until_sentence_end(&rest[..end]).trim_end_matches(|c: char| !c.is_alphanumeric() && c != '.');
+        let name = self.without_title(name.trim());
         let capital = name.starts_with(|first: char| {
             first.is_uppercase() || (first.is_alphabetic() && !first.is_lowercase() && first < '\u{2E80}')
         });
@@ -183,7 +184,8 @@ impl People<'_> {
             line_words.len() > greeted.len() && greeted.iter().all(|word| line_words.contains(word))
         };
         let alone = |line: &&String| self.is_name(line) && !is_company(line);
-        lines.iter().filter(|line| line.chars().count() <= 60).filter(full).find(alone).cloned()
+        let found = lines.iter().filter(|line| line.chars().count() <= 60).filter(full).find(alone);
+        found.map(|line| self.without_title(line).to_owned())
     }
 
     /// Whether a text may be somebody's name: a few words that begin like names, none of which is a word for somebody whose name

@@ -217,6 +217,12 @@ fn weigh(
         Some(subject) => match bads.first() {
             // What a confirmation's text says of cancelling is terms of sale, unless that is all that it says.
             Some(bad) if subject.event == EventKind::Placed && goods.is_empty() => contradiction(&subject, bad),
+            // `Thank you for shopping with us` stands over shipments too.
+            _ if subject.event == EventKind::Placed
+                && !sentences.iter().any(|news| news.event == EventKind::Placed) =>
+            {
+                Told::News(good.map_or(subject, |good| (*good).clone()))
+            }
             // A shipment's text may speak of the part that was cancelled.
             _ => Told::News(subject),
         },
