@@ -2,14 +2,20 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use super::*;
 use crate::domain::EventKind;
 
-fn reader() -> Reader {
+/// The reader with everything that ships. To load it takes seconds in a debug build, so the tests of this room share one.
+static READER: LazyLock<Reader> = LazyLock::new(|| {
     Reader::new(Templates::with_overrides(Vec::new()).unwrap_or_else(|problems| {
         panic!("{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
     }))
+});
+
+pub(super) fn reader() -> &'static Reader {
+    &READER
 }
 
 fn read(reader: &Reader, mail: &[u8]) -> Reading {
@@ -87,7 +93,7 @@ fn a_mail_with_a_snippet_tells_of_what_its_own_words_say() {
         let snippet = r#"{"recipientEmail":"bo@example.org","recipientName":"Bo Ek","referenceId":"SG-1-09"}"#;
         let html = format!("<p>{body}</p><script type=\"application/json+trustpilot\">{snippet}</script>");
         let fields = format!("To: bo@example.org\r\nSubject: {subject}\r\nContent-Type: text/html");
-        let reading = read(&reader, &mail(&fields, &html));
+        let reading = read(reader, &mail(&fields, &html));
         let got = match reading.order_event() {
             Some(event) => format!("event {}", event.kind),
             None => reading.outcome.as_str().to_owned(),
@@ -110,7 +116,7 @@ fn data_that_hide_the_bad_news_of_the_words_hold_the_mail() {
             r#"<script type="application/ld+json">{{"@type":"Order","orderNumber":"7","orderStatus":"{status}"}}</script>"#
         );
         let fields = format!("To: bo@example.org\r\nSubject: {subject}\r\nContent-Type: text/html");
-        let reading = read(&reader, &mail(&fields, &html));
+        let reading = read(reader, &mail(&fields, &html));
         let got = match reading.order_event() {
             Some(event) => format!("event {}", event.kind),
             None => reading.outcome.as_str().to_owned(),
@@ -142,7 +148,7 @@ fn a_status_is_known_by_its_place_and_a_partial_refund_by_its_words() {
         (woocommerce("Din best\u{e4}llning p\u{e5} Lampor har delvis \u{e5}terbetalats."), "event refunded in part 12"),
     ] {
         let fields = "To: bo@example.org\r\nSubject: Lampa\r\nContent-Type: text/html; charset=utf-8";
-        let reading = read(&reader, &mail(fields, &body));
+        let reading = read(reader, &mail(fields, &body));
         let got = match reading.order_event() {
             Some(event) => format!("event {} {}", event.kind, event.reference),
             None => reading.outcome.as_str().to_owned(),
@@ -164,7 +170,7 @@ fn machines_that_answer_are_ignored_before_anything_else() {
         ("List-Unsubscribe: <https://x.example>", Outcome::Event),
         ("Precedence: bulk", Outcome::Event),
     ] {
-        let reading = read(&reader, &mail(&format!("To: bo@example.org\r\nSubject: Order\r\n{field}"), snippet));
+        let reading = read(reader, &mail(&format!("To: bo@example.org\r\nSubject: Order\r\n{field}"), snippet));
         assert_eq!(reading.outcome, outcome, "{field}: {:?}", reading.reason);
     }
 }
@@ -176,7 +182,7 @@ fn the_snippet_wins_and_the_others_stay_as_findings() {
         <script type='application/ld+json'>{\"@type\":\"Order\",\"orderNumber\":\"8\",\"orderStatus\":\"OrderCancelled\",\
         \"customer\":{\"name\":\"Al\",\"email\":\"al@example.net\"}}</script>";
     let reading =
-        read(&reader(), &mail("To: shop+1@in.invited.example\r\nSubject: Order #9\r\nContent-Type: text/html", body));
+        read(reader(), &mail("To: shop+1@in.invited.example\r\nSubject: Order #9\r\nContent-Type: text/html", body));
     let event = reading.order_event().unwrap();
     assert_eq!(
         (event.customer.email.as_str(), event.reference.as_str(), event.kind, event.locale.as_deref()),
@@ -191,7 +197,7 @@ fn two_plausible_customers_hold_the_mail() {
     let body = "<script type='application/ld+json'>{\"@type\":\"Order\",\"orderNumber\":\"8\",\"orderStatus\":\"OrderProcessing\",\
         \"customer\":{\"name\":\"Al\",\"email\":\"al@example.net\"}}</script>";
     for (to, held) in [("bo@example.org", true), ("al@example.net, bo@example.org", false), ("AL@example.net", false)] {
-        let reading = read(&reader(), &mail(&format!("To: {to}\r\nSubject: Order\r\nContent-Type: text/html"), body));
+        let reading = read(reader(), &mail(&format!("To: {to}\r\nSubject: Order\r\nContent-Type: text/html"), body));
         assert_eq!(reading.outcome == Outcome::Held, held, "{to}: {:?}", reading.reason);
     }
 }
@@ -205,12 +211,12 @@ fn an_attached_mail_counts_when_it_was_forwarded_to_us() {
              Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n{inner}\r\n--b--\r\n"
         )
     };
-    let reading = read(&reader(), outer("shop+1@in.invited.example").as_bytes());
+    let reading = read(reader(), outer("shop+1@in.invited.example").as_bytes());
     assert_eq!(
         reading.order_event().map(|event| event.customer.email.as_str().to_owned()).as_deref(),
         Some("bo@example.org")
     );
-    assert_eq!(read(&reader(), outer("al@example.net").as_bytes()).outcome, Outcome::Held);
+    assert_eq!(read(reader(), outer("al@example.net").as_bytes()).outcome, Outcome::Held);
 }
 
 #[test]
@@ -224,7 +230,7 @@ fn a_mail_to_us_alone_takes_the_customer_from_the_body_or_the_reply_address_of_t
     ] {
         let fields =
             format!("To: shop+1@in.invited.example\r\nReply-To: {reply}\r\nSubject: [Shop] Order confirmation");
-        let reading = read(&reader(), &mail(&fields, body));
+        let reading = read(reader(), &mail(&fields, body));
         assert_eq!(reading.customer_email.as_ref().map(|email| email.as_str()), customer, "{reply}");
         assert_eq!(reading.outcome == Outcome::Event, customer.is_some(), "{reply}: {:?}", reading.reason);
     }
@@ -233,7 +239,7 @@ fn a_mail_to_us_alone_takes_the_customer_from_the_body_or_the_reply_address_of_t
 #[test]
 fn a_name_that_would_forge_a_header_is_one_line() {
     let reading =
-        read(&reader(), &mail("To: =?utf-8?b?Qm9iDQpCY2M6IHZAeC50ZXN0?= <b@y.example>\r\nSubject: Your order #1", ""));
+        read(reader(), &mail("To: =?utf-8?b?Qm9iDQpCY2M6IHZAeC50ZXN0?= <b@y.example>\r\nSubject: Your order #1", ""));
     assert_eq!(
         reading.customer_name.as_ref().map(|name| name.as_str()),
         Some("Bob Bcc: v@x.test").filter(|name| !name.contains('@'))
@@ -247,7 +253,7 @@ fn a_mail_of_which_only_a_part_was_read_says_so() {
     let reader = reader();
     let cut = |kind: &str, body: &str| {
         let fields = format!("To: bo@example.org\r\nSubject: Order update\r\nContent-Type: {kind}");
-        let reading = read(&reader, &mail(&fields, body));
+        let reading = read(reader, &mail(&fields, body));
         assert_eq!(reading.outcome, Outcome::Held, "{:?}", reading.reason);
         reading.reason.is_some_and(|reason| reason.contains("larger than what is read"))
     };
@@ -361,7 +367,7 @@ fn hostile_mails_are_held_or_read_in_bounded_time() {
     let reader = reader();
     for (what, bytes) in hostile_mails() {
         let begin = std::time::Instant::now();
-        let reading = read(&reader, &bytes);
+        let reading = read(reader, &bytes);
         let took = begin.elapsed();
         assert!(!reading.reason.as_deref().is_some_and(|reason| reason.contains("the reader failed")), "{what}");
         eprintln!("{what:40} {:>6} ms {} {:?}", took.as_millis(), reading.outcome.as_str(), reading.reason);
@@ -382,7 +388,7 @@ fn every_template_file_is_embedded_and_its_name_is_its_file() {
             );
         }
     }
-    let names = Templates::embedded().names().map(str::to_owned).collect::<Vec<_>>();
+    let names = reader().templates.names().map(str::to_owned).collect::<Vec<_>>();
     for (file, _) in super::embedded::FILES {
         let name = file.trim_end_matches(".toml");
         assert!(name == "generic" || names.iter().any(|known| known == name), "{file} is called something else inside");
@@ -490,7 +496,7 @@ fn names_and_subjects_survive_what_shop_software_does_to_them() {
         (b"\"o@example.org\" <o@example.org>", ""),
         (b"=?utf-8?B?4oCuRXZpbOKArA==?= <o@example.org>", "Evil"),
     ] {
-        let reading = read(&reader(), &raw(to, b"Your order #1"));
+        let reading = read(reader(), &raw(to, b"Your order #1"));
         let got = reading.customer_name.as_ref().map_or("", |name| name.as_str());
         assert_eq!(got, name, "{}", String::from_utf8_lossy(to));
     }
@@ -518,7 +524,7 @@ fn bodies_in_another_charset_than_they_say_are_read() {
         ("Latin-1", label("iso-8859-1", "8bit", &latin)),
         ("quoted Latin-1 labelled UTF-8", label("utf-8", "quoted-printable", quoted.as_bytes())),
     ] {
-        let reading = read(&reader(), &mail);
+        let reading = read(reader(), &mail);
         assert_eq!(
             reading.customer_name.as_ref().map(|name| name.as_str()),
             Some(name),

@@ -59,10 +59,12 @@ impl<'t> Layout<'t> {
                 let right = cell.and_then(|cell| right_of(text, cell));
                 let below = || cell.and_then(|cell| below(text, cell));
                 let first = |cell: &Cell| cell.lines.start;
+                // `Order number<br>48213` beside `Date<br>3 August`.
+                let own = || cell.filter(|cell| cell.lines.len() == 2 && !is_label(line + 1)).map(|_| line + 1);
                 match right.map(first) {
                     Some(right) if !is_label(right) => Some(right),
-                    Some(_) => below().map(first),
-                    None => below().map(first).or(Some(line + 1)),
+                    Some(_) => own().or_else(|| below().map(first)),
+                    None => own().or_else(|| below().map(first)).or(Some(line + 1)),
                 }
                 .filter(|value| !is_label(*value))
             };

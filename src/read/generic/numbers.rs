@@ -85,6 +85,10 @@ impl NumberWords {
         let mut add = |list: &str, kind: Kind| {
             for label in lexicon.labels(list) {
                 let text = fold(&label.text);
+                // `Order #` says so by its sign; the word before it is a word for an order like any other.
+                if list == OUTRIGHT && text.ends_with('#') {
+                    continue;
+                }
                 words.insert(text.trim_end_matches([':', '.', '#', ' ']).to_owned(), kind);
             }
         };
@@ -297,7 +301,7 @@ impl Finder {
         tokens: &mut usize,
     ) {
         let mut at = 0;
-        // Where the last reference ended: `orders 48213 and 48220` names two.
+        // Where the last reference began and ended, and whether it was said outright: `orders 48213 and 48220` names two.
         let mut joined = None;
         while let Some((start, end)) = next_token(line, at) {
             at = end;
@@ -321,22 +325,19 @@ impl Finder {
             let hash = before.trim_end().ends_with(['#', '№']);
             // In a subject the sign alone marks a reference, as shops were told to write it for AFS.
             let outright = match words.kind_after(before, subject) {
-                Some(Kind::Order { outright }) => outright,
-                None if hash && subject => false,
-                None if joined.is_some_and(|(begin, end): (usize, usize)| {
-                    let between = line[end..start].trim();
-                    is_and(between) || (between == "," && is_alike(&line[begin..end], token))
-                }) =>
-                {
-                    false
-                }
+                Some(Kind::Order { outright }) => outright || hash,
+                None => match joined {
+                    Some((begin, end, outright)) if is_joined(&line[begin..end], &line[end..start], token) => outright,
+                    _ if hash && subject => false,
+                    _ => continue,
+                },
                 _ => continue,
             };
             if (coded || fits(token, outright || hash, subject))
                 && let Some(reference) = OrderReference::parse(token)
             {
                 self.note(reference, outright, subject, if subject { "number.subject" } else { "number.text" });
-                joined = Some((start, start + token.len()));
+                joined = Some((start, start + token.len(), outright));
             }
         }
     }
@@ -436,11 +437,13 @@ fn is_alike(one: &str, other: &str) -> bool {
     one.len() == other.len() && digits(one) && digits(other)
 }
 
-/// Whether what stands between two numbers says that they are of a kind.
-fn is_and(between: &str) -> bool {
+/// Whether a number is another of the kind of `one`, as what stands between them says: a word for it, or a comma between numbers
+/// of one length or before the sign.
+fn is_joined(one: &str, between: &str, other: &str) -> bool {
     const AND: &[&str] =
         &["and", "&", "und", "et", "y", "e", "en", "och", "og", "ja", "i", "oraz", "a", "és", "și", "と", "+", "sowie"];
-    AND.contains(&between.trim().trim_matches('#').trim())
+    let word = between.trim().trim_matches('#').trim();
+    AND.contains(&word) || (matches!(word, "," | "、") && (between.contains('#') || is_alike(one, other)))
 }
 
 /// Whether a place in a line is inside a web address or one of its parameters.

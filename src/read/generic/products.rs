@@ -26,10 +26,10 @@ const AHEAD: usize = 7;
 /// Rows of cells, by table and row, left to right.
 type Rows<'t> = BTreeMap<(usize, usize), Vec<&'t Cell>>;
 
-/// A price: a sign or code of a currency beside a number, or a number with two decimals.
+/// A price: a sign or code of a currency beside a number, or a number with two decimals. Blanks between thousands are plain here.
 static PRICE: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(
-        r"(?i)(?:(?:[$€£¥￥₽₴₩]|\b(?:EUR|USD|GBP|SEK|DKK|NOK|CHF|PLN|CZK|HUF|RON|JPY|AUD|CAD|INR|R\$|kr\.?|zł|Kč|Ft|lei))\s?-?\d[\d.,'’\u{a0}\u{202f} ]*|-?(?:\d{1,3}(?: \d{3})+(?:[.,]\d+)?|\d[\d.,'’\u{a0}\u{202f}]*)\s?(?:[$€£¥￥₽₴₩]|(?:EUR|USD|GBP|SEK|DKK|NOK|CHF|PLN|CZK|HUF|RON|JPY|kr\.?|zł|Kč|Ft|lei|円|:-|,-)(?:\W|$))|\b\d[\d.,'’\u{a0}]*[.,]\d\d\b)",
+        r"(?i)(?:(?:[$€£¥￥₽₴₩]|\b(?:EUR|USD|GBP|SEK|DKK|NOK|CHF|PLN|CZK|HUF|RON|JPY|AUD|CAD|INR|R\$|kr\.?|zł|Kč|Ft|lei))\s?-?\d[\d.,'’\u{a0}\u{202f} ]*|-?(?:\b\d{1,3}(?: \d{3})+(?:[.,]\d{1,2})?|\d[\d.,'’\u{a0}\u{202f}]*)\s?(?:[$€£¥￥₽₴₩]|(?:EUR|USD|GBP|SEK|DKK|NOK|CHF|PLN|CZK|HUF|RON|JPY|kr\.?|zł|Kč|Ft|lei|円|:-|,-)(?:\W|$))|\b\d[\d.,'’\u{a0}]*[.,]\d\d\b)",
     )
     .ok()
 });

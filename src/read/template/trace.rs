@@ -267,7 +267,7 @@ text = 'Dear (\w+)'
     /// The fixtures of all templates: what the trace ends with is what the reading says.
     #[test]
     fn the_trace_of_every_fixture_agrees_with_its_reading() {
-        let reader = Reader::new(Templates::embedded());
+        let reader = crate::read::tests::reader();
         let mut compared = 0;
         let root = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/mail"));
         for folder in std::fs::read_dir(root).unwrap().flatten() {
