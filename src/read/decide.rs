@@ -184,11 +184,7 @@ impl Decision<'_> {
             (EventKind::Placed, Heard::Sentence) => {
                 // Without products two places must name the order, in a mail that wants nothing of the customer.
                 let sure = |generic: &GenericReading| {
-                    !generic.asks
-                        && generic
-                            .references
-                            .best()
-                            .is_ok_and(|best| best.places > 1 || (best.outright && best.subject))
+                    !generic.asks && generic.references.best().is_ok_and(|best| best.places > 1 || best.subject)
                 };
                 let lists = &self.templates.lexicon;
                 let invoice = lists.phrases(Where::Subject, "invoice");

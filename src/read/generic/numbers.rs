@@ -219,6 +219,14 @@ impl Candidates {
             }
         }
         let mut found = Self(found.found);
+        // What a label says outright may stand in the subject without a word that could mark it.
+        for one in found.0.iter_mut().filter(|one| one.outright && !one.subject) {
+            let reference = one.reference.as_str();
+            let is_it = |word: &str| word.trim_matches(|c: char| !c.is_alphanumeric()) == reference;
+            if subject.split_whitespace().any(is_it) {
+                (one.subject, one.places) = (true, one.places + 1);
+            }
+        }
         found.0.sort_by_key(|one| std::cmp::Reverse((one.outright, one.subject, one.places)));
         found
     }

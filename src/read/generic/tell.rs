@@ -374,6 +374,8 @@ fn of_sentences(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> 
     let end = body.map_or(layout.lines.len(), |one| one.line.max(3)).min(LINES).min(layout.lines.len());
     for paragraph in paragraphs(&layout.lines[..end]) {
         let folded = fold(&paragraph);
+        // An address on the web has that sign too.
+        found.asks |= folded.split(' ').any(|word| word.ends_with(['?', '？']) && !word.contains("://"));
         for sentence in folded.split_inclusive(['.', '!', '?', '。', '！', ';']) {
             let said = heard_in(sentence, &news).into_iter().find_map(|said| {
                 let near =
@@ -383,7 +385,6 @@ fn of_sentences(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> 
                 (near && sure).then(|| News::new(said.event, Heard::Sentence, said.phrase))
             });
             found.trouble |= first_of(&trouble, sentence).is_some();
-            found.asks |= sentence.contains(['?', '？']);
             // `Your cancellation request`; but `was cancelled at your request` tells of what happened.
             if let Some((asked, _)) = first_of(&request, sentence) {
                 let end = end_in(sentence, &news);
