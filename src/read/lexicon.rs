@@ -139,7 +139,7 @@ impl Lexicon {
     fn language(&mut self, table: &Table<'_>, language: &str, pieces: &mut Pieces) {
         let tag = (language != "any").then_some(language);
         let months = table.strings("months").unwrap_or_default();
-        if months.len() % 12 != 0 {
+        if !months.len().is_multiple_of(12) {
             table.problem(
                 format!("months has {} names", months.len()),
                 "write twelve names, or twice twelve for two cases",

@@ -212,7 +212,7 @@ impl People<'_> {
             && cased
             && self.lexicon.order_words().find(&self.phrases.search(fold(text))).is_none()
             && !beginning(self.lexicon.labels("nobody"), text).any(|nobody| nobody.is(text))
-            && !self.author.is_some_and(|author| fold(author) == fold(text))
+            && self.author.is_none_or(|author| fold(author) != fold(text))
             && EmailAddress::parse(text).is_err()
     }
 }
