@@ -483,7 +483,7 @@ fn is_day(token: &str) -> bool {
     let parts = token.split(['-', '.', '/']).collect::<Vec<_>>();
     let number = |part: &&str| (1..=4).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
     let [first, middle, last] = parts[..] else { return false };
-    if !parts.iter().all(|part| number(part)) {
+    if !parts.iter().all(number) {
         return false;
     }
     let value = |part: &str| part.parse::<u32>().unwrap_or(0);
