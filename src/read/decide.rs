@@ -138,7 +138,7 @@ impl Decision<'_> {
         let platform = self.found.as_ref().map(|(template, _)| &template.name);
         match self.generic.as_ref().map(|generic| &generic.told) {
             // What a known platform sends with some words for an order in the subject may be a note or an invoice.
-            Some(Told::News(_)) if forward::quotes_another(self.sight.message) => {
+            Some(Told::News(_)) if forward::quoted(self.sight.message).is_some() => {
                 held("it quotes another mail, which somebody sent on".to_owned())
             }
             Some(Told::News(_)) if self.generic.as_ref().is_some_and(|generic| generic.is_for_another) => {

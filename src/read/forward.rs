@@ -54,9 +54,9 @@ pub(super) fn inside(message: &Message, ours: &Ours<'_>) -> Forwarded {
     }
 }
 
-/// Whether a mail that was not sent to us openly quotes another one with its header: somebody sent that on.
-pub(super) fn quotes_another(message: &Message) -> bool {
-    inline(message).is_some()
+/// The mail that another one quotes with its header: somebody sent that on.
+pub(super) fn quoted(message: &Message) -> Option<Vec<u8>> {
+    inline(message).map(|(_, copy)| copy)
 }
 
 /// What a reading says when it is that of the mail inside.

@@ -149,7 +149,26 @@ impl Reader {
             decision.generic = Some(generic);
         }
         note_language(page.as_deref(), spoken.as_deref(), &mut evidence);
-        decision.make(evidence)
+        let reading = decision.make(evidence);
+        if reading.outcome == Outcome::Held
+            && forwards < FORWARDS
+            && let Some(copy) = forward::quoted(&message)
+        {
+            return self.with_quoted(reading, &copy, context, forwards);
+        }
+        reading
+    }
+
+    /// A held reading of a mail that quotes another one, with what that one says: it stays with a person, who then has the
+    /// customer's name and order before him and not the forwarder's.
+    fn with_quoted(&self, held: Reading, copy: &[u8], context: &Context<'_>, forwards: usize) -> Reading {
+        let inner = self.read_at(copy, context, forwards + 1);
+        if inner.outcome != Outcome::Event {
+            return held;
+        }
+        let mut reading = Reading { outcome: Outcome::Held, reason: held.reason, ..inner };
+        reading.findings.push(forward::remark());
+        reading
     }
 }
 
