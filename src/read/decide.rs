@@ -169,6 +169,9 @@ impl Decision<'_> {
             _ if marked => {
                 held("its subject has what may be a reference, but nothing says that it is about an order".to_owned())
             }
+            _ if self.generic.as_ref().is_some_and(|generic| generic.references.best().is_ok()) => {
+                held("it names an order, but does not say what happened to it".to_owned())
+            }
             _ => Err((
                 Outcome::Ignored,
                 "no order mail: no rule knows it, and its subject has no order reference".to_owned(),

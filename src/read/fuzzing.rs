@@ -9,7 +9,7 @@ use super::lexicon::Lexicon;
 use super::message::Message;
 use super::template::Templates;
 use super::words::Pieces;
-use super::{Context, Reader, schema_org, snippet};
+use super::{Context, Reader, microdata, schema_org, snippet};
 use crate::document::{Document, Problems};
 use crate::domain::{Field, Finding, Layer, Outcome, is_invisible};
 
@@ -51,10 +51,12 @@ pub fn page(page: &str) {
 /// Any text as the data of a page: every layer yields clean findings.
 pub fn data(page: &str) {
     let mut evidence = Evidence::default();
-    snippet::read(page, &mut evidence);
+    if let Some(message) = message("text/html", page) {
+        snippet::read(&message, &mut evidence);
+    }
     schema_org::read_json_ld(page, &mut evidence);
     if let Some(html) = harmless(page, &everything()) {
-        schema_org::read_microdata(&dom_query::Document::from(html), &mut evidence);
+        microdata::read(&dom_query::Document::from(html), &mut evidence);
     }
     are_clean(&evidence.into_findings(&[]));
 }
