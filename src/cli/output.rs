@@ -8,6 +8,9 @@ use serde::Serialize;
 
 use crate::domain::{Timestamp, Zone};
 
+/// Columns of a terminal below which a table is not folded to fit.
+const NARROW: u16 = 40;
+
 /// Standard output, locked for one command.
 pub(super) struct Output {
     out: anstream::AutoStream<io::StdoutLock<'static>>,
@@ -40,6 +43,10 @@ impl Output {
     pub(super) fn table(&mut self, heading: &[&str], rows: Vec<Vec<String>>) -> io::Result<()> {
         let mut table = Table::new();
         table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(heading);
+        // Some terminals say that they have no columns at all.
+        if table.width().is_some_and(|columns| columns < NARROW) {
+            table.set_content_arrangement(ContentArrangement::Disabled);
+        }
         for row in rows {
             table.add_row(row);
         }
