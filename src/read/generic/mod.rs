@@ -93,6 +93,11 @@ impl Generic {
         GenericReading { told, asks, references, language }
     }
 
+    /// Whether the words before a number in a subject say that it is another one than the order's: `Shipment #1001 of your order`.
+    pub(super) fn is_other_number(&self, subject: &str, number: &str) -> bool {
+        subject.find(number).is_some_and(|at| self.numbers.is_other(&subject[..at]))
+    }
+
     fn note_people(&self, sight: &Sight<'_>, lexicon: &Lexicon, layout: &Layout<'_>, evidence: &mut Evidence) {
         let message = sight.message;
         let addressee = match &message.to[..] {
