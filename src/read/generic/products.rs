@@ -296,7 +296,9 @@ impl<'t> Reader<'t> {
         product.quantity?;
         product.price = Some(price);
         let rest = lines.iter().map(|line| (*line).clone()).collect::<Vec<_>>();
-        let code = || lines.iter().find(|line| is_code(line)).map(|code| clean(code, 100));
+        // The count is no code.
+        let is_own = |line: &&&String| is_code(line) && count(line) != product.quantity;
+        let code = || lines.iter().find(is_own).map(|code| clean(code, 100));
         product.sku = product.sku.or_else(|| self.sku_in(&rest)).or_else(code);
         Some(product)
     }
@@ -363,6 +365,7 @@ impl<'t> Reader<'t> {
         if let Some(product) = self.inline(line) {
             return Some(product);
         }
+        let line = line.trim_start_matches(['*', '-', '•', '–', ' ']);
         let (head, price) = match price_in(line) {
             Some(found) => {
                 let head = &line[..found.start];
