@@ -7,6 +7,9 @@ use crate::read::words::{Headed, LabelIndex};
 /// Labelled values of a mail that are kept.
 const VALUES: usize = 400;
 
+/// Heads to each side of one that are looked at.
+const HEADS: usize = 3;
+
 /// Where a value stands, seen from its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Place {
@@ -83,6 +86,16 @@ impl<'t> Layout<'t> {
             Some(Labelled { head: (*heads.get(line)?)?, value, place, line, value_line })
         });
         Self { labelled: labelled.collect(), lines: &text.lines, heads }
+    }
+
+    /// Whether a label heads a column of products: in a row with it stands the head of a count or a price.
+    pub(super) fn heads_products(&self, line: usize) -> bool {
+        let (before, after) = self.heads.split_at(line.min(self.heads.len()));
+        let bare = |head: &Option<Headed<'t, 't>>| head.filter(|head| head.value.is_empty());
+        let counts =
+            |head: Headed<'t, 't>| ["quantity", "unit_price", "line_total"].into_iter().any(|list| head.is(list));
+        before.iter().rev().map_while(bare).take(HEADS).any(counts)
+            || after.iter().skip(1).map_while(bare).take(HEADS).any(counts)
     }
 
     /// The values whose label is in a list, in the order of the mail.

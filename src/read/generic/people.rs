@@ -1,7 +1,7 @@
 //! Who a mail of unknown make was written to: the name in the greeting, at a label, in a postal address. A name counts that two
 //! of them have, or that stands where only a name can.
 
-use super::layout::{Layout, Place};
+use super::layout::{Labelled, Layout, Place};
 use crate::domain::{EmailAddress, PersonName};
 use crate::read::lexicon::Lexicon;
 use crate::read::words::{Label, PhraseSearch, beginning, fold};
@@ -124,9 +124,12 @@ impl People<'_> {
     /// The name before an honorific that follows it.
     fn before_suffix(&self, line: &str) -> Option<String> {
         self.lexicon.labels("salutation_after").iter().find_map(|label| {
-            let line = line.trim_end_matches(|c: char| !c.is_alphanumeric());
-            let name = line.strip_suffix(label.text.as_str())?.trim();
-            (self.is_name(name) && name.chars().count() <= 40).then(|| name.to_owned())
+            // `山田 花子 さん、こんにちは`
+            [Some(line), line.split_once('、').map(|(first, _)| first)].into_iter().flatten().find_map(|line| {
+                let line = line.trim_end_matches(|c: char| !c.is_alphanumeric());
+                let name = line.strip_suffix(label.text.as_str())?.trim();
+                (self.is_name(name) && name.chars().count() <= 40).then(|| name.to_owned())
+            })
         })
     }
 
@@ -137,12 +140,22 @@ impl People<'_> {
     /// The name at a label: in one piece, or in two.
     fn labelled(&self, layout: &Layout<'_>) -> Option<String> {
         let value = |list| layout.of_list(list).map(|one| one.value).find(|value| self.is_name(value));
-        if let (Some(first), Some(last)) = (value("first_name"), value("last_name")) {
-            return Some(format!("{first} {last}"));
+        let heads_products = |one: &&Labelled<'_, '_>| !layout.heads_products(one.line);
+        let named = || layout.of_list("customer_name").filter(heads_products).map(|one| one.value);
+        // `Nom` beside `Prénom` is the family's, `Nome` beside `Cognome` the given one.
+        let other = |known: &str| {
+            named().find(|value| {
+                self.is_name(value) && !value.split(' ').any(|word| known.split(' ').any(|one| one == word))
+            })
+        };
+        match (value("first_name"), value("last_name")) {
+            (Some(first), Some(last)) => return Some(format!("{first} {last}")),
+            (Some(first), None) if let Some(last) = other(first) => return Some(format!("{first} {last}")),
+            (None, Some(last)) if let Some(first) = other(last) => return Some(format!("{first} {last}")),
+            _ => {}
         }
-        layout
-            .of_list("customer_name")
-            .map(|one| self.without_title(one.value.split([',', '<', '(']).next().unwrap_or_default().trim()))
+        named()
+            .map(|value| self.without_title(value.split([',', '<', '(']).next().unwrap_or_default().trim()))
             .find(|name| self.is_name(name) && is_full(name))
             .map(str::to_owned)
     }
@@ -183,9 +196,24 @@ impl People<'_> {
             let line_words = words(line);
             line_words.len() > greeted.len() && greeted.iter().all(|word| line_words.contains(word))
         };
-        let alone = |line: &&String| self.is_name(line) && !is_company(line);
+        let greets = |line: &str| {
+            ["salutation", "thanks"]
+                .into_iter()
+                .any(|list| beginning(self.lexicon.labels(list), line).any(|label| label.value_after(line).is_some()))
+        };
+        let alone = |line: &&String| self.is_name(line) && !is_company(line) && !greets(line);
         let found = lines.iter().filter(|line| line.chars().count() <= 60).filter(full).find(alone);
         found.map(|line| self.without_title(line).to_owned())
+    }
+
+    /// Whether a word for an order is one of the words of a text: `Kaufmann` is none.
+    fn speaks_of_an_order(&self, text: &str) -> bool {
+        let folded = fold(text);
+        let possible = self.lexicon.order_words().possible_in(&self.phrases.search(folded.as_str()));
+        possible.into_iter().any(|phrase| {
+            let after = phrase.after(&folded);
+            after.is_some_and(|after| after.chars().next().is_none_or(|c| !c.is_alphanumeric() || c >= '\u{2E80}'))
+        })
     }
 
     /// Whether a text may be somebody's name: a few words that begin like names, none of which is a word for somebody whose name
@@ -210,7 +238,7 @@ impl People<'_> {
             && text.chars().count() <= 60
             && text.chars().all(plain)
             && cased
-            && self.lexicon.order_words().find(&self.phrases.search(fold(text))).is_none()
+            && !self.speaks_of_an_order(text)
             && !beginning(self.lexicon.labels("nobody"), text).any(|nobody| nobody.is(text))
             && self.author.is_none_or(|author| fold(author) != fold(text))
             && EmailAddress::parse(text).is_err()
