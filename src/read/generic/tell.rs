@@ -291,13 +291,14 @@ fn of_status(layout: &Layout<'_>, sight: &Sight<'_>, lexicon: &Lexicon) -> Statu
     if possible.is_empty() {
         return Status::None;
     }
+    let not_yet = lexicon.phrases(Where::Sentence, "not_yet");
+    let not_yet = not_yet.map(|phrases| phrases.possible_in(&sight.text)).unwrap_or_default();
     let mut status = Status::None;
     for (number, line) in layout.lines.iter().enumerate().take(STATUS_LINES) {
         let folded = fold(&line.chars().take(300).collect::<String>());
-        let Some(after) = possible.iter().filter_map(|phrase| phrase.after(&folded)).min_by_key(|after| after.len())
-        else {
-            continue;
-        };
+        let after =
+            possible.iter().filter_map(|phrase| after_label(phrase, &folded, &not_yet)).min_by_key(|after| after.len());
+        let Some(after) = after else { continue };
         let after = after.trim_start_matches([':', ' ', '-', '"', '=']);
         let next = || layout.lines.get(number + 1).map(|line| fold(&line.chars().take(100).collect::<String>()));
         let value = if after.is_empty() { next() } else { Some(after.to_owned()) };
@@ -309,6 +310,16 @@ fn of_status(layout: &Layout<'_>, sight: &Sight<'_>, lexicon: &Lexicon) -> Statu
         }
     }
     status
+}
+
+/// What stands after a label in a line. One word within a sentence counts unless something before it has not happened: `il tuo
+/// ordine non è ancora stato spedito`.
+fn after_label<'t>(phrase: &Phrase, folded: &'t str, not_yet: &[&Phrase]) -> Option<&'t str> {
+    let (place, _) = first_of(&[phrase], folded)?;
+    let (label, after) = (folded.get(place.clone())?, folded.get(place.end..)?);
+    let several = label.contains(|c: char| c == ' ' || c >= '\u{2E80}');
+    let set_apart = after.trim_start().is_empty() || after.trim_start().starts_with([':', '=', '-', '"']);
+    (place.start == 0 || several || set_apart || !is_open(folded, &place, not_yet)).then_some(after)
 }
 
 /// What the name of a state tells.
@@ -381,7 +392,7 @@ fn of_sentences(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> 
                 let near =
                     said.event == EventKind::Placed || is_heading(sentence) || first_of(&things, sentence).is_some();
                 let sure = matches!(said.event, EventKind::Placed | EventKind::Delayed)
-                    || !is_open(sentence, said.place.start, &not_yet);
+                    || !is_open(sentence, &said.place, &not_yet);
                 (near && sure).then(|| News::new(said.event, Heard::Sentence, said.phrase))
             });
             found.trouble |= first_of(&trouble, sentence).is_some();
@@ -390,8 +401,8 @@ fn of_sentences(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> 
                 let end = end_in(sentence, &news);
                 found.requested |= end.is_some_and(|end| said.is_none() || asked.start < end);
             }
+            found.in_part |= end_in(sentence, &news).is_some() && first_of(&in_part, sentence).is_some();
             let Some(said) = said else { continue };
-            found.in_part |= bad(said.event) && first_of(&in_part, sentence).is_some();
             if !found.news.iter().any(|known| known.event == said.event) {
                 found.news.push(said);
             }
@@ -438,9 +449,9 @@ fn is_heading(sentence: &str) -> bool {
     }
 }
 
-/// Whether a sentence speaks of what has not happened: a word for that before the phrase, or, in languages that put it last,
-/// anywhere.
-fn is_open(sentence: &str, at: usize, not_yet: &[&Phrase]) -> bool {
+/// Whether a sentence speaks of what has not happened: a word for that before the phrase or between its pieces (`wurde noch nicht
+/// versandt`), or, in languages that put it last, anywhere.
+fn is_open(sentence: &str, phrase: &std::ops::Range<usize>, not_yet: &[&Phrase]) -> bool {
     let last = sentence.chars().any(|c| c >= '\u{2E80}');
-    first_of(not_yet, sentence).is_some_and(|(place, _)| last || place.start <= at)
+    first_of(not_yet, sentence).is_some_and(|(place, _)| last || place.start < phrase.end)
 }
