@@ -213,6 +213,14 @@ impl Decision<'_> {
         let texts = if unknown { &self.sight.body.texts[..] } else { &[] };
         let lines = texts.iter().flat_map(|text| text.lines.iter().map(String::as_str));
         let (rule, references) = match headers::in_subject(&self.sight.message.subject, lines, words) {
+            // `Shipment #1001 of your order`: AFS takes what has the sign.
+            Found::Marked(reference)
+                if unknown
+                    && self.speaks_of_an_order()
+                    && self.templates.generic.is_other_number(&self.sight.message.subject, reference.as_str()) =>
+            {
+                (BARE, vec![reference])
+            }
             Found::Marked(reference) => (MARKED, vec![reference]),
             Found::Alone(reference) if unknown => ("subject.alone", vec![reference]),
             Found::Agreed(reference) if unknown => ("subject.agreed", vec![reference]),

@@ -40,8 +40,10 @@ const LONGEST: usize = 64;
 const BEFORE: usize = 120;
 /// Letters of the longest article or possessive before a label.
 const ARTICLE: usize = 5;
-/// Words before a word for an order that do not make it another label: `Details of your order: 12`.
+/// Words before a label for a reference that do not make it another label: `Bestelnummer / Numéro de commande: 12`.
 const KNOWN: usize = 2;
+/// The same before a mere word for an order: an article or a possessive. `Passwort der Bestellung: x` has one word more.
+const KNOWN_BEFORE_A_WORD: usize = 1;
 /// Fillers between a word and its number.
 const FILLERS: usize = 4;
 
@@ -100,6 +102,11 @@ impl NumberWords {
         Self { longest: words.keys().map(String::len).max().unwrap_or_default(), words }
     }
 
+    /// Whether the number that follows `before` in a subject is some other than the order's.
+    pub(super) fn is_other(&self, before: &str) -> bool {
+        self.kind_after(before, true) == Some(Kind::Other)
+    }
+
     /// What the words at the end of `before` make of the number that follows.
     fn kind_after(&self, before: &str, subject: bool) -> Option<Kind> {
         let start = before.char_indices().rev().nth(BEFORE - 1).map_or(0, |(at, _)| at);
@@ -111,8 +118,9 @@ impl NumberWords {
             match self.ending(rest) {
                 Some((Kind::Filler, at)) => (rest, fillers) = (&rest[..at], fillers + 1),
                 Some((kind, at)) => {
+                    let known = if kind == (Kind::Order { outright: true }) { KNOWN } else { KNOWN_BEFORE_A_WORD };
                     let kind = if subject { kind } else { kind.behind(&rest[..at]) };
-                    return Some(kind).filter(|_| subject || !is_other_label(&folded, &rest[..at]));
+                    return Some(kind).filter(|_| subject || !is_other_label(&folded, &rest[..at], known));
                 }
                 // `your order with Lamps & More (number: 20157)`
                 None if fillers > 0 && folded[rest.len()..].contains('(') => return self.anywhere(rest),
@@ -146,10 +154,10 @@ impl NumberWords {
 }
 
 /// Whether the word before a number is the end of a longer label that nobody knows, such as `Password of the order: x`: a colon
-/// follows, and before the word there are more words than an article or a possessive.
-fn is_other_label(folded: &str, before: &str) -> bool {
+/// follows, and before the word there are more words than may be there.
+fn is_other_label(folded: &str, before: &str, known: usize) -> bool {
     let label = before.rsplit(['|', '.', ',', ';', '(', '!', '\n']).next().unwrap_or_default();
-    folded.trim_end_matches([' ', '#', '"', '№']).ends_with(':') && label.split_whitespace().count() > KNOWN
+    folded.trim_end_matches([' ', '#', '"', '№']).ends_with(':') && label.split_whitespace().count() > known
 }
 
 /// What may stand between a word and its number.
