@@ -207,3 +207,6 @@ fn spoken(layout: &Layout<'_>) -> Option<String> {
     }
     counts.into_iter().max_by_key(|(_, count)| *count).map(|(language, _)| language)
 }
+
+#[cfg(test)]
+mod tests;
