@@ -39,11 +39,11 @@ const LONGEST: usize = 64;
 /// Characters before a token in which its word is looked for.
 const BEFORE: usize = 120;
 /// Letters of the longest article or possessive before a label.
-const LETTERS: usize = 5;
+const ARTICLE: usize = 5;
 /// Words before a label for a reference that do not make it another label: `Bestelnummer / Numéro de commande: 12`.
 const KNOWN: usize = 2;
 /// The same before a mere word for an order: an article or a possessive. `Passwort der Bestellung: x` has one word more.
-const ARTICLE: usize = 1;
+const KNOWN_BEFORE_A_WORD: usize = 1;
 /// Fillers between a word and its number.
 const FILLERS: usize = 4;
 
@@ -64,7 +64,7 @@ impl Kind {
     fn behind(self, before: &str) -> Self {
         let word = before.trim_end().rsplit(|c: char| !c.is_alphanumeric() && c != '\'').next().unwrap_or_default();
         match self {
-            Self::Order { outright: true } if word.chars().count() > LETTERS && before.ends_with(' ') => {
+            Self::Order { outright: true } if word.chars().count() > ARTICLE && before.ends_with(' ') => {
                 Self::Order { outright: false }
             }
             kind => kind,
@@ -118,7 +118,7 @@ impl NumberWords {
             match self.ending(rest) {
                 Some((Kind::Filler, at)) => (rest, fillers) = (&rest[..at], fillers + 1),
                 Some((kind, at)) => {
-                    let known = if kind == (Kind::Order { outright: true }) { KNOWN } else { ARTICLE };
+                    let known = if kind == (Kind::Order { outright: true }) { KNOWN } else { KNOWN_BEFORE_A_WORD };
                     let kind = if subject { kind } else { kind.behind(&rest[..at]) };
                     return Some(kind).filter(|_| subject || !is_other_label(&folded, &rest[..at], known));
                 }
