@@ -129,6 +129,7 @@ impl Reader {
         let mut decision =
             Decision { templates: &self.templates, sight: &sight, found: None, broken_snippet, generic: None };
         let mut spoken = None;
+        let mut origin = (Layer::Template, "mail.phrase");
         if let Some((template, class)) = found {
             let mut mail = None;
             if let Class::Mail { mail: known, language } = &class {
@@ -145,10 +146,12 @@ impl Reader {
         let set_aside = matches!(&decision.found, Some((_, Class::Ignore { .. } | Class::Hold { .. })));
         if !known && !set_aside {
             let generic = self.templates.generic.read(&sight, &self.templates.lexicon, &mut evidence);
-            spoken = spoken.or_else(|| generic.language.clone());
+            if spoken.is_none() {
+                (spoken, origin) = (generic.language.clone(), (Layer::Generic, "words"));
+            }
             decision.generic = Some(generic);
         }
-        note_language(page.as_deref(), spoken.as_deref(), &mut evidence);
+        note_language(page.as_deref(), spoken.as_deref(), origin, &mut evidence);
         let reading = decision.make(evidence);
         if reading.outcome == Outcome::Held
             && forwards < FORWARDS
@@ -172,22 +175,24 @@ impl Reader {
     }
 }
 
-/// Notes the language that the page claims and the one that its phrases are in. Many pages claim `en` because their template
-/// did.
-fn note_language(page: Option<&str>, spoken: Option<&str>, evidence: &mut Evidence) {
-    let mut add = |rule: &str, tag: Option<&str>| {
-        if let Some(tag) = tag {
-            evidence.add(Layer::Template, rule, Value::Locale(tag.to_owned()));
-        }
-    };
+/// Notes the language that the page claims and the one that its words are in, which were found by `origin`. Many pages claim `en`
+/// because their template did.
+fn note_language(
+    page: Option<&str>,
+    spoken: Option<&str>,
+    (layer, rule): (Layer, &'static str),
+    evidence: &mut Evidence,
+) {
     let copied =
         page.is_some_and(|page| page.starts_with("en")) && spoken.is_some_and(|spoken| !spoken.starts_with("en"));
-    if copied {
-        add("mail.phrase", spoken);
-        add("html.lang", page);
-    } else {
-        add("html.lang", page);
-        add("mail.phrase", spoken);
+    let (first, second) = match copied {
+        true => ((rule, spoken), ("html.lang", page)),
+        false => (("html.lang", page), (rule, spoken)),
+    };
+    for (rule, tag) in [first, second] {
+        if let Some(tag) = tag {
+            evidence.add(layer, rule, Value::Locale(tag.to_owned()));
+        }
     }
 }
 

@@ -399,13 +399,15 @@ const STORY: &str = "\
 Invitation 1: shop, order Q-1, Anna Exempel <person1@customer.example.net>, cancelled
   DATE TIME ZONE  copy 1 came in for shop from 127.0.0.1, 594 bytes
   DATE TIME ZONE  copy 1 was read: order placed
-  DATE TIME ZONE    event: placed (headers words.placed)
+  DATE TIME ZONE    event: placed (generic event.sentence)
   DATE TIME ZONE    customer_name: Anna Exempel (snippet recipientName)
+  DATE TIME ZONE    customer_name: Anna Exempel (generic name.to)
   DATE TIME ZONE    customer_name: Anna Exempel (headers to.name)
   DATE TIME ZONE    customer_email: person1@customer.example.net (snippet recipientEmail)
   DATE TIME ZONE    customer_email: person1@customer.example.net (headers to.address)
   DATE TIME ZONE    reference: Q-1 (snippet referenceId)
   DATE TIME ZONE    reference: Q-1 (headers subject.marked)
+  DATE TIME ZONE    locale: en (generic words)
   DATE TIME ZONE  order placed: begins as queued, next at DATE TIME ZONE, because the delay before the first letter began \
 (trigger-starts-delay)
   DATE TIME ZONE  desk reschedule by sam: stays queued, next at DATE TIME ZONE, because support chose another time for the \
