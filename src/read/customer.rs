@@ -93,7 +93,10 @@ pub(super) fn display_name<'m>(message: &'m Message, email: &EmailAddress) -> Op
 /// Decides who the customer is: the snippet's recipient; else the address that the body names, when it agrees with `To:`; else
 /// the one addressee; else, when the mail went to the shop or to us only, the one who would get an answer.
 pub(super) fn decide(message: &Message, ours: &Ours<'_>, evidence: &mut Evidence) -> Customer {
-    if let Some(stranger) = message.resent_from.iter().find(|by| !ours.is_the_shop(&by.email, &message.from.email)) {
+    // Whoever wrote the mail may send it once more.
+    let author = &message.from.email;
+    let stranger = |by: &&Mailbox| by.email.key() != author.key() && !ours.is_the_shop(&by.email, author);
+    if let Some(stranger) = message.resent_from.iter().find(stranger) {
         return Customer::Unclear(format!("{} sent it on to us, who is not known to be the shop", stranger.email));
     }
     let people = People::of(message, ours, evidence);
