@@ -218,7 +218,12 @@ async fn a_second_daemon_on_one_database_is_refused_and_the_next_starts_after_a_
         restarted = restarted.min(began.elapsed());
     }
     say(&format!("a second daemon is refused in {refused:?}; one starts {restarted:?} after a kill -9"));
-    assert!(refused < Duration::from_secs(1) && restarted < Duration::from_secs(2), "{refused:?}, {restarted:?}");
+    // A program that was not optimised takes a second to load its templates.
+    let loading = Duration::from_secs(if cfg!(debug_assertions) { 2 } else { 0 });
+    assert!(
+        refused < loading + Duration::from_secs(1) && restarted < loading + Duration::from_secs(2),
+        "{refused:?}, {restarted:?}"
+    );
     first.stop().await;
 }
 
