@@ -369,7 +369,10 @@ impl<'t> Reader<'t> {
         let (head, price) = match price_in(line) {
             Some(found) => {
                 let head = &line[..found.start];
-                (head.trim_end_matches([' ', '=', ':', '@', '-', '–', '\t', '|']), Some(clean(&line[found], 60)))
+                (
+                    head.trim_end_matches([' ', '=', ':', '@', '-', '–', '\t', '|', ',', ';']),
+                    Some(clean(&line[found], 60)),
+                )
             }
             None => (line, None),
         };

@@ -197,7 +197,12 @@ fn weigh(
             {
                 contradiction(subject, &status)
             }
-            _ => Told::News(status),
+            // `Tilauksesi on lähetetty. Tilauksesi on peruttu.`: what names the state may be a sentence among others.
+            _ => {
+                let ended = || bads.iter().find(|bad| bad.event.ends_the_order());
+                let other = if bad(&status) { good } else { ended() };
+                other.map_or_else(|| Told::News(status.clone()), |other| contradiction(other, &status))
+            }
         };
     }
     match subject {

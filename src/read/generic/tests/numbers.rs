@@ -330,3 +330,18 @@ fn where_subject_and_body_do_not_agree_the_mail_is_held_and_both_are_shown() {
         }
     }
 }
+
+#[test]
+fn the_sign_marks_no_number_that_a_word_before_it_says_is_another() {
+    let rows = [
+        ("Your order #48213 has been shipped", "shipped 48213"),
+        ("Your order has been shipped (Kanne #48213)", "shipped 48213"),
+        ("Shipment #90210 of your order has left us, it was shipped", "held"),
+        ("Customer #771004: your order has been shipped", "held"),
+        ("Tracking #00370724680: your order has been shipped", "held"),
+        ("Sendung #90210 zu Ihrer Bestellung wurde versandt", "held"),
+        ("Kundennummer #771004: Ihre Bestellung wurde versandt", "held"),
+    ];
+    let rows = rows.map(|(subject, wanted)| (subject, wanted.to_owned()));
+    each(&rows, |subject| outcome(&text(subject, "Hi Imke Vorbeck,\n")));
+}

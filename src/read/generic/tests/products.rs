@@ -221,6 +221,7 @@ fn lines_of_text_name_products_in_all_forms() {
         ("2 x Brass lantern  $24.50\n1 x Tin pot  $9.00", "2 | Brass lantern | - | $24.50\n1 | Tin pot | - | $9.00"),
         ("2× Brass lantern - 24,50 €", "2 | Brass lantern | - | 24,50 €"),
         ("* 2 x Brass lantern: £24.50", "2 | Brass lantern | - | £24.50"),
+        ("2 x Brass lantern, £24.50", "2 | Brass lantern | - | £24.50"),
         ("Brass lantern x 2 = $49.00", "2 | Brass lantern | - | $49.00"),
         ("Brass lantern (LN-1) x2 $49.00", "2 | Brass lantern | LN-1 | $49.00"),
         ("Brass lantern × 2", "2 | Brass lantern | - | -"),
