@@ -37,7 +37,8 @@ pub(super) struct Learn {
     /// The customer's name; once for each FILE
     #[arg(long, value_name = "NAME")]
     name: Vec<String>,
-    /// What the mails tell of, where their words do not say it: placed, paid, shipped, delivered, delayed, cancelled, refunded
+    /// What the mails tell of, where their words do not say it: placed, paid, shipped, delivered, delayed, cancelled, refunded,
+    /// refunded_in_part
     #[arg(long, value_name = "KIND")]
     event: Option<String>,
     /// The shop's name, after which the template is named; the author's name without it
