@@ -117,6 +117,11 @@ impl<'d, T> Entry<'d, T> {
         }
     }
 
+    /// Where this value stands, for checks that come later.
+    pub fn place(&self) -> Entry<'d, ()> {
+        self.with(())
+    }
+
     fn with<U>(&self, value: U) -> Entry<'d, U> {
         Entry {
             document: self.document,
