@@ -60,7 +60,7 @@ fn the_least_configuration_has_every_default() {
     assert_eq!((shop.from.as_str(), shop.from_name.as_str()), ("reviews@nordljus.example", "Nordljus"));
     assert_eq!((shop.unsubscribe.as_str(), shop.reply_to.clone()), ("reviews@nordljus.example", None));
     assert_eq!((shop.locale.as_str(), shop.zone.name(), shop.relay.as_str()), ("en", "UTC", "default"));
-    assert_eq!((&shop.policy, &shop.brand), (&Policy::default(), &Brand::default()));
+    assert_eq!((&shop.rules.base, &shop.brand), (&Policy::default(), &Brand::default()));
     assert_eq!(config.bcc_address(shop), "nordljus+writeyourownhere0123@invited.nordljus.example");
 }
 
@@ -200,7 +200,7 @@ fn a_shop_can_say_everything_in_its_own_way() {
     assert_eq!(shop.postal_address.as_deref(), Some("Nordljus AB\nKungsgatan 1"));
     assert_eq!(shop.brand.color, "#abcdef");
     assert_eq!(
-        shop.policy,
+        shop.rules.base,
         Policy {
             trigger: Trigger::Delivery,
             delay: Duration::ZERO,
@@ -335,7 +335,7 @@ fn a_first_configuration_says_what_was_answered() {
     assert_eq!(shop.domains, ["xn--bcher-kva.example"]);
     assert_eq!((&shop.secrets[0], &shop.link.to_string()), (&answers.secret, &answers.link));
     assert_eq!((shop.from_name.as_str(), shop.from.as_str()), ("B\u{fc}cher", "mail@xn--bcher-kva.example"));
-    assert_eq!((shop.locale.as_str(), shop.zone.name(), shop.policy.delay), ("de-AT", "Europe/Vienna", DAY * 14));
+    assert_eq!((shop.locale.as_str(), shop.zone.name(), shop.rules.base.delay), ("de-AT", "Europe/Vienna", DAY * 14));
     assert_eq!(text.lines().count(), EXAMPLE.lines().count(), "an answer has broken a line, or got lost");
 }
 

@@ -175,6 +175,15 @@ pub struct When {
 }
 
 impl When {
+    /// Whether it holds for every order that the other holds for.
+    pub fn includes(&self, other: &Self) -> bool {
+        let is_wider = |own: &Option<String>, its: &Option<String>| own.is_none() || own == its;
+        let in_lower_case = |tag: &Option<String>| tag.as_ref().map(|tag| tag.to_lowercase());
+        is_wider(&self.template, &other.template)
+            && is_wider(&in_lower_case(&self.tag), &in_lower_case(&other.tag))
+            && is_wider(&self.country, &other.country)
+    }
+
     /// Whether it holds for this order.
     pub fn holds(&self, order: &OrderDetails) -> bool {
         let is_wanted = |wanted: &Option<String>, has: &Option<String>| wanted.is_none() || wanted == has;
