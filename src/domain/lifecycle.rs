@@ -392,7 +392,7 @@ fn later(expected_by: Option<Timestamp>, now: Timestamp) -> Timestamp {
 fn reaches(kind: EventKind, trigger: Trigger) -> bool {
     let reached = match kind {
         EventKind::Placed | EventKind::Paid | EventKind::Delayed | EventKind::RefundedInPart => Trigger::Order,
-        EventKind::Shipped => Trigger::Shipment,
+        EventKind::Shipped | EventKind::ShippedInPart => Trigger::Shipment,
         EventKind::Delivered => Trigger::Delivery,
         EventKind::Cancelled | EventKind::Refunded => return false,
     };
@@ -403,7 +403,7 @@ fn reaches(kind: EventKind, trigger: Trigger) -> bool {
 fn starts_anew(kind: EventKind, trigger: Trigger) -> bool {
     match trigger {
         Trigger::Order => false,
-        Trigger::Shipment => matches!(kind, EventKind::Shipped | EventKind::Delivered),
+        Trigger::Shipment => matches!(kind, EventKind::Shipped | EventKind::ShippedInPart | EventKind::Delivered),
         Trigger::Delivery => kind == EventKind::Delivered,
     }
 }
