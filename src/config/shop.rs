@@ -1,7 +1,7 @@
 //! `[[shop]]`: who sends order mails, and when its customers are asked.
 
 use crate::document::{Entry, Table};
-use crate::domain::{EmailAddress, PersonName, ShopId, Zone, clean};
+use crate::domain::{EmailAddress, PersonName, ShopId, ShopRules, Zone, clean};
 use crate::link::{InvalidPattern, UrlPattern};
 
 use super::policy::{self, Rules};
@@ -57,25 +57,27 @@ fn read(table: &Table<'_>, around: &mut Around<'_>) -> Option<Shop> {
     let postal_address = table.string("postal_address").and_then(postal_address);
     let brand = table.table("brand", |table| Some(brand(table))).unwrap_or_default();
     let relay = relay(table, around.relays);
-    let (rules, consent_words) = policy::read_shop(table, around.policy);
-    let from = from?;
+    let policy = policy::read_shop(table, around.policy);
+    let (from, domains, zone) = (from?, domains?, zone?);
+    let own_domains = domains.iter().map(String::as_str).chain(around.ingest_domain).map(str::to_owned).collect();
+    let rules = ShopRules { base: policy.base, others: policy.others, zone: zone.clone(), own_domains };
     Some(Shop {
         id: id?,
         name: name?,
-        domains: domains?,
+        domains,
         secrets: secrets?,
         unsubscribe: unsubscribe.or_else(|| reply_to.clone()).unwrap_or_else(|| from.clone()),
         from,
         from_name: from_name?,
         reply_to,
         locale: locale?,
-        zone: zone?,
+        zone,
         link: link?,
         postal_address,
         brand,
         relay: relay?,
         rules,
-        consent_words,
+        consent_words: policy.consent_words,
     })
 }
 

@@ -3,9 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::address_class::AddressClass;
 use super::invitation::OrderDetails;
+use super::place::Places;
+use super::sample::Share;
 use super::shop::ShopId;
 use super::time::Zone;
+use super::window::SendWindow;
 
 /// A calendar day's length. Delays are promised in days of this length; the send window of the customer's zone is a rule of its own.
 pub const DAY: Duration = Duration::from_secs(86_400);
@@ -77,6 +81,43 @@ pub enum Consent {
     Required,
 }
 
+/// Kinds of addresses that a shop does not write to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refused(u8);
+
+impl Refused {
+    /// None: it writes to all.
+    pub const NONE: Self = Self(0);
+
+    /// Every kind.
+    pub const ALL: Self = {
+        let mut all = Self::NONE;
+        let mut index = 0;
+        while index < AddressClass::ALL.len() {
+            all = all.and(AddressClass::ALL[index]);
+            index += 1;
+        }
+        all
+    };
+
+    /// These and one more.
+    #[must_use]
+    pub const fn and(self, class: AddressClass) -> Self {
+        Self(self.0 | 1 << class as u8)
+    }
+
+    /// Whether an address of this kind gets no letter.
+    pub const fn contains(self, class: AddressClass) -> bool {
+        self.0 & 1 << class as u8 != 0
+    }
+}
+
+impl FromIterator<AddressClass> for Refused {
+    fn from_iter<T: IntoIterator<Item = AddressClass>>(classes: T) -> Self {
+        classes.into_iter().fold(Self::NONE, Self::and)
+    }
+}
+
 /// A shop's rules, for one kind of order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -104,8 +145,14 @@ pub struct Policy {
     pub same_person: Option<Duration>,
     /// An order older than this gets no invitation.
     pub max_age: Option<Duration>,
+    /// Which orders are asked about at all.
+    pub sample: Share,
     /// Whether the customer must have agreed.
     pub consent: Consent,
+    /// What kinds of addresses get no letter.
+    pub refused: Refused,
+    /// When letters go, by the clocks where the customer is; `None` at any time.
+    pub window: Option<SendWindow>,
     /// Letters an hour of this shop at most.
     pub rate: Option<u32>,
     /// How long an order waits for its trigger before it is given up.
@@ -117,7 +164,13 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The preset `afs`: seven days after the order, one reminder after seven more, and the caps of the product table, section 3.
+    /// The preset `afs`, which is also what holds where nothing is written: the defaults of the product's table of rules.
+    ///
+    /// Delay and reminder are those of Trustpilot's Automatic Feedback Service: 7 days unless changed, up to 90 (help centre,
+    /// article 214995348, "Invitation timing and frequency"; "How can I cancel a review invitation?"), one reminder, and by
+    /// default an invitation for every purchase. It has no other caps; those here are Yotpo's (see there), so that nobody is
+    /// asked too often by an installation of several shops. Addresses of offices, marketplaces and the shop itself are left out as
+    /// Revi advises to.
     pub const AFS: Self = Self {
         trigger: Trigger::Order,
         otherwise: None,
@@ -131,15 +184,32 @@ impl Policy {
         same_product: Some(days(365)),
         same_person: None,
         max_age: None,
+        sample: Share::ALL,
         consent: Consent::NotNeeded,
+        refused: Refused::ALL,
+        window: None,
         rate: None,
         wait_for_trigger: days(60),
         end_of_life: days(30),
         in_doubt: InDoubt::Hold,
     };
 
-    /// The preset `yotpo`: 14 days after the shipment.
-    pub const YOTPO: Self = Self { trigger: Trigger::Shipment, delay: days(14), ..Self::AFS };
+    /// The preset `yotpo`, the values of Yotpo's "Review Request Email Policies": 14 days after the purchase ("triggered to be sent
+    /// several days following order placement"), a follow-up 7 days after the request and never before 5, at most 3 mails, at
+    /// least 5 days between mails, at most 5 to one person within 30 days, and the same product once in 12 months.
+    pub const YOTPO: Self = Self {
+        trigger: Trigger::Order,
+        otherwise: None,
+        delay: days(14),
+        reminder: Some(days(7)),
+        reminders: 1,
+        letters_per_order: 3,
+        person_cap: Some(Cap { letters: 5, within: days(30) }),
+        person_apart: Some(days(5)),
+        same_product: Some(days(365)),
+        same_person: None,
+        ..Self::AFS
+    };
 
     /// Letters to one order at most, reminders included.
     pub fn letters_at_most(&self) -> u32 {
@@ -189,8 +259,12 @@ impl When {
     pub fn holds(&self, order: &OrderDetails) -> bool {
         let is_wanted = |wanted: &Option<String>, has: &Option<String>| wanted.is_none() || wanted == has;
         let has_tag = |tag: &String| order.tags.iter().any(|has| has.to_lowercase() == tag.to_lowercase());
+        let is_there = |country: &String| {
+            let code = |code| Places::shipped().code(code).unwrap_or(code);
+            order.country.as_deref().is_some_and(|has| code(has) == code(country))
+        };
         is_wanted(&self.template, &order.template)
-            && is_wanted(&self.country, &order.country)
+            && self.country.as_ref().is_none_or(is_there)
             && self.tag.as_ref().is_none_or(has_tag)
     }
 }
@@ -303,8 +377,45 @@ mod tests {
         };
         assert_eq!(rules.of(&order(&["b2b"], "DE", "shopify")), &slow);
         assert_eq!(rules.of(&order(&[], "DE", "shopify")), &none);
+        assert_eq!(rules.of(&order(&[], "de", "shopify")), &none);
         assert_eq!(rules.of(&order(&[], "DE", "magento")), &Policy::AFS);
         assert_eq!(rules.of(&order(&["b2c"], "SE", "shopify")), &Policy::AFS);
+    }
+
+    #[test]
+    fn a_country_is_the_same_by_another_code_of_it() {
+        let british = When { country: Some("GB".into()), ..When::default() };
+        let holds =
+            |country: &str| british.holds(&OrderDetails { country: Some(country.into()), ..OrderDetails::default() });
+        assert!(holds("GB") && holds("UK") && !holds("IE") && !holds("XX"));
+        assert!(!british.holds(&OrderDetails::default()));
+    }
+
+    #[test]
+    fn a_condition_includes_those_that_ask_for_more() {
+        let when = |template: &str, tag: &str, country: &str| {
+            let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            When { template: some(template), tag: some(tag), country: some(country) }
+        };
+        for (wide, narrow, expected) in [
+            (when("", "b2b", ""), when("", "B2B", "DE"), true),
+            (when("shopify", "", ""), when("shopify", "", ""), true),
+            (when("", "b2b", "DE"), when("", "b2b", ""), false),
+            (when("", "b2b", ""), when("", "b2c", ""), false),
+            (when("shopify", "", ""), when("magento", "", "DE"), false),
+            (when("", "", "DE"), when("shopify", "", "AT"), false),
+        ] {
+            assert_eq!(wide.includes(&narrow), expected, "{wide:?} {narrow:?}");
+        }
+    }
+
+    #[test]
+    fn the_kinds_of_addresses_are_kept_apart() {
+        let some = [AddressClass::Role, AddressClass::Machine].into_iter().collect::<Refused>();
+        for class in AddressClass::ALL {
+            assert!(Refused::ALL.contains(class) && !Refused::NONE.contains(class));
+            assert_eq!(some.contains(class), matches!(class, AddressClass::Role | AddressClass::Machine));
+        }
     }
 
     #[test]

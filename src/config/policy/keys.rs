@@ -204,8 +204,7 @@ fn cap(table: &Table<'_>, key: &'static str) -> Option<Option<Cap>> {
 
 /// `every purchase`, or how long not again.
 fn same_person(table: &Table<'_>, key: &'static str) -> Option<Option<Duration>> {
-    const REMEDY: &str =
-        "write \"every purchase\", \"once a year\", or how long nobody is invited again, from \"1 day\" to \"3650 days\"";
+    const REMEDY: &str = "write \"every purchase\", \"once a year\", or how long nobody is invited again, from \"1 day\" to \"3650 days\"";
     table.any(key)?.text(REMEDY)?.check(REMEDY, |text| match *text {
         "every purchase" => Ok(None),
         "once a year" => Ok(Some(DAY * 365)),

@@ -97,7 +97,10 @@ impl<'d> Layer<'d> {
         self.rules.policy = Policy {
             cap_scope: above.cap_scope,
             max_age: above.max_age,
+            sample: above.sample,
             consent: above.consent,
+            refused: above.refused,
+            window: above.window,
             rate: above.rate,
             wait_for_trigger: above.wait_for_trigger,
             end_of_life: above.end_of_life,

@@ -15,7 +15,7 @@ mod window;
 mod tests;
 
 use crate::document::Table;
-use crate::domain::ShopRules;
+use crate::domain::{Policy, When};
 
 use self::layer::Layer;
 pub(super) use self::layer::Rules;
@@ -30,9 +30,19 @@ pub(super) fn read_top(top: &Table<'_>) -> Rules {
     written.unwrap_or_default()
 }
 
-/// A shop's rules, and the words by which its mails say that the customer agreed to be asked. Six keys may stand in `[[shop]]`
+/// What a shop wrote.
+pub(super) struct Written {
+    /// What holds for every order that nothing else is written for.
+    pub(super) base: Policy,
+    /// Other rules for some orders, of which the first that holds counts.
+    pub(super) others: Vec<(When, Policy)>,
+    /// The words by which its mails say that the customer agreed to be asked.
+    pub(super) consent_words: Vec<String>,
+}
+
+/// A shop's rules. Six keys may stand in `[[shop]]`
 /// itself, where they stood before there was a table for them.
-pub(super) fn read_shop(shop: &Table<'_>, top: &Rules) -> (ShopRules, Vec<String>) {
+pub(super) fn read_shop(shop: &Table<'_>, top: &Rules) -> Written {
     let read = |table: Option<&Table<'_>>| {
         let mut layer = Layer::over(top);
         if let Some(table) = table {
@@ -46,5 +56,5 @@ pub(super) fn read_shop(shop: &Table<'_>, top: &Rules) -> (ShopRules, Vec<String
     };
     let rules = shop.table("policy", |table| Some(read(Some(table)))).unwrap_or_else(|| read(None));
     let others = overrides::read_all(shop, &rules);
-    (ShopRules { base: rules.policy(), others }, rules.consent_words)
+    Written { base: rules.policy(), others, consent_words: rules.consent_words }
 }

@@ -2,7 +2,7 @@
 
 use crate::config::values::problem_at;
 use crate::document::{Entry, Table};
-use crate::domain::{Policy, When};
+use crate::domain::{Places, Policy, When};
 
 use super::keys;
 use super::layer::{Layer, Rules};
@@ -31,7 +31,8 @@ fn read(
     let place = table.any("when").map(|entry| entry.place());
     let whens = table.any("when").filter(|entry| entry.is_table(REMEDY)).and_then(|_| table.table("when", conditions));
     if let (Some(whens), Some(place)) = (&whens, place) {
-        let covering = |when: &When| before.iter().find(|(_, earlier)| earlier.includes(when)).map(|(number, _)| *number);
+        let covering =
+            |when: &When| before.iter().find(|(_, earlier)| earlier.includes(when)).map(|(number, _)| *number);
         if let Some(covering) = whens.iter().map(covering).collect::<Option<Vec<_>>>()
             && let Some(first) = covering.first()
         {
@@ -90,12 +91,12 @@ fn one_of(
         problem_at(table, key, "is empty and would hold for no order", "name at least one, or leave it out");
         return None;
     }
-    let value = |entry: Entry<'_, &str>| entry.check("see docs/policy.md for what a condition may be", |text| read(text)).map(Some);
+    let value = |entry: Entry<'_, &str>| {
+        entry.check("see docs/policy.md for what a condition may be", |text| read(text)).map(Some)
+    };
     entries.into_iter().map(value).collect::<Vec<_>>().into_iter().collect()
 }
 
 fn country(text: &str) -> Result<String, String> {
-    let code = text.trim().to_ascii_uppercase();
-    let is_code = code.len() == 2 && code.bytes().all(|b| b.is_ascii_uppercase());
-    is_code.then_some(code).ok_or_else(|| format!("{text:?} is no country"))
+    Places::shipped().code(text).map(str::to_owned).ok_or_else(|| format!("{text:?} is no country"))
 }

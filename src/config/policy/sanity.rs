@@ -43,7 +43,10 @@ fn reminders(layer: &Layer<'_>) {
         if layer.blamed(&["reminder", "reminders"]).is_some()
             && let Some(place) = layer.blamed(&["reminders"]).filter(|_| layer.rules.wrote("reminders"))
         {
-            place.problem("has no effect with reminder = false", "leave it out, or write when they go: reminder = \"7 days\"");
+            place.problem(
+                "has no effect with reminder = false",
+                "leave it out, or write when they go: reminder = \"7 days\"",
+            );
         }
         return;
     }
