@@ -113,11 +113,6 @@ impl<'d> Layer<'d> {
         }
     }
 
-    /// Whether this table writes any key at all.
-    pub(super) fn is_empty(&self) -> bool {
-        self.places.is_empty() && self.rules.doubtful.is_empty()
-    }
-
     /// The policy as it stands so far.
     pub(super) fn policy(&self) -> &Policy {
         &self.rules.policy
