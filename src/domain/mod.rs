@@ -39,7 +39,6 @@ pub use lifecycle::{
 pub use order::{Customer, EventKind, OrderDate, OrderEvent, OrderReference, PersonName, Product, Total};
 pub use place::{Place, Places};
 pub use policy::{Cap, CapScope, Consent, DAY, Fallback, InDoubt, Policies, Policy, ShopRules, Trigger, When};
-pub use policy::{DAY, InDoubt, Policies, Policy, Trigger};
 pub use reading::{Field, Finding, Layer, Outcome, Reading};
 pub use reason::kind_of_reason;
 pub use rule::Rule;
