@@ -24,7 +24,7 @@ mod watch;
 mod weigh;
 mod window;
 
-pub use address_class::{AddressClass, AddressClasses};
+pub use address_class::{AddressClass, AddressClassSet, AddressClasses};
 pub(crate) use address_class::{are_related, within};
 pub(crate) use email_address::host_name;
 pub use email_address::{AddressKey, EmailAddress, InvalidAddress};
@@ -38,7 +38,7 @@ pub use lifecycle::{
 };
 pub use order::{Customer, EventKind, OrderDate, OrderEvent, OrderReference, PersonName, Product, Total};
 pub use place::{Place, Places};
-pub use policy::{Cap, CapScope, Consent, DAY, Fallback, InDoubt, Policies, Policy, Refused, ShopRules, Trigger, When};
+pub use policy::{Cap, CapScope, Consent, DAY, Fallback, InDoubt, Policies, Policy, ShopRules, Trigger, When};
 pub use reading::{Field, Finding, Layer, Outcome, Reading};
 pub use reason::kind_of_reason;
 pub use rule::Rule;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::address_class::AddressClass;
+use super::address_class::AddressClassSet;
 use super::invitation::OrderDetails;
 use super::place::Places;
 use super::sample::Share;
@@ -81,43 +81,6 @@ pub enum Consent {
     Required,
 }
 
-/// Kinds of addresses that a shop does not write to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Refused(u8);
-
-impl Refused {
-    /// None: it writes to all.
-    pub const NONE: Self = Self(0);
-
-    /// Every kind.
-    pub const ALL: Self = {
-        let mut all = Self::NONE;
-        let mut index = 0;
-        while index < AddressClass::ALL.len() {
-            all = all.and(AddressClass::ALL[index]);
-            index += 1;
-        }
-        all
-    };
-
-    /// These and one more.
-    #[must_use]
-    pub const fn and(self, class: AddressClass) -> Self {
-        Self(self.0 | 1 << class as u8)
-    }
-
-    /// Whether an address of this kind gets no letter.
-    pub const fn contains(self, class: AddressClass) -> bool {
-        self.0 & 1 << class as u8 != 0
-    }
-}
-
-impl FromIterator<AddressClass> for Refused {
-    fn from_iter<T: IntoIterator<Item = AddressClass>>(classes: T) -> Self {
-        classes.into_iter().fold(Self::NONE, Self::and)
-    }
-}
-
 /// A shop's rules, for one kind of order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
@@ -145,14 +108,14 @@ pub struct Policy {
     pub same_person: Option<Duration>,
     /// An order older than this gets no invitation.
     pub max_age: Option<Duration>,
-    /// Which orders are asked about at all.
-    pub sample: Share,
     /// Whether the customer must have agreed.
     pub consent: Consent,
-    /// What kinds of addresses get no letter.
-    pub refused: Refused,
-    /// When letters go, by the clocks where the customer is; `None` at any time.
-    pub window: Option<SendWindow>,
+    /// The share of the orders that is asked about, drawn by lot.
+    pub sample: Share,
+    /// Kinds of addresses that get no letter.
+    pub refused: AddressClassSet,
+    /// When letters go, by the clocks where the customer is.
+    pub window: SendWindow,
     /// Letters an hour of this shop at most.
     pub rate: Option<u32>,
     /// How long an order waits for its trigger before it is given up.
@@ -166,50 +129,42 @@ pub struct Policy {
 impl Policy {
     /// The preset `afs`, which is also what holds where nothing is written: the defaults of the product's table of rules.
     ///
-    /// Delay and reminder are those of Trustpilot's Automatic Feedback Service: 7 days unless changed, up to 90 (help centre,
-    /// article 214995348, "Invitation timing and frequency"; "How can I cancel a review invitation?"), one reminder, and by
-    /// default an invitation for every purchase. It has no other caps; those here are Yotpo's (see there), so that nobody is
-    /// asked too often by an installation of several shops. Addresses of offices, marketplaces and the shop itself are left out as
-    /// Revi advises to.
-    pub const AFS: Self = Self {
-        trigger: Trigger::Order,
-        otherwise: None,
-        delay: days(7),
-        reminder: Some(days(7)),
-        reminders: 1,
-        letters_per_order: 3,
-        cap_scope: CapScope::AllShops,
-        person_cap: Some(Cap { letters: 5, within: days(30) }),
-        person_apart: Some(days(5)),
-        same_product: Some(days(365)),
-        same_person: None,
-        max_age: None,
-        sample: Share::ALL,
-        consent: Consent::NotNeeded,
-        refused: Refused::ALL,
-        window: None,
-        rate: None,
-        wait_for_trigger: days(60),
-        end_of_life: days(30),
-        in_doubt: InDoubt::Hold,
-    };
+    /// Delay and reminder are those of Trustpilot's Automatic Feedback Service: 7 days unless changed, up to 90 (its help centre,
+    /// "Invitation timing and frequency" and "How can I cancel a review invitation?"), one reminder, an invitation for every
+    /// purchase unless changed. Beyond that it has no caps; those here are Yotpo's (see there), so that an installation of several
+    /// shops asks nobody too often. Addresses of offices, of marketplaces and of the shop itself are left out, as Revi advises.
+    pub const AFS: Self = Self::after(days(7));
 
     /// The preset `yotpo`, the values of Yotpo's "Review Request Email Policies": 14 days after the purchase ("triggered to be sent
     /// several days following order placement"), a follow-up 7 days after the request and never before 5, at most 3 mails, at
     /// least 5 days between mails, at most 5 to one person within 30 days, and the same product once in 12 months.
-    pub const YOTPO: Self = Self {
-        trigger: Trigger::Order,
-        otherwise: None,
-        delay: days(14),
-        reminder: Some(days(7)),
-        reminders: 1,
-        letters_per_order: 3,
-        person_cap: Some(Cap { letters: 5, within: days(30) }),
-        person_apart: Some(days(5)),
-        same_product: Some(days(365)),
-        same_person: None,
-        ..Self::AFS
-    };
+    pub const YOTPO: Self = Self::after(days(14));
+
+    /// The pace that both presets have in common.
+    const fn after(delay: Duration) -> Self {
+        Self {
+            trigger: Trigger::Order,
+            otherwise: None,
+            delay,
+            reminder: Some(days(7)),
+            reminders: 1,
+            letters_per_order: 3,
+            cap_scope: CapScope::AllShops,
+            person_cap: Some(Cap { letters: 5, within: days(30) }),
+            person_apart: Some(days(5)),
+            same_product: Some(days(365)),
+            same_person: None,
+            max_age: None,
+            consent: Consent::NotNeeded,
+            sample: Share::ALL,
+            refused: AddressClassSet::ALL,
+            window: SendWindow::DAYTIME,
+            rate: None,
+            wait_for_trigger: days(60),
+            end_of_life: days(30),
+            in_doubt: InDoubt::Hold,
+        }
+    }
 
     /// Letters to one order at most, reminders included.
     pub fn letters_at_most(&self) -> u32 {
@@ -406,15 +361,6 @@ mod tests {
             (when("", "", "DE"), when("shopify", "", "AT"), false),
         ] {
             assert_eq!(wide.includes(&narrow), expected, "{wide:?} {narrow:?}");
-        }
-    }
-
-    #[test]
-    fn the_kinds_of_addresses_are_kept_apart() {
-        let some = [AddressClass::Role, AddressClass::Machine].into_iter().collect::<Refused>();
-        for class in AddressClass::ALL {
-            assert!(Refused::ALL.contains(class) && !Refused::NONE.contains(class));
-            assert_eq!(some.contains(class), matches!(class, AddressClass::Role | AddressClass::Machine));
         }
     }
 

@@ -5,7 +5,7 @@ use jiff::civil::Weekday;
 use crate::config::values::{listed, problem_at};
 use crate::document::{Entry, Table};
 use crate::domain::{
-    AddressClass, Holidays, Hours, InvalidHours, Place, Refused, SendWindow, Share, Timestamp, Weekdays, Zone,
+    AddressClass, AddressClassSet, Holidays, Hours, InvalidHours, Place, SendWindow, Share, Timestamp, Weekdays, Zone,
     weekday_named,
 };
 
@@ -18,7 +18,7 @@ const WINDOW: &str = "write { hours = \"09:00-20:00\", weekdays = \"Mon-Sat\" },
 pub(super) fn read<'d>(layer: &mut Layer<'d>, table: &Table<'d>) {
     layer.take(table, "sample", share, |policy, sample| policy.sample = sample);
     layer.take(table, "refuse", refused, |policy, refused| policy.refused = refused);
-    let window = |table: &Table<'d>, key| or_none(table, key, window);
+    let window = |table: &Table<'d>, key| or_none(table, key, window).map(Option::unwrap_or_default);
     layer.take(table, "window", window, |policy, window| policy.window = window);
 }
 
@@ -31,7 +31,7 @@ fn share(table: &Table<'_>, key: &'static str) -> Option<Share> {
     })
 }
 
-fn refused(table: &Table<'_>, key: &'static str) -> Option<Refused> {
+fn refused(table: &Table<'_>, key: &'static str) -> Option<AddressClassSet> {
     let known = listed(AddressClass::ALL.map(AddressClass::as_str));
     let classes = or_none(table, key, |table, key| {
         let class = |entry: Entry<'_, &str>| {
@@ -40,9 +40,9 @@ fn refused(table: &Table<'_>, key: &'static str) -> Option<Refused> {
             })
         };
         // All of them are looked at before one that is wrong ends it, so that each gets its message.
-        table.strings(key)?.into_iter().map(class).collect::<Vec<_>>().into_iter().collect::<Option<Refused>>()
+        table.strings(key)?.into_iter().map(class).collect::<Vec<_>>().into_iter().collect::<Option<AddressClassSet>>()
     })?;
-    Some(classes.unwrap_or(Refused::NONE))
+    Some(classes.unwrap_or(AddressClassSet::NONE))
 }
 
 fn window(table: &Table<'_>, key: &'static str) -> Option<SendWindow> {
