@@ -24,7 +24,7 @@ fn with(extra: &str) -> Config {
 /// The example with every line switched on for which `on` says so by its number.
 fn switched(on: impl Fn(usize) -> bool) -> String {
     let lines = EXAMPLE.lines().enumerate().map(|(number, line)| match line.strip_prefix('#') {
-        Some(rest) if key_of(line).is_some() && on(number) => rest,
+        Some(rest) if (key_of(line).is_some() || rest.starts_with('[')) && on(number) => rest,
         _ => line,
     });
     lines.collect::<Vec<_>>().join("\n")
@@ -114,18 +114,27 @@ fn the_example_has_every_key_that_is_read_and_no_other() {
     let text = switched(|_| true);
     let problems = Problems::default();
     read::read(&Document::new("x.toml", &text), Path::new(""), &problems);
-    let asked = problems.asked().iter().map(|path| without_numbers(path)).map(one_secret).collect::<BTreeSet<_>>();
+    let asked = problems.asked().iter().map(|path| without_numbers(path)).map(one_place).collect::<BTreeSet<_>>();
     let mut written = BTreeSet::new();
     keys_of(&toml::from_str(&text).unwrap(), "", &mut written);
-    let written = written.into_iter().map(one_secret).collect::<BTreeSet<_>>();
+    let written = written.into_iter().map(one_place).collect::<BTreeSet<_>>();
     assert_eq!(asked, written);
     assert!(asked.len() > 50);
 }
 
-/// A secret is a file or a credential, never both: that each is shown somewhere is enough.
-fn one_secret(path: String) -> String {
+/// What may stand in several places is shown in one of them: the rules of `[policy]`, and a secret as a file or as a credential,
+/// which are never both.
+fn one_place(path: String) -> String {
+    for table in ["shop.policy.", "shop.policy_for."] {
+        match path.strip_prefix(table) {
+            Some(key) if !key.starts_with("when") => return format!("policy.{key}"),
+            _ => (),
+        }
+    }
+    let direct = ["trigger", "delay", "reminder", "wait_for_trigger", "end_of_life", "in_doubt"];
     match path.rsplit_once('.') {
         Some((_, kind @ ("file" | "credential"))) => format!("a secret's {kind}"),
+        Some(("shop", key)) if direct.contains(&key) => format!("policy.{key}"),
         _ => path,
     }
 }

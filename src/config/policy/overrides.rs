@@ -7,7 +7,7 @@ use crate::domain::{Places, Policy, When};
 use super::keys;
 use super::layer::{Layer, Rules};
 
-const REMEDY: &str = "write for which orders: when = { country = \"DE\" }, by template, tag or country";
+const REMEDY: &str = "write for which orders: when = { country = \"DE\" }, or by template or tag";
 
 /// All overrides in their order, of which the first that holds for an order counts.
 pub(super) fn read_all(shop: &Table<'_>, rules: &Rules) -> Vec<(When, Policy)> {
@@ -37,7 +37,7 @@ fn read(
             && let Some(first) = covering.first()
         {
             place.problem(
-                format!("never counts: policy_for[{first}] stands before it and holds for the same orders"),
+                format!("never counts: policy_for[{first}] stands before it and holds for all these orders"),
                 "put it before that one, or take it out",
             );
         }
@@ -54,18 +54,20 @@ fn read(
 
 /// Every combination of the templates, tags and countries that are named.
 fn conditions(table: &Table<'_>) -> Option<Vec<When>> {
-    if table.keys().next().is_none() {
-        table.problem("is empty and holds for every order", REMEDY);
-    }
-    let templates = one_of(table, "template", |text| match text {
-        "" => Err("is empty".to_owned()),
-        name => Ok(name.to_owned()),
-    });
-    let tags = one_of(table, "tag", |text| match text.trim() {
+    let templates =
+        one_of(table, "template", "write its name, as \"invited template list\" shows it", |text| match text {
+            "" => Err("is empty".to_owned()),
+            name => Ok(name.to_owned()),
+        });
+    let tags = one_of(table, "tag", "write a tag as the orders have it", |text| match text.trim() {
         "" => Err("is empty".to_owned()),
         tag => Ok(tag.to_owned()),
     });
-    let countries = one_of(table, "country", country);
+    let countries = one_of(table, "country", "write its two letters of ISO 3166-1, such as \"DE\"", country);
+    if table.keys().next().is_none() {
+        table.problem("is empty and holds for every order", REMEDY);
+        return None;
+    }
     let mut whens = Vec::new();
     for template in templates.as_ref()? {
         for tag in tags.as_ref()? {
@@ -81,6 +83,7 @@ fn conditions(table: &Table<'_>) -> Option<Vec<When>> {
 fn one_of(
     table: &Table<'_>,
     key: &'static str,
+    remedy: &str,
     read: impl Fn(&str) -> Result<String, String>,
 ) -> Option<Vec<Option<String>>> {
     if table.any(key).is_none() {
@@ -91,9 +94,7 @@ fn one_of(
         problem_at(table, key, "is empty and would hold for no order", "name at least one, or leave it out");
         return None;
     }
-    let value = |entry: Entry<'_, &str>| {
-        entry.check("see docs/policy.md for what a condition may be", |text| read(text)).map(Some)
-    };
+    let value = |entry: Entry<'_, &str>| entry.check(remedy, |text| read(text)).map(Some);
     entries.into_iter().map(value).collect::<Vec<_>>().into_iter().collect()
 }
 

@@ -5,8 +5,8 @@ use jiff::civil::Weekday;
 use crate::config::values::{listed, problem_at};
 use crate::document::{Entry, Table};
 use crate::domain::{
-    AddressClass, AddressClassSet, Holidays, Hours, InvalidHours, Place, SendWindow, Share, Timestamp, Weekdays, Zone,
-    weekday_named,
+    AddressClass, AddressClassSet, Holidays, Hours, InvalidHoliday, InvalidHours, Place, SendWindow, Share, Timestamp,
+    Weekdays, Zone, weekday_named,
 };
 
 use super::keys::or_none;
@@ -117,7 +117,13 @@ fn holidays(table: &Table<'_>, key: &'static str) -> Option<Holidays> {
     for entry in table.strings(key)? {
         let remedy =
             "write \"customer\", a country (\"DK\"), a day of every year (\"12-24\") or a date (\"2026-12-24\")";
-        wrong |= entry.check(remedy, |text| holidays.add(text)).is_none();
+        let added = entry.check(remedy, |text| {
+            holidays.add(text).map_err(|error| match error {
+                InvalidHoliday::Form(text) => format!("{text:?} names no holidays"),
+                other => other.to_string(),
+            })
+        });
+        wrong |= added.is_none();
     }
     (!wrong).then_some(holidays)
 }
