@@ -17,7 +17,7 @@ use super::turns::{self, Turn};
 use super::writer::Work;
 use crate::domain::{
     CopyId, Event, Invitation, InvitationId, OrderDetails, OrderEvent, OrderNews, Outcome, Policies, Reading, ShopId,
-    State, Timestamp, kind_of_reason, open,
+    Timestamp, kind_of_reason, open,
 };
 use crate::store::{CopyState, DeskAct, DeskFiling, Filed, FiledReading};
 
@@ -313,7 +313,7 @@ impl Known {
         let key = order.customer.email.key();
         let cause = work.cause(filing.copy, news);
         let invitations = self.0.entry((filing.shop.clone(), order.reference.key())).or_default();
-        let order_cancelled = invitations.iter().filter_map(cancelled_at).max();
+        let order_cancelled = invitations.iter().filter_map(|one| one.progress.order_cancelled_at()).max();
         let mut moved = Vec::new();
         for invitation in &mut *invitations {
             let is_theirs = invitation.customer.email.key() == key;
@@ -337,12 +337,6 @@ impl Known {
         }
         Ok(moved)
     }
-}
-
-/// Since when the order of a cancelled invitation counts as cancelled. What a person cancelled stays so for good.
-fn cancelled_at(invitation: &Invitation) -> Option<Timestamp> {
-    (invitation.progress.state == State::Cancelled)
-        .then(|| invitation.progress.cancelled_at.unwrap_or(Timestamp(i64::MAX)))
 }
 
 /// Deletes the bytes of old copies.

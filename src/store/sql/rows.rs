@@ -49,6 +49,7 @@ impl TryFrom<InvitationRow> for Invitation {
                 letters_sent: count(row.letters_sent),
                 attempts: count(row.attempts),
                 planned: Planned::Trigger,
+                expected_by: None,
                 cancelled_at: None,
             },
             round: 0,
