@@ -15,9 +15,9 @@ pub enum EventKind {
     Placed,
     /// The order was paid.
     Paid,
-    /// The order, or a part of it, left the shop.
+    /// The order left the shop; also where the mail does not say that it is only a part of it.
     Shipped,
-    /// A part of the order left the shop, and the mail says that there is more to come.
+    /// A part of the order left the shop, and the mail says that more is to come.
     ShippedInPart,
     /// The order arrived or was picked up.
     Delivered,

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::invitation::OrderDetails;
 use super::shop::ShopId;
+use super::time::Zone;
 
 /// A calendar day's length. Delays are promised in days of this length; the send window of the customer's zone is a rule of its own.
 pub const DAY: Duration = Duration::from_secs(86_400);
@@ -185,13 +186,23 @@ impl When {
     }
 }
 
-/// A shop's rules: its own, and those for particular orders.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+/// A shop's rules: its own, and those for particular orders; and what they need to know of the shop.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ShopRules {
     /// What holds for every order that nothing below means.
     pub base: Policy,
     /// The first that holds for an order counts.
     pub others: Vec<(When, Policy)>,
+    /// Where the shop is: the hour there counts where nothing is known of the customer's.
+    pub zone: Zone,
+    /// The shop's own mail domains, and ours.
+    pub own_domains: Vec<String>,
+}
+
+impl Default for ShopRules {
+    fn default() -> Self {
+        Self { base: Policy::AFS, others: Vec::new(), zone: Zone::UTC, own_domains: Vec::new() }
+    }
 }
 
 impl ShopRules {
@@ -254,7 +265,7 @@ impl FromIterator<(ShopId, ShopRules)> for Policies {
 
 impl FromIterator<(ShopId, Policy)> for Policies {
     fn from_iter<T: IntoIterator<Item = (ShopId, Policy)>>(policies: T) -> Self {
-        let rules = |policy| ShopRules { base: policy, others: Vec::new() };
+        let rules = |policy| ShopRules { base: policy, ..ShopRules::default() };
         policies.into_iter().map(|(shop, policy)| (shop, rules(policy))).collect()
     }
 }
@@ -273,6 +284,7 @@ mod tests {
                 (When { tag: Some("B2B".into()), ..When::default() }, slow.clone()),
                 (When { country: Some("DE".into()), template: Some("shopify".into()), tag: None }, none.clone()),
             ],
+            ..ShopRules::default()
         };
         let order = |tags: &[&str], country: &str, template: &str| OrderDetails {
             tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),

@@ -59,7 +59,7 @@ pub enum Field {
     PreferredSendTime,
     /// The shop's own marks for the order.
     Tags,
-    /// Whether the customer agreed to be asked.
+    /// Whether the customer agreed to be asked for a review.
     Consent,
     /// Nothing that was read, but something that was wrong: an unfilled placeholder, a broken encoding, a bound that was passed.
     Remark,
@@ -177,10 +177,11 @@ pub struct Reading {
     /// The shop's own marks for the order (`tags` of the AFS snippet).
     #[serde(default)]
     pub tags: Vec<String>,
-    /// Whether the customer agreed to be asked, where the mail says.
+    /// Whether the customer agreed to be asked for a review; `None` where nothing says so.
     #[serde(default)]
     pub consent: Option<bool>,
-    /// When the mail was written, by its own `Date:` field.
+    /// When the mail that was read was sent, by its own `Date:` field (RFC 5322, section 3.6.1); the innermost mail's where one was
+    /// forwarded. `None` where that field is missing or makes no sense.
     #[serde(default)]
     pub sent_at: Option<Timestamp>,
     /// The template that matched.
@@ -248,6 +249,7 @@ mod tests {
             "image":null,"price":null,"quantity":2}],"locale":null,"template":null,"findings":[],"reason":null}"#;
         let reading: Reading = serde_json::from_str(stored).expect("a reading");
         assert_eq!((reading.country, reading.total, reading.preferred_send_time), (None, None, None));
+        assert_eq!((reading.consent, reading.sent_at), (None, None));
         assert!(reading.tags.is_empty() && reading.products[0].gtin.is_none());
     }
 }

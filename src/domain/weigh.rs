@@ -8,7 +8,7 @@ use super::inputs::Inputs;
 use super::invitation::{Invitation, OrderDetails};
 use super::lifecycle::Planned;
 use super::order::Product;
-use super::policy::{CapScope, Consent, Policy};
+use super::policy::{CapScope, Consent, Policy, ShopRules};
 use super::rule::Rule;
 use super::shop::ShopId;
 use super::time::Timestamp;
@@ -90,16 +90,17 @@ pub struct Case<'c> {
 
 /// Whether the shop's rules ever let a letter go to this order, as far as that does not change any more. Asked when its delay
 /// begins, so that what will never go is not kept in the queue.
-pub fn admit(invitation: &Invitation, policy: &Policy, now: Timestamp) -> Option<Ground> {
+pub fn admit(invitation: &Invitation, rules: &ShopRules, now: Timestamp) -> Option<Ground> {
     if invitation.progress.letters_sent > 0 {
         return None;
     }
-    too_old(invitation, policy, now)
+    too_old(invitation, rules.of(&invitation.order), now)
 }
 
 /// Whether a letter that is due may go.
-pub fn weigh(case: &Case<'_>, policy: &Policy, now: Timestamp) -> Ruling {
+pub fn weigh(case: &Case<'_>, rules: &ShopRules, now: Timestamp) -> Ruling {
     let invitation = case.invitation;
+    let policy = rules.of(&invitation.order);
     if let Some(entry) = case.suppressed {
         let inputs = Inputs::NONE
             .with("entry", entry.kind)
@@ -117,7 +118,7 @@ pub fn weigh(case: &Case<'_>, policy: &Policy, now: Timestamp) -> Ruling {
             let said = invitation.order.consent.map(|_| "no");
             return Ruling::Drop(Ground::with(Rule::NoConsent, Inputs::NONE.with("said", said.unwrap_or("nothing"))));
         }
-        if let Some(ground) = admit(invitation, policy, now) {
+        if let Some(ground) = admit(invitation, rules, now) {
             return Ruling::Drop(ground);
         }
     }
