@@ -7,7 +7,7 @@ use std::fmt;
 use hmac::{KeyInit, Mac};
 use sha2::Sha256;
 
-use super::email_address::{EmailAddress, host_name};
+use super::email_address::{AddressKey, EmailAddress, host_name};
 use super::shop::ShopId;
 use super::time::Timestamp;
 
@@ -118,6 +118,11 @@ impl ListKey {
     /// The entry of an address, as it is compared.
     pub fn address(address: &EmailAddress) -> Self {
         Self { kind: ListKind::Address, subject: address.key().as_str().to_owned() }
+    }
+
+    /// The entry of an address of which only the compared form is known. `None` is never seen: what has such a form is an address.
+    pub fn from_key(key: &AddressKey) -> Option<Self> {
+        EmailAddress::parse(key.as_str()).ok().map(|address| Self::address(&address))
     }
 
     /// What a person writes: an address, or a domain with or without an `@` before it.

@@ -6,6 +6,7 @@
 mod error;
 mod held;
 mod lock;
+mod people;
 mod postgres;
 mod records;
 mod schema;
@@ -18,11 +19,12 @@ pub use held::{
     Alarm, DeskAct, DeskFiling, DeskMark, Discarded, HeldCount, HeldFilter, ShopHours, ShopSum, WatchFigures,
 };
 pub use lock::DaemonLock;
+pub use people::{Bodies, Erased, Erasure, ListFilter, Listed, NewEntry, PersonTable, RawRow, StoredEntry, Stretch};
 pub use records::{
     Actor, Claim, ClaimedLetter, ClaimedRound, CopyState, Counts, DecisionRecord, Filed, FiledReading, Filter,
     LetterPhase, LetterRecord, NewCopy, Recovered, RelayShare, Round, Settled, StoredCopy, Story, Subject, UnreadCopy,
 };
-pub use sql::SqlStore;
+pub use sql::{Own, Search, SqlStore};
 pub use transfer::{Content, Ending, Moved, MovedTable, Place, Step, Watch, transfer};
 
 use std::sync::Arc;

@@ -8,6 +8,8 @@ pub(super) mod fault;
 mod held;
 mod letters;
 mod moves;
+mod person;
+mod person_statements;
 mod pulse;
 mod queries;
 mod readers;
@@ -16,9 +18,12 @@ mod rows;
 mod spool;
 
 pub(super) mod statements;
+mod suppression;
 mod tally;
 mod turns;
 pub(super) mod writer;
+
+pub use person::{Own, Search};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
