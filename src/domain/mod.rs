@@ -5,6 +5,7 @@ mod address_class;
 mod email_address;
 mod holidays;
 mod ids;
+mod inputs;
 mod invitation;
 mod lifecycle;
 mod order;
@@ -20,6 +21,7 @@ mod spread;
 mod text;
 mod time;
 mod watch;
+mod weigh;
 mod window;
 
 pub use address_class::{AddressClass, AddressClasses};
@@ -28,11 +30,15 @@ pub(crate) use email_address::host_name;
 pub use email_address::{AddressKey, EmailAddress, InvalidAddress};
 pub use holidays::{HolidayCalendar, Holidays, InvalidHoliday, weekday_named};
 pub use ids::{CopyId, InvitationId, LetterId};
+pub use inputs::Inputs;
 pub use invitation::{Invitation, LetterKind, OrderDetails};
-pub use lifecycle::{Attempt, Decision, DeskOrder, Event, OrderNews, Progress, State, decide, open};
+pub use lifecycle::{
+    Attempt, CustomerNews, Decision, DeskOrder, Event, OrderNews, Planned, Progress, State, decide, open, open_again,
+    open_by_hand,
+};
 pub use order::{Customer, EventKind, OrderDate, OrderEvent, OrderReference, PersonName, Product, Total};
 pub use place::{Place, Places};
-pub use policy::{DAY, InDoubt, Policies, Policy, Trigger};
+pub use policy::{Cap, CapScope, Consent, DAY, Fallback, InDoubt, Policies, Policy, ShopRules, Trigger, When};
 pub use reading::{Field, Finding, Layer, Outcome, Reading};
 pub use reason::kind_of_reason;
 pub use rule::Rule;
@@ -43,4 +49,5 @@ pub use spread::spread;
 pub use text::{clean, is_invisible};
 pub use time::{Timestamp, Zone};
 pub use watch::{AlarmKind, Facts, HOUR, Hour, Verdict, held_alarm, silent_alarm};
+pub use weigh::{Case, Ground, PastLetter, Ruling, Suppressed, admit, product_keys, weigh};
 pub use window::{Hours, InvalidHours, SendWindow, Weekdays};

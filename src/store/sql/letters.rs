@@ -15,7 +15,8 @@ use super::statements as sql;
 use super::turns::{self, Turn};
 use super::writer::{Joint, Work};
 use crate::domain::{
-    Attempt, Decision, DeskOrder, Event, Invitation, InvitationId, LetterId, Policies, Rule, State, Timestamp, clean,
+    Attempt, Decision, DeskOrder, Event, Inputs, Invitation, InvitationId, LetterId, Policies, Rule, Ruling, State,
+    Timestamp, clean,
 };
 use crate::store::{Actor, Claim, ClaimedLetter, ClaimedRound, LetterPhase, Recovered, Round, Settled};
 
@@ -52,7 +53,7 @@ impl Work for ClaimDue {
         for row in due {
             match Invitation::try_from(row) {
                 Ok(mut invitation) => {
-                    book.tell(&mut invitation, &Cause::daemon(Event::Due, self.now), &self.policies);
+                    book.tell(&mut invitation, &Cause::daemon(Event::Due(Ruling::Go), self.now), &self.policies);
                     if invitation.progress.state == State::Sending {
                         claimed.push(invitation);
                     }
@@ -228,7 +229,11 @@ impl Settling {
         let is_theirs =
             claim.is_none_or(|claim| letter.owner.as_ref() == Some(&claim.owner) && letter.attempt == claim.attempt);
         if !is_open_to(letter.phase, is_theirs, end.attempt) {
-            let decision = Decision { progress: invitation.progress.clone(), rule: Rule::OutcomeWithoutSending };
+            let decision = Decision {
+                progress: invitation.progress.clone(),
+                rule: Rule::OutcomeWithoutSending,
+                inputs: Inputs::NONE,
+            };
             return Ok(Settled { invitation: invitation.id, decision });
         }
         let cause = Cause { note: end.reply, ..Cause::daemon(Event::Attempt(end.attempt), end.at) };

@@ -15,7 +15,7 @@ use crate::domain::{
 };
 
 /// What is recorded beside a decision.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Cause<'a> {
     pub(super) event: Event,
     pub(super) actor: &'a str,
@@ -35,7 +35,9 @@ impl Cause<'_> {
 fn words(event: &Event) -> String {
     match event {
         Event::Order(news) => format!("order {}", news.kind),
-        Event::Due => "due".to_owned(),
+        Event::NotAdmitted(_) => "policy".to_owned(),
+        Event::Due(_) => "due".to_owned(),
+        Event::Customer(news) => format!("customer {}", news.as_str()),
         Event::Attempt(attempt) => match attempt {
             Attempt::Accepted => "attempt accepted",
             Attempt::Deferred { .. } => "attempt deferred",
@@ -91,7 +93,7 @@ impl Book {
     /// Tells an invitation what happened, moves it, and notes why; a decision that changes nothing is noted too.
     pub(super) fn tell(&mut self, invitation: &mut Invitation, cause: &Cause<'_>, policies: &Policies) -> Decision {
         let before = invitation.progress.clone();
-        let decision = decide(&before, &cause.event, &policies.of(&invitation.shop), cause.at);
+        let decision = decide(&before, &cause.event, policies.of(&invitation.shop, &invitation.order), cause.at);
         if decision.progress != before {
             invitation.progress = decision.progress.clone();
             invitation.updated_at = cause.at;
@@ -136,6 +138,8 @@ impl Book {
             customer: Customer { email: order.customer.email.clone(), name: order.customer.name.clone() },
             order: details,
             progress: decision.progress.clone(),
+            round: 0,
+            follows: None,
             created_at: cause.at,
             updated_at: cause.at,
         };

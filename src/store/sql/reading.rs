@@ -16,8 +16,8 @@ use super::tally::Tally;
 use super::turns::{self, Turn};
 use super::writer::Work;
 use crate::domain::{
-    CopyId, Event, Invitation, InvitationId, OrderEvent, OrderNews, Outcome, Policies, Reading, ShopId, State,
-    Timestamp, kind_of_reason, open,
+    CopyId, Event, Invitation, InvitationId, OrderDetails, OrderEvent, OrderNews, Outcome, Policies, Reading, ShopId,
+    State, Timestamp, kind_of_reason, open,
 };
 use crate::store::{CopyState, DeskAct, DeskFiling, Filed, FiledReading};
 
@@ -313,7 +313,7 @@ impl Known {
         let key = order.customer.email.key();
         let cause = work.cause(filing.copy, news);
         let invitations = self.0.entry((filing.shop.clone(), order.reference.key())).or_default();
-        let order_cancelled = invitations.iter().any(|invitation| invitation.progress.state == State::Cancelled);
+        let order_cancelled = invitations.iter().filter_map(cancelled_at).max();
         let mut moved = Vec::new();
         for invitation in &mut *invitations {
             let is_theirs = invitation.customer.email.key() == key;
@@ -328,13 +328,21 @@ impl Known {
             moved.push((invitation.id, decision));
         }
         if moved.is_empty() {
-            let decision = open(news, order_cancelled, &work.policies.of(&filing.shop), work.now);
+            let mut details = OrderDetails::default();
+            details.learn(order);
+            let decision = open(news, order_cancelled, work.policies.of(&filing.shop, &details), work.now);
             let invitation = book.open(&filing.shop, order, &decision, &cause);
             moved.push((invitation.id, decision));
             invitations.push(invitation);
         }
         Ok(moved)
     }
+}
+
+/// Since when the order of a cancelled invitation counts as cancelled. What a person cancelled stays so for good.
+fn cancelled_at(invitation: &Invitation) -> Option<Timestamp> {
+    (invitation.progress.state == State::Cancelled)
+        .then(|| invitation.progress.cancelled_at.unwrap_or(Timestamp(i64::MAX)))
 }
 
 /// Deletes the bytes of old copies.

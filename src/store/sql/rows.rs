@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use super::fault::Fault;
 use crate::domain::{
     CopyId, Customer, EmailAddress, Invitation, InvitationId, LetterId, LetterKind, OrderReference, PersonName,
-    Progress, Rule, ShopId, State, Timestamp,
+    Planned, Progress, Rule, ShopId, State, Timestamp,
 };
 use crate::store::{Actor, CopyState, DecisionRecord, DeskAct, DeskMark, LetterPhase, LetterRecord, StoredCopy};
 
@@ -48,7 +48,11 @@ impl TryFrom<InvitationRow> for Invitation {
                 expires_at: row.expires_at.map(Timestamp),
                 letters_sent: count(row.letters_sent),
                 attempts: count(row.attempts),
+                planned: Planned::Trigger,
+                cancelled_at: None,
             },
+            round: 0,
+            follows: None,
             created_at: Timestamp(row.created_at),
             updated_at: Timestamp(row.updated_at),
         })

@@ -532,7 +532,7 @@ async fn a_reading_that_cannot_be_written_leaves_its_copy_unread_and_the_others_
             reference: OrderReference::parse(&copy.to_string()),
             ..Reading::without_findings(Outcome::Event, "")
         },
-        news: Some(OrderNews { kind: EventKind::Placed, expected_by: None }),
+        news: Some(OrderNews::new(EventKind::Placed, Timestamp(0))),
     });
     let filed = store.file_readings(readings.collect(), Arc::default(), NOW).await.unwrap();
     assert_eq!(filed.iter().map(|filed| filed.copy.0).collect::<Vec<_>>(), [1, 3]);
