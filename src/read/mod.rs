@@ -2,7 +2,6 @@
 //! snippet, schema.org data, the platform's template, the header fields; for every field the best one that found something wins,
 //! and the others stay as findings. Reading never fails and never asks for time, files or the network.
 
-mod addresses;
 mod body;
 mod bounds;
 mod customer;
