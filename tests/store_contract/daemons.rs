@@ -74,8 +74,9 @@ async fn a_daemon_that_comes_back_after_its_lease_has_no_claims_any_more(place: 
         "this shop would rather write twice than not at all"
     );
     assert!(!store.mark_on_the_wire(&letters[0].claim, "<0@x>", after(8)).await.unwrap());
-    let settle =
-        async |claim: &Claim, attempt| store.settle(claim, attempt, "late", policies(), after(8)).await.unwrap();
+    let settle = async |claim: &Claim, attempt| {
+        store.settle(claim, attempt, "late", policies(), after(8)).await.unwrap().unwrap()
+    };
     for attempt in [Attempt::Refused, Attempt::Unsendable, Attempt::Interrupted] {
         let settled = settle(&letters[1].claim, attempt).await;
         assert_eq!(
