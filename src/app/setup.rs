@@ -39,7 +39,7 @@ fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<S
     let relays = relays(&config, &mut problems);
     match (reader, letters, master) {
         (Some(reader), Some(letters), Some(master)) if problems.is_empty() => Ok(Setup {
-            policies: Arc::new(config.policies()),
+            policies: Arc::new(config.policies().with_list_key(derive(master.as_bytes(), "suppression list"))),
             keys: Keys {
                 tokens: derive(master.as_bytes(), "tokens"),
                 log_ids: derive(master.as_bytes(), "log ids"),

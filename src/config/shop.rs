@@ -293,6 +293,7 @@ fn policy(table: &Table<'_>) -> Policy {
         end_of_life: span(table, "end_of_life", DAY..=DAY * 365).unwrap_or(default.end_of_life),
         in_doubt: word(table, "in_doubt", &[("hold", InDoubt::Hold), ("resend", InDoubt::Resend)])
             .unwrap_or(default.in_doubt),
+        ..default
     }
 }
 

@@ -15,8 +15,10 @@ pub enum EventKind {
     Placed,
     /// The order was paid.
     Paid,
-    /// The order, or a part of it, left the shop.
+    /// The order left the shop; also where the mail does not say that it is only a part of it.
     Shipped,
+    /// A part of the order left the shop, and the mail says that more is to come.
+    ShippedInPart,
     /// The order arrived or was picked up.
     Delivered,
     /// The order will arrive later than promised.
@@ -31,10 +33,11 @@ pub enum EventKind {
 
 impl EventKind {
     /// Every kind, in the order of an order's life.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Placed,
         Self::Paid,
         Self::Shipped,
+        Self::ShippedInPart,
         Self::Delivered,
         Self::Delayed,
         Self::Cancelled,
@@ -48,6 +51,7 @@ impl EventKind {
             Self::Placed => "placed",
             Self::Paid => "paid",
             Self::Shipped => "shipped",
+            Self::ShippedInPart => "shipped_in_part",
             Self::Delivered => "delivered",
             Self::Delayed => "delayed",
             Self::Cancelled => "cancelled",
@@ -71,6 +75,7 @@ impl EventKind {
 impl fmt::Display for EventKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::ShippedInPart => "shipped in part",
             Self::RefundedInPart => "refunded in part",
             whole => whole.as_str(),
         })
@@ -261,6 +266,14 @@ pub struct OrderEvent {
     pub locale: Option<String>,
     /// What was bought, or what was shipped where the mail tells of a part.
     pub products: Vec<Product>,
+    /// The customer's country, ISO 3166-1 alpha-2 in capitals.
+    pub country: Option<String>,
+    /// The shop's own marks for the order.
+    pub tags: Vec<String>,
+    /// The template that read the mail.
+    pub template: Option<String>,
+    /// Whether the customer agreed to be asked, where the mail says.
+    pub consent: Option<bool>,
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::email_address::EmailAddress;
 use super::order::{Customer, EventKind, OrderDate, OrderEvent, OrderReference, PersonName, Product, Total};
+use super::time::Timestamp;
 
 /// What is to be done with a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +59,8 @@ pub enum Field {
     PreferredSendTime,
     /// The shop's own marks for the order.
     Tags,
+    /// Whether the customer agreed to be asked for a review.
+    Consent,
     /// Nothing that was read, but something that was wrong: an unfilled placeholder, a broken encoding, a bound that was passed.
     Remark,
 }
@@ -78,6 +81,7 @@ impl Field {
             Self::Total => "total",
             Self::PreferredSendTime => "preferred_send_time",
             Self::Tags => "tags",
+            Self::Consent => "consent",
             Self::Remark => "remark",
         }
     }
@@ -173,6 +177,13 @@ pub struct Reading {
     /// The shop's own marks for the order (`tags` of the AFS snippet).
     #[serde(default)]
     pub tags: Vec<String>,
+    /// Whether the customer agreed to be asked for a review; `None` where nothing says so.
+    #[serde(default)]
+    pub consent: Option<bool>,
+    /// When the mail that was read was sent, by its own `Date:` field (RFC 5322, section 3.6.1); the innermost mail's where one was
+    /// forwarded. `None` where that field is missing or makes no sense.
+    #[serde(default)]
+    pub sent_at: Option<Timestamp>,
     /// The template that matched.
     pub template: Option<String>,
     /// What was read, by which rule; for every field the one that was taken comes first.
@@ -198,6 +209,8 @@ impl Reading {
             total: None,
             preferred_send_time: None,
             tags: Vec::new(),
+            consent: None,
+            sent_at: None,
             template: None,
             findings: Vec::new(),
             reason: Some(reason.into()),
@@ -217,6 +230,10 @@ impl Reading {
             expected_delivery: self.expected_delivery,
             locale: self.locale.clone(),
             products: self.products.clone(),
+            country: self.country.clone(),
+            tags: self.tags.clone(),
+            template: self.template.clone(),
+            consent: self.consent,
         })
     }
 }
@@ -232,6 +249,7 @@ mod tests {
             "image":null,"price":null,"quantity":2}],"locale":null,"template":null,"findings":[],"reason":null}"#;
         let reading: Reading = serde_json::from_str(stored).expect("a reading");
         assert_eq!((reading.country, reading.total, reading.preferred_send_time), (None, None, None));
+        assert_eq!((reading.consent, reading.sent_at), (None, None));
         assert!(reading.tags.is_empty() && reading.products[0].gtin.is_none());
     }
 }

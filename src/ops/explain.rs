@@ -154,6 +154,7 @@ fn next(invitation: &Invitation, when: &dyn Fn(Timestamp) -> String) -> String {
         State::Sending => "Next: a letter is being sent at this moment.".to_owned(),
         State::Done => "Next: nothing; all letters that were meant to go are out, or their time has passed.".to_owned(),
         State::Cancelled => "Next: nothing; a cancelled invitation is final.".to_owned(),
+        State::Dropped => "Next: nothing; the shop's rules let no letter go.".to_owned(),
         State::Held => {
             format!("Next: nothing by itself; after the reason above is put right: invited queue send-now {id}")
         }

@@ -107,17 +107,35 @@ fn read_one(setup: &Setup, copy: UnreadCopy) -> FiledReading {
         template = reading.template.as_deref(),
         "a copy was read"
     );
-    filing(&setup.config, copy.id, copy.shop, reading)
+    filing(&setup.config, copy.id, copy.shop, reading, copy.received_at)
 }
 
-/// A reading of a shop's copy as it is filed, with what it says about the order's schedule in the shop's zone.
-pub(super) fn filing(config: &Config, copy: CopyId, shop: ShopId, reading: Reading) -> FiledReading {
+/// How long a mail may have been under way (RFC 5321 4.5.4.1: a client gives up after 4 to 5 days). One that says it was written
+/// earlier comes from a machine whose clock is wrong.
+const UNDER_WAY_AT_MOST: Duration = Duration::from_secs(5 * 86_400);
+
+/// A reading of a shop's copy as it is filed, with what it says about the order's schedule in the shop's zone. A mail was written
+/// when it says so, but never after it came in.
+pub(super) fn filing(
+    config: &Config,
+    copy: CopyId,
+    shop: ShopId,
+    reading: Reading,
+    received_at: Timestamp,
+) -> FiledReading {
     let zone = config.shop(&shop).map_or(Zone::UTC, |shop| shop.zone.clone());
     let news = reading.order_event().map(|event| OrderNews {
         kind: event.kind,
+        told_at: written_at(&reading, received_at),
+        preferred: reading.preferred_send_time.map(Timestamp::from),
         expected_by: event.expected_delivery.and_then(|day| end_of(day, &zone)),
     });
     FiledReading { copy, shop, reading, news }
+}
+
+fn written_at(reading: &Reading, received_at: Timestamp) -> Timestamp {
+    let says = reading.sent_at.filter(|sent| received_at.since(*sent) <= UNDER_WAY_AT_MOST);
+    says.map_or(received_at, |sent| sent.min(received_at))
 }
 
 /// Reads a shop's mail by the shop's rules.

@@ -130,7 +130,7 @@ fn row(file: String, reading: &Reading) -> Row<'_> {
         file,
         outcome: reading.outcome.as_str(),
         event: reading.event.map(word),
-        partial: reading.event == Some(EventKind::RefundedInPart),
+        partial: matches!(reading.event, Some(EventKind::ShippedInPart | EventKind::RefundedInPart)),
         customer: Customer {
             name: reading.customer_name.as_ref().map(|name| name.as_str()),
             email: reading.customer_email.as_ref().map(|email| email.as_str()),
@@ -145,9 +145,10 @@ fn row(file: String, reading: &Reading) -> Row<'_> {
     }
 }
 
-/// A refund is a refund to scripts; `partial` says the rest.
+/// A refund is a refund to scripts, and a shipment a shipment; `partial` says the rest.
 fn word(event: EventKind) -> &'static str {
     match event {
+        EventKind::ShippedInPart => EventKind::Shipped.as_str(),
         EventKind::RefundedInPart => EventKind::Refunded.as_str(),
         whole => whole.as_str(),
     }

@@ -139,6 +139,7 @@ fn name_of(event: EventKind) -> &'static str {
         EventKind::Placed => "order",
         EventKind::Paid => "payment",
         EventKind::Shipped => "shipment",
+        EventKind::ShippedInPart => "partial shipment",
         EventKind::Delivered => "delivery",
         EventKind::Delayed => "delay",
         EventKind::Cancelled => "cancellation",
