@@ -11,6 +11,8 @@ mod records;
 mod schema;
 mod sql;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 mod transfer;
 
 pub use error::StoreError;

@@ -1,7 +1,7 @@
 //! How PostgreSQL carries our statements out: along an index each, on small tables and on large ones.
 
 #[path = "../../../tests/kit/postgres.rs"]
-mod kit;
+pub(in crate::store) mod kit;
 #[path = "../../../tests/kit/said.rs"]
 mod said;
 
