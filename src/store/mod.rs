@@ -6,6 +6,7 @@
 mod error;
 mod held;
 mod lock;
+mod people;
 mod postgres;
 mod records;
 mod schema;
@@ -20,13 +21,13 @@ pub use held::{
     Alarm, DeskAct, DeskFiling, DeskMark, Discarded, HeldCount, HeldFilter, ShopHours, ShopSum, WatchFigures,
 };
 pub use lock::DaemonLock;
+pub use people::{Bodies, Erased, Erasure, ListFilter, Listed, NewEntry, PersonTable, RawRow, StoredEntry, Stretch};
 pub use records::{
     Actor, Claim, ClaimedLetter, ClaimedRound, CopyState, Counts, DecisionRecord, Figure, Filed, FiledReading, Filter,
     LetterPhase, LetterRecord, NewCopy, Pause, Recovered, RelayShare, Round, Settled, StoredCopy, Story, Subject,
     UnreadCopy,
 };
-pub use sql::SqlStore;
-pub use sql::people::{SuppressedKind, hashed_subject};
+pub use sql::{Own, Search, SqlStore};
 pub use transfer::{Content, Ending, Moved, MovedTable, Place, Step, Watch, transfer};
 
 use std::sync::Arc;
