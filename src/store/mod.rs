@@ -12,6 +12,8 @@ mod records;
 mod schema;
 mod sql;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 mod transfer;
 
 pub use error::StoreError;

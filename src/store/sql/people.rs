@@ -42,7 +42,8 @@ struct Entry {
 pub(super) struct People {
     /// By the address's key.
     past: HashMap<String, Vec<Past>>,
-    entries: HashMap<ListKey, Vec<Entry>>,
+    /// By kind and subject, as the table has them.
+    entries: HashMap<(String, String), Vec<Entry>>,
     list_key: [u8; 32],
 }
 
@@ -110,12 +111,12 @@ impl People {
         let texts = to_json(&wanted.iter().map(ListKey::subject).collect::<Vec<_>>())?;
         let rows: Vec<(String, String, String, String, i64)> = conn.rows(sql::SUPPRESSED, [texts.into()]).await?;
         for (shop, kind, subject, reason, at) in rows {
-            let key = ListKind::parse(&kind).and_then(|kind| ListKey::from_parts(Some(kind), &subject).ok());
-            let key = key.ok_or_else(|| Fault::Other("an entry of the suppression list cannot be read".into()))?;
+            // A kind that only a newer program knows is asked for by nobody here.
+            let Some(known) = ListKind::parse(&kind) else { continue };
             let is_global = shop.is_empty();
-            let suppressed = Suppressed { kind: key.kind().as_str(), is_global, reason, since: Timestamp(at) };
+            let suppressed = Suppressed { kind: known.as_str(), is_global, reason, since: Timestamp(at) };
             let entry = Entry { shop: (!is_global).then_some(shop), suppressed };
-            self.entries.entry(key).or_default().push(entry);
+            self.entries.entry((kind, subject)).or_default().push(entry);
         }
         Ok(())
     }
@@ -142,7 +143,7 @@ impl People {
         let theirs = |entry: &&Entry| entry.shop.as_deref().is_none_or(|of| of == invitation.shop.as_str());
         let found = lookup_keys(&invitation.customer.email.key(), &self.list_key)
             .into_iter()
-            .filter_map(|key| self.entries.get(&key));
+            .filter_map(|key| self.entries.get(&(key.kind().as_str().to_owned(), key.subject().to_owned())));
         found.flatten().find(theirs).map(|entry| &entry.suppressed)
     }
 
