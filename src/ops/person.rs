@@ -11,7 +11,9 @@ use aho_corasick::AhoCorasick;
 
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::{CopyId, EmailAddress, ListKey, ListReason, Policies, ShopId, SuppressionEntry, lookup_keys};
+use crate::domain::{
+    CopyId, EmailAddress, ListKey, ListReason, Policies, ShopId, SuppressionEntry, Timestamp, lookup_keys,
+};
 use crate::read::everything;
 use crate::store::{Erased, Erasure, Own, PersonTable, SqlStore, StoreError, StoredEntry};
 
@@ -122,7 +124,7 @@ impl Names {
                 return Ok(found);
             }
             // A stretch before stays too, so that a longer text around a place is seen whole.
-            let begin = until.saturating_sub(LONGEST).max(0);
+            let begin = until.saturating_sub(LONGEST);
             skip = until.max(skip) - begin;
             kept = bytes.len() - begin;
             buffer.copy_within(begin..begin + kept, 0);
@@ -302,16 +304,30 @@ pub fn mark(
     shop: Option<ShopId>,
     list_key: &[u8; 32],
     actor: &str,
-    clock: &Clock,
+    note: Option<String>,
+    now: Timestamp,
 ) -> SuppressionEntry {
     SuppressionEntry {
         key: ListKey::of(&address.key()).hashed(list_key),
         shop,
         reason: ListReason::Erased,
-        note: None,
+        note,
         actor: actor.to_owned(),
-        at: clock.now(),
+        at: now,
     }
+}
+
+/// By whose order a person is erased, and what stays of them.
+#[derive(Debug, Clone)]
+pub struct Order {
+    /// The entry of the suppression list that stays, see [`mark`]; `None` when the list is to forget them too.
+    pub mark: Option<SuppressionEntry>,
+    /// Who gave it.
+    pub actor: String,
+    /// The shops' rules, with the key of the list.
+    pub policies: Arc<Policies>,
+    /// The time.
+    pub clock: Clock,
 }
 
 /// How erasing went.
@@ -339,10 +355,7 @@ pub async fn erase(
     store: &SqlStore,
     address: &EmailAddress,
     mut found: Found,
-    mark: Option<&SuppressionEntry>,
-    actor: &str,
-    policies: &Arc<Policies>,
-    clock: &Clock,
+    order: &Order,
     progress: Progress<'_>,
 ) -> Result<Erasing, StoreError> {
     let key = address.key();
@@ -350,8 +363,8 @@ pub async fn erase(
     let mut erased = Erased::default();
     for _ in 0..ROUNDS {
         let erase = async || {
-            let policies = Arc::clone(policies);
-            store.erase(&key, found.erasure(), mark.cloned(), actor, policies, clock.now()).await
+            let Order { mark, actor, policies, clock } = order;
+            store.erase(&key, found.erasure(), mark.clone(), actor, Arc::clone(policies), clock.now()).await
         };
         let this = match erase().await {
             // The log's own bytes on disk can be used again once it is written into the file.
@@ -362,7 +375,7 @@ pub async fn erase(
             other => other?,
         };
         erased = erased.and(this);
-        found = find(store, address, policies.list_key(), progress).await?;
+        found = find(store, address, order.policies.list_key(), progress).await?;
         if found.copies.is_empty() && found.words.is_empty() && found.own.of(PersonTable::Invitation).is_empty() {
             break;
         }
