@@ -44,6 +44,28 @@ impl AddressClass {
     }
 }
 
+/// Some of the classes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AddressClassSet(u8);
+
+impl AddressClassSet {
+    /// No class.
+    pub const NONE: Self = Self(0);
+    /// Every class.
+    pub const ALL: Self = Self(0b1_1111);
+
+    /// Whether this class is one of them.
+    pub const fn contains(self, class: AddressClass) -> bool {
+        self.0 & (1 << class as u8) != 0
+    }
+}
+
+impl FromIterator<AddressClass> for AddressClassSet {
+    fn from_iter<T: IntoIterator<Item = AddressClass>>(classes: T) -> Self {
+        Self(classes.into_iter().fold(0, |set, class| set | (1 << class as u8)))
+    }
+}
+
 /// The lists of addresses by kind.
 #[derive(Debug)]
 pub struct AddressClasses {

@@ -24,7 +24,7 @@ mod watch;
 mod weigh;
 mod window;
 
-pub use address_class::{AddressClass, AddressClasses};
+pub use address_class::{AddressClass, AddressClassSet, AddressClasses};
 pub(crate) use address_class::{are_related, within};
 pub(crate) use email_address::host_name;
 pub use email_address::{AddressKey, EmailAddress, InvalidAddress};

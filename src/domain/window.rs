@@ -148,6 +148,13 @@ fn bit(day: Weekday) -> u8 {
 }
 
 impl SendWindow {
+    /// Every day from eight in the morning until nine in the evening: no letter makes a telephone ring at night.
+    pub const DAYTIME: Self = Self {
+        hours: Some(Hours { from: jiff::civil::time(8, 0, 0, 0), until: jiff::civil::time(21, 0, 0, 0) }),
+        weekdays: Weekdays::ALL,
+        holidays: Holidays::NONE,
+    };
+
     /// The window of these hours (none: the whole local day) on these weekdays, but not on these holidays.
     pub const fn new(hours: Option<Hours>, weekdays: Weekdays, holidays: Holidays) -> Self {
         Self { hours, weekdays, holidays }
