@@ -97,6 +97,8 @@ macro_rules! statements {
     };
 }
 
+pub(super) use {piece, statements, text};
+
 statements! {
     /// A whole batch: the copies as JSON, with each one's place among the bodies, which stand one after another in `$2` (start from
     /// 1, length). One statement, which needs no transaction around it. On SQLite `spooling` is a view whose trigger keeps both.
