@@ -12,6 +12,10 @@ use invited::domain::{
     Planned, Policy, Progress, Rule, Ruling, State, Timestamp, Trigger, decide, open, open_again, open_by_hand,
 };
 
+#[path = "lifecycle/schedules.rs"]
+mod schedules;
+#[path = "lifecycle/script.rs"]
+mod script;
 #[path = "lifecycle/weighed.rs"]
 mod weighed;
 

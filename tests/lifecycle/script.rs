@@ -8,13 +8,13 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use invited::domain::{
-    Customer, CustomerNews, Decision, DeskOrder, EmailAddress, EventKind, History, Invitation, InvitationId, OrderDetails, OrderNews,
-    OrderReference, Outside, Planned, Policies, Policy, Product, Progress, ShopId, ShopRules, State, Step, Suppressed,
-    Timestamp, Zone, play,
+    Customer, CustomerNews, Decision, DeskOrder, EmailAddress, EventKind, History, Invitation, InvitationId,
+    OrderDetails, OrderNews, OrderReference, Outside, Planned, Policies, Policy, Product, Progress, ShopId, ShopRules,
+    State, Step, Suppressed, Timestamp, Zone, play,
 };
 
 /// How instants are written.
-pub enum Calendar {
+pub(crate) enum Calendar {
     /// `3 10:00`: days from 0, a Monday, and hours in UTC.
     Days,
     /// `Sun 2027-03-28 03:30+02:00`, by the clocks of this zone.
@@ -22,18 +22,18 @@ pub enum Calendar {
 }
 
 /// A world of orders to play.
-pub struct Script {
-    pub policies: BTreeMap<&'static str, Policy>,
-    pub calendar: Calendar,
+pub(crate) struct Script {
+    pub(crate) policies: BTreeMap<&'static str, Policy>,
+    pub(crate) calendar: Calendar,
     /// `A anna nord lamp`: order A of anna in the shop nord, of lamps.
-    pub orders: &'static [&'static str],
+    pub(crate) orders: &'static [&'static str],
     /// Since when an address is on the list.
-    pub suppressed: Option<(&'static str, &'static str)>,
+    pub(crate) suppressed: Option<(&'static str, &'static str)>,
 }
 
 impl Script {
     /// One shop, one order, days counted.
-    pub fn of(policy: Policy) -> Self {
+    pub(crate) fn of(policy: Policy) -> Self {
         Self {
             policies: BTreeMap::from([("nord", policy)]),
             calendar: Calendar::Days,
@@ -43,7 +43,7 @@ impl Script {
     }
 
     /// Plays what happens from outside and compares the whole with the text.
-    pub fn check(&self, text: &str) {
+    pub(crate) fn check(&self, text: &str) {
         let expected = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect::<Vec<_>>();
         let mut histories = self.histories();
         for line in &expected {
@@ -51,7 +51,9 @@ impl Script {
             let (at, rest) = self.calendar.read(happens);
             let (name, what) = rest.split_once(' ').unwrap_or_else(|| panic!("{line}"));
             if let Some(outside) = self.outside(at, what) {
-                histories.get_mut(name).unwrap_or_else(|| panic!("no order {name}")).events.push((at, outside));
+                let history = histories.get_mut(name).unwrap_or_else(|| panic!("no order {name}"));
+                history.facts.created_at = history.facts.created_at.min(at);
+                history.events.push((at, outside));
             }
         }
         let histories = histories.into_values().collect::<Vec<_>>();
@@ -89,7 +91,7 @@ impl Script {
                 progress: nothing(),
                 round: 0,
                 follows: None,
-                created_at: Timestamp::from_seconds(i64::MAX / 2000),
+                created_at: Timestamp(i64::MAX),
                 updated_at: Timestamp::from_seconds(0),
             };
             (name, History { facts, events: Vec::new() })
@@ -156,7 +158,8 @@ impl Script {
 
     fn words(&self, at: Timestamp, outside: &Outside) -> String {
         let time = |at: Timestamp| self.calendar.write(at, ',');
-        let option = |name: &str, at: Option<Timestamp>| at.map(|at| format!(" {name}={}", time(at))).unwrap_or_default();
+        let option =
+            |name: &str, at: Option<Timestamp>| at.map(|at| format!(" {name}={}", time(at))).unwrap_or_default();
         match outside {
             Outside::Order(news) => {
                 let told = option("told", Some(news.told_at).filter(|told| *told != at));
@@ -186,7 +189,8 @@ impl Calendar {
             Self::Civil(_) => {
                 let mut parts = line.splitn(4, ' ').skip(1);
                 let (day, hour, rest) = (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap());
-                let at = format!("{day}T{hour}").parse::<jiff::Timestamp>().unwrap_or_else(|why| panic!("{line}: {why}"));
+                let at =
+                    format!("{day}T{hour}").parse::<jiff::Timestamp>().unwrap_or_else(|why| panic!("{line}: {why}"));
                 (Timestamp::from(at), rest)
             }
         }

@@ -24,7 +24,7 @@ struct Scene {
 }
 
 /// One row for each rule that can stand in the way.
-pub fn table() -> String {
+pub(crate) fn table() -> String {
     let mut table =
         String::from("| rule | what stands in the way | decided from | what happens | asked when the delay begins |\n");
     table.push_str("|---|---|---|---|---|\n");
@@ -43,7 +43,7 @@ pub fn table() -> String {
 }
 
 /// The rules of the cases.
-pub fn met() -> Vec<Rule> {
+pub(crate) fn met() -> Vec<Rule> {
     let ground = |ruling| match ruling {
         Ruling::Go => None,
         Ruling::Wait { ground, .. } | Ruling::Drop(ground) | Ruling::Stop(ground) => Some(ground),
