@@ -12,6 +12,8 @@ use invited::domain::{
     Planned, Policy, Progress, Rule, Ruling, State, Timestamp, Trigger, decide, open, open_again, open_by_hand,
 };
 
+#[path = "lifecycle/clocks.rs"]
+mod clocks;
 #[path = "lifecycle/schedules.rs"]
 mod schedules;
 #[path = "lifecycle/script.rs"]

@@ -18,7 +18,7 @@ fn plain() -> Policy {
     }
 }
 
-fn once() -> Policy {
+pub(crate) fn once() -> Policy {
     Policy { reminder: None, ..plain() }
 }
 
@@ -363,6 +363,43 @@ fn so_many_letters_in_thirty_days_and_no_more() {
         7 09:00 A letter 1 -> done (last-letter-accepted)
         8 09:00 B letter 1 -> done (last-letter-accepted)
         9 09:00 C letter 1 -> done (last-letter-accepted)
+        ",
+    );
+}
+
+#[test]
+fn a_customer_who_orders_every_day_gets_a_letter_every_fifth_day_and_five_in_thirty() {
+    let policy = Policy { person_cap: Policy::AFS.person_cap, person_apart: Policy::AFS.person_apart, ..once() };
+    let orders: &[&str] =
+        &["A anna nord a", "B anna nord b", "C anna nord c", "D anna nord d", "E anna nord e", "F anna nord f"];
+    Script { orders, ..Script::of(policy) }.check(
+        "
+        0 09:00 A placed -> queued, next 7 09:00 (trigger-starts-delay)
+        1 09:00 B placed -> queued, next 8 09:00 (trigger-starts-delay)
+        2 09:00 C placed -> queued, next 9 09:00 (trigger-starts-delay)
+        3 09:00 D placed -> queued, next 10 09:00 (trigger-starts-delay)
+        4 09:00 E placed -> queued, next 11 09:00 (trigger-starts-delay)
+        5 09:00 F placed -> queued, next 12 09:00 (trigger-starts-delay)
+        7 09:00 A letter 1 -> done (last-letter-accepted)
+        8 09:00 B due -> queued, next 12 09:00 (person-apart)
+        9 09:00 C due -> queued, next 12 09:00 (person-apart)
+        10 09:00 D due -> queued, next 12 09:00 (person-apart)
+        11 09:00 E due -> queued, next 12 09:00 (person-apart)
+        12 09:00 B letter 1 -> done (last-letter-accepted)
+        12 09:00 C due -> queued, next 17 09:00 (person-apart)
+        12 09:00 D due -> queued, next 17 09:00 (person-apart)
+        12 09:00 E due -> queued, next 17 09:00 (person-apart)
+        12 09:00 F due -> queued, next 17 09:00 (person-apart)
+        17 09:00 C letter 1 -> done (last-letter-accepted)
+        17 09:00 D due -> queued, next 22 09:00 (person-apart)
+        17 09:00 E due -> queued, next 22 09:00 (person-apart)
+        17 09:00 F due -> queued, next 22 09:00 (person-apart)
+        22 09:00 D letter 1 -> done (last-letter-accepted)
+        22 09:00 E due -> queued, next 27 09:00 (person-apart)
+        22 09:00 F due -> queued, next 27 09:00 (person-apart)
+        27 09:00 E letter 1 -> done (last-letter-accepted)
+        27 09:00 F due -> queued, next 37 09:00 (person-cap)
+        37 09:00 F letter 1 -> done (last-letter-accepted)
         ",
     );
 }

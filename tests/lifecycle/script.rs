@@ -57,6 +57,21 @@ impl Script {
             }
         }
         let histories = histories.into_values().collect::<Vec<_>>();
+        let policies = self.policies();
+        let list = |invitation: &Invitation| self.on_the_list(invitation);
+        let mut lines = Vec::new();
+        play(&histories, &policies, &list, &mut |at, facts, step, decision| {
+            lines.push(self.line(at, facts, step, decision));
+        });
+        assert_eq!(lines.join("\n"), expected.join("\n"), "\n{}\n", lines.join("\n"));
+    }
+
+    /// What is known of the orders.
+    pub(crate) fn facts(&self) -> Vec<Invitation> {
+        self.histories().into_values().map(|history| history.facts).collect()
+    }
+
+    pub(crate) fn policies(&self) -> Policies {
         let zone = match &self.calendar {
             Calendar::Days => Zone::UTC,
             Calendar::Civil(zone) => zone.clone(),
@@ -65,13 +80,12 @@ impl Script {
             let rules = ShopRules { base: policy.clone(), zone: zone.clone(), ..ShopRules::default() };
             (ShopId::parse(shop).unwrap(), rules)
         });
-        let policies = policies.collect::<Policies>();
-        let list = |invitation: &Invitation| self.on_the_list(invitation);
-        let mut lines = Vec::new();
-        play(&histories, &policies, &list, &mut |at, facts, step, decision| {
-            lines.push(self.line(at, facts, step, decision));
-        });
-        assert_eq!(lines.join("\n"), expected.join("\n"), "\n{}\n", lines.join("\n"));
+        policies.collect()
+    }
+
+    /// A copy that tells of an order.
+    pub(crate) fn placed(at: Timestamp) -> Outside {
+        Outside::Order(OrderNews::new(EventKind::Placed, at))
     }
 
     fn histories(&self) -> BTreeMap<&'static str, History> {
