@@ -8,7 +8,7 @@ use super::{ConfigArg, Desk, Failure, JsonArg, Output};
 use crate::domain::{
     DeskOrder, EmailAddress, Invitation, InvitationId, OrderReference, ShopId, State, Timestamp, Zone,
 };
-use crate::ops::explain::tell;
+use crate::ops::explain::{Telling, next};
 use crate::store::{Actor, Filter, Store, Subject};
 
 /// Looks into the queue of invitations and changes it.
@@ -258,11 +258,14 @@ impl Show {
             );
             rows.retain(|row| !row[1].is_empty());
             out.table(&[], rows)?;
-            if let Some(next) =
-                tell(&story, &|at| local(at, &zone)).iter().rev().find(|line| line.text.starts_with("Next:"))
-            {
-                out.line(&next.text)?;
-            }
+            let policies = desk.policies();
+            let telling = Telling {
+                policies: &policies,
+                holds_all: desk.config.hold_all,
+                now: desk.clock.now(),
+                when: &|at| local(at, &zone),
+            };
+            out.line(next(&story, invitation, &telling))?;
         }
         Ok(())
     }
