@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::output::local;
+use super::output::{local, one_line};
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
 use crate::domain::{EmailAddress, InvitationId, OrderReference, ShopId, Timestamp};
 use crate::ops::explain::{Line, Telling, silence, tell};
@@ -10,6 +10,12 @@ use crate::store::{Store, Story, Subject};
 
 /// Tells the whole story of an address, an order or an invitation.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  By address, by order reference, or by the id of an invitation:
+    invited explain anna@customer.example
+    invited explain LN-2204
+    invited explain --id 4711")]
 pub(super) struct Explain {
     #[command(flatten)]
     config: ConfigArg,
@@ -69,14 +75,14 @@ impl Explain {
     }
 
     fn print(&self, lines: &[Line], when: &dyn Fn(Timestamp) -> String) -> Result<(), Failure> {
-        let mut out = Output::new();
+        let mut out = Output::paged();
         for line in lines {
             match line.at {
                 _ if self.json.json => {
                     out.json(&serde_json::json!({ "at": line.at.map(|at| at.to_string()), "text": line.text }))?;
                 }
-                Some(at) => out.line(format!("  {}  {}", when(at), line.text))?,
-                None => out.line(&line.text)?,
+                Some(at) => out.line(format!("  {}  {}", when(at), one_line(&line.text)))?,
+                None => out.line(one_line(&line.text))?,
             }
         }
         Ok(())

@@ -9,8 +9,8 @@ use invited::domain::{
     Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
 };
 use invited::store::{
-    Actor, Alarm, Claim, ClaimedRound, Counts, DeskFiling, Discarded, Filed, FiledReading, Filter, HeldCount,
-    HeldFilter, NewCopy, Recovered, Round, Settled, ShopHours, Store, StoreError, StoredCopy, Story, Subject,
+    Actor, Alarm, Claim, ClaimedRound, Counts, DeskFiling, Discarded, Figure, Filed, FiledReading, Filter, HeldCount,
+    HeldFilter, NewCopy, Pause, Recovered, Round, Settled, ShopHours, Store, StoreError, StoredCopy, Story, Subject,
     UnreadCopy, WatchFigures,
 };
 
@@ -89,6 +89,10 @@ hand_on! {
     purge_hours(before: Timestamp) -> u64;
     copy(id: CopyId) -> Option<(StoredCopy, Option<Vec<u8>>)>;
     next_due() -> Vec<(ShopId, Timestamp)>;
+    figures(since_day: i64, shop: Option<&ShopId>) -> Vec<Figure>;
+    pause(shop: Option<&ShopId>, actor: &Actor, now: Timestamp) -> bool;
+    resume(shop: Option<&ShopId>) -> bool;
+    pauses() -> Vec<Pause>;
     counts() -> Counts;
     purge(received_before: Timestamp, limit: usize) -> u64;
 }

@@ -5,9 +5,15 @@ mod body;
 pub(super) mod connection;
 pub(super) mod engine;
 pub(super) mod fault;
+pub(super) mod figures;
 mod held;
 mod letters;
 mod moves;
+mod pace;
+mod pauses;
+pub(super) mod people;
+mod person;
+mod person_statements;
 mod pulse;
 mod queries;
 mod readers;
@@ -16,9 +22,12 @@ mod rows;
 mod spool;
 
 pub(super) mod statements;
+mod suppression;
 mod tally;
 mod turns;
 pub(super) mod writer;
+
+pub use person::{Own, Search};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +35,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use self::connection::Connection;
 use self::engine::Engine;
 use self::fault::Fault;
 use self::pulse::Pulse;
@@ -35,8 +43,8 @@ use self::reading::{ClaimCopies, FileReadings, HandedOut, Purge, SetAside};
 use self::spool::Spool;
 use self::writer::{Queue, Writer};
 use super::{
-    Actor, Alarm, Claim, ClaimedRound, Counts, DaemonLock, DeskFiling, Discarded, Filed, FiledReading, Filter,
-    HeldCount, HeldFilter, NewCopy, Recovered, Round, Settled, ShopHours, Store, StoreError, StoredCopy, Story,
+    Actor, Alarm, Claim, ClaimedRound, Counts, DaemonLock, DeskFiling, Discarded, Figure, Filed, FiledReading, Filter,
+    HeldCount, HeldFilter, NewCopy, Pause, Recovered, Round, Settled, ShopHours, Store, StoreError, StoredCopy, Story,
     Subject, UnreadCopy, WatchFigures,
 };
 use crate::domain::{
@@ -106,9 +114,9 @@ impl SqlStore {
             .readers
             .read(|conn| {
                 Box::pin(async move {
-                    Ok(match conn {
-                        Connection::Sqlite(conn) => super::sqlite::quick_check(conn).await?,
-                        Connection::Postgres(_) => None,
+                    Ok(match conn.file() {
+                        Some(conn) => super::sqlite::quick_check(conn).await?,
+                        None => None,
                     })
                 })
             })
@@ -395,6 +403,28 @@ impl Store for SqlStore {
 
     async fn purge_hours(&self, before: Timestamp) -> Result<u64, StoreError> {
         self.writers.reading.carry_out(held::PurgeHours { before }).await
+    }
+
+    async fn figures(&self, since_day: i64, shop: Option<&ShopId>) -> Result<Vec<Figure>, StoreError> {
+        let shop = shop.cloned();
+        self.readers
+            .read(move |conn| {
+                let shop = shop.clone();
+                Box::pin(async move { figures::since(conn, since_day, shop.as_ref()).await })
+            })
+            .await
+    }
+
+    async fn pause(&self, shop: Option<&ShopId>, actor: &Actor, now: Timestamp) -> Result<bool, StoreError> {
+        self.writers.letters.carry_out(pauses::Rest { shop: shop.cloned(), actor: actor.clone(), now }).await
+    }
+
+    async fn resume(&self, shop: Option<&ShopId>) -> Result<bool, StoreError> {
+        self.writers.letters.carry_out(pauses::GoOn { shop: shop.cloned() }).await
+    }
+
+    async fn pauses(&self) -> Result<Vec<Pause>, StoreError> {
+        self.readers.read(|conn| Box::pin(pauses::all(conn))).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

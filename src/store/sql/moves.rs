@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::connection::Connection;
 use super::fault::Fault;
+use super::figures::Figures;
 use super::rows::{InvitationRow, OpenedRow, records};
 use super::statements as sql;
 use crate::domain::{
@@ -77,6 +78,7 @@ pub(super) struct Book {
     moved: BTreeMap<InvitationId, Json>,
     learned: BTreeMap<InvitationId, Json>,
     decided: Vec<(InvitationId, Json)>,
+    figures: Figures,
 }
 
 /// Which number an invitation of a [`Book`] got.
@@ -99,7 +101,7 @@ impl Book {
             invitation.updated_at = cause.at;
             self.moved.insert(invitation.id, moved(invitation));
         }
-        self.note(invitation.id, Some(before.state), &decision, cause);
+        self.note(invitation, Some(before.state), &decision, cause);
         decision
     }
 
@@ -143,7 +145,8 @@ impl Book {
             created_at: cause.at,
             updated_at: cause.at,
         };
-        self.note(invitation.id, None, decision, cause);
+        self.figures.begun(shop, cause.at);
+        self.note(&invitation, None, decision, cause);
         self.opened.push(invitation.clone());
         invitation
     }
@@ -156,8 +159,12 @@ impl Book {
         }
     }
 
-    fn note(&mut self, id: InvitationId, from: Option<State>, decision: &Decision, cause: &Cause<'_>) {
+    fn note(&mut self, invitation: &Invitation, from: Option<State>, decision: &Decision, cause: &Cause<'_>) {
         let after = &decision.progress;
+        self.figures.decided(&invitation.shop, decision.rule, cause.at);
+        self.figures.stands(&invitation.shop, from, Some(after.state));
+        // Numbers and names only, so this cannot fail; and a decision without them is better than none.
+        let inputs = (!decision.inputs.is_empty()).then(|| to_json(&decision.inputs).ok()).flatten();
         let row = json!([
             cause.at,
             words(&cause.event),
@@ -168,8 +175,9 @@ impl Book {
             cause.actor,
             cause.note,
             cause.copy,
+            inputs,
         ]);
-        self.decided.push((id, row));
+        self.decided.push((invitation.id, row));
     }
 
     /// Writes everything, and says which numbers the invitations that began have got.
@@ -194,6 +202,7 @@ impl Book {
             }
             conn.execute(sql::DECIDED, [to_json(&rows)?.into()]).await?;
         }
+        conn.figures.append(self.figures);
         Ok(numbers)
     }
 
@@ -207,16 +216,17 @@ impl Book {
             rows.push(opened(invitation)?);
         }
         let written: Vec<OpenedRow> = conn.rows(sql::OPEN, [to_json(&rows)?.into()]).await?;
-        // The rows come back in any order, but the three keys name one only.
+        // The rows come back in any order, but the keys and the round name one only.
         let written = written
             .into_iter()
-            .map(|row| ((row.shop, row.reference_key, row.email_key), row.id))
+            .map(|row| ((row.shop, row.reference_key, row.email_key, row.round), row.id))
             .collect::<HashMap<_, _>>();
         for invitation in &self.opened {
             let key = (
                 invitation.shop.as_str().to_owned(),
                 invitation.reference.key(),
                 invitation.customer.email.key().as_str().to_owned(),
+                i64::from(invitation.round),
             );
             let id =
                 written.get(&key).ok_or_else(|| Fault::Other("an invitation that was written is not there".into()))?;
@@ -236,6 +246,9 @@ fn moved(invitation: &Invitation) -> Json {
         progress.letters_sent,
         progress.attempts,
         invitation.updated_at,
+        progress.planned.as_str(),
+        progress.cancelled_at,
+        progress.expected_by,
     ])
 }
 
@@ -256,6 +269,11 @@ fn opened(invitation: &Invitation) -> Result<Json, Fault> {
         progress.attempts,
         invitation.created_at,
         invitation.updated_at,
+        invitation.round,
+        invitation.follows,
+        progress.planned.as_str(),
+        progress.cancelled_at,
+        progress.expected_by,
     ]))
 }
 
