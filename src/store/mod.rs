@@ -146,6 +146,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Records how an attempt ended, with the relay's words, and moves the invitation. An outcome that is told a second time, or
     /// under a claim that is over, changes nothing, but for one: that the relay took the letter is always recorded.
+    /// `None` when the letter is gone: the person was erased while it was under way.
     async fn settle(
         &self,
         claim: &Claim,
@@ -153,7 +154,7 @@ pub trait Store: Send + Sync + 'static {
         reply: &str,
         policies: Arc<Policies>,
         now: Timestamp,
-    ) -> Result<Settled, StoreError>;
+    ) -> Result<Option<Settled>, StoreError>;
 
     /// Shows that the daemon `owner` lives: what it has in its hands is its own until `lease_until`. Where the [`DaemonLock`] shows
     /// it already, nothing is written.

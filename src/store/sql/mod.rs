@@ -236,7 +236,7 @@ impl Store for SqlStore {
         reply: &str,
         policies: Arc<Policies>,
         now: Timestamp,
-    ) -> Result<Settled, StoreError> {
+    ) -> Result<Option<Settled>, StoreError> {
         let settle = letters::Settle { claim: claim.clone(), attempt, reply: reply.to_owned(), policies, now };
         self.writers.letters.settle(settle).await
     }

@@ -75,7 +75,7 @@ impl People {
         if back > 0 {
             people.load_past(conn, &keys, Timestamp(now.0.saturating_sub(back))).await?;
         }
-        people.load_entries(conn, due).await?;
+        people.load_entries(conn, &keys).await?;
         Ok(people)
     }
 
@@ -105,18 +105,15 @@ impl People {
         Ok(())
     }
 
-    async fn load_entries(&mut self, conn: &mut Connection, due: &[Invitation]) -> Result<(), Fault> {
-        let letters = due.iter().filter(|invitation| is_letter(invitation));
-        let wanted = letters.flat_map(|invitation| lookup_keys(&invitation.customer.email, &self.list_key));
-        let texts = wanted.map(|key| key.subject().to_owned()).collect::<BTreeSet<_>>();
-        let texts = to_json(&texts)?;
+    async fn load_entries(&mut self, conn: &mut Connection, keys: &BTreeSet<AddressKey>) -> Result<(), Fault> {
+        let wanted = keys.iter().flat_map(|key| lookup_keys(key, &self.list_key)).collect::<BTreeSet<_>>();
+        let texts = to_json(&wanted.iter().map(ListKey::subject).collect::<Vec<_>>())?;
         let rows: Vec<(String, String, String, String, i64)> = conn.rows(sql::SUPPRESSED, [texts.into()]).await?;
         for (shop, kind, subject, reason, at) in rows {
-            let unreadable = || Fault::Other("an entry of the suppression list cannot be read".to_owned());
-            let kind = ListKind::parse(&kind).ok_or_else(unreadable)?;
-            let key = ListKey::from_parts(Some(kind), &subject).map_err(|_| unreadable())?;
+            let key = ListKind::parse(&kind).and_then(|kind| ListKey::from_parts(Some(kind), &subject).ok());
+            let key = key.ok_or_else(|| Fault::Other("an entry of the suppression list cannot be read".into()))?;
             let is_global = shop.is_empty();
-            let suppressed = Suppressed { kind: kind.as_str(), is_global, reason, since: Timestamp(at) };
+            let suppressed = Suppressed { kind: key.kind().as_str(), is_global, reason, since: Timestamp(at) };
             let entry = Entry { shop: (!is_global).then_some(shop), suppressed };
             self.entries.entry(key).or_default().push(entry);
         }
@@ -143,7 +140,7 @@ impl People {
             return None;
         }
         let theirs = |entry: &&Entry| entry.shop.as_deref().is_none_or(|of| of == invitation.shop.as_str());
-        let found = lookup_keys(&invitation.customer.email, &self.list_key)
+        let found = lookup_keys(&invitation.customer.email.key(), &self.list_key)
             .into_iter()
             .filter_map(|key| self.entries.get(&key));
         found.flatten().find(theirs).map(|entry| &entry.suppressed)
