@@ -1,5 +1,7 @@
 //! `invited explain`: the whole story of an address, an order or an invitation.
 
+use std::sync::Arc;
+
 use clap::Args;
 
 use super::output::{local, one_line};
@@ -31,31 +33,39 @@ pub(super) struct Explain {
     order: bool,
     /// Only of this shop
     #[arg(long)]
-    shop: Option<ShopId>,
+    shop: Option<String>,
 }
 
 impl Explain {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let subjects = self.subjects()?;
+        let shop = self.shop.as_deref().map(ShopId::parse).transpose();
+        let shop = shop.map_err(|error| Failure::Usage(format!("--shop: {error}")))?;
         let desk = Desk::open(&self.config).await?;
         let mut story = Story::default();
         for subject in &subjects {
             story = desk.store.story(subject).await?;
-            self.keep_shop(&mut story);
+            keep_shop(&mut story, shop.as_ref());
             if !story.invitations.is_empty() || !story.copies.is_empty() {
                 break;
             }
         }
         let zone = desk.zone();
         let when = |at: Timestamp| local(at, &zone);
-        let policies = desk.policies();
-        let telling =
-            Telling { policies: &policies, holds_all: desk.config.hold_all, now: desk.clock.now(), when: &when };
+        let policies = desk.foretelling_policies()?;
+        let standings = desk.store.standings(&story.invitations, Arc::clone(&policies), desk.clock.now()).await?;
+        let telling = Telling {
+            policies: &policies,
+            standings: &standings,
+            holds_all: desk.config.hold_all,
+            now: desk.clock.now(),
+            when: &when,
+        };
         if !story.invitations.is_empty() || !story.copies.is_empty() {
             return self.print(&tell(&story, &telling), &when);
         }
         if let [Subject::Reference(reference), ..] = &subjects[..] {
-            let silence = silence(&desk.store, reference, self.shop.as_ref()).await?;
+            let silence = silence(&desk.store, reference, shop.as_ref()).await?;
             if self.order || !silence.mentioned.is_empty() {
                 return self.print(&silence.tell(reference, &telling), &when);
             }
@@ -64,14 +74,6 @@ impl Explain {
             "nothing is known of {:?}: no copy that names it was taken in, or it is no longer kept",
             self.subject
         )))
-    }
-
-    /// Leaves out what other shops know.
-    fn keep_shop(&self, story: &mut Story) {
-        if let Some(shop) = &self.shop {
-            story.copies.retain(|copy| copy.shop == *shop);
-            story.invitations.retain(|one| one.shop == *shop);
-        }
     }
 
     fn print(&self, lines: &[Line], when: &dyn Fn(Timestamp) -> String) -> Result<(), Failure> {
@@ -109,5 +111,13 @@ impl Explain {
             .map(Subject::Reference)
             .ok_or_else(|| Failure::Usage(format!("{text:?} is no address, order reference or id")))?;
         Ok(std::iter::once(reference).chain(id).collect())
+    }
+}
+
+/// Leaves out what other shops know.
+fn keep_shop(story: &mut Story, shop: Option<&ShopId>) {
+    if let Some(shop) = shop {
+        story.copies.retain(|copy| copy.shop == *shop);
+        story.invitations.retain(|one| one.shop == *shop);
     }
 }

@@ -34,7 +34,7 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::app::{StartError, database_password, load_config};
+use crate::app::{StartError, database_password, list_key, load_config};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::document::Problem;
@@ -244,6 +244,12 @@ impl Desk {
 
     fn policies(&self) -> Arc<Policies> {
         Arc::new(self.config.policies())
+    }
+
+    /// The policies with the key of the suppression list, for who foretells what will come of a letter.
+    fn foretelling_policies(&self) -> Result<Arc<Policies>, Failure> {
+        let key = list_key(&self.config).map_err(|problem| Failure::Config(vec![problem]))?;
+        Ok(Arc::new(self.config.policies().with_list_key(key)))
     }
 
     /// The zone in which times are shown: the shop's, and UTC when there are several that differ.

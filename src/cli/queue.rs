@@ -1,5 +1,7 @@
 //! `invited queue`: the invitations, and what support staff do with them.
 
+use std::sync::Arc;
+
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -289,9 +291,11 @@ impl Show {
             );
             rows.retain(|row| !row[1].is_empty());
             out.table(&[], rows)?;
-            let policies = desk.policies();
+            let policies = desk.foretelling_policies()?;
+            let standings = desk.store.standings(&story.invitations, Arc::clone(&policies), desk.clock.now()).await?;
             let telling = Telling {
                 policies: &policies,
+                standings: &standings,
                 holds_all: desk.config.hold_all,
                 now: desk.clock.now(),
                 when: &|at| local(at, &zone),

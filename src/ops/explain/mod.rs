@@ -7,8 +7,10 @@ mod silence;
 pub use outlook::Outlook;
 pub use silence::{Silence, silence};
 
-use crate::domain::{Inputs, Invitation, LetterKind, Outcome, Policies, Timestamp};
-use crate::store::{CopyState, DecisionRecord, DeskAct, LetterPhase, LetterRecord, StoredCopy, Story};
+use std::collections::HashMap;
+
+use crate::domain::{Inputs, Invitation, InvitationId, LetterKind, Outcome, Policies, Timestamp};
+use crate::store::{CopyState, DecisionRecord, DeskAct, LetterPhase, LetterRecord, Standing, StoredCopy, Story};
 
 /// A sentence about one instant, or about an invitation as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +26,8 @@ pub struct Line {
 pub struct Telling<'t> {
     /// The shops' rules.
     pub policies: &'t Policies,
+    /// What bears on the next letters of the invitations.
+    pub standings: &'t HashMap<InvitationId, Standing>,
     /// Whether the configuration holds all letters back (`hold_all`).
     pub holds_all: bool,
     /// The present.
@@ -63,10 +67,10 @@ pub fn tell(story: &Story, telling: &Telling<'_>) -> Vec<Line> {
 
 /// What happens next with an invitation of the story.
 pub fn next(story: &Story, invitation: &Invitation, telling: &Telling<'_>) -> String {
-    let standing = story.standings.get(&invitation.id).cloned().unwrap_or_default();
+    let nothing = Standing::default();
     let outlook = Outlook {
         rules: telling.policies.shop(&invitation.shop),
-        standing: &standing,
+        standing: telling.standings.get(&invitation.id).unwrap_or(&nothing),
         last: story.decisions.iter().rev().find(|one| one.invitation == invitation.id),
         followed_by: story.invitations.iter().find(|one| one.follows == Some(invitation.id)).map(|one| one.id),
         holds_all: telling.holds_all,

@@ -79,11 +79,7 @@ fn coming(invitation: &Invitation, outlook: &Outlook<'_>, when: &dyn Fn(Timestam
     let id = invitation.id;
     let due = invitation.progress.due_at.unwrap_or(outlook.now).max(outlook.now);
     let letter = kind(invitation.next_letter());
-    let case = Case {
-        invitation,
-        past: &outlook.standing.past,
-        suppressed: outlook.standing.suppressed.as_ref(),
-    };
+    let case = Case { invitation, past: &outlook.standing.past, suppressed: outlook.standing.suppressed.as_ref() };
     if let Some(why) = held_back(outlook, when) {
         return format!("{letter} is due at {}, but {why}", when(due));
     }
@@ -187,5 +183,7 @@ fn after_the_end(rule: Rule, id: InvitationId) -> String {
         Rule::Suppressed => "after invited suppress remove ADDRESS, ",
         _ => "",
     };
-    format!("To invite the customer all the same: {before}invited queue reinvite {id} and queue send-now of the new one")
+    format!(
+        "To invite the customer all the same: {before}invited queue reinvite {id} and queue send-now of the new one"
+    )
 }
