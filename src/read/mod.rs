@@ -61,6 +61,9 @@ pub struct Context<'a> {
     pub own_domains: &'a [String],
     /// The shop's language, where the mail does not tell its own.
     pub locale: Option<&'a str>,
+    /// The shop's words that say that the customer agreed to be asked for a review, such as "I agree to receive review
+    /// invitations". They are compared as all phrases are: letter case and line breaks do not count, `*` stands for anything short.
+    pub consent_words: &'a [String],
 }
 
 /// Reads mails. Built once, shared by all.
@@ -88,22 +91,28 @@ impl Reader {
             Ok(message) => message,
             Err(why) => return Reading::without_findings(Outcome::Held, format!("the mail could not be read: {why}")),
         };
+        let set_aside =
+            |outcome, why: &str| Reading { sent_at: message.sent_at, ..Reading::without_findings(outcome, why) };
         let ours = Ours { shop_domains: context.shop_domains, own_domains: context.own_domains };
         let body = Body::of(&message, &self.templates.named);
         let sight = self.templates.sight(&message, &body, &ours);
         if let Class::Ignore { rule, why } = self.templates.refuse(&sight, Counts::Always) {
-            return Reading::without_findings(Outcome::Ignored, reason(rule, why));
+            return set_aside(Outcome::Ignored, &reason(rule, why));
         }
         // Somebody at the shop forwarded the customer's mail to us: that one is the copy.
         match forward::inside(&message, &ours) {
             Forwarded::Copy(copy) if forwards < FORWARDS => {
                 let mut reading = self.read_at(&copy, context, forwards + 1);
+                if message.attached.is_none() {
+                    // What a mail program writes above the mail that it forwards is no `Date:` field.
+                    reading.sent_at = None;
+                }
                 reading.findings.push(forward::remark());
                 return reading;
             }
             Forwarded::ByStranger => {
                 let why = "it was forwarded to us by somebody who is not known to be the shop";
-                return Reading::without_findings(Outcome::Held, why);
+                return set_aside(Outcome::Held, why);
             }
             _ => {}
         }
@@ -123,6 +132,11 @@ impl Reader {
             && body.microdata
         {
             microdata::read(tree, &mut evidence);
+        }
+        for words in context.consent_words {
+            if words::says(&body.folded, words) {
+                evidence.add(Layer::Mail, "consent-words", Value::Consent(true, Some(words.clone())));
+            }
         }
         let page = body.language.as_deref().and_then(locale).filter(|tag| tag != "und");
         let found = self.templates.classify(&sight);
@@ -169,7 +183,7 @@ impl Reader {
         if inner.outcome != Outcome::Event {
             return held;
         }
-        let mut reading = Reading { outcome: Outcome::Held, reason: held.reason, ..inner };
+        let mut reading = Reading { outcome: Outcome::Held, reason: held.reason, sent_at: None, ..inner };
         reading.findings.push(forward::remark());
         reading
     }

@@ -136,6 +136,11 @@ impl Phrase {
     }
 }
 
+/// Whether a phrase that no list holds stands in a folded text, such as one that a shop configured.
+pub(super) fn says(folded: &str, phrase: &str) -> bool {
+    Phrase::parse(phrase, None, &mut Pieces::default()).is_some_and(|phrase| phrase.place_in(folded).is_some())
+}
+
 /// Where `piece` begins in `text`. The texts are short, and the standard library would first study the piece for longer than it
 /// takes to find it.
 fn find(text: &str, piece: &str) -> Option<usize> {
