@@ -32,6 +32,7 @@ mod schema_values;
 mod scripts;
 mod snippet;
 mod template;
+mod tree;
 mod words;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -29,6 +29,11 @@ fn mail(fields: &str, body: &str) -> Vec<u8> {
 }
 
 #[test]
+fn no_template_that_ships_makes_the_reader_look_at_whole_pages() {
+    assert!(!reader().templates.named.look_at_anything());
+}
+
+#[test]
 fn consent_is_what_the_shops_words_or_its_data_say() {
     let words = ["I agree to receive review invitations".to_owned(), "Newsletter: ja".to_owned()];
     let snippet =
