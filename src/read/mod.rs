@@ -1,6 +1,6 @@
-//! A mail's bytes become a [`Reading`]: who bought, which order, what happened to it. Four layers look, best first: the AFS
-//! snippet, schema.org data, the platform's template, the header fields; for every field the best one that found something wins,
-//! and the others stay as findings. Reading never fails and never asks for time, files or the network.
+//! A mail's bytes become a [`Reading`]: who bought, which order, what happened to it. Several layers look, best first: the AFS
+//! snippet, schema.org data (JSON-LD, then microdata), the platform's template, the words of all languages, the header fields
+//! ([`Layer`] has them in their order); for every field the best one that found something wins, and the others stay as findings. Reading never fails and never asks for time, files or the network.
 
 mod addresses;
 mod body;
@@ -155,11 +155,18 @@ impl Reader {
             self.templates.extract(template, mail, &sight, habit.as_deref(), &mut evidence);
             decision.found = Some((template, class));
         }
-        // Where a template knows the mail and found everything, the words of all languages have nothing to add.
-        let known = matches!(&decision.found, Some((_, Class::Mail { .. })))
-            && [Field::Reference, Field::CustomerName, Field::Products].into_iter().all(|field| evidence.holds(field));
+        let known = matches!(&decision.found, Some((_, Class::Mail { .. }))) && evidence.holds(Field::Reference);
         let set_aside = matches!(&decision.found, Some((_, Class::Ignore { .. } | Class::Hold { .. })));
-        if !known && !set_aside {
+        if known {
+            // Where the template found everything too, the words of all languages have nothing to add.
+            if [Field::CustomerName, Field::Products].into_iter().any(|field| !evidence.holds(field)) {
+                let lexicon = &self.templates.lexicon;
+                let language = self.templates.generic.complete(&sight, lexicon, spoken.as_deref(), &mut evidence);
+                if spoken.is_none() {
+                    (spoken, origin) = (language, (Layer::Generic, "words"));
+                }
+            }
+        } else if !set_aside {
             let generic = self.templates.generic.read(&sight, &self.templates.lexicon, &mut evidence);
             if spoken.is_none() {
                 (spoken, origin) = (generic.language.clone(), (Layer::Generic, "words"));

@@ -1,4 +1,4 @@
-//! Layer 2: schema.org `Order`, `ParcelDelivery` and `Invoice`, as JSON-LD or as microdata, in the forms that shops send: one
+//! The layers of data: schema.org `Order`, `ParcelDelivery` and `Invoice`, as JSON-LD or as microdata, in the forms that shops send: one
 //! object, a list, an `@graph`, inside an `EmailMessage`; one offer or many; statuses with and without their address; entities
 //! escaped twice (WooCommerce). What microdata say is made JSON first (`microdata`). RDFa is not read: no shop was seen that sends
 //! it.

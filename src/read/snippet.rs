@@ -1,4 +1,4 @@
-//! Layer 1: the AFS structured data snippet, `<script type="application/json+trustpilot">`, in the spelling of its documentation
+//! The best layer: the AFS structured data snippet, `<script type="application/json+trustpilot">`, in the spelling of its documentation
 //! and with the mistakes that shops make in it. It carries no kind of event. `consent` is a key of our own. Of its keys `templateId`, `senderEmail`, `senderName`,
 //! `replyTo` and those of `productReviewInvitation…` are the business of the service that it was written for, and are not read.
 

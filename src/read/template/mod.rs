@@ -1,4 +1,4 @@
-//! Layer 3: templates. A template is a TOML file without code: how to know a platform's mails, which of them tell of what, and
+//! The layer of templates. A template is a TOML file without code: how to know a platform's mails, which of them tell of what, and
 //! where in them the fields stand. `docs/adding-a-parser.md` has the language.
 
 mod classify;
