@@ -124,6 +124,29 @@ fn straight(c: char) -> char {
     }
 }
 
+/// Pieces of pages, all looked for in one pass.
+#[derive(Debug, Default)]
+pub(super) struct Markup {
+    pieces: Option<AhoCorasick>,
+}
+
+impl Markup {
+    /// Prepares some pieces; an error when there are more than one search can hold.
+    pub(super) fn of(pieces: &[String]) -> Result<Self, aho_corasick::BuildError> {
+        AhoCorasick::new(pieces).map(|pieces| Self { pieces: Some(pieces) })
+    }
+
+    /// For each piece whether it stands in a page.
+    pub(super) fn found_in(&self, page: &str) -> Vec<bool> {
+        let Some(pieces) = &self.pieces else { return Vec::new() };
+        let mut found = vec![false; pieces.patterns_len()];
+        for piece in pieces.find_overlapping_iter(page) {
+            found[piece.pattern().as_usize()] = true;
+        }
+        found
+    }
+}
+
 /// Some words that must stand in a text, one after the other; `*` between them stands for anything short.
 #[derive(Debug, Clone)]
 pub(super) struct Phrase {
@@ -468,8 +491,8 @@ fn plain_first(line: &str) -> Option<char> {
 
 /// Those of some labels that a line may begin with, as its first character tells.
 pub(super) fn beginning<'l>(labels: &'l [Label], line: &str) -> impl Iterator<Item = &'l Label> {
-    let first = plain_first(line.trim_start());
-    labels.iter().filter(move |label| first.is_none_or(|first| first == label.first))
+    let first = folded(line.chars()).next();
+    labels.iter().filter(move |label| first == Some(label.first))
 }
 
 /// Labels of which one is enough.
