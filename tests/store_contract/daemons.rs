@@ -145,7 +145,7 @@ async fn an_owners_older_claim_cannot_speak_for_its_newer_one(place: Place) {
 
     assert!(!store.mark_on_the_wire(&older, "<1@x>", after(7)).await.unwrap());
     let refused = store.settle(&older, Attempt::Refused, "", policies(), after(7)).await.unwrap();
-    assert_eq!(refused.decision.rule, Rule::OutcomeWithoutSending);
+    assert_eq!(refused.unwrap().decision.rule, Rule::OutcomeWithoutSending);
     // Also when both are written by one statement.
     let (by_older, by_newer) = tokio::join!(
         store.mark_on_the_wire(&older, "<1@x>", after(7)),
@@ -156,8 +156,8 @@ async fn an_owners_older_claim_cannot_speak_for_its_newer_one(place: Place) {
         store.settle(&older, Attempt::Refused, "late", policies(), after(7)),
         store.settle(&newer, Attempt::Deferred { retry_at: after(8) }, "now", policies(), after(7)),
     );
-    assert_eq!(by_older.unwrap().decision.rule, Rule::OutcomeWithoutSending);
-    assert_eq!(by_newer.unwrap().decision.progress.due_at, Some(after(8)));
+    assert_eq!(by_older.unwrap().unwrap().decision.rule, Rule::OutcomeWithoutSending);
+    assert_eq!(by_newer.unwrap().unwrap().decision.progress.due_at, Some(after(8)));
     let story = store.story(&Subject::Reference(invited::domain::OrderReference::parse("A-1").unwrap())).await.unwrap();
     let letter = &story.letters[0];
     assert_eq!((letter.phase, letter.message_id.as_deref()), (LetterPhase::Deferred, Some("<2@x>")));
@@ -174,7 +174,8 @@ async fn outcomes_that_are_told_together_count_one_after_the_other(place: Place)
         store.settle(&claimed, lost, "", policies(), after(7)),
         store.settle(&claimed, Attempt::Accepted, "250 ok", policies(), after(7)),
     );
-    assert_eq!(lost.unwrap().decision.progress.state, State::InDoubt);
+    assert_eq!(lost.unwrap().unwrap().decision.progress.state, State::InDoubt);
+    let accepted = accepted.unwrap();
     let accepted = accepted.unwrap();
     assert_eq!(accepted.decision.progress.state, State::Sent);
     let story = store.story(&Subject::Invitation(accepted.invitation)).await.unwrap();

@@ -41,6 +41,7 @@ mod letters;
 mod lives;
 mod looking;
 mod orders;
+mod people;
 mod races;
 mod relays;
 mod watch;

@@ -13,7 +13,7 @@ mod pace;
 mod pauses;
 pub(super) mod people;
 mod person;
-mod person_statements;
+pub(super) mod person_statements;
 mod pulse;
 mod queries;
 mod readers;

@@ -27,7 +27,7 @@ macro_rules! naming {
 }
 
 /// In the order of [`crate::store::PersonTable::ALL`]: every column of text that is not the program's own.
-pub(super) const NAMING: [Statement; 7] = [
+pub(in crate::store) const NAMING: [Statement; 7] = [
     naming!(
         "NAMING in copy",
         "copy",
