@@ -265,6 +265,12 @@ impl Desk {
         Arc::new(self.config.policies())
     }
 
+    /// The policies with the key of the suppression list, for who foretells what will come of a letter.
+    fn foretelling_policies(&self) -> Result<Arc<Policies>, Failure> {
+        let key = list_key(&self.config).map_err(|problem| Failure::Config(vec![problem]))?;
+        Ok(Arc::new(self.config.policies().with_list_key(key)))
+    }
+
     /// The zone in which times are shown: the shop's, and UTC when there are several that differ.
     fn zone(&self) -> crate::domain::Zone {
         let mut zones = self.config.shops.iter().map(|shop| &shop.zone);

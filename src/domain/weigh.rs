@@ -90,7 +90,8 @@ pub struct Suppressed {
 pub struct Case<'c> {
     /// Whose letter is due.
     pub invitation: &'c Invitation,
-    /// The person's letters of all shops, as far back as any rule looks, in any order.
+    /// The person's letters of all shops, as far back as any rule looks, in any order: those that a relay took or may have taken,
+    /// and those that are being sent. An earlier attempt at the letter that is due is not among them.
     pub past: &'c [PastLetter],
     /// That the person is on the list.
     pub suppressed: Option<&'c Suppressed>,
@@ -126,10 +127,15 @@ pub fn weigh(case: &Case<'_>, rules: &ShopRules, now: Timestamp) -> Ruling {
             .with("since", entry.since);
         return Ruling::Stop(Ground::with(Rule::Suppressed, inputs));
     }
+    let sent = invitation.progress.letters_sent;
+    if sent >= policy.letters_at_most() {
+        let inputs = Inputs::NONE.with("letters", sent).with("at_most", policy.letters_at_most());
+        return Ruling::Drop(Ground::with(Rule::OrderCap, inputs));
+    }
     if invitation.progress.planned == Planned::AtOnce {
         return Ruling::Go;
     }
-    let is_first = invitation.progress.letters_sent == 0;
+    let is_first = sent == 0;
     if is_first {
         if policy.consent == Consent::Required && invitation.order.consent != Some(true) {
             let said = invitation.order.consent.map(|_| "no");
@@ -138,11 +144,6 @@ pub fn weigh(case: &Case<'_>, rules: &ShopRules, now: Timestamp) -> Ruling {
         if let Some(ground) = admit(invitation, rules, now) {
             return Ruling::Drop(ground);
         }
-    }
-    let sent = invitation.progress.letters_sent;
-    if sent >= policy.letters_at_most() {
-        let inputs = Inputs::NONE.with("letters", sent).with("at_most", policy.letters_at_most());
-        return Ruling::Drop(Ground::with(Rule::OrderCap, inputs));
     }
     let place =
         Places::shipped().of(invitation.order.country.as_deref(), invitation.order.locale.as_deref(), &rules.zone);
@@ -205,7 +206,8 @@ fn caps(case: &Case<'_>, policy: &Policy, is_first: bool) -> Vec<(Timestamp, Gro
         let inputs = Inputs::NONE.with("last", last).with("apart_days", days(apart));
         found.push((last.plus(apart), Ground::with(Rule::PersonApart, inputs)));
     }
-    if !is_first {
+    // Whoever invites a customer once more to an order means to ask about it again.
+    if !is_first || case.invitation.follows.is_some() {
         return found;
     }
     let invited =

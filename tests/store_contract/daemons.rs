@@ -144,8 +144,8 @@ async fn an_owners_older_claim_cannot_speak_for_its_newer_one(place: Place) {
     assert_eq!((older.attempt, newer.attempt), (1, 2));
 
     assert!(!store.mark_on_the_wire(&older, "<1@x>", after(7)).await.unwrap());
-    let refused = store.settle(&older, Attempt::Refused, "", policies(), after(7)).await.unwrap();
-    assert_eq!(refused.unwrap().decision.rule, Rule::OutcomeWithoutSending);
+    let refused = store.settle(&older, Attempt::Refused, "", policies(), after(7)).await.unwrap().unwrap();
+    assert_eq!(refused.decision.rule, Rule::OutcomeWithoutSending);
     // Also when both are written by one statement.
     let (by_older, by_newer) = tokio::join!(
         store.mark_on_the_wire(&older, "<1@x>", after(7)),
@@ -175,8 +175,7 @@ async fn outcomes_that_are_told_together_count_one_after_the_other(place: Place)
         store.settle(&claimed, Attempt::Accepted, "250 ok", policies(), after(7)),
     );
     assert_eq!(lost.unwrap().unwrap().decision.progress.state, State::InDoubt);
-    let accepted = accepted.unwrap();
-    let accepted = accepted.unwrap();
+    let accepted = accepted.unwrap().unwrap();
     assert_eq!(accepted.decision.progress.state, State::Sent);
     let story = store.story(&Subject::Invitation(accepted.invitation)).await.unwrap();
     assert_eq!(story.letters[0].phase, LetterPhase::Accepted);

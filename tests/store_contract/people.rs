@@ -1,277 +1,231 @@
-//! Persons: who is on the suppression list, what is kept about one, and what is left when they are erased.
+//! The letters of one person over all shops and daemons, and the suppression list.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use futures_util::future::join_all;
 use invited::domain::{
-    Attempt, CopyId, EmailAddress, EventKind, InvitationId, ListKey, ListKind, ListReason, Outcome, Policies, Reading,
-    Rule, State, SuppressionEntry, Timestamp, lookup_keys,
+    Attempt, Cap, DAY, DeskOrder, EventKind, InvitationId, ListKey, Policies, Policy, Product, Reading, Rule, State,
+    Timestamp,
 };
-use invited::store::{
-    CopyState, DeskAct, DeskFiling, Erasure, ListFilter, NewEntry, PersonTable, Role, SqlStore, Store, Subject,
-};
+use invited::store::{Claim, ClaimedLetter, DecisionRecord, RelayShare, Round, Store, Subject};
 
-use super::{Place, T0, after, claim, filing, mail, order, person, policies, shop, state_of, tell};
+use super::{Place, T0, after, filing, free, mail, order, person, shop, tell};
 
-const KEY: [u8; 32] = [7; 32];
-
-fn with_key() -> Arc<Policies> {
-    Arc::new(Policies::clone(&policies()).with_list_key(KEY))
+/// Both shops with this policy.
+fn both(policy: &Policy) -> Arc<Policies> {
+    Arc::new(Policies::from_iter([(shop("nord"), policy.clone()), (shop("doubles"), policy.clone())]))
 }
 
-fn entry(text: &str, shop_name: Option<&str>, at: Timestamp) -> SuppressionEntry {
-    SuppressionEntry {
-        key: ListKey::parse(text).unwrap(),
-        shop: shop_name.map(shop),
-        reason: ListReason::ByHand,
-        note: Some("asked".to_owned()),
-        actor: "support".to_owned(),
-        at,
+fn apart() -> Policy {
+    Policy { person_apart: Some(DAY * 5), ..free() }
+}
+
+/// A round of one shop's letters. Each relay has a turn of its own, so that rounds for different ones run side by side.
+fn round(owner: &str, relay: &str, shops: &[&str]) -> Round {
+    let relay = Some(RelayShare { name: relay.to_owned(), connections: 100 });
+    Round { owner: owner.to_owned(), relay, shops: shops.iter().map(|name| shop(name)).collect(), limit: 64 }
+}
+
+async fn claim(store: &dyn Store, policies: &Arc<Policies>, now: Timestamp) -> Vec<ClaimedLetter> {
+    let round = round("one", "default", &["nord", "doubles"]);
+    store.claim_due(round, Arc::clone(policies), now).await.unwrap().letters
+}
+
+async fn last_decision(store: &dyn Store, id: InvitationId) -> (State, DecisionRecord) {
+    let mut story = store.story(&Subject::Invitation(id)).await.unwrap();
+    (story.invitations[0].progress.state, story.decisions.pop().unwrap())
+}
+
+async fn daemons_that_claim_one_persons_letters_at_the_same_moment_never_go_beyond_the_cap(place: Place) {
+    let stores = [place.desk().await, place.desk().await];
+    let policies = both(&Policy { person_cap: Some(Cap { letters: 3, within: DAY * 30 }), ..free() });
+    for n in 0..4 {
+        let email = format!("anna{n}@example.com");
+        for (order, name) in (0..12).zip(["nord", "doubles"].into_iter().cycle()) {
+            tell(&*stores[0], name, EventKind::Placed, &format!("A-{n}-{order}"), &email, T0).await;
+        }
+        // Each shop has a relay of its own: nothing but the person's turn is between the two.
+        let claims = (0..6).map(|m| {
+            let (store, policies) = (&stores[m % 2], Arc::clone(&policies));
+            let round = round(&format!("owner {m}"), &format!("relay {}", m % 2), &[["nord", "doubles"][m % 2]]);
+            async move { store.claim_due(round, policies, after(7)).await.unwrap().letters }
+        });
+        let letters = join_all(claims).await.into_iter().flatten().collect::<Vec<_>>();
+        assert_eq!(letters.len(), 3, "round {n}");
+    }
+    let counts = stores[0].counts().await.unwrap().invitations;
+    assert_eq!((counts[&State::Sending], counts[&State::Queued]), (12, 36));
+    // Over the cap is deferred to the first allowed moment, and both are said.
+    let due = stores[0].next_due().await.unwrap();
+    assert_eq!(due.iter().map(|(_, at)| *at).collect::<Vec<_>>(), [after(37); 2]);
+}
+
+async fn letters_of_one_batch_to_one_person_see_each_other(place: Place) {
+    let store = place.daemon().await;
+    for (n, name) in [(1, "nord"), (2, "doubles"), (3, "nord")] {
+        tell(&*store, name, EventKind::Placed, &format!("A-{n}"), "anna@example.com", T0).await;
+    }
+    tell(&*store, "nord", EventKind::Placed, "A-4", "bo@example.com", T0).await;
+    let policies = both(&apart());
+    let letters = claim(&*store, &policies, after(7)).await;
+    assert_eq!(letters.iter().map(|letter| letter.invitation.id.0).collect::<Vec<_>>(), [1, 4]);
+    for id in [2, 3] {
+        let (state, decision) = last_decision(&*store, InvitationId(id)).await;
+        assert_eq!((state, decision.rule, decision.due_at), (State::Queued, Rule::PersonApart, Some(after(12))));
+        assert_eq!(decision.inputs.get("apart_days"), Some("5"));
+        assert_eq!(decision.inputs.instant("last"), Some(after(7)));
+        assert_eq!((decision.from, decision.event.as_str()), (Some(State::Queued), "due"));
+    }
+    // And again: one goes, the other waits for it.
+    assert_eq!(claim(&*store, &policies, after(12)).await.len(), 1);
+    // At once is at once.
+    let waits = InvitationId(3);
+    store.desk(waits, DeskOrder::SendNow, &person("a call"), Arc::clone(&policies), after(12)).await.unwrap();
+    assert_eq!(claim(&*store, &policies, after(12)).await[0].invitation.id, waits);
+}
+
+async fn what_went_out_or_may_have_counts_and_nothing_else(place: Place) {
+    let store = place.daemon().await;
+    let policies = both(&apart());
+    let retry_at = after(30);
+    for (n, (marks, attempt, counts)) in [
+        (false, None, true),
+        (true, None, true),
+        (true, Some(Attempt::Accepted), true),
+        (true, Some(Attempt::AnswerLost { retry_at }), true),
+        (true, Some(Attempt::Deferred { retry_at }), true),
+        (false, Some(Attempt::Deferred { retry_at }), false),
+        (false, Some(Attempt::RelayDown { retry_at }), false),
+        (true, Some(Attempt::Refused), false),
+        (false, Some(Attempt::Refused), false),
+        (false, Some(Attempt::Unsendable), false),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let email = format!("anna{n}@example.com");
+        tell(&*store, "nord", EventKind::Placed, &format!("A-{n}"), &email, T0).await;
+        let letter: Claim = claim(&*store, &policies, after(7)).await.remove(0).claim;
+        if marks {
+            assert!(store.mark_on_the_wire(&letter, "<1@x>", after(7)).await.unwrap());
+        }
+        if let Some(attempt) = attempt {
+            store.settle(&letter, attempt, "", Arc::clone(&policies), after(7)).await.unwrap();
+        }
+        let second = tell(&*store, "doubles", EventKind::Placed, &format!("B-{n}"), &email, T0).await[0].0;
+        let next = claim(&*store, &policies, after(8)).await;
+        let expected = if counts { vec![] } else { vec![second] };
+        let claimed = next.iter().map(|letter| letter.invitation.id).collect::<Vec<_>>();
+        assert_eq!(claimed, expected, "marked: {marks}, {attempt:?}");
     }
 }
 
-fn new(text: &str, shop_name: Option<&str>, hashes: bool, at: Timestamp) -> NewEntry {
-    let entry = entry(text, shop_name, at);
-    let person = EmailAddress::parse(text).ok().map(|address| address.key());
-    let (plain, hashed) = (entry.key.clone(), entry.key.hashed(&KEY));
-    let (key, twin) = if hashes { (hashed, plain) } else { (plain, hashed) };
-    NewEntry { entry: SuppressionEntry { key, ..entry }, twin: Some(twin), person }
+async fn an_earlier_attempt_at_a_letter_is_no_letter_before_it(place: Place) {
+    let store = place.daemon().await;
+    let policies = both(&apart());
+    tell(&*store, "nord", EventKind::Placed, "A-1", "anna@example.com", T0).await;
+    let first = claim(&*store, &policies, after(7)).await.remove(0).claim;
+    assert!(store.mark_on_the_wire(&first, "<1@x>", after(7)).await.unwrap());
+    let deferred = Attempt::Deferred { retry_at: after(8) };
+    store.settle(&first, deferred, "450 later", Arc::clone(&policies), after(7)).await.unwrap();
+    let again = claim(&*store, &policies, after(8)).await.remove(0).claim;
+    assert_eq!((again.letter, again.attempt), (first.letter, 2));
+    // Its reminder is another letter: of a shop that reminds after three days it waits for the rest of the five.
+    store
+        .settle(&again, Attempt::Accepted, "250 ok", both(&Policy { reminder: Some(DAY * 3), ..apart() }), after(8))
+        .await
+        .unwrap();
+    assert_eq!(claim(&*store, &policies, after(11)).await, []);
+    assert_eq!(last_decision(&*store, InvitationId(1)).await.1.due_at, Some(after(13)));
+    assert_eq!(claim(&*store, &policies, after(13)).await.len(), 1);
 }
 
-async fn suppress(store: &SqlStore, entries: &[NewEntry], now: Timestamp) -> Vec<(bool, Vec<i64>)> {
-    let listed = store.suppress(entries.into(), with_key(), now).await.unwrap();
-    listed.into_iter().map(|one| (one.since.is_none(), one.stopped.into_iter().map(|id| id.0).collect())).collect()
-}
-
-async fn due(store: &dyn Store, now: Timestamp) -> usize {
-    store.claim_due(super::round("one", 10), with_key(), now).await.unwrap().letters.len()
-}
-
-fn key(address: &str) -> invited::domain::AddressKey {
-    EmailAddress::parse(address).unwrap().key()
-}
-
-async fn an_address_on_the_list_ends_what_is_open_and_gets_no_letter_afterwards(place: Place) {
-    for hashes in [false, true] {
-        let address = format!("anna{hashes}@example.com");
-        let store = place.open(Role::Desk).await;
-        let first = tell(&store, "nord", EventKind::Placed, &format!("A-{hashes}"), &address, T0).await[0].0;
-        let other = tell(&store, "doubles", EventKind::Placed, &format!("A-{hashes}"), &address, T0).await[0].0;
-        let for_nord = new(&address, Some("nord"), hashes, after(1));
-        assert_eq!(suppress(&store, &[for_nord.clone()], after(1)).await, [(true, vec![first.0])]);
-        assert_eq!(state_of(&store, first).await, State::Cancelled);
-        assert_eq!(state_of(&store, other).await, State::Queued, "another shop's");
-        let story = store.story(&Subject::Invitation(first)).await.unwrap();
-        let last = story.decisions.last().unwrap();
-        assert_eq!(
-            (last.rule, last.actor.as_str(), last.note.as_deref()),
-            (Rule::Suppressed, "support", Some("asked"))
-        );
-        assert_eq!(suppress(&store, &[for_nord], after(2)).await, [(false, vec![])], "it is there already");
-        let twin = new(&address, Some("nord"), !hashes, after(2));
-        assert_eq!(suppress(&store, &[twin], after(2)).await, [(false, vec![])], "in whichever form");
-
-        // An order that comes later has no letter either: the claim looks at the list.
-        let later = tell(&store, "nord", EventKind::Placed, &format!("B-{hashes}"), &address, after(1)).await[0].0;
-        assert_eq!(due(&store, after(8)).await, 1, "only the other shop's");
-        assert_eq!(state_of(&store, later).await, State::Cancelled);
-        let both = vec![ListKey::parse(&address).unwrap(), ListKey::parse(&address).unwrap().hashed(&KEY)];
-        assert_eq!(store.unsuppress(both.clone(), None).await.unwrap(), [], "it is for one shop");
-        assert_eq!(store.unsuppress(both, Some(shop("nord"))).await.unwrap().len(), 1);
-        store.close().await;
-    }
-}
-
-async fn a_domain_on_the_list_means_all_below_it_when_letters_are_claimed(place: Place) {
-    let store = place.open(Role::Desk).await;
-    let mut ids = Vec::new();
-    for (n, address) in ["a@shop.example", "b@mail.shop.example", "c@myshop.example"].iter().enumerate() {
-        ids.push(tell(&store, "nord", EventKind::Placed, &format!("A-{n}"), address, T0).await[0].0);
-    }
-    let entries = [new("shop.example", None, true, T0), new("nowhere.example", None, false, T0)];
-    assert_eq!(suppress(&store, &entries, T0).await, [(true, vec![]), (true, vec![])]);
-    assert_eq!(due(&store, after(7)).await, 1);
-    let mut states = Vec::new();
-    for id in ids {
-        states.push(state_of(&store, id).await);
-    }
-    assert_eq!(states, [State::Cancelled, State::Cancelled, State::Sending]);
-    let found = store.suppressed_by(&lookup_keys(&key("x@mail.shop.example"), &KEY)).await.unwrap();
-    assert_eq!(found.iter().map(|one| one.entry.key.kind()).collect::<Vec<_>>(), [ListKind::Domain]);
-}
-
-async fn the_list_is_looked_at_in_pages_by_every_filter_and_both_ways(place: Place) {
-    let store = place.open(Role::Desk).await;
-    let entries = [
-        new("a@x.test", None, false, after(1)),
-        new("b@x.test", Some("nord"), true, after(2)),
-        new("x.test", Some("doubles"), false, after(3)),
-        NewEntry {
-            entry: SuppressionEntry { reason: ListReason::Bounced, note: None, ..entry("c@x.test", None, after(4)) },
-            twin: None,
-            person: None,
-        },
-    ];
-    suppress(&store, &entries, after(4)).await;
-    let all = ListFilter::default();
-    for (filter, expected) in [
-        (all.clone(), vec![4, 3, 2, 1]),
-        (ListFilter { shop: Some(None), ..all.clone() }, vec![4, 1]),
-        (ListFilter { shop: Some(Some(shop("nord"))), ..all.clone() }, vec![2]),
-        (ListFilter { kind: Some(ListKind::Domain), ..all.clone() }, vec![3]),
-        (ListFilter { reason: Some(ListReason::Bounced), ..all.clone() }, vec![4]),
-        (ListFilter { since: after(3), ..all.clone() }, vec![4, 3]),
-    ] {
-        let page = store.suppressions(&filter, None, 10).await.unwrap();
-        assert_eq!(page.iter().map(|one| one.id).collect::<Vec<_>>(), expected, "{filter:?}");
-        let upward = store.suppressions_after(&filter, 0, 10).await.unwrap();
-        assert!(upward.iter().rev().eq(&page), "{filter:?}");
-        let written = page.iter().map(|one| &one.entry);
-        assert!(written.eq(expected.iter().map(|id| &entries[*id as usize - 1].entry)), "as they were put there");
-    }
-    let page = store.suppressions(&all, Some(3), 1).await.unwrap();
-    assert_eq!(page.iter().map(|one| one.id).collect::<Vec<_>>(), [2]);
-    let page = store.suppressions_after(&all, 1, 2).await.unwrap();
-    assert_eq!(page.iter().map(|one| one.id).collect::<Vec<_>>(), [2, 3]);
-}
-
-/// Two people's orders. Copies 1 and 2 are Anna's, 3 is Bo's, 4 is held for naming both, 5 is ignored, its bytes name Anna.
-async fn filled(store: &SqlStore) {
-    tell(store, "nord", EventKind::Placed, "A-1", "Anna@example.com", T0).await;
-    tell(store, "nord", EventKind::Shipped, "A-1", "anna@example.com", after(1)).await;
-    tell(store, "nord", EventKind::Placed, "B-1", "bo@example.com", T0).await;
-    let both = store.spool(vec![mail("nord", "anna@example.com and bo@example.com", after(2))]).await.unwrap()[0];
-    let reading = Reading::without_findings(Outcome::Held, "two customers: ANNA@example.com, bo@example.com");
-    store.file_readings(Arc::new([filing(both, "nord", reading)]), policies(), after(2)).await.unwrap();
-    let other = store.spool(vec![mail("doubles", "To: anna@example.com", after(3))]).await.unwrap()[0];
-    let reading = Reading::without_findings(Outcome::Ignored, "a newsletter");
-    store.file_readings(Arc::new([filing(other, "doubles", reading)]), policies(), after(3)).await.unwrap();
-}
-
-async fn what_names_a_person_is_found_by_keys_in_texts_and_in_bytes(place: Place) {
-    let store = place.open(Role::Desk).await;
-    filled(&store).await;
-    let own = store.own_rows(&key("anna@example.com")).await.unwrap();
-    assert_eq!(own.of(PersonTable::Copy), [1, 2]);
-    assert_eq!(own.of(PersonTable::Invitation), [1]);
-    assert_eq!(own.of(PersonTable::Decision).len(), 2);
-    assert_eq!(own.spellings, ["Anna@example.com"]);
-
-    let names = ["anna@example.com".to_owned()];
-    let stretch = store.rows_naming(PersonTable::Copy, 0, &names).await.unwrap();
-    assert_eq!(stretch.found.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [1, 2, 4]);
-    assert_eq!((stretch.to, stretch.last), (5, 5));
-    let stretch = store.rows_naming(PersonTable::Copy, 4, &names).await.unwrap();
-    assert_eq!(stretch.found, []);
-    let search = Arc::new(|mail: &[u8]| mail.windows(16).any(|bytes| bytes == b"anna@example.com"));
-    let bodies = store.bodies_naming(CopyId(0), search.clone()).await.unwrap();
-    assert_eq!((bodies.found, bodies.to), (vec![CopyId(4), CopyId(5)], Some(CopyId(5))));
-    assert_eq!(store.bodies_naming(CopyId(5), search).await.unwrap().to, None);
-
-    let rows = store.raw_rows(PersonTable::Invitation, &[1]).await.unwrap();
-    assert_eq!((&rows[0]["email"], &rows[0]["created_at"]), (&"Anna@example.com".into(), &T0.0.into()));
-    assert!(rows[0].contains_key("round") && rows[0]["name"].is_null(), "every column, whatever was added later");
-}
-
-async fn erasing_takes_what_is_theirs_and_leaves_what_is_others(place: Place) {
-    let store = place.open(Role::Desk).await;
-    filled(&store).await;
-    // What support wrote beside another's order.
-    let note = person("the same as anna@example.com");
-    store.desk(InvitationId(2), invited::domain::DeskOrder::Cancel, &note, policies(), after(4)).await.unwrap();
-    suppress(&store, &[new("anna@example.com", Some("nord"), false, after(5))], after(5)).await;
-    let before = store.watch_figures().await.unwrap();
-
-    let decision = store.rows_naming(PersonTable::Decision, 0, &["anna@example.com".to_owned()]).await.unwrap().found;
-    let words = decision.iter().map(|(id, _)| *id).collect::<Vec<_>>();
-    assert_eq!(words.len(), 1);
-    let erasure = Erasure { copies: vec![CopyId(4), CopyId(5)], words: vec![(PersonTable::Decision, words)] };
-    let plain = entry("anna@example.com", None, after(6));
-    let mark = SuppressionEntry { key: plain.key.hashed(&KEY), reason: ListReason::Erased, note: None, ..plain };
-    let anna = key("anna@example.com");
-    let erased = store.erase(&anna, erasure, Some(mark.clone()), "support", with_key(), after(6)).await.unwrap();
-    assert_eq!((erased.copies, erased.invitations, erased.letters, erased.words, erased.entries), (4, 1, 0, 1, 1));
-
-    for table in PersonTable::ALL {
-        let stretch = store.rows_naming(table, 0, &["anna@".to_owned()]).await.unwrap();
-        assert_eq!(stretch.found, [], "{table:?}");
-    }
-    assert!(store.copy(CopyId(1)).await.unwrap().is_none());
-    assert_eq!(store.copy(CopyId(3)).await.unwrap().unwrap().0.state, CopyState::Event);
-    let bo = store.story(&Subject::Invitation(InvitationId(2))).await.unwrap();
-    assert_eq!(bo.invitations[0].progress.state, State::Cancelled);
-    assert_eq!(bo.decisions.last().unwrap().note, None, "the words are gone, the decision is there");
-
-    // What stands is counted anew; what happened stays counted.
-    let after_it = store.watch_figures().await.unwrap();
-    let sums = |figures: &invited::store::WatchFigures| {
-        let sums = figures.sums.iter().map(|sum| (sum.shop.to_string(), (sum.event, sum.ignored, sum.held)));
-        sums.collect::<BTreeMap<_, _>>()
+async fn nobody_is_asked_about_the_same_product_twice_in_a_year(place: Place) {
+    let store = place.daemon().await;
+    let policies = both(&Policy { same_product: Some(DAY * 365), ..free() });
+    let bought = async |name: &str, reference: &str, skus: &[&str], at: Timestamp| {
+        let copy = store.spool(vec![mail(name, "a mail", at)]).await.unwrap()[0];
+        let products = skus.iter().map(|sku| Product { sku: Some((*sku).to_owned()), ..Product::default() }).collect();
+        let reading =
+            Reading { sent_at: Some(at), products, ..order(EventKind::Placed, reference, "anna@example.com") };
+        let filed = store.file_readings(Arc::new([filing(copy, name, reading)]), Arc::clone(&policies), at).await;
+        filed.unwrap()[0].moved[0].0
     };
-    assert_eq!((sums(&before)["nord"], sums(&before)["doubles"]), ((3, 0, 1), (0, 1, 0)));
-    assert_eq!((sums(&after_it)["nord"], sums(&after_it)["doubles"]), ((1, 0, 0), (0, 0, 0)));
-    let counts = store.counts().await.unwrap();
-    assert_eq!(counts.invitations, BTreeMap::from([(State::Cancelled, 1)]));
+    bought("nord", "A-1", &["LAMP-1", "BULB"], T0).await;
+    let letter = claim(&*store, &policies, after(7)).await.remove(0).claim;
+    store.settle(&letter, Attempt::Accepted, "", both(&Policy { reminder: None, ..free() }), after(7)).await.unwrap();
 
-    // The entry that named her is a hash now, and so is the one for all shops.
-    let entries = store.suppressions(&ListFilter::default(), None, 10).await.unwrap();
-    assert_eq!(entries.len(), 2);
-    assert!(entries.iter().all(|one| one.entry.key == mark.key));
-    let again = tell(&store, "nord", EventKind::Placed, "A-2", "anna@example.com", after(10)).await[0].0;
-    assert_eq!(due(&store, after(20)).await, 0);
-    assert_eq!(state_of(&store, again).await, State::Cancelled);
-
-    let erased = store.erase(&anna, Erasure::default(), None, "support", with_key(), after(21)).await.unwrap();
-    assert_eq!((erased.invitations, erased.entries), (1, 2), "the list forgets too");
-    tell(&store, "nord", EventKind::Placed, "A-3", "anna@example.com", after(30)).await;
-    assert_eq!(due(&store, after(40)).await, 1);
-    assert!(store.tidy().await.unwrap());
+    let same = bought("nord", "A-2", &["lamp-1"], after(100)).await;
+    let more = bought("nord", "A-3", &["lamp-1", "SHADE"], after(100)).await;
+    let others = bought("doubles", "A-4", &["lamp-1"], after(100)).await;
+    let claimed = claim(&*store, &policies, after(107)).await;
+    assert_eq!(claimed.iter().map(|letter| letter.invitation.id).collect::<Vec<_>>(), [more, others]);
+    // The claimed one of the same batch asks about the lamp as well, so a year from then.
+    let (state, decision) = last_decision(&*store, same).await;
+    assert_eq!((state, decision.rule), (State::Dropped, Rule::SameProduct), "the first moment is past its end of life");
+    assert_eq!(decision.inputs.instant("until"), Some(after(7 + 365)));
 }
 
-async fn a_letter_under_way_whose_person_is_erased_is_settled_without_an_error(place: Place) {
-    let store = place.open(Role::Desk).await;
-    for reference in ["A-1", "A-2"] {
-        tell(&store, "nord", EventKind::Placed, reference, "anna@example.com", T0).await;
-        tell(&store, "doubles", EventKind::Placed, reference, &format!("{reference}@example.com"), T0).await;
+async fn who_is_on_the_list_gets_no_letter_by_address_domain_or_hash(place: Place) {
+    let key = [7; 32];
+    let policies =
+        Arc::new(Policies::from_iter([(shop("nord"), free()), (shop("doubles"), free())]).with_list_key(key));
+    let store = place.daemon().await;
+    let hashed_by = |subject: &str, key| ListKey::parse(subject).unwrap().hashed(key).subject().to_owned();
+    let hashed = |subject: &str| hashed_by(subject, &key);
+    let list = [
+        ("", "address", "anna@example.com".to_owned()),
+        ("nord", "address", "bo@example.com".to_owned()),
+        ("doubles", "address", "cecilia@example.com".to_owned()),
+        ("", "domain", "gone.example".to_owned()),
+        ("", "domain", hashed("secret.example")),
+        ("", "address", hashed("dan@example.com")),
+        // Of another key, of another kind, of a name that only ends alike.
+        ("", "address", hashed_by("eva@example.com", &[8; 32])),
+        ("", "domain", "eva@example.com".to_owned()),
+        ("", "domain", "am.example".to_owned()),
+    ];
+    for (n, (shop, kind, subject)) in (1..).zip(list) {
+        place
+            .run(&format!(
+                "INSERT INTO suppression (shop, kind, subject, reason, actor, at) \
+                 VALUES ('{shop}', '{kind}', '{subject}', 'unsubscribed {n}', 'customer', {n})"
+            ))
+            .await;
     }
-    let anna = key("a-1@example.com");
-    let letters = claim(&store, "one", after(7)).await;
-    let letter = letters.iter().find(|one| one.invitation.customer.email.key() == anna).unwrap();
-    assert!(store.mark_on_the_wire(&letter.claim, "<1@x>", after(7)).await.unwrap());
-    assert_eq!(store.own_rows(&anna).await.unwrap().on_the_wire, 1);
-    store.erase(&anna, Erasure::default(), None, "support", with_key(), after(7)).await.unwrap();
-    assert_eq!(store.settle(&letter.claim, Attempt::Accepted, "250 ok", policies(), after(7)).await.unwrap(), None);
-
-    // One that is not on the wire yet does not go there.
-    let other = key("a-2@example.com");
-    let letter = letters.iter().find(|one| one.invitation.customer.email.key() == other).unwrap();
-    store.erase(&other, Erasure::default(), None, "support", with_key(), after(7)).await.unwrap();
-    assert!(!store.mark_on_the_wire(&letter.claim, "<2@x>", after(7)).await.unwrap());
-}
-
-async fn a_copy_that_is_erased_while_it_is_read_moves_nothing(place: Place) {
-    let store = place.open(Role::Desk).await;
-    let copy = store.spool(vec![mail("nord", "for anna@example.com", T0)]).await.unwrap()[0];
-    assert_eq!(store.claim_copies(1, 3, "one", T0).await.unwrap().len(), 1);
-    let erasure = Erasure { copies: vec![copy], ..Erasure::default() };
-    let anna = key("anna@example.com");
-    assert_eq!(store.erase(&anna, erasure, None, "support", with_key(), T0).await.unwrap().copies, 1);
-    let reading = order(EventKind::Placed, "A-1", "anna@example.com");
-    let filed = store.file_readings(Arc::new([filing(copy, "nord", reading.clone())]), policies(), T0).await.unwrap();
-    assert_eq!((filed.len(), filed[0].is_done), (1, false));
-    let filing_by = DeskFiling { act: DeskAct::Replayed, actor: person(""), also_ignored: true, is_dry: false };
-    let filed =
-        store.file_for_desk(Arc::new([filing(copy, "nord", reading)]), &filing_by, policies(), T0).await.unwrap();
-    assert!(!filed[0].is_done);
-    assert!(store.story(&Subject::Email(anna)).await.unwrap().invitations.is_empty());
+    for (n, (email, entry)) in [
+        ("ANNA@example.com", Some(("address", "all", "unsubscribed 1"))),
+        ("bo@example.com", Some(("address", "this one", "unsubscribed 2"))),
+        ("cecilia@example.com", None),
+        ("x@gone.example", Some(("domain", "all", "unsubscribed 4"))),
+        ("x@mail.gone.example", Some(("domain", "all", "unsubscribed 4"))),
+        ("x@secret.example", Some(("domain", "all", "unsubscribed 5"))),
+        ("dan@example.com", Some(("address", "all", "unsubscribed 6"))),
+        ("eva@example.com", None),
+        ("x@team.example", None),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let id = tell(&*store, "nord", EventKind::Placed, &format!("A-{n}"), email, T0).await[0].0;
+        // Not even at once.
+        store.desk(id, DeskOrder::SendNow, &person(""), Arc::clone(&policies), after(7)).await.unwrap();
+        let claimed = claim(&*store, &policies, after(7)).await;
+        assert_eq!(claimed.len(), usize::from(entry.is_none()), "{email}");
+        let (state, decision) = last_decision(&*store, id).await;
+        if let Some((kind, shops, reason)) = entry {
+            assert_eq!((state, decision.rule), (State::Cancelled, Rule::Suppressed), "{email}");
+            let inputs = ["entry", "shops", "reason"].map(|name| decision.inputs.get(name).unwrap());
+            assert_eq!(inputs, [kind, shops, reason], "{email}");
+        }
+    }
 }
 
 on_each_engine!(
-    an_address_on_the_list_ends_what_is_open_and_gets_no_letter_afterwards,
-    a_domain_on_the_list_means_all_below_it_when_letters_are_claimed,
-    the_list_is_looked_at_in_pages_by_every_filter_and_both_ways,
-    what_names_a_person_is_found_by_keys_in_texts_and_in_bytes,
-    erasing_takes_what_is_theirs_and_leaves_what_is_others,
-    a_letter_under_way_whose_person_is_erased_is_settled_without_an_error,
-    a_copy_that_is_erased_while_it_is_read_moves_nothing,
+    daemons_that_claim_one_persons_letters_at_the_same_moment_never_go_beyond_the_cap,
+    letters_of_one_batch_to_one_person_see_each_other,
+    what_went_out_or_may_have_counts_and_nothing_else,
+    an_earlier_attempt_at_a_letter_is_no_letter_before_it,
+    nobody_is_asked_about_the_same_product_twice_in_a_year,
+    who_is_on_the_list_gets_no_letter_by_address_domain_or_hash,
 );

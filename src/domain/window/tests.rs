@@ -384,9 +384,7 @@ impl Drawn {
                 for time in [jiff::civil::time(hour, minute, 0, 0), Time::midnight()] {
                     let civil = tz.to_ambiguous_timestamp(day.to_datetime(time));
                     found.extend(
-                        [civil.clone().earlier(), civil.later()]
-                            .into_iter()
-                            .map(|instant| Timestamp::from(instant.unwrap())),
+                        [civil.earlier(), civil.later()].into_iter().map(|instant| Timestamp::from(instant.unwrap())),
                     );
                 }
             }
