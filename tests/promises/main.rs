@@ -10,7 +10,7 @@ mod drive;
 mod ledger;
 
 /// Played without further ado: some seconds, of an optimised program and of one that is not.
-const HISTORIES: u64 = if cfg!(debug_assertions) { 50_000 } else { 500_000 };
+const HISTORIES: u64 = if cfg!(debug_assertions) { 20_000 } else { 500_000 };
 
 #[test]
 fn random_histories_keep_the_promises() {
