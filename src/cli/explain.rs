@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::output::local;
+use super::output::{local, one_line};
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
 use crate::domain::{EmailAddress, InvitationId, OrderReference};
 use crate::ops::explain::tell;
@@ -10,6 +10,12 @@ use crate::store::{Store, Story, Subject};
 
 /// Tells the whole story of an address, an order or an invitation.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  By address, by order reference, or by the id of an invitation:
+    invited explain anna@customer.example
+    invited explain LN-2204
+    invited explain --id 4711")]
 pub(super) struct Explain {
     #[command(flatten)]
     config: ConfigArg,
@@ -33,7 +39,7 @@ impl Explain {
                 break;
             }
         }
-        let mut out = Output::new();
+        let mut out = Output::paged();
         if story.invitations.is_empty() && story.copies.is_empty() {
             return Err(Failure::Undone(format!(
                 "nothing is known of {:?}: no copy that names it was taken in, or it is no longer kept",
@@ -50,8 +56,8 @@ impl Explain {
         }
         for line in lines {
             match line.at {
-                Some(at) => out.line(format!("  {}  {}", local(at, &zone), line.text))?,
-                None => out.line(line.text)?,
+                Some(at) => out.line(format!("  {}  {}", local(at, &zone), one_line(&line.text)))?,
+                None => out.line(one_line(&line.text))?,
             }
         }
         Ok(())

@@ -4,12 +4,12 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::output::{count, local};
+use super::when::{Meant, point};
+use super::who::Who;
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
-use crate::domain::{
-    DeskOrder, EmailAddress, Invitation, InvitationId, OrderReference, ShopId, State, Timestamp, Zone,
-};
+use crate::domain::{DeskOrder, EmailAddress, Invitation, InvitationId, OrderReference, ShopId, State};
 use crate::ops::explain::tell;
-use crate::store::{Actor, Filter, Store, Subject};
+use crate::store::{Filter, Store, Subject};
 
 /// Looks into the queue of invitations and changes it.
 #[derive(Debug, Subcommand)]
@@ -28,6 +28,17 @@ pub(super) enum Queue {
 
 /// What `list` lists.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  What waits to be sent, newest first:
+    invited queue list --state queued --limit 100
+  What is known of one customer, or of one order:
+    invited queue list --email anna@customer.example
+    invited queue list --reference LN-2204
+  What a person should look at, for a program:
+    invited queue list --state held --state failed --state in_doubt --json
+  The next page:
+    invited queue list --before 4711")]
 pub(super) struct List {
     #[command(flatten)]
     config: ConfigArg,
@@ -55,6 +66,10 @@ pub(super) struct List {
 
 /// Which invitations `show` shows.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  Two invitations with their orders:
+    invited queue show 4711 4712")]
 pub(super) struct Show {
     #[command(flatten)]
     config: ConfigArg,
@@ -75,16 +90,18 @@ pub(super) struct Change {
     /// The invitations' ids
     #[arg(required = true)]
     ids: Vec<InvitationId>,
-    /// Why; kept with the decision
-    #[arg(long)]
-    reason: Option<String>,
-    /// Who; the login name otherwise
-    #[arg(long, env = "INVITED_ACTOR")]
-    actor: Option<String>,
+    #[command(flatten)]
+    who: Who,
 }
 
 /// Which invitations to stop.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  The customer asked by telephone not to be written to:
+    invited queue cancel 4711 --reason \"asked by telephone\"
+  Several at once, in somebody's name:
+    invited queue cancel 4711 4712 --reason \"test orders\" --actor maria")]
 pub(super) struct Cancel {
     #[command(flatten)]
     change: Change,
@@ -92,16 +109,28 @@ pub(super) struct Cancel {
 
 /// When the next letter should go out.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  To the morning of a day, to an hour, or by a span from now:
+    invited queue reschedule 4711 --to 2027-01-07
+    invited queue reschedule 4711 --to \"2027-01-07 16:30\"
+    invited queue reschedule 4711 4712 --to \"2 weeks\" --reason \"the parcels are late\"")]
 pub(super) struct Reschedule {
     #[command(flatten)]
     change: Change,
-    /// A date (`2026-12-24`), a local time (`2026-12-24 09:00`), an RFC 3339 time, or a span from now (`3 days`)
-    #[arg(long)]
+    /// A date (`2026-12-24`: nine in the morning), a local time (`2026-12-24 09:00`), an RFC 3339 time, or a span from now (`3 days`)
+    #[arg(long, value_name = "TIME")]
     to: String,
 }
 
 /// Which letters to send at once.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  The next letter goes out at once:
+    invited queue send-now 4711
+  One that failed, after the relay was put right:
+    invited queue send-now 4711 --reason \"the relay works again\"")]
 pub(super) struct SendNow {
     #[command(flatten)]
     change: Change,
@@ -147,7 +176,9 @@ impl Queue {
             Self::Reschedule(reschedule) => {
                 let Reschedule { change, to } = reschedule;
                 change
-                    .carry_out(|desk| Ok(DeskOrder::Reschedule(parse_time(&to, &desk.zone(), desk.clock.now())?)))
+                    .carry_out(|desk| {
+                        Ok(DeskOrder::Reschedule(point("--to", &to, Meant::Ahead, &desk.zone(), desk.clock.now())?))
+                    })
                     .await
             }
         }
@@ -160,7 +191,7 @@ impl List {
         let desk = Desk::open(&self.config).await?;
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let invitations = desk.store.list(&filter, self.before, limit).await?;
-        let mut out = Output::new();
+        let mut out = Output::paged();
         if self.json.json {
             for invitation in &invitations {
                 out.json(&Row::from(invitation))?;
@@ -227,7 +258,7 @@ impl Show {
     async fn run(self) -> Result<(), Failure> {
         let desk = Desk::open(&self.config).await?;
         let zone = desk.zone();
-        let mut out = Output::new();
+        let mut out = Output::paged();
         for id in self.ids {
             let story = desk.store.story(&Subject::Invitation(id)).await?;
             let invitation =
@@ -273,7 +304,7 @@ impl Change {
     async fn carry_out(self, order: impl FnOnce(&Desk) -> Result<DeskOrder, Failure>) -> Result<(), Failure> {
         let desk = Desk::open(&self.config).await?;
         let order = order(&desk)?;
-        let actor = Actor { name: self.actor.unwrap_or_else(login_name), reason: self.reason };
+        let actor = self.who.actor();
         let (zone, policies) = (desk.zone(), desk.policies());
         let mut out = Output::new();
         let mut refused = 0;
@@ -311,34 +342,4 @@ impl Change {
         }
         Ok(())
     }
-}
-
-#[expect(clippy::disallowed_methods, reason = "who is logged in is known from the environment only")]
-pub(super) fn login_name() -> String {
-    ["SUDO_USER", "LOGNAME", "USER"].iter().find_map(|key| std::env::var(key).ok()).unwrap_or_else(|| "desk".to_owned())
-}
-
-/// A point in time as people write it. A date alone means nine in the morning.
-fn parse_time(text: &str, zone: &Zone, now: Timestamp) -> Result<Timestamp, Failure> {
-    let text = text.trim();
-    let local = |civil: jiff::civil::DateTime| civil.to_zoned(zone.to_jiff()).map(|at| at.timestamp().into());
-    let parsed = if let Ok(instant) = text.parse::<jiff::Timestamp>() {
-        Ok(instant.into())
-    } else if let Ok(date) = text.parse::<jiff::civil::Date>()
-        && text.len() <= 10
-    {
-        local(date.at(9, 0, 0, 0))
-    } else if let Ok(civil) = text.parse::<jiff::civil::DateTime>() {
-        local(civil)
-    } else {
-        text.parse::<jiff::Span>().and_then(|span| {
-            let from = now.to_jiff().to_zoned(zone.to_jiff());
-            from.checked_add(span).map(|at| at.timestamp().into())
-        })
-    };
-    parsed.map_err(|_| {
-        Failure::Usage(format!(
-            "{text:?} is no time: write 2026-12-24, \"2026-12-24 09:00\", 2026-12-24T08:00:00Z or \"3 days\""
-        ))
-    })
 }

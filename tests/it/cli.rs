@@ -558,7 +558,7 @@ fn commands(words: &[String], found: &mut BTreeMap<String, BTreeSet<String>>) {
 }
 
 /// The flags that stand for many commands and are told of once.
-const COMMON: [&str; 3] = ["--config", "--json", "--help"];
+const COMMON: [&str; 4] = ["--config", "--json", "--no-pager", "--help"];
 
 #[test]
 fn every_command_and_flag_is_documented_and_every_documented_one_is_there() {
@@ -575,7 +575,7 @@ fn every_command_and_flag_is_documented_and_every_documented_one_is_there() {
         flags.retain(|flag| !COMMON.contains(&flag.as_str()));
     }
     assert_eq!(told, real, "docs/cli.md on the left, --help on the right");
-    for flag in ["--config", "--json"] {
+    for flag in ["--config", "--json", "--no-pager"] {
         assert!(CLI.contains(&format!("`{flag}")), "{flag} is told of");
     }
 }

@@ -22,3 +22,4 @@ mod platforms;
 mod relays;
 mod serve;
 mod templates;
+mod terminal;

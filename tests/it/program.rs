@@ -213,6 +213,9 @@ pub(crate) fn command() -> Command {
     for key in ["INVITED_CONFIG", "INVITED_LOG", "INVITED_ACTOR", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
         command.env_remove(key);
     }
+    for key in ["INVITED_PAGER", "PAGER", "LESS", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI"] {
+        command.env_remove(key);
+    }
     command.stdin(Stdio::null());
     command
 }
