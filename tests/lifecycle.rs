@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use invited::domain::{
-    Attempt, DAY, DeskOrder, Event, EventKind, InDoubt, OrderNews, Policy, Progress, Rule, State, Timestamp, Trigger,
-    decide, open,
+    Attempt, DAY, DeskOrder, Event, EventKind, InDoubt, OrderNews, Planned, Policy, Progress, Rule, Ruling, State,
+    Timestamp, Trigger, decide, open,
 };
 use proptest::prelude::*;
 
@@ -61,7 +61,7 @@ fn table() -> String {
     for (name, news) in order_news() {
         let mut outcomes = BTreeSet::new();
         for policy in policies() {
-            for order_cancelled in [false, true] {
+            for order_cancelled in [None, Some(NOW)] {
                 let decision = open(news, order_cancelled, &policy, NOW);
                 outcomes.insert((Some(decision.progress.state), decision.rule));
             }
@@ -115,6 +115,8 @@ fn progresses(state: State) -> Vec<Progress> {
                     expires_at: (!ended && state != State::Waiting).then_some(expires),
                     letters_sent: *letters_sent,
                     attempts: u32::from(state == State::Sending),
+                    planned: Planned::Trigger,
+                    cancelled_at: None,
                 });
             }
         }
@@ -125,10 +127,10 @@ fn progresses(state: State) -> Vec<Progress> {
 fn order_news() -> Vec<(String, OrderNews)> {
     EventKind::ALL
         .into_iter()
-        .map(|kind| (format!("order {kind}"), OrderNews { kind, expected_by: None }))
+        .map(|kind| (format!("order {kind}"), OrderNews::new(kind, NOW)))
         .chain([(
             "order placed, expected in 20 days".to_owned(),
-            OrderNews { kind: EventKind::Placed, expected_by: Some(NOW.plus(DAY * 20)) },
+            OrderNews { expected_by: Some(NOW.plus(DAY * 20)), ..OrderNews::new(EventKind::Placed, NOW) },
         )])
         .collect()
 }
@@ -136,7 +138,7 @@ fn order_news() -> Vec<(String, OrderNews)> {
 fn events() -> Vec<(String, Event)> {
     let retry_at = NOW.plus(Duration::from_secs(360));
     let mut events = order_news().into_iter().map(|(name, news)| (name, Event::Order(news))).collect::<Vec<_>>();
-    events.push(("due".to_owned(), Event::Due));
+    events.push(("due".to_owned(), Event::Due(Ruling::Go)));
     for (name, attempt) in [
         ("accepted", Attempt::Accepted),
         ("deferred", Attempt::Deferred { retry_at }),
@@ -172,11 +174,11 @@ proptest! {
         policy in (0..policies().len()).prop_map(|index| policies().swap_remove(index)),
     ) {
         let mut now = NOW;
-        let mut progress = open(order_news()[first].1, false, &policy, now).progress;
+        let mut progress = open(order_news()[first].1, None, &policy, now).progress;
         let mut stopped = progress.state == State::Cancelled;
         for (seconds, index) in steps {
             now = now.plus(Duration::from_secs(seconds));
-            let event = events()[index].1;
+            let event = events().swap_remove(index).1;
             let before = progress.clone();
             progress = decide(&before, &event, &policy, now).progress;
 

@@ -147,7 +147,7 @@ fn order(kind: EventKind, reference: &str, email: &str) -> Reading {
 
 async fn file(store: &dyn Store, shop_name: &str, reading: Reading, now: Timestamp) -> Vec<InvitationId> {
     let copy = store.spool(vec![mail(shop_name, b"Subject: x\r\n\r\n\xff\x00\r\n", now)]).await.unwrap()[0];
-    let news = reading.event.map(|kind| OrderNews { kind, expected_by: None });
+    let news = reading.event.map(|kind| OrderNews::new(kind, now));
     let filing = FiledReading { copy, shop: shop(shop_name), reading, news };
     let filed = store.file_readings(Arc::new([filing]), policies(), now).await.unwrap();
     filed[0].moved.iter().map(|(id, _)| *id).collect()
@@ -316,7 +316,7 @@ async fn fill_much(store: &dyn Store) {
     for (n, chunk) in copies.chunks(100).enumerate() {
         let filing = |(at, copy): (usize, &CopyId)| {
             let reading = order(EventKind::Placed, &format!("M-{n}-{at}"), &format!("m{n}.{at}@example.com"));
-            let news = Some(OrderNews { kind: EventKind::Placed, expected_by: None });
+            let news = Some(OrderNews::new(EventKind::Placed, T0));
             FiledReading { copy: *copy, shop: shop("nord"), reading, news }
         };
         let readings = chunk.iter().enumerate().map(filing).collect();

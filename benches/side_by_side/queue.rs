@@ -329,7 +329,7 @@ impl Place {
         let (shop, now) = (ShopId::parse(&fill::shop(order))?, Timestamp(NOW));
         let mail = mails::order(&fill::reference(order), &fill::email(order, self.all), 4096);
         let reading = read(&mail);
-        let news = reading.order_event().map(|event| OrderNews { kind: event.kind, expected_by: None });
+        let news = reading.order_event().map(|event| OrderNews::new(event.kind, now));
         ensure!(news.is_some(), "the order was not read");
         let copy = NewCopy {
             shop: shop.clone(),

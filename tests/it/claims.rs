@@ -48,7 +48,7 @@ async fn order(store: &dyn Store, shop: &ShopId) {
         reference: OrderReference::parse("A-1"),
         ..Reading::without_findings(Outcome::Event, "")
     };
-    let news = Some(OrderNews { kind: EventKind::Placed, expected_by: None });
+    let news = Some(OrderNews::new(EventKind::Placed, START));
     let filing = FiledReading { copy, shop: shop.clone(), reading, news };
     let policies = Arc::new(Policies::from_iter([(shop.clone(), Policy::default())]));
     store.file_readings(Arc::new([filing]), policies, START).await.unwrap();

@@ -93,7 +93,7 @@ fn order(kind: EventKind, reference: &str, email: &str) -> Reading {
 }
 
 fn filing(copy: CopyId, shop_name: &str, reading: Reading) -> FiledReading {
-    let news = reading.event.map(|kind| OrderNews { kind, expected_by: None });
+    let news = reading.event.map(|kind| OrderNews::new(kind, reading.sent_at.unwrap_or(T0)));
     FiledReading { copy, shop: shop(shop_name), reading, news }
 }
 
@@ -107,7 +107,7 @@ async fn tell(
     now: Timestamp,
 ) -> Vec<(InvitationId, State, Rule)> {
     let copy = store.spool(vec![mail(shop_name, "a mail", now)]).await.unwrap()[0];
-    let reading = order(kind, reference, email);
+    let reading = Reading { sent_at: Some(now), ..order(kind, reference, email) };
     let filed = store.file_readings(Arc::new([filing(copy, shop_name, reading)]), policies(), now).await.unwrap();
     assert_eq!(filed.len(), 1);
     filed[0].moved.iter().map(|(id, decision)| (*id, decision.progress.state, decision.rule)).collect()
