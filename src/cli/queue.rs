@@ -190,7 +190,7 @@ impl List {
         let filter = self.filter()?;
         let desk = Desk::open(&self.config).await?;
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        let invitations = desk.store.list(&filter, self.before, limit).await?;
+        let invitations = desk.store.list(&filter, self.before, limit).await?.invitations;
         let mut out = Output::paged();
         if self.json.json {
             for invitation in &invitations {

@@ -23,9 +23,12 @@ pub use held::{
 };
 pub use lock::DaemonLock;
 pub use records::{
-    Actor, Claim, ClaimedLetter, ClaimedRound, CopyState, Counts, DecisionRecord, Filed, FiledReading, LetterPhase, LetterRecord, NewCopy, Recovered, RelayShare, Round, Settled, StoredCopy, Story, Subject, UnreadCopy,
+    Actor, Claim, ClaimedLetter, ClaimedRound, CopyState, Counts, DecisionRecord, Figure, Filed, FiledReading,
+    LetterPhase, LetterRecord, NewCopy, Pause, Recovered, RelayShare, Round, Settled, StoredCopy, Story, Subject,
+    UnreadCopy,
 };
 pub use sql::SqlStore;
+pub use sql::people::{SuppressedKind, hashed_subject};
 pub use transfer::{Content, Ending, Moved, MovedTable, Place, Step, Watch, transfer};
 
 use std::sync::Arc;
@@ -37,9 +40,7 @@ use self::sql::engine::Engine;
 use self::sql::fault::Fault;
 use self::sqlite::File;
 use crate::config::Database;
-use crate::domain::{
-    Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
-};
+use crate::domain::{Attempt, CopyId, Decision, DeskOrder, InvitationId, LetterId, Policies, ShopId, Timestamp};
 
 /// How many copies, invitations, decisions and letters [`Store::story`] tells of at most, each.
 pub const STORY_AT_MOST: usize = 200;
@@ -128,9 +129,11 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Vec<Filed>, StoreError>;
 
-    /// Takes invitations of the round's shops that are due, the longest due first, and moves each by `Event::Due`. Those whose
-    /// letter is to be sent come back, claimed by the round's owner; what else was due (a wait given up, a letter too late) is
-    /// dealt with here. Letters under way to one relay are never more than it has connections, whoever sends them.
+    /// Takes invitations of the round's shops that are due, the longest due first, and moves each by `Event::Due`, with what the
+    /// shop's rules say to it: how many letters the person has had from any shop, and whether they are on the suppression list, as
+    /// it stands in this transaction. Those whose letter is to be sent come back, claimed by the round's owner; what else was due (a
+    /// wait given up, a letter too late or too many) is dealt with here. Letters under way to one relay are never more than it has
+    /// connections, those of a shop no more than its rate, whoever sends them. What belongs to a shop that rests stays as it is.
     async fn claim_due(
         &self,
         round: Round,
@@ -254,7 +257,7 @@ pub trait Store: Send + Sync + 'static {
     /// A copy and its bytes, as long as they are kept.
     async fn copy(&self, id: CopyId) -> Result<Option<(StoredCopy, Option<Vec<u8>>)>, StoreError>;
 
-    /// The earliest instant at which an invitation of each shop is due, for every shop that has one.
+    /// The earliest instant at which an invitation of each shop is due, for every shop that has one and does not rest.
     async fn next_due(&self) -> Result<Vec<(ShopId, Timestamp)>, StoreError>;
 
     /// How the shops fare: one row each, however many copies they have.
@@ -271,6 +274,20 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets the counts of hours before `before`.
     async fn purge_hours(&self, before: Timestamp) -> Result<u64, StoreError>;
+
+    /// What happened to the invitations of one shop or of all since a day (days since 1970-01-01 in UTC), and how many stand in each
+    /// state now, by the days and names of [`Figure`].
+    async fn figures(&self, since_day: i64, shop: Option<&ShopId>) -> Result<Vec<Figure>, StoreError>;
+
+    /// Lets the letters of a shop rest, or of all: none is claimed any more; those in hand go out. `false` when they rest already.
+    /// Daemons see it when they next look, within seconds.
+    async fn pause(&self, shop: Option<&ShopId>, actor: &Actor, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Ends a pause of this shop, or the pause of all. `false` when there is none. A shop rests as long as either lasts.
+    async fn resume(&self, shop: Option<&ShopId>) -> Result<bool, StoreError>;
+
+    /// Whose letters rest.
+    async fn pauses(&self) -> Result<Vec<Pause>, StoreError>;
 
     /// How many copies are unread and how many invitations stand in each state.
     async fn counts(&self) -> Result<Counts, StoreError>;

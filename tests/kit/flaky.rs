@@ -5,13 +5,11 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use invited::domain::{
-    Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
-};
+use invited::domain::{Attempt, CopyId, Decision, DeskOrder, InvitationId, LetterId, Policies, ShopId, Timestamp};
 use invited::store::{
-    Actor, Alarm, Claim, ClaimedRound, Counts, DeskFiling, Discarded, Filed, FiledReading, Filter, HeldCount,
-    HeldFilter, NewCopy, Recovered, Round, Settled, ShopHours, Store, StoreError, StoredCopy, Story, Subject,
-    UnreadCopy, WatchFigures,
+    Actor, Alarm, Claim, ClaimedRound, Counts, DeskAsk, DeskFiling, DeskOutcome, Discarded, Figure, Filed,
+    FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited, Round, Settled, ShopHours,
+    Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
 };
 
 /// Hands every call on to another store, save those that were told to fail.
@@ -75,7 +73,9 @@ hand_on! {
     release(owner: &str, in_hand: Vec<LetterId>, policies: Arc<Policies>, now: Timestamp) -> Recovered;
     recover(owner: &str, policies: Arc<Policies>, now: Timestamp) -> Recovered;
     desk(invitation: InvitationId, order: DeskOrder, actor: &Actor, policies: Arc<Policies>, now: Timestamp) -> Option<Decision>;
-    list(filter: &Filter, before: Option<InvitationId>, limit: usize) -> Vec<Invitation>;
+    desk_all(asks: Vec<DeskAsk>, actor: &Actor, policies: Arc<Policies>, now: Timestamp) -> Vec<DeskOutcome>;
+    reinvite(invitation: InvitationId, due: Timestamp, actor: &Actor, policies: Arc<Policies>, now: Timestamp) -> Reinvited;
+    list(filter: &Filter, before: Option<InvitationId>, limit: usize) -> Page;
     story(subject: &Subject) -> Story;
     held_copies(filter: &HeldFilter, before: Option<CopyId>, limit: usize) -> Vec<StoredCopy>;
     ignored_copies(filter: &HeldFilter, before: Option<CopyId>, limit: usize) -> Vec<StoredCopy>;
@@ -89,6 +89,10 @@ hand_on! {
     purge_hours(before: Timestamp) -> u64;
     copy(id: CopyId) -> Option<(StoredCopy, Option<Vec<u8>>)>;
     next_due() -> Vec<(ShopId, Timestamp)>;
+    figures(since_day: i64, shop: Option<&ShopId>) -> Vec<Figure>;
+    pause(shop: Option<&ShopId>, actor: &Actor, now: Timestamp) -> bool;
+    resume(shop: Option<&ShopId>) -> bool;
+    pauses() -> Vec<Pause>;
     counts() -> Counts;
     purge(received_before: Timestamp, limit: usize) -> u64;
 }

@@ -138,7 +138,8 @@ impl Server {
     async fn check_rights(&self, conn: &mut PgConnection) -> Result<(), StoreError> {
         let closed: Option<String> = sqlx::query_scalar(
             "SELECT string_agg(name, ', ') \
-             FROM unnest(ARRAY['alarm', 'copy', 'copy_body', 'daemon', 'decision', 'invitation', 'letter', 'shop_sum', 'tally']) AS name \
+             FROM unnest(ARRAY['alarm', 'copy', 'copy_body', 'daemon', 'decision', 'figure', 'invitation', 'letter', 'pause', 'shop_sum', 'suppression', \
+             'tally']) AS name \
              WHERE NOT (has_table_privilege(name, 'SELECT') AND has_table_privilege(name, 'INSERT'))",
         )
         .fetch_one(conn)

@@ -74,7 +74,7 @@ const READ: [Statement; 30] = [
     sql::BODY,
     sql::COUNT_UNREAD,
     sql::COUNT_HELD,
-    sql::COUNT_STATE,
+    sql::STANDING,
     sql::NEXT_DUE,
 ];
 
@@ -126,7 +126,7 @@ fn a_walk_over_a_table_is_seen() {
 async fn every_statement_is_understood_and_what_writes_goes_along_an_index_from_the_first_minute() {
     let Some(server) = kit::server() else { return };
     let place = server.database();
-    let mut conn = Connection::Postgres(queue(&place).await.connect_to_write().await.unwrap());
+    let mut conn = Connection::from(queue(&place).await.connect_to_write().await.unwrap());
     for statement in sql::ALL {
         let plan = conn.plan(*statement).await;
         if !READ.iter().any(|read| read.name == statement.name) {
@@ -170,7 +170,7 @@ async fn large_tables_are_never_walked_and_a_page_of_what_is_rare_costs_little()
     let queue = queue(&place).await;
     let mut conn = queue.connect_to_write().await.unwrap();
     sqlx::raw_sql(YEARS).execute(&mut conn).await.unwrap();
-    let mut conn = Connection::Postgres(conn);
+    let mut conn = Connection::from(conn);
     for statement in sql::ALL {
         let plan = conn.plan(*statement).await;
         assert_eq!(walks(&plan), [""; 0], "{}:\n{}", statement.name, plan.join("\n"));

@@ -7,7 +7,7 @@ use async_trait::async_trait;
 
 use super::connection::Connection;
 use super::fault::Fault;
-use super::moves::{self, Book, Cause};
+use super::moves::{self, Book, Cause, Record};
 use super::turns::{self, Turn};
 use super::writer::Work;
 use crate::domain::{DeskOrder, Event, Invitation, InvitationId, Policies, Rule, State, Timestamp, open_again};
@@ -35,7 +35,9 @@ impl Work for DeskAll {
             outcomes.push(match found.get_mut(&ask.seen.id) {
                 None => DeskOutcome::Missing,
                 Some(one) if Seen::from(&*one) != ask.seen => DeskOutcome::Changed(Box::new(one.clone())),
-                Some(one) => DeskOutcome::Decided(book.tell(one, &cause(ask.order, &self.actor, self.now), &self.policies)),
+                Some(one) => {
+                    DeskOutcome::Decided(book.tell(one, &cause(ask.order, &self.actor, self.now), &self.policies))
+                }
             });
         }
         book.write(conn).await?;
@@ -83,8 +85,18 @@ impl Work for Reinvite {
             Err(rule) => return Ok(Reinvited::Refused(rule)),
         };
         let mut book = Book::default();
-        let (actor, note) = (self.actor.name.as_str(), self.actor.reason.as_deref());
-        let opened = book.open_after(last, &decision, actor, note, self.now);
+        let Actor { name: actor, reason } = &self.actor;
+        let record =
+            Record { event: "desk reinvite".to_owned(), actor, note: reason.as_deref(), copy: None, at: self.now };
+        let again = Invitation {
+            progress: decision.progress.clone(),
+            round: last.round.saturating_add(1),
+            follows: Some(last.id),
+            created_at: self.now,
+            updated_at: self.now,
+            ..last.clone()
+        };
+        let opened = book.begin(again, &decision, &record);
         let numbers = book.write(conn).await?;
         Ok(Reinvited::Opened { id: numbers.of(opened.id), decision })
     }

@@ -10,13 +10,15 @@ use serde_json::{Value as Json, json};
 use super::connection::Connection;
 use super::fault::Fault;
 use super::moves::{self, Book, Cause, to_json};
+use super::pace::Pace;
+use super::people::People;
 use super::rows::{ClaimedRow, InvitationRow, LetterInHandRow, count};
 use super::statements as sql;
 use super::turns::{self, Turn};
 use super::writer::{Joint, Work};
 use crate::domain::{
-    Attempt, Decision, DeskOrder, Event, Inputs, Invitation, InvitationId, LetterId, Policies, Rule, Ruling, State,
-    Timestamp, clean,
+    Attempt, Decision, DeskOrder, Event, Inputs, Invitation, InvitationId, LetterId, Policies, Rule, State, Timestamp,
+    clean,
 };
 use crate::store::{Actor, Claim, ClaimedLetter, ClaimedRound, LetterPhase, Recovered, Round, Settled};
 
@@ -45,27 +47,34 @@ impl Work for ClaimDue {
         if limit == 0 {
             return Ok(ClaimedRound::default());
         }
-        let shops = to_json(&self.round.shops)?;
-        let due: Vec<InvitationRow> = conn.rows(sql::DUE, [shops.into(), self.now.into(), limit.into()]).await?;
-        let dealt_with = due.len();
+        let pace = match &self.round.relay {
+            Some(_) => Pace::of(conn, &self.round.shops, &self.policies, self.now).await?,
+            None => Pace::free(&self.round.shops),
+        };
+        let rows: Vec<InvitationRow> =
+            conn.rows(sql::DUE, [pace.open(limit)?.into(), self.now.into(), limit.into()]).await?;
+        let dealt_with = rows.len();
+        let mut due = Vec::with_capacity(rows.len());
+        for row in rows {
+            match Invitation::try_from(row) {
+                Ok(invitation) => due.push(invitation),
+                // One row that makes no sense must not keep all other letters back.
+                Err(fault) => tracing::error!(?fault, "an invitation that is due cannot be read and is passed over"),
+            }
+        }
+        let mut people = People::of(conn, &due, &self.policies, self.now).await?;
         let mut book = Book::default();
         let mut claimed = Vec::with_capacity(due.len());
-        for row in due {
-            match Invitation::try_from(row) {
-                Ok(mut invitation) => {
-                    book.tell(&mut invitation, &Cause::daemon(Event::Due(Ruling::Go), self.now), &self.policies);
-                    if invitation.progress.state == State::Sending {
-                        claimed.push(invitation);
-                    }
-                }
-                // One row that makes no sense must not keep all other letters back.
-                Err(fault) => {
-                    tracing::error!(?fault, "an invitation that is due cannot be read and is passed over");
-                }
+        for mut invitation in due {
+            let ruling = people.weigh(&invitation, &self.policies, self.now);
+            book.tell(&mut invitation, &Cause::daemon(Event::Due(ruling), self.now), &self.policies);
+            if invitation.progress.state == State::Sending {
+                people.remember(&invitation, self.now);
+                claimed.push(invitation);
             }
         }
         book.write(conn).await?;
-        Ok(ClaimedRound { letters: self.claim(claimed, conn).await?, dealt_with })
+        Ok(ClaimedRound { letters: self.claim(claimed, conn).await?, dealt_with, next: pace.next() })
     }
 }
 
@@ -90,7 +99,13 @@ impl ClaimDue {
             return Ok(Vec::new());
         }
         let rows = invitations.iter().map(|invitation| {
-            json!([invitation.id, invitation.progress.letters_sent + 1, invitation.next_letter().as_str()])
+            json!([
+                invitation.id,
+                invitation.progress.letters_sent + 1,
+                invitation.next_letter().as_str(),
+                invitation.shop,
+                invitation.customer.email.key().as_str(),
+            ])
         });
         let rows = to_json(&rows.collect::<Vec<_>>())?;
         let owner = self.round.owner.as_str();

@@ -104,7 +104,8 @@ struct Meant(Vec<Option<String>>, [Timestamp; 4]);
 
 impl Meant {
     fn new(filter: &Filter) -> Result<Self, Fault> {
-        let states = filter.states_meant().map(|states| states.into_iter().map(|state| state.as_str()).collect::<Vec<_>>());
+        let states =
+            filter.states_meant().map(|states| states.into_iter().map(|state| state.as_str()).collect::<Vec<_>>());
         let texts = vec![
             filter.shop.as_ref().map(|shop| shop.as_str().to_owned()),
             states.map(|states| to_json(&states)).transpose()?,
@@ -127,7 +128,12 @@ impl Meant {
     fn values(&self) -> impl Iterator<Item = Value> {
         let text = |one: &Option<String>| Value::from(one.clone());
         let (keys, patterns) = self.0.split_at(4);
-        keys.iter().map(text).chain(self.1.map(Value::from)).chain(patterns.iter().map(text)).collect::<Vec<_>>().into_iter()
+        keys.iter()
+            .map(text)
+            .chain(self.1.map(Value::from))
+            .chain(patterns.iter().map(text))
+            .collect::<Vec<_>>()
+            .into_iter()
     }
 }
 
@@ -185,7 +191,8 @@ impl Way {
     /// Along the narrowest index that knows something of what the filter asks for.
     fn of(filter: &Filter, before: i64, lowest: i64, limit: usize) -> Self {
         let index = |entries| Self::Index { entries, lowest, handful: limit.clamp(1, HANDFUL) };
-        let by = |statement, keys: Vec<String>| Entries { statement, keys, ids: VecDeque::new(), before, is_over: false };
+        let by =
+            |statement, keys: Vec<String>| Entries { statement, keys, ids: VecDeque::new(), before, is_over: false };
         if let Some(email) = &filter.email {
             return index(vec![by(sql::IDS_EMAIL, vec![email.as_str().to_owned()])]);
         }

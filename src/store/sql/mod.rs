@@ -6,10 +6,14 @@ pub(super) mod connection;
 mod desk;
 pub(super) mod engine;
 pub(super) mod fault;
+pub(super) mod figures;
 mod held;
 mod letters;
 mod lists;
 mod moves;
+mod pace;
+mod pauses;
+pub(super) mod people;
 mod pulse;
 mod queries;
 mod readers;
@@ -28,7 +32,6 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 
-use self::connection::Connection;
 use self::engine::Engine;
 use self::fault::Fault;
 use self::pulse::Pulse;
@@ -37,13 +40,11 @@ use self::reading::{ClaimCopies, FileReadings, HandedOut, Purge, SetAside};
 use self::spool::Spool;
 use self::writer::{Queue, Writer};
 use super::{
-    Actor, Alarm, Claim, ClaimedRound, Counts, DaemonLock, DeskFiling, Discarded, Filed, FiledReading, Filter,
-    HeldCount, HeldFilter, NewCopy, Recovered, Round, Settled, ShopHours, Store, StoreError, StoredCopy, Story,
-    Subject, UnreadCopy, WatchFigures,
+    Actor, Alarm, Claim, ClaimedRound, Counts, DaemonLock, DeskAsk, DeskFiling, DeskOutcome, Discarded, Figure, Filed,
+    FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited, Round, Settled, ShopHours,
+    Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
 };
-use crate::domain::{
-    Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
-};
+use crate::domain::{Attempt, CopyId, Decision, DeskOrder, InvitationId, LetterId, Policies, ShopId, Timestamp};
 
 /// How far this machine's clock may be from the server's before it is said.
 const CLOCKS_APART_AT_MOST: Duration = Duration::from_secs(5);
@@ -108,9 +109,9 @@ impl SqlStore {
             .readers
             .read(|conn| {
                 Box::pin(async move {
-                    Ok(match conn {
-                        Connection::Sqlite(conn) => super::sqlite::quick_check(conn).await?,
-                        Connection::Postgres(_) => None,
+                    Ok(match conn.file() {
+                        Some(conn) => super::sqlite::quick_check(conn).await?,
+                        None => None,
                     })
                 })
             })
@@ -413,6 +414,28 @@ impl Store for SqlStore {
 
     async fn purge_hours(&self, before: Timestamp) -> Result<u64, StoreError> {
         self.writers.reading.carry_out(held::PurgeHours { before }).await
+    }
+
+    async fn figures(&self, since_day: i64, shop: Option<&ShopId>) -> Result<Vec<Figure>, StoreError> {
+        let shop = shop.cloned();
+        self.readers
+            .read(move |conn| {
+                let shop = shop.clone();
+                Box::pin(async move { figures::since(conn, since_day, shop.as_ref()).await })
+            })
+            .await
+    }
+
+    async fn pause(&self, shop: Option<&ShopId>, actor: &Actor, now: Timestamp) -> Result<bool, StoreError> {
+        self.writers.letters.carry_out(pauses::Rest { shop: shop.cloned(), actor: actor.clone(), now }).await
+    }
+
+    async fn resume(&self, shop: Option<&ShopId>) -> Result<bool, StoreError> {
+        self.writers.letters.carry_out(pauses::GoOn { shop: shop.cloned() }).await
+    }
+
+    async fn pauses(&self) -> Result<Vec<Pause>, StoreError> {
+        self.readers.read(|conn| Box::pin(pauses::all(conn))).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

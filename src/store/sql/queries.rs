@@ -1,14 +1,13 @@
 //! What is only read, on connections that cannot write.
 
-use std::collections::BTreeMap;
-
 use super::body;
 use super::connection::Connection;
 use super::fault::Fault;
+use super::figures;
 use super::moves::to_json;
 use super::rows::{CopyRow, DecisionRow, InvitationRow, LetterRow, records};
 use super::statements::{self as sql, Statement};
-use crate::domain::{CopyId, Invitation, ShopId, State, Timestamp};
+use crate::domain::{CopyId, Invitation, ShopId, Timestamp};
 use crate::store::{Counts, STORY_AT_MOST, StoredCopy, Story, Subject};
 
 /// All about a subject, from one state of everything.
@@ -44,8 +43,7 @@ pub(super) async fn story(conn: &mut Connection, subject: &Subject) -> Result<St
 
 /// The newest invitations by one key.
 async fn invitations(conn: &mut Connection, statement: Statement, key: &str) -> Result<Vec<Invitation>, Fault> {
-    let rows: Vec<InvitationRow> =
-        conn.rows(statement, [i64::MAX.into(), STORY_AT_MOST.into(), key.into()]).await?;
+    let rows: Vec<InvitationRow> = conn.rows(statement, [i64::MAX.into(), STORY_AT_MOST.into(), key.into()]).await?;
     records(rows)
 }
 
@@ -80,17 +78,10 @@ pub(super) async fn next_due(conn: &mut Connection) -> Result<Vec<(ShopId, Times
     due.collect()
 }
 
-/// Numbers, each counted along an index.
+/// Numbers: of copies that wait, counted along an index, and of invitations, counted when they moved.
 pub(super) async fn counts(conn: &mut Connection) -> Result<Counts, Fault> {
     let count = |number: Option<i64>| number.unwrap_or(0).unsigned_abs();
     let unread = count(conn.number(sql::COUNT_UNREAD, []).await?);
     let held_copies = count(conn.number(sql::COUNT_HELD, []).await?);
-    let mut invitations = BTreeMap::new();
-    for state in State::ALL {
-        let standing = count(conn.number(sql::COUNT_STATE, [state.as_str().into()]).await?);
-        if standing > 0 {
-            invitations.insert(state, standing);
-        }
-    }
-    Ok(Counts { unread, held_copies, invitations })
+    Ok(Counts { unread, held_copies, invitations: figures::standing(conn).await? })
 }

@@ -26,6 +26,10 @@ pub(super) struct InvitationRow {
     attempts: i64,
     created_at: i64,
     updated_at: i64,
+    round: i64,
+    follows: Option<i64>,
+    planned: String,
+    cancelled_at: Option<i64>,
 }
 
 impl TryFrom<InvitationRow> for Invitation {
@@ -48,11 +52,11 @@ impl TryFrom<InvitationRow> for Invitation {
                 expires_at: row.expires_at.map(Timestamp),
                 letters_sent: count(row.letters_sent),
                 attempts: count(row.attempts),
-                planned: Planned::Trigger,
-                cancelled_at: None,
+                planned: Planned::parse(&row.planned).ok_or_else(|| fault(&row.planned))?,
+                cancelled_at: row.cancelled_at.map(Timestamp),
             },
-            round: 0,
-            follows: None,
+            round: count(row.round),
+            follows: row.follows.map(InvitationId),
             created_at: Timestamp(row.created_at),
             updated_at: Timestamp(row.updated_at),
         })
@@ -146,6 +150,7 @@ pub(super) struct DecisionRow {
     actor: String,
     note: Option<String>,
     copy_id: Option<i64>,
+    inputs: Option<String>,
 }
 
 impl TryFrom<DecisionRow> for DecisionRecord {
@@ -167,6 +172,8 @@ impl TryFrom<DecisionRow> for DecisionRecord {
             actor: row.actor,
             note: row.note,
             copy: row.copy_id.map(CopyId),
+            // What an older version wrote has none.
+            inputs: row.inputs.and_then(|inputs| serde_json::from_str(&inputs).ok()).unwrap_or_default(),
         })
     }
 }
@@ -215,6 +222,7 @@ pub(super) struct OpenedRow {
     pub(super) shop: String,
     pub(super) reference_key: String,
     pub(super) email_key: String,
+    pub(super) round: i64,
 }
 
 /// A letter that was just claimed.

@@ -8,6 +8,7 @@
 //! | `(each "$1")` | `json_each($1)` | `json_array_elements($1::json)` |
 //! | `id (of "$1")` | `id IN (…)`, the array's numbers | `id = ANY (ARRAY(…))`: taken one by one from an index, whatever |
 //! | | | the planner thinks of their count and of the table |
+//! | `word (texts "$1")` | the same with the array's texts | the same |
 //! | `(words "$1")` | the array's texts | the same |
 //! | `a (like "$1")` | `LIKE`, which knows case in ASCII alone | `ILIKE` |
 //! | `(near "a.id", "$1")` | – (joins go from row to row) | no other rows than those whose number begins a row of `$1` |
@@ -37,6 +38,10 @@ macro_rules! piece {
     (postgres, (of $list:literal)) => {
         concat!(" = ANY (ARRAY(SELECT CAST(json_array_elements_text(", $list, "::json) AS BIGINT)))")
     };
+    (sqlite, (texts $list:literal)) => { concat!(" IN (SELECT value FROM json_each(", $list, "))") };
+    (postgres, (texts $list:literal)) => {
+        concat!(" = ANY (ARRAY(SELECT json_array_elements_text(", $list, "::json)))")
+    };
     (sqlite, (near $id:literal, $rows:literal)) => { "" };
     (postgres, (near $id:literal, $rows:literal)) => {
         concat!(" AND ", $id, " = ANY (ARRAY(SELECT CAST(value ->> 0 AS BIGINT) FROM json_array_elements(", $rows, "::json)))")
@@ -48,7 +53,8 @@ macro_rules! piece {
     ($engine:ident, (invitation columns)) => {
         "invitation.id, invitation.shop, invitation.reference, invitation.email, invitation.name, invitation.details, \
          invitation.state, invitation.due_at, invitation.expires_at, invitation.letters_sent, invitation.attempts, \
-         invitation.created_at, invitation.updated_at"
+         invitation.created_at, invitation.updated_at, invitation.round, invitation.follows, invitation.planned, \
+         invitation.cancelled_at"
     };
     ($engine:ident, (copy columns)) => {
         "copy.id, copy.shop, copy.received_at, copy.mail_from, copy.client, copy.size, copy.state, copy.attempts, copy.reading, \
@@ -173,11 +179,12 @@ statements! {
     };
     OPEN = {
         "INSERT INTO invitation (shop, reference, reference_key, email, email_key, name, details, state, due_at, expires_at, \
-        letters_sent, attempts, created_at, updated_at) \
+        letters_sent, attempts, created_at, updated_at, round, follows, planned, cancelled_at) \
         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
         CAST(value ->> 8 AS BIGINT), CAST(value ->> 9 AS BIGINT), CAST(value ->> 10 AS BIGINT), CAST(value ->> 11 AS BIGINT), \
-        CAST(value ->> 12 AS BIGINT), CAST(value ->> 13 AS BIGINT) FROM " (each "$1") " AS opened \
-        RETURNING id, shop, reference_key, email_key"
+        CAST(value ->> 12 AS BIGINT), CAST(value ->> 13 AS BIGINT), CAST(value ->> 14 AS BIGINT), CAST(value ->> 15 AS BIGINT), \
+        value ->> 16, CAST(value ->> 17 AS BIGINT) FROM " (each "$1") " AS opened \
+        RETURNING id, shop, reference_key, email_key, round"
     };
     FILE_COPIES = {
         "UPDATE copy SET state = filed.value ->> 1, reading = filed.value ->> 2, read_at = $2, email_key = filed.value ->> 3, \
@@ -190,7 +197,8 @@ statements! {
     MOVE = {
         "UPDATE invitation SET state = moved.value ->> 1, due_at = CAST(moved.value ->> 2 AS BIGINT), \
         expires_at = CAST(moved.value ->> 3 AS BIGINT), letters_sent = CAST(moved.value ->> 4 AS BIGINT), \
-        attempts = CAST(moved.value ->> 5 AS BIGINT), updated_at = CAST(moved.value ->> 6 AS BIGINT) \
+        attempts = CAST(moved.value ->> 5 AS BIGINT), updated_at = CAST(moved.value ->> 6 AS BIGINT), \
+        planned = moved.value ->> 7, cancelled_at = CAST(moved.value ->> 8 AS BIGINT) \
         FROM " (each "$1") " AS moved WHERE invitation.id = CAST(moved.value ->> 0 AS BIGINT)"
         (near "invitation.id", "$1")
     };
@@ -201,23 +209,34 @@ statements! {
         (near "invitation.id", "$1")
     };
     DECIDED = {
-        "INSERT INTO decision (invitation_id, at, event, from_state, to_state, due_at, rule, actor, note, copy_id) \
+        "INSERT INTO decision (invitation_id, at, event, from_state, to_state, due_at, rule, actor, note, copy_id, inputs) \
         SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, value ->> 3, value ->> 4, \
-        CAST(value ->> 5 AS BIGINT), value ->> 6, value ->> 7, value ->> 8, CAST(value ->> 9 AS BIGINT) FROM " (each "$1") " AS decided"
+        CAST(value ->> 5 AS BIGINT), value ->> 6, value ->> 7, value ->> 8, CAST(value ->> 9 AS BIGINT), \
+        value ->> 10 FROM " (each "$1") " AS decided"
     };
 
-    /// `$1` are shops. Each is asked for its own first ones, so that what another shop has due costs nothing.
+    /// `$1` are shops, each with how many it may have at most, which is `$3` or less. Each is asked for its own first ones, so that
+    /// what another shop has due costs nothing; one that rests is not asked. SQLite takes no limit from a row, so there those that
+    /// come before are counted, as far as they matter.
     DUE = {
-        sqlite: concat!("SELECT ", piece!(sqlite, (invitation columns)), " FROM json_each($1) AS open CROSS JOIN invitation \
-            WHERE invitation.id IN (SELECT due.id FROM invitation AS due WHERE due.shop = open.value AND due.due_at <= $2 \
+        sqlite: concat!("WITH open AS MATERIALIZED (SELECT value ->> 0 AS shop, value ->> 1 AS most FROM json_each($1) \
+                WHERE NOT EXISTS (SELECT 1 FROM pause WHERE pause.shop IN ('', value ->> 0))) \
+            SELECT ", piece!(sqlite, (invitation columns)), " FROM open CROSS JOIN invitation \
+            WHERE invitation.id IN (SELECT due.id FROM invitation AS due WHERE due.shop = open.shop AND due.due_at <= $2 \
                 ORDER BY due.due_at, due.id LIMIT $3) \
+            AND (open.most >= $3 OR (SELECT COUNT(*) FROM (SELECT 1 FROM invitation AS earlier WHERE earlier.shop = open.shop \
+                AND earlier.due_at <= invitation.due_at AND (earlier.due_at, earlier.id) < (invitation.due_at, invitation.id) \
+                LIMIT $3)) < open.most) \
             ORDER BY invitation.due_at, invitation.id LIMIT $3"),
-        postgres: concat!("SELECT ", piece!(postgres, (invitation columns)), " FROM json_array_elements_text($1::json) AS open (shop) \
+        postgres: concat!("WITH open AS MATERIALIZED (SELECT value ->> 0 AS shop, CAST(value ->> 1 AS BIGINT) AS most \
+                FROM json_array_elements($1::json) \
+                WHERE NOT EXISTS (SELECT 1 FROM pause WHERE pause.shop IN ('', value ->> 0))) \
+            SELECT ", piece!(postgres, (invitation columns)), " FROM open \
             CROSS JOIN LATERAL (SELECT * FROM invitation AS due WHERE due.shop = open.shop AND due.due_at <= $2 \
-                ORDER BY due.due_at, due.id LIMIT $3 FOR UPDATE SKIP LOCKED) AS invitation \
+                ORDER BY due.due_at, due.id LIMIT LEAST($3, open.most) FOR UPDATE SKIP LOCKED) AS invitation \
             ORDER BY invitation.due_at, invitation.id LIMIT $3")
     };
-    /// The earliest due time of each shop: one seek for a shop's name and one for its time, however much is due.
+    /// The earliest due time of each shop that does not rest: one seek for a shop's name and one for its time, however much is due.
     NEXT_DUE = {
         "WITH RECURSIVE shops (shop) AS (\
             SELECT MIN(shop) FROM invitation WHERE due_at IS NOT NULL \
@@ -225,7 +244,36 @@ statements! {
                 WHERE invitation.due_at IS NOT NULL AND invitation.shop > shops.shop) FROM shops WHERE shops.shop IS NOT NULL) \
         SELECT shops.shop, (SELECT MIN(invitation.due_at) FROM invitation \
             WHERE invitation.shop = shops.shop AND invitation.due_at IS NOT NULL) AS due_at \
-        FROM shops WHERE shops.shop IS NOT NULL"
+        FROM shops WHERE shops.shop IS NOT NULL AND NOT EXISTS (SELECT 1 FROM pause WHERE pause.shop IN ('', shops.shop))"
+    };
+    /// How many letters each shop of `$1` has claimed after an instant and up to another, and when the first of them was; the last
+    /// value of a row is its number.
+    CLAIMED_LATELY = {
+        "SELECT CAST(value ->> 3 AS BIGINT), (SELECT COUNT(*) FROM letter WHERE letter.shop = value ->> 0 \
+            AND letter.claimed_at > CAST(value ->> 1 AS BIGINT) AND letter.claimed_at <= CAST(value ->> 2 AS BIGINT)), \
+        (SELECT MIN(letter.claimed_at) FROM letter WHERE letter.shop = value ->> 0 \
+            AND letter.claimed_at > CAST(value ->> 1 AS BIGINT) AND letter.claimed_at <= CAST(value ->> 2 AS BIGINT)) \
+        FROM " (each "$1") " AS asked"
+    };
+    /// The newest letters, `$3` at most, since `$2` to each of the persons `$1`, of those that went out or may have.
+    PAST_LETTERS = {
+        sqlite: "SELECT letter.email_key, letter.shop, letter.invitation_id, letter.ordinal, letter.claimed_at, invitation.details \
+            FROM json_each($1) AS person CROSS JOIN letter JOIN invitation ON invitation.id = letter.invitation_id \
+            WHERE letter.id IN (SELECT past.id FROM letter AS past WHERE past.email_key = person.value AND past.claimed_at >= $2 \
+                AND (past.phase IN ('claimed', 'on_the_wire', 'accepted', 'in_doubt') \
+                    OR past.phase = 'deferred' AND past.on_the_wire_at IS NOT NULL) \
+                ORDER BY past.claimed_at DESC LIMIT $3)",
+        postgres: "SELECT letter.email_key, letter.shop, letter.invitation_id, letter.ordinal, letter.claimed_at, invitation.details \
+            FROM json_array_elements_text($1::json) AS person (key) \
+            CROSS JOIN LATERAL (SELECT * FROM letter AS past WHERE past.email_key = person.key AND past.claimed_at >= $2 \
+                AND (past.phase IN ('claimed', 'on_the_wire', 'accepted', 'in_doubt') \
+                    OR past.phase = 'deferred' AND past.on_the_wire_at IS NOT NULL) \
+                ORDER BY past.claimed_at DESC LIMIT $3) AS letter \
+            JOIN invitation ON invitation.id = letter.invitation_id"
+    };
+    /// The entries of the suppression list with one of these subjects.
+    SUPPRESSED = {
+        "SELECT shop, kind, subject, reason, at FROM suppression WHERE kind IN ('address', 'domain') AND subject" (texts "$1")
     };
     /// How many letters are in hand for the relay `$1`, and how many daemons live beside `$2`.
     IN_HAND_AT = {
@@ -233,11 +281,13 @@ statements! {
         (SELECT COUNT(*) FROM daemon WHERE owner <> $2 AND lease_until > $3)"
     };
     CLAIM_LETTERS = {
-        "INSERT INTO letter (invitation_id, ordinal, kind, phase, attempts, owner, relay, claimed_at) \
-        SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, 'claimed', 1, $2, $3, $4 \
+        "INSERT INTO letter (invitation_id, ordinal, kind, phase, attempts, owner, relay, claimed_at, shop, email_key) \
+        SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, 'claimed', 1, $2, $3, $4, value ->> 3, \
+        value ->> 4 \
         FROM " (each "$1") " AS claimed WHERE true \
         ON CONFLICT (invitation_id, ordinal) DO UPDATE SET phase = 'claimed', attempts = letter.attempts + 1, \
-        owner = excluded.owner, relay = excluded.relay, claimed_at = excluded.claimed_at \
+        owner = excluded.owner, relay = excluded.relay, claimed_at = excluded.claimed_at, shop = excluded.shop, \
+        email_key = excluded.email_key \
         RETURNING id, invitation_id, attempts, message_id"
     };
     /// A row is a claim, a Message-ID and the time. An invitation that was stopped meanwhile is passed over, and none can be
@@ -357,7 +407,8 @@ statements! {
         ORDER BY reference_key DESC, id DESC LIMIT $2"
     };
     DECISIONS_ON = {
-        "SELECT invitation_id, at, event, from_state, to_state, due_at, rule, actor, note, copy_id FROM decision \
+        "SELECT invitation_id, at, event, from_state, to_state, due_at, rule, actor, note, copy_id, inputs \
+        FROM decision \
         WHERE invitation_id" (of "$1") " ORDER BY id DESC LIMIT $2"
     };
     LETTERS_OF = {
@@ -427,6 +478,12 @@ statements! {
         WHERE true ON CONFLICT (shop, hour) DO UPDATE SET event = tally.event + excluded.event, \
         ignored = tally.ignored + excluded.ignored, held = tally.held + excluded.held"
     };
+    /// Counts what happened to invitations. The last rows that a transaction locks, in the order of their keys.
+    COUNT_UP = {
+        "INSERT INTO figure (shop, day, name, n) SELECT value ->> 0, CAST(value ->> 1 AS BIGINT), value ->> 2, \
+        CAST(value ->> 3 AS BIGINT) FROM " (each "$1") " AS told WHERE true \
+        ON CONFLICT (shop, day, name) DO UPDATE SET n = figure.n + excluded.n"
+    };
     /// Counts in which state copies stand.
     ADD_UP = {
         "INSERT INTO shop_sum (shop, event, ignored, held, discarded, last_copy_at) SELECT value ->> 0, \
@@ -448,12 +505,22 @@ statements! {
         "INSERT INTO alarm (shop, kind, since, note) VALUES ($1, $2, $3, $4) ON CONFLICT (shop, kind) DO NOTHING"
     };
     CLEAR_ALARM = { "DELETE FROM alarm WHERE shop = $1 AND kind = $2 AND since = $3" };
+    PAUSE = { "INSERT INTO pause (shop, since, actor, reason) VALUES ($1, $2, $3, $4) ON CONFLICT (shop) DO NOTHING" };
+    RESUME = { "DELETE FROM pause WHERE shop = $1" };
+    PAUSES = { "SELECT shop, since, actor, reason FROM pause ORDER BY shop" };
     COPY = { "SELECT " (copy columns) " FROM copy WHERE id = $1" };
     BODY = { "SELECT body FROM copy_body WHERE copy_id = $1" };
 
     COUNT_UNREAD = { "SELECT COUNT(*) FROM copy WHERE state = 'unread'" };
     COUNT_HELD = { "SELECT COUNT(*) FROM copy WHERE state = 'held'" };
-    COUNT_STATE = { "SELECT COUNT(*) FROM invitation WHERE state = $1" };
+    /// How many invitations stand in each state, whatever their shop.
+    STANDING = {
+        "SELECT name, CAST(SUM(n) AS BIGINT) FROM figure WHERE day = 0 AND name >= 'state ' AND name < 'state!' GROUP BY name"
+    };
+    FIGURES_OF_ALL = { "SELECT shop, day, name, n FROM figure WHERE day >= $1 AND day <= $2 ORDER BY day, name, shop" };
+    FIGURES_OF_SHOP = {
+        "SELECT shop, day, name, n FROM figure WHERE shop = $3 AND day >= $1 AND day <= $2 ORDER BY day, name"
+    };
 
     PURGE = {
         sqlite: "DELETE FROM copy_body WHERE copy_id IN (SELECT copy_body.copy_id FROM copy_body \
@@ -463,7 +530,7 @@ statements! {
             JOIN copy ON copy.id = old.copy_id WHERE old.received_at < $1 AND copy.state <> 'unread' \
             ORDER BY old.received_at LIMIT $2 FOR UPDATE OF old SKIP LOCKED))"
     };
-    /// The turns of orders and relays (PostgreSQL): see [`super::turns`].
+    /// The turns of orders, relays and persons (PostgreSQL): see [`super::turns`].
     TAKE_TURNS = {
         sqlite: "",
         postgres: concat!("SELECT slot FROM turn WHERE slot", piece!(postgres, (of "$1")), " ORDER BY slot FOR UPDATE")

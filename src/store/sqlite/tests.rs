@@ -115,7 +115,7 @@ fn why(error: &StoreError) -> &str {
 #[tokio::test]
 async fn no_statement_walks_over_a_whole_table() {
     let place = Place::new().await;
-    let mut conn = Connection::Sqlite(place.other().await);
+    let mut conn = Connection::from(place.other().await);
     let mut faults = Vec::new();
     for statement in sql::ALL.iter().filter(|statement| !statement.sqlite.is_empty()) {
         for step in conn.plan(*statement).await {
@@ -137,7 +137,7 @@ async fn no_statement_walks_over_a_whole_table() {
 #[tokio::test]
 async fn pages_come_in_order_without_sorting() {
     let place = Place::new().await;
-    let mut conn = Connection::Sqlite(place.other().await);
+    let mut conn = Connection::from(place.other().await);
     for statement in [
         sql::UNREAD,
         sql::LIST_ALL,
@@ -607,7 +607,7 @@ impl Work for PageLimit {
     type Answer = ();
 
     async fn run(&self, conn: &mut Connection) -> Result<(), Fault> {
-        let Connection::Sqlite(conn) = conn else { panic!("a file") };
+        let Some(conn) = conn.file() else { panic!("a file") };
         let pragma = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {}", self.0));
         sqlx::query(pragma).execute(conn).await?;
         Ok(())
