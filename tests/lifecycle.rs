@@ -116,6 +116,7 @@ fn progresses(state: State) -> Vec<Progress> {
                     letters_sent: *letters_sent,
                     attempts: u32::from(state == State::Sending),
                     planned: Planned::Trigger,
+                    expected_by: None,
                     cancelled_at: None,
                 });
             }

@@ -21,6 +21,18 @@ pub fn build_setup(config: Config) -> Result<Setup, Vec<Problem>> {
     build(config, templates)
 }
 
+/// The key of the suppression list, with which its entries are hashed.
+///
+/// # Errors
+/// When the master key cannot be read.
+pub fn list_key(config: &Config) -> Result<[u8; 32], Problem> {
+    Ok(list_key_of(&read_secret(&config.master_key)?))
+}
+
+fn list_key_of(master: &str) -> [u8; 32] {
+    derive(master.as_bytes(), "suppression list")
+}
+
 /// The same for a daemon that runs with templates in force. With the set-up comes what is wrong with templates that go on as they
 /// were.
 ///
@@ -39,7 +51,7 @@ fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<S
     let relays = relays(&config, &mut problems);
     match (reader, letters, master) {
         (Some(reader), Some(letters), Some(master)) if problems.is_empty() => Ok(Setup {
-            policies: Arc::new(config.policies().with_list_key(derive(master.as_bytes(), "suppression list"))),
+            policies: Arc::new(config.policies().with_list_key(list_key_of(&master))),
             keys: Keys {
                 tokens: derive(master.as_bytes(), "tokens"),
                 log_ids: derive(master.as_bytes(), "log ids"),

@@ -43,6 +43,7 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
     let keep_copies = span(top, "keep_copies", DAY..=DAY * 3_650).unwrap_or(DEFAULT_KEEP_COPIES);
     let hold_all = top.boolean("hold_all").is_some_and(|entry| entry.value);
     let log = top.table("log", |log| word(log, "format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]));
+    let suppression = top.table("suppression", |list| Some(list.boolean("hashed").is_some_and(|entry| entry.value)));
     let metrics_file = top.table("metrics", |metrics| metrics_file(metrics, folder));
     let door = smtp::read(top, folder, ingest_domain.as_deref());
     let relays = relay::read_all(top, folder, door.as_ref().map(|door| door.hostname.as_str()));
@@ -59,6 +60,7 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
         keep_copies,
         hold_all,
         log: log.unwrap_or_default(),
+        hashed_suppressions: suppression.unwrap_or_default(),
         metrics_file,
     })
 }

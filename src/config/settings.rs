@@ -35,6 +35,8 @@ pub struct Config {
     pub hold_all: bool,
     /// How log lines look.
     pub log: LogFormat,
+    /// Whether new entries of the suppression list are stored as keyed hashes.
+    pub hashed_suppressions: bool,
     /// A file that figures are written into every minute, in Prometheus' text format.
     pub metrics_file: Option<PathBuf>,
 }

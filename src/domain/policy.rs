@@ -3,9 +3,12 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use super::address_class::AddressClassSet;
 use super::invitation::OrderDetails;
+use super::sample::Share;
 use super::shop::ShopId;
 use super::time::Zone;
+use super::window::SendWindow;
 
 /// A calendar day's length. Delays are promised in days of this length; the send window of the customer's zone is a rule of its own.
 pub const DAY: Duration = Duration::from_secs(86_400);
@@ -106,6 +109,12 @@ pub struct Policy {
     pub max_age: Option<Duration>,
     /// Whether the customer must have agreed.
     pub consent: Consent,
+    /// The share of the orders that is asked about, drawn by lot.
+    pub sample: Share,
+    /// Kinds of addresses that get no letter.
+    pub refused: AddressClassSet,
+    /// When letters go, by the clocks where the customer is.
+    pub window: SendWindow,
     /// Letters an hour of this shop at most.
     pub rate: Option<u32>,
     /// How long an order waits for its trigger before it is given up.
@@ -118,28 +127,35 @@ pub struct Policy {
 
 impl Policy {
     /// The preset `afs`: seven days after the order, one reminder after seven more, and the caps of the product table, section 3.
-    pub const AFS: Self = Self {
-        trigger: Trigger::Order,
-        otherwise: None,
-        delay: days(7),
-        reminder: Some(days(7)),
-        reminders: 1,
-        letters_per_order: 3,
-        cap_scope: CapScope::AllShops,
-        person_cap: Some(Cap { letters: 5, within: days(30) }),
-        person_apart: Some(days(5)),
-        same_product: Some(days(365)),
-        same_person: None,
-        max_age: None,
-        consent: Consent::NotNeeded,
-        rate: None,
-        wait_for_trigger: days(60),
-        end_of_life: days(30),
-        in_doubt: InDoubt::Hold,
-    };
+    pub const AFS: Self = Self::after(days(7), Trigger::Order);
 
     /// The preset `yotpo`: 14 days after the shipment.
-    pub const YOTPO: Self = Self { trigger: Trigger::Shipment, delay: days(14), ..Self::AFS };
+    pub const YOTPO: Self = Self::after(days(14), Trigger::Shipment);
+
+    const fn after(delay: Duration, trigger: Trigger) -> Self {
+        Self {
+            trigger,
+            otherwise: None,
+            delay,
+            reminder: Some(days(7)),
+            reminders: 1,
+            letters_per_order: 3,
+            cap_scope: CapScope::AllShops,
+            person_cap: Some(Cap { letters: 5, within: days(30) }),
+            person_apart: Some(days(5)),
+            same_product: Some(days(365)),
+            same_person: None,
+            max_age: None,
+            consent: Consent::NotNeeded,
+            sample: Share::ALL,
+            refused: AddressClassSet::ALL,
+            window: SendWindow::DAYTIME,
+            rate: None,
+            wait_for_trigger: days(60),
+            end_of_life: days(30),
+            in_doubt: InDoubt::Hold,
+        }
+    }
 
     /// Letters to one order at most, reminders included.
     pub fn letters_at_most(&self) -> u32 {

@@ -143,6 +143,8 @@ rules! {
     StillUnderWay = "still-under-way", "the invitation has not ended, so there is no need of another one";
     /// Refused: the shop cancelled the order.
     OrderIsCancelled = "order-is-cancelled", "the shop's mail says that the order was cancelled, so nobody is asked about it";
+    /// Refused: the customer reviewed, unsubscribed, complained or is erased.
+    CustomerHadTheirSay = "customer-had-their-say", "the customer has reviewed the order or wants no letters, so they are not asked again";
 }
 
 impl Rule {
@@ -161,6 +163,7 @@ impl Rule {
                 | Self::InThePast
                 | Self::StillUnderWay
                 | Self::OrderIsCancelled
+                | Self::CustomerHadTheirSay
         )
     }
 }

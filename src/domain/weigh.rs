@@ -4,14 +4,22 @@
 
 use std::time::Duration;
 
+use super::address_class::AddressClasses;
 use super::inputs::Inputs;
 use super::invitation::{Invitation, OrderDetails};
 use super::lifecycle::Planned;
 use super::order::Product;
+use super::place::{Place, Places};
 use super::policy::{CapScope, Consent, Policy, ShopRules};
 use super::rule::Rule;
+use super::sample::is_in_sample;
 use super::shop::ShopId;
-use super::time::Timestamp;
+use super::spread::spread;
+use super::time::{Timestamp, Zone};
+use super::window::SendWindow;
+
+/// Over how long the letters are spread that waited for the window to open.
+const OPENING: Duration = Duration::from_secs(3600);
 
 /// A rule, and what it was decided from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +90,8 @@ pub struct Suppressed {
 pub struct Case<'c> {
     /// Whose letter is due.
     pub invitation: &'c Invitation,
-    /// The person's letters of all shops, as far back as any rule looks, in any order.
+    /// The person's letters of all shops, as far back as any rule looks, in any order: those that a relay took or may have taken,
+    /// and those that are being sent. An earlier attempt at the letter that is due is not among them.
     pub past: &'c [PastLetter],
     /// That the person is on the list.
     pub suppressed: Option<&'c Suppressed>,
@@ -94,7 +103,16 @@ pub fn admit(invitation: &Invitation, rules: &ShopRules, now: Timestamp) -> Opti
     if invitation.progress.letters_sent > 0 {
         return None;
     }
-    too_old(invitation, rules.of(&invitation.order), now)
+    let policy = rules.of(&invitation.order);
+    if !is_in_sample(&invitation.shop, &invitation.reference, policy.sample) {
+        let inputs = Inputs::NONE.with("share", policy.sample);
+        return Some(Ground::with(Rule::NotInSample, inputs));
+    }
+    let class = AddressClasses::shipped().class_of(&invitation.customer.email, &rules.own_domains);
+    if let Some(class) = class.filter(|class| policy.refused.contains(*class)) {
+        return Some(Ground::with(Rule::AddressClass, Inputs::NONE.with("class", class.as_str())));
+    }
+    too_old(invitation, policy, now)
 }
 
 /// Whether a letter that is due may go.
@@ -109,10 +127,15 @@ pub fn weigh(case: &Case<'_>, rules: &ShopRules, now: Timestamp) -> Ruling {
             .with("since", entry.since);
         return Ruling::Stop(Ground::with(Rule::Suppressed, inputs));
     }
+    let sent = invitation.progress.letters_sent;
+    if sent >= policy.letters_at_most() {
+        let inputs = Inputs::NONE.with("letters", sent).with("at_most", policy.letters_at_most());
+        return Ruling::Drop(Ground::with(Rule::OrderCap, inputs));
+    }
     if invitation.progress.planned == Planned::AtOnce {
         return Ruling::Go;
     }
-    let is_first = invitation.progress.letters_sent == 0;
+    let is_first = sent == 0;
     if is_first {
         if policy.consent == Consent::Required && invitation.order.consent != Some(true) {
             let said = invitation.order.consent.map(|_| "no");
@@ -122,15 +145,34 @@ pub fn weigh(case: &Case<'_>, rules: &ShopRules, now: Timestamp) -> Ruling {
             return Ruling::Drop(ground);
         }
     }
-    let sent = invitation.progress.letters_sent;
-    if sent >= policy.letters_at_most() {
-        let inputs = Inputs::NONE.with("letters", sent).with("at_most", policy.letters_at_most());
-        return Ruling::Drop(Ground::with(Rule::OrderCap, inputs));
+    let place =
+        Places::shipped().of(invitation.order.country.as_deref(), invitation.order.locale.as_deref(), &rules.zone);
+    let last = caps(case, policy, is_first).into_iter().max_by_key(|(until, _)| *until);
+    let (allowed, ground) = match last {
+        Some((until, ground)) if until > now => (until, ground),
+        _ => (now, outside(&policy.window, &place)),
+    };
+    match opening(&policy.window, allowed, &place, invitation) {
+        Some(until) if until > now => Ruling::Wait { until, ground },
+        Some(_) => Ruling::Go,
+        None => Ruling::Drop(outside(&policy.window, &place)),
     }
-    match caps(case, policy, is_first).into_iter().max_by_key(|(until, _)| *until) {
-        Some((until, ground)) if until > now => Ruling::Wait { until, ground },
-        _ => Ruling::Go,
+}
+
+/// `allowed` when the window is open then. Otherwise a moment within the first hour after it opens, another for each invitation: what
+/// gathered overnight does not leave all at once.
+fn opening(window: &SendWindow, allowed: Timestamp, place: &Place, invitation: &Invitation) -> Option<Timestamp> {
+    let open = window.next_open(allowed, place)?;
+    if open == allowed {
+        return Some(open);
     }
+    let lasts = window.closes_after(open, place).since(open);
+    Some(spread(open, lasts.min(OPENING), invitation.id.0.unsigned_abs()))
+}
+
+fn outside(window: &SendWindow, place: &Place) -> Ground {
+    let zones = place.zones.iter().map(Zone::name).collect::<Vec<_>>().join(" ");
+    Ground::with(Rule::OutsideWindow, Inputs::NONE.with("window", window).with("zone", zones))
 }
 
 fn too_old(invitation: &Invitation, policy: &Policy, now: Timestamp) -> Option<Ground> {
@@ -164,7 +206,8 @@ fn caps(case: &Case<'_>, policy: &Policy, is_first: bool) -> Vec<(Timestamp, Gro
         let inputs = Inputs::NONE.with("last", last).with("apart_days", days(apart));
         found.push((last.plus(apart), Ground::with(Rule::PersonApart, inputs)));
     }
-    if !is_first {
+    // Whoever invites a customer once more to an order means to ask about it again.
+    if !is_first || case.invitation.follows.is_some() {
         return found;
     }
     let invited =

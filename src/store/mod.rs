@@ -8,6 +8,7 @@ mod error;
 mod filter;
 mod held;
 mod lock;
+mod people;
 mod postgres;
 mod records;
 mod schema;
@@ -22,13 +23,13 @@ pub use held::{
     Alarm, DeskAct, DeskFiling, DeskMark, Discarded, HeldCount, HeldFilter, ShopHours, ShopSum, WatchFigures,
 };
 pub use lock::DaemonLock;
+pub use people::{Bodies, Erased, Erasure, ListFilter, Listed, NewEntry, PersonTable, RawRow, StoredEntry, Stretch};
 pub use records::{
     Actor, Claim, ClaimedLetter, ClaimedRound, CopyState, Counts, DecisionRecord, Figure, Filed, FiledReading,
     LetterPhase, LetterRecord, NewCopy, Pause, Recovered, RelayShare, Round, Settled, StoredCopy, Story, Subject,
     UnreadCopy,
 };
-pub use sql::SqlStore;
-pub use sql::people::{SuppressedKind, hashed_subject};
+pub use sql::{Own, Search, SqlStore};
 pub use transfer::{Content, Ending, Moved, MovedTable, Place, Step, Watch, transfer};
 
 use std::sync::Arc;
@@ -147,6 +148,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Records how an attempt ended, with the relay's words, and moves the invitation. An outcome that is told a second time, or
     /// under a claim that is over, changes nothing, but for one: that the relay took the letter is always recorded.
+    /// `None` when the letter is gone: the person was erased while it was under way.
     async fn settle(
         &self,
         claim: &Claim,
@@ -154,7 +156,7 @@ pub trait Store: Send + Sync + 'static {
         reply: &str,
         policies: Arc<Policies>,
         now: Timestamp,
-    ) -> Result<Settled, StoreError>;
+    ) -> Result<Option<Settled>, StoreError>;
 
     /// Shows that the daemon `owner` lives: what it has in its hands is its own until `lease_until`. Where the [`DaemonLock`] shows
     /// it already, nothing is written.

@@ -67,7 +67,7 @@ hand_on! {
     file_readings(readings: Arc<[FiledReading]>, policies: Arc<Policies>, now: Timestamp) -> Vec<Filed>;
     claim_due(round: Round, policies: Arc<Policies>, now: Timestamp) -> ClaimedRound;
     mark_on_the_wire(claim: &Claim, message_id: &str, now: Timestamp) -> bool;
-    settle(claim: &Claim, attempt: Attempt, reply: &str, policies: Arc<Policies>, now: Timestamp) -> Settled;
+    settle(claim: &Claim, attempt: Attempt, reply: &str, policies: Arc<Policies>, now: Timestamp) -> Option<Settled>;
     beat(owner: &str, lease_until: Timestamp, now: Timestamp) -> ();
     leave(owner: &str) -> ();
     release(owner: &str, in_hand: Vec<LetterId>, policies: Arc<Policies>, now: Timestamp) -> Recovered;

@@ -29,6 +29,7 @@ async fn an_order_goes_from_its_mail_to_both_letters(place: Place) {
     assert!(store.mark_on_the_wire(&letters[0].claim, "<1@x.example>", after(7)).await.unwrap());
     let settled =
         store.settle(&letters[0].claim, Attempt::Accepted, "250 2.0.0 queued\r\n", policies(), after(7)).await.unwrap();
+    let settled = settled.unwrap();
     assert_eq!((settled.decision.rule, settled.decision.progress.state), (Rule::LetterAccepted, State::Sent));
 
     let reminders = claim(&*store, "one", after(14)).await;

@@ -14,6 +14,8 @@ mod moves;
 mod pace;
 mod pauses;
 pub(super) mod people;
+mod person;
+mod person_statements;
 mod pulse;
 mod queries;
 mod readers;
@@ -22,9 +24,12 @@ mod rows;
 mod spool;
 
 pub(super) mod statements;
+mod suppression;
 mod tally;
 mod turns;
 pub(super) mod writer;
+
+pub use person::{Own, Search};
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -231,7 +236,7 @@ impl Store for SqlStore {
         reply: &str,
         policies: Arc<Policies>,
         now: Timestamp,
-    ) -> Result<Settled, StoreError> {
+    ) -> Result<Option<Settled>, StoreError> {
         let settle = letters::Settle { claim: claim.clone(), attempt, reply: reply.to_owned(), policies, now };
         self.writers.letters.settle(settle).await
     }

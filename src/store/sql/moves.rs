@@ -280,6 +280,7 @@ fn moved(invitation: &Invitation) -> Json {
         invitation.updated_at,
         progress.planned.as_str(),
         progress.cancelled_at,
+        progress.expected_by,
     ])
 }
 
@@ -304,6 +305,7 @@ fn opened(invitation: &Invitation) -> Result<Json, Fault> {
         invitation.follows,
         progress.planned.as_str(),
         progress.cancelled_at,
+        progress.expected_by,
     ]))
 }
 

@@ -4,8 +4,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use hmac::{Hmac, KeyInit as _, Mac as _};
-use sha2::Sha256;
 use sqlx::FromRow;
 
 use super::connection::Connection;
@@ -15,58 +13,13 @@ use super::rows::count;
 use super::statements as sql;
 use super::turns::{self, Turn};
 use crate::domain::{
-    AddressKey, Case, Invitation, InvitationId, OrderDetails, PastLetter, Policies, Ruling, ShopId, State, Suppressed,
-    Timestamp, product_keys, weigh,
+    AddressKey, Case, Invitation, InvitationId, ListKey, ListKind, OrderDetails, PastLetter, Policies, Ruling, ShopId,
+    State, Suppressed, Timestamp, lookup_keys, product_keys, weigh,
 };
 
 /// Letters to one person that are looked at, the newest: many times what any cap allows, and a bound for an address that gets them by
 /// the thousand, as a shop's own may.
 const PAST_AT_MOST: usize = 500;
-
-/// What an entry of the suppression list is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum SuppressedKind {
-    /// One address.
-    Address,
-    /// A domain and all below it.
-    Domain,
-}
-
-impl SuppressedKind {
-    /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Address, Self::Domain];
-
-    /// The word for it.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Address => "address",
-            Self::Domain => "domain",
-        }
-    }
-
-    /// The kind of this word.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
-    }
-}
-
-/// What stands on the suppression list instead of an address's key or a domain, so that the list holds none: `h:` and the whole
-/// HMAC-SHA-256 of it in hexadecimal. Without the key nobody can try addresses against it.
-pub fn hashed_subject(plain: &str, key: &[u8; 32]) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length (RFC 2104)");
-    mac.update(plain.as_bytes());
-    mac.finalize().into_bytes().iter().fold(String::from("h:"), |hex, byte| hex + &format!("{byte:02x}"))
-}
-
-/// All subjects that mean this person, the narrowest first.
-fn subjects(key: &AddressKey, list_key: &[u8; 32]) -> Vec<(SuppressedKind, String)> {
-    let address = key.as_str();
-    let domain = address.rsplit_once('@').map_or("", |(_, domain)| domain);
-    let above = std::iter::successors(Some(domain), |domain| domain.split_once('.').map(|(_, parent)| parent));
-    let plain = std::iter::once((SuppressedKind::Address, address))
-        .chain(above.filter(|domain| !domain.is_empty()).map(|domain| (SuppressedKind::Domain, domain)));
-    plain.flat_map(|(kind, plain)| [(kind, plain.to_owned()), (kind, hashed_subject(plain, list_key))]).collect()
-}
 
 /// A letter that a person got, and which one it was.
 #[derive(Debug)]
@@ -89,7 +42,7 @@ struct Entry {
 pub(super) struct People {
     /// By the address's key.
     past: HashMap<String, Vec<Past>>,
-    entries: HashMap<(SuppressedKind, String), Vec<Entry>>,
+    entries: HashMap<ListKey, Vec<Entry>>,
     list_key: [u8; 32],
 }
 
@@ -153,15 +106,16 @@ impl People {
     }
 
     async fn load_entries(&mut self, conn: &mut Connection, keys: &BTreeSet<AddressKey>) -> Result<(), Fault> {
-        let wanted = keys.iter().flat_map(|key| subjects(key, &self.list_key)).collect::<BTreeSet<_>>();
-        let texts = to_json(&wanted.iter().map(|(_, subject)| subject).collect::<Vec<_>>())?;
+        let wanted = keys.iter().flat_map(|key| lookup_keys(key, &self.list_key)).collect::<BTreeSet<_>>();
+        let texts = to_json(&wanted.iter().map(ListKey::subject).collect::<Vec<_>>())?;
         let rows: Vec<(String, String, String, String, i64)> = conn.rows(sql::SUPPRESSED, [texts.into()]).await?;
         for (shop, kind, subject, reason, at) in rows {
-            let kind = SuppressedKind::parse(&kind).ok_or_else(|| Fault::Other("an entry of no kind".into()))?;
+            let key = ListKind::parse(&kind).and_then(|kind| ListKey::from_parts(Some(kind), &subject).ok());
+            let key = key.ok_or_else(|| Fault::Other("an entry of the suppression list cannot be read".into()))?;
             let is_global = shop.is_empty();
-            let suppressed = Suppressed { kind: kind.as_str(), is_global, reason, since: Timestamp(at) };
+            let suppressed = Suppressed { kind: key.kind().as_str(), is_global, reason, since: Timestamp(at) };
             let entry = Entry { shop: (!is_global).then_some(shop), suppressed };
-            self.entries.entry((kind, subject)).or_default().push(entry);
+            self.entries.entry(key).or_default().push(entry);
         }
         Ok(())
     }
@@ -177,16 +131,18 @@ impl People {
         let past = self.past.get(key.as_str()).into_iter().flatten();
         let past = past.filter(|past| (past.invitation, past.ordinal) != (id, ordinal));
         let past = past.map(|past| past.letter.clone()).collect::<Vec<_>>();
-        let case = Case { invitation, past: &past, suppressed: self.suppressed(&key, &invitation.shop) };
+        let case = Case { invitation, past: &past, suppressed: self.suppressed(invitation) };
         weigh(&case, policies.shop(&invitation.shop), now)
     }
 
-    fn suppressed(&self, key: &AddressKey, shop: &ShopId) -> Option<&Suppressed> {
+    fn suppressed(&self, invitation: &Invitation) -> Option<&Suppressed> {
         if self.entries.is_empty() {
             return None;
         }
-        let theirs = |entry: &&Entry| entry.shop.as_deref().is_none_or(|of| of == shop.as_str());
-        let found = subjects(key, &self.list_key).into_iter().filter_map(|subject| self.entries.get(&subject));
+        let theirs = |entry: &&Entry| entry.shop.as_deref().is_none_or(|of| of == invitation.shop.as_str());
+        let found = lookup_keys(&invitation.customer.email.key(), &self.list_key)
+            .into_iter()
+            .filter_map(|key| self.entries.get(&key));
         found.flatten().find(theirs).map(|entry| &entry.suppressed)
     }
 
@@ -211,31 +167,4 @@ fn is_letter(invitation: &Invitation) -> bool {
 /// Which of its letters is next.
 fn ordinal(invitation: &Invitation) -> u32 {
     invitation.progress.letters_sent + 1
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::EmailAddress;
-
-    #[test]
-    fn a_person_is_meant_by_the_address_and_by_every_domain_above_it_plain_or_hashed() {
-        let key = EmailAddress::parse("Anna@mail.shop.example").unwrap().key();
-        let found = subjects(&key, &[7; 32]);
-        let plain = found.iter().step_by(2).map(|(kind, subject)| (kind.as_str(), subject.as_str()));
-        assert_eq!(
-            plain.collect::<Vec<_>>(),
-            [
-                ("address", "anna@mail.shop.example"),
-                ("domain", "mail.shop.example"),
-                ("domain", "shop.example"),
-                ("domain", "example")
-            ]
-        );
-        for pair in found.chunks(2) {
-            assert_eq!(pair[1], (pair[0].0, hashed_subject(&pair[0].1, &[7; 32])));
-        }
-        assert_ne!(hashed_subject("a@b.example", &[7; 32]), hashed_subject("a@b.example", &[8; 32]));
-        assert_eq!(hashed_subject("a@b.example", &[7; 32]).len(), 66);
-    }
 }

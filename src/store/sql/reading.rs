@@ -337,7 +337,7 @@ impl Known {
         let key = order.customer.email.key();
         let cause = work.cause(filing.copy, news);
         let invitations = self.0.entry((filing.shop.clone(), order.reference.key())).or_default();
-        let order_cancelled = invitations.iter().filter_map(cancelled_at).max();
+        let order_cancelled = invitations.iter().filter_map(|one| one.progress.order_cancelled_at()).max();
         let theirs = invitations.iter().filter(|invitation| invitation.customer.email.key() == key);
         let last_round = theirs.map(|invitation| invitation.round).max();
         let mut moved = Vec::new();
@@ -366,12 +366,6 @@ impl Known {
         }
         Ok(moved)
     }
-}
-
-/// Since when the order of a cancelled invitation counts as cancelled. What a person cancelled stays so for good.
-fn cancelled_at(invitation: &Invitation) -> Option<Timestamp> {
-    (invitation.progress.state == State::Cancelled)
-        .then(|| invitation.progress.cancelled_at.unwrap_or(Timestamp(i64::MAX)))
 }
 
 /// Deletes the bytes of old copies.

@@ -30,6 +30,7 @@ pub(super) struct InvitationRow {
     follows: Option<i64>,
     planned: String,
     cancelled_at: Option<i64>,
+    expected_by: Option<i64>,
 }
 
 impl TryFrom<InvitationRow> for Invitation {
@@ -53,6 +54,7 @@ impl TryFrom<InvitationRow> for Invitation {
                 letters_sent: count(row.letters_sent),
                 attempts: count(row.attempts),
                 planned: Planned::parse(&row.planned).ok_or_else(|| fault(&row.planned))?,
+                expected_by: row.expected_by.map(Timestamp),
                 cancelled_at: row.cancelled_at.map(Timestamp),
             },
             round: count(row.round),

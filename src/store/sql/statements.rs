@@ -54,7 +54,7 @@ macro_rules! piece {
         "invitation.id, invitation.shop, invitation.reference, invitation.email, invitation.name, invitation.details, \
          invitation.state, invitation.due_at, invitation.expires_at, invitation.letters_sent, invitation.attempts, \
          invitation.created_at, invitation.updated_at, invitation.round, invitation.follows, invitation.planned, \
-         invitation.cancelled_at"
+         invitation.cancelled_at, invitation.expected_by"
     };
     ($engine:ident, (copy columns)) => {
         "copy.id, copy.shop, copy.received_at, copy.mail_from, copy.client, copy.size, copy.state, copy.attempts, copy.reading, \
@@ -115,6 +115,8 @@ macro_rules! statements {
         pub(in crate::store) const ALL: &[Statement] = &[$($name),*];
     };
 }
+
+pub(super) use {piece, statements, text};
 
 statements! {
     /// A whole batch: the copies as JSON, with each one's place among the bodies, which stand one after another in `$2` (start from
@@ -179,11 +181,12 @@ statements! {
     };
     OPEN = {
         "INSERT INTO invitation (shop, reference, reference_key, email, email_key, name, details, state, due_at, expires_at, \
-        letters_sent, attempts, created_at, updated_at, round, follows, planned, cancelled_at) \
+        letters_sent, attempts, created_at, updated_at, round, follows, planned, cancelled_at, \
+        expected_by) \
         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
         CAST(value ->> 8 AS BIGINT), CAST(value ->> 9 AS BIGINT), CAST(value ->> 10 AS BIGINT), CAST(value ->> 11 AS BIGINT), \
         CAST(value ->> 12 AS BIGINT), CAST(value ->> 13 AS BIGINT), CAST(value ->> 14 AS BIGINT), CAST(value ->> 15 AS BIGINT), \
-        value ->> 16, CAST(value ->> 17 AS BIGINT) FROM " (each "$1") " AS opened \
+        value ->> 16, CAST(value ->> 17 AS BIGINT), CAST(value ->> 18 AS BIGINT) FROM " (each "$1") " AS opened \
         RETURNING id, shop, reference_key, email_key, round"
     };
     FILE_COPIES = {
@@ -198,7 +201,8 @@ statements! {
         "UPDATE invitation SET state = moved.value ->> 1, due_at = CAST(moved.value ->> 2 AS BIGINT), \
         expires_at = CAST(moved.value ->> 3 AS BIGINT), letters_sent = CAST(moved.value ->> 4 AS BIGINT), \
         attempts = CAST(moved.value ->> 5 AS BIGINT), updated_at = CAST(moved.value ->> 6 AS BIGINT), \
-        planned = moved.value ->> 7, cancelled_at = CAST(moved.value ->> 8 AS BIGINT) \
+        planned = moved.value ->> 7, cancelled_at = CAST(moved.value ->> 8 AS BIGINT), \
+        expected_by = CAST(moved.value ->> 9 AS BIGINT) \
         FROM " (each "$1") " AS moved WHERE invitation.id = CAST(moved.value ->> 0 AS BIGINT)"
         (near "invitation.id", "$1")
     };

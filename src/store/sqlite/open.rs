@@ -299,6 +299,12 @@ pub(in crate::store) async fn quick_check(conn: &mut SqliteConnection) -> Result
     Ok((verdict != "ok").then_some(verdict))
 }
 
+/// Writes the log into the file and cuts it to nothing. `false` when others read or write for longer than is waited for.
+pub(in crate::store) async fn empty_log(conn: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let (busy, _, _): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(conn).await?;
+    Ok(busy == 0)
+}
+
 /// Reads back what durability and integrity rest on. With WAL and synchronous NORMAL, a power cut took all of 300
 /// acknowledged commits; with FULL none.
 pub(super) async fn assert_durable(conn: &mut SqliteConnection, busy_timeout: Duration) -> Result<(), sqlx::Error> {

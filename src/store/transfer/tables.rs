@@ -106,7 +106,7 @@ pub(super) const TABLES: &[Table] = &[
         "shop" = text 1, "reference" = text 2, "reference_key" = text 3, "email" = text 4, "email_key" = text 5,
         "name" = text 6, "details" = text 7, "state" = text 8, "due_at" = int 9, "expires_at" = int 10,
         "letters_sent" = int 11, "attempts" = int 12, "created_at" = int 13, "updated_at" = int 14, "round" = int 15,
-        "follows" = int 16, "planned" = text 17, "cancelled_at" = int 18),
+        "follows" = int 16, "planned" = text 17, "cancelled_at" = int 18, "expected_by" = int 19),
     table!("letter" by "id", numbered: true, weight: "COALESCE(octet_length(reply), 0)",
         parent: "EXISTS (SELECT 1 FROM invitation WHERE invitation.id = CAST(value ->> 1 AS BIGINT))",
         "invitation_id" = int 1, "ordinal" = int 2, "kind" = text 3, "phase" = text 4, "attempts" = int 5,

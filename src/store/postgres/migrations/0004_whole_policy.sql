@@ -15,6 +15,7 @@ ALTER TABLE invitation ADD COLUMN round BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE invitation ADD COLUMN follows BIGINT;
 ALTER TABLE invitation ADD COLUMN planned TEXT NOT NULL DEFAULT 'trigger';
 ALTER TABLE invitation ADD COLUMN cancelled_at BIGINT;
+ALTER TABLE invitation ADD COLUMN expected_by BIGINT;
 ALTER TABLE invitation DROP CONSTRAINT invitation_shop_reference_key_email_key_key;
 ALTER TABLE invitation ADD UNIQUE (shop, reference_key, email_key, round);
 CREATE INDEX invitation_by_time ON invitation (created_at, id);

@@ -24,6 +24,7 @@ CREATE TABLE invitation_anew (
     follows       INTEGER,
     planned       TEXT    NOT NULL DEFAULT 'trigger',
     cancelled_at  INTEGER,
+    expected_by   INTEGER,
     UNIQUE (shop, reference_key, email_key, round)
 ) STRICT;
 INSERT INTO invitation_anew (id, shop, reference, reference_key, email, email_key, name, details, state, due_at, expires_at,
