@@ -273,7 +273,7 @@ mod tests {
             ("\u{d6}berg", "%_berg%", "%_berg%"),
             ("\u{df}x", "%%x%", "%%x%"),
             ("5\" pipe", "%5\" pipe%", "%5\\\\\" pipe%"),
-            ("\u{130}zmir x", "%%zmir x%", "%%zmir x%"),
+            ("\u{130}zmir x", "%%%zmir x%", "%%%zmir x%"),
             ("\u{6ce8}\u{6587}", "%\u{6ce8}\u{6587}%", "%\u{6ce8}\u{6587}%"),
         ] {
             let text = FreeText::parse(text).unwrap();

@@ -19,7 +19,13 @@ use crate::store::sql::statements::{self as sql, Statement};
 const LARGE: [&str; 6] = ["copy", "copy_body", "invitation", "letter", "decision", "tally"];
 
 /// Pages and batches: as long as their rows come out of an index in order, the first ones cost as little as there are of them.
-const ORDERED: [Statement; 11] = [
+const ORDERED: [Statement; 17] = [
+    sql::IDS_EMAIL,
+    sql::IDS_REFERENCE,
+    sql::STEP_DOWN,
+    sql::WALK,
+    sql::FIRST_SINCE,
+    sql::LAST_BEFORE,
     sql::LIST_ALL,
     sql::IDS_STATE,
     sql::IDS_SHOP_STATE,
@@ -45,7 +51,7 @@ async fn queue(place: &kit::Place<'_>) -> Server {
 }
 
 /// What readers ask, who have a plan made for the values and the tables at hand.
-const READ: [Statement; 30] = [
+const READ: [Statement; 36] = [
     sql::WALK,
     sql::PICK,
     sql::STEP_DOWN,

@@ -102,7 +102,7 @@ impl Work for Reinvite {
     }
 }
 
-/// Whether the shop's mails stopped it. Under whatever address that was told, nobody is asked about the order any more.
+/// Whether the shop's mails cancelled its order. Under whatever address that was told, nobody is asked about the order any more.
 fn was_cancelled_by_the_shop(one: &Invitation) -> bool {
-    one.progress.state == State::Cancelled && one.progress.cancelled_at.is_some()
+    one.progress.cancelled_at.is_some()
 }
