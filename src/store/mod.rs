@@ -14,6 +14,8 @@ mod records;
 mod schema;
 mod sql;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 mod transfer;
 
 pub use desk::{DeskAsk, DeskOutcome, Reinvited, Seen};
