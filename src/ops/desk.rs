@@ -217,8 +217,10 @@ pub async fn plan(
 pub enum Answer {
     /// It was done; with the number of the new invitation, when one began.
     Done(Decision, Option<InvitationId>),
-    /// It was left alone; with how it stands, where that is why.
-    Spared(LeftAlone, Option<Box<Invitation>>),
+    /// It was left alone.
+    Spared(LeftAlone),
+    /// It was left alone because it was followed by new invitations already, the last of which is this one.
+    Followed(InvitationId),
 }
 
 /// Who wishes something, by which rules and when.
@@ -263,14 +265,14 @@ impl Desk<'_> {
         let outcomes = self.store.desk_all(asks, self.actor, Arc::clone(self.policies), now).await?;
         let mut outcomes = outcomes.into_iter();
         let answers = orders.into_iter().map(|order| match order {
-            Err(why) => Answer::Spared(why, None),
+            Err(why) => Answer::Spared(why),
             Ok(_) => match outcomes.next() {
                 Some(DeskOutcome::Decided(decision)) if decision.rule.is_refusal() => {
-                    Answer::Spared(LeftAlone::By(decision.rule), None)
+                    Answer::Spared(LeftAlone::By(decision.rule))
                 }
                 Some(DeskOutcome::Decided(decision)) => Answer::Done(decision, None),
-                Some(DeskOutcome::Changed(one)) => Answer::Spared(LeftAlone::Changed, Some(one)),
-                Some(DeskOutcome::Missing) | None => Answer::Spared(LeftAlone::Missing, None),
+                Some(DeskOutcome::Changed) => Answer::Spared(LeftAlone::Changed),
+                Some(DeskOutcome::Missing) | None => Answer::Spared(LeftAlone::Missing),
             },
         });
         Ok(answers.collect())
@@ -285,15 +287,15 @@ impl Desk<'_> {
         let mut answers = Vec::with_capacity(batch.len());
         for seen in batch {
             if let Err(why) = may_go_at(at, now()) {
-                answers.push(Answer::Spared(why, None));
+                answers.push(Answer::Spared(why));
                 continue;
             }
             let policies = Arc::clone(self.policies);
             answers.push(match self.store.reinvite(seen.id, at, self.actor, policies, now()).await? {
                 Reinvited::Opened { id, decision } => Answer::Done(decision, Some(id)),
-                Reinvited::Refused(rule) => Answer::Spared(LeftAlone::By(rule), None),
-                Reinvited::Followed(_) => Answer::Spared(LeftAlone::Followed, None),
-                Reinvited::Missing => Answer::Spared(LeftAlone::Missing, None),
+                Reinvited::Refused(rule) => Answer::Spared(LeftAlone::By(rule)),
+                Reinvited::Followed(last) => Answer::Followed(last),
+                Reinvited::Missing => Answer::Spared(LeftAlone::Missing),
             });
         }
         Ok(answers)

@@ -35,8 +35,8 @@ pub struct DeskAsk {
 pub enum DeskOutcome {
     /// It was decided, by a rule that may be a refusal.
     Decided(Decision),
-    /// The invitation is not as it was seen, and was left alone. This is how it stands.
-    Changed(Box<Invitation>),
+    /// The invitation is not as it was seen, and was left alone.
+    Changed,
     /// There is no such invitation.
     Missing,
 }

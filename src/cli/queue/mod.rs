@@ -12,6 +12,7 @@ mod reschedule;
 mod row;
 mod send_now;
 mod show;
+mod told;
 
 use clap::Subcommand;
 

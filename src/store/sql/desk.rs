@@ -10,7 +10,7 @@ use super::fault::Fault;
 use super::moves::{self, Book, Cause, Record};
 use super::turns::{self, Turn};
 use super::writer::Work;
-use crate::domain::{DeskOrder, Event, Invitation, InvitationId, Policies, Rule, State, Timestamp, open_again};
+use crate::domain::{DeskOrder, Event, Invitation, InvitationId, Policies, Rule, Timestamp, open_again};
 use crate::store::{Actor, DeskAsk, DeskOutcome, Reinvited, Seen};
 
 /// Carries out orders about invitations that are as they were seen.
@@ -34,7 +34,7 @@ impl Work for DeskAll {
         for ask in &self.asks {
             outcomes.push(match found.get_mut(&ask.seen.id) {
                 None => DeskOutcome::Missing,
-                Some(one) if Seen::from(&*one) != ask.seen => DeskOutcome::Changed(Box::new(one.clone())),
+                Some(one) if Seen::from(&*one) != ask.seen => DeskOutcome::Changed,
                 Some(one) => {
                     DeskOutcome::Decided(book.tell(one, &cause(ask.order, &self.actor, self.now), &self.policies))
                 }
