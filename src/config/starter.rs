@@ -108,7 +108,7 @@ pub fn template(answers: &Answers) -> String {
         ("shop", "link", text(&answers.link)),
         ("shop", "locale", text(&answers.locale)),
         ("shop", "timezone", text(&answers.timezone)),
-        ("shop", "delay", text(&written(answers.delay))),
+        ("policy", "delay", text(&written(answers.delay))),
     ];
     let mut table = "";
     let mut out = String::with_capacity(EXAMPLE.len() + 256);

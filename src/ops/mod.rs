@@ -9,6 +9,7 @@ pub mod held;
 mod house;
 mod letters;
 pub mod metrics;
+pub mod person;
 pub mod purge;
 pub mod read;
 mod relays;

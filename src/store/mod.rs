@@ -28,12 +28,13 @@ pub use lock::DaemonLock;
 pub use people::{Bodies, Erased, Erasure, ListFilter, Listed, NewEntry, PersonTable, RawRow, StoredEntry, Stretch};
 pub use records::{
     Actor, Claim, ClaimedLetter, ClaimedRound, CopyState, Counts, DecisionRecord, Figure, Filed, FiledReading,
-    LetterPhase, LetterRecord, NewCopy, Pause, Recovered, RelayShare, Round, Settled, StoredCopy, Story, Subject,
-    UnreadCopy,
+    LetterPhase, LetterRecord, NewCopy, Pause, Recovered, RelayShare, Round, Settled, Standing, StoredCopy, Story,
+    Subject, UnreadCopy,
 };
 pub use sql::{Own, Search, SqlStore};
 pub use transfer::{Content, Ending, Moved, MovedTable, Place, Step, Watch, transfer};
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -43,7 +44,9 @@ use self::sql::engine::Engine;
 use self::sql::fault::Fault;
 use self::sqlite::File;
 use crate::config::Database;
-use crate::domain::{Attempt, CopyId, Decision, DeskOrder, InvitationId, LetterId, Policies, ShopId, Timestamp};
+use crate::domain::{
+    Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
+};
 
 /// How many copies, invitations, decisions and letters [`Store::story`] tells of at most, each.
 pub const STORY_AT_MOST: usize = 200;
@@ -223,6 +226,14 @@ pub trait Store: Send + Sync + 'static {
     /// copies are those from which the address or the reference was read, also when they were held or ignored; of an invitation
     /// all copies of its order, since a cancellation counts whatever its address. Empty when nothing is known.
     async fn story(&self, subject: &Subject) -> Result<Story, StoreError>;
+
+    /// What bears on the next letters of these invitations, by the look back of `policies`.
+    async fn standings(
+        &self,
+        invitations: &[Invitation],
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<HashMap<InvitationId, Standing>, StoreError>;
 
     /// A page of held copies, newest first, below `before` when given.
     async fn held_copies(

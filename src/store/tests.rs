@@ -128,6 +128,7 @@ async fn a_server_of_the_third_schema_loses_nothing_and_lets_no_old_program_clai
     let mut conn = PgConnection::connect(&place.url()).await.unwrap();
     sqlx::migrate!("src/store/postgres/migrations").run_to(3, &mut conn).await.unwrap();
     sqlx::raw_sql(OLD).execute(&mut conn).await.unwrap();
+    sqlx::raw_sql("SELECT setval('decision_id_seq', 5)").execute(&mut conn).await.unwrap();
     let mut url = url::Url::parse(&place.url()).unwrap();
     let password = url.password().map(str::to_owned);
     url.set_password(None).unwrap();

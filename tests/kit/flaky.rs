@@ -5,11 +5,13 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use invited::domain::{Attempt, CopyId, Decision, DeskOrder, InvitationId, LetterId, Policies, ShopId, Timestamp};
+use invited::domain::{
+    Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
+};
 use invited::store::{
     Actor, Alarm, Claim, ClaimedRound, Counts, DeskAsk, DeskFiling, DeskOutcome, Discarded, Figure, Filed,
     FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited, Round, Settled, ShopHours,
-    Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
+    Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
 };
 
 /// Hands every call on to another store, save those that were told to fail.
@@ -77,6 +79,7 @@ hand_on! {
     reinvite(invitation: InvitationId, due: Timestamp, actor: &Actor, policies: Arc<Policies>, now: Timestamp) -> Reinvited;
     list(filter: &Filter, before: Option<InvitationId>, limit: usize) -> Page;
     story(subject: &Subject) -> Story;
+    standings(invitations: &[Invitation], policies: Arc<Policies>, now: Timestamp) -> HashMap<InvitationId, Standing>;
     held_copies(filter: &HeldFilter, before: Option<CopyId>, limit: usize) -> Vec<StoredCopy>;
     ignored_copies(filter: &HeldFilter, before: Option<CopyId>, limit: usize) -> Vec<StoredCopy>;
     count_held(filter: &HeldFilter) -> Vec<HeldCount>;

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use invited::domain::{EventKind, Policies, Policy, ShopId, Timestamp};
 use invited::store::{Actor, ClaimedRound, Pause, RelayShare, Round, Store};
 
-use super::{FREE, Place, T0, after, person, policies, shop, tell};
+use super::{Place, T0, after, free, person, policies, shop, tell};
 
 fn round(owner: &str, limit: usize) -> Round {
     let relay = Some(RelayShare { name: "default".to_owned(), connections: 10_000 });
@@ -16,8 +16,8 @@ fn round(owner: &str, limit: usize) -> Round {
 
 /// The shop `nord` at so many letters an hour.
 fn at_rate(rate: u32) -> Arc<Policies> {
-    let nord = Policy { rate: Some(rate), ..FREE };
-    Arc::new(Policies::from_iter([(shop("nord"), nord), (shop("doubles"), FREE)]))
+    let nord = Policy { rate: Some(rate), ..free() };
+    Arc::new(Policies::from_iter([(shop("nord"), nord), (shop("doubles"), free())]))
 }
 
 async fn orders(store: &dyn Store, name: &str, count: u32) {

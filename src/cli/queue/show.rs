@@ -1,5 +1,7 @@
 //! `invited queue show`.
 
+use std::sync::Arc;
+
 use clap::Args;
 use serde_json::json;
 
@@ -7,7 +9,7 @@ use super::change::named;
 use super::row::long;
 use super::{ConfigArg, Desk, Failure, JsonArg, Output, local};
 use crate::domain::{Invitation, InvitationId, Zone};
-use crate::ops::explain::tell;
+use crate::ops::explain::{Telling, next};
 use crate::store::{Filter, Store, StoreError, Subject};
 
 /// Which invitations `show` shows.
@@ -55,10 +57,16 @@ impl Show {
             }
             out.table(&[], rows(one, followed_by, &zone))?;
             let story = desk.store.story(&Subject::Invitation(one.id)).await?;
-            let lines = tell(&story, &|at| local(at, &zone));
-            if let Some(next) = lines.iter().rev().find(|line| line.text.starts_with("Next:")) {
-                out.line(&next.text)?;
-            }
+            let policies = desk.foretelling_policies()?;
+            let standings = desk.store.standings(&story.invitations, Arc::clone(&policies), desk.clock.now()).await?;
+            let telling = Telling {
+                policies: &policies,
+                standings: &standings,
+                holds_all: desk.config.hold_all,
+                now: desk.clock.now(),
+                when: &|at| local(at, &zone),
+            };
+            out.line(next(&story, one, &telling))?;
         }
         Ok(())
     }

@@ -13,6 +13,7 @@ use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 use super::Server;
 use crate::config::Database;
 use crate::store::sql::connection::Connection;
+use crate::store::sql::person_statements as persons;
 use crate::store::sql::statements::{self as sql, Statement};
 
 /// The tables that grow with the years.
@@ -142,7 +143,7 @@ async fn every_statement_is_understood_and_what_writes_goes_along_an_index_from_
     let Some(server) = kit::server() else { return };
     let place = server.database();
     let mut conn = Connection::from(queue(&place).await.connect_to_write().await.unwrap());
-    for statement in sql::ALL {
+    for statement in sql::ALL.iter().chain(persons::ALL).chain(&persons::NAMING) {
         let plan = conn.plan(*statement).await;
         if !READ.iter().any(|read| read.name == statement.name) {
             assert_eq!(walks(&plan), [""; 0], "{}:\n{}", statement.name, plan.join("\n"));
@@ -195,7 +196,7 @@ async fn large_tables_are_never_walked_and_a_page_of_what_is_rare_costs_little()
     let mut conn = queue.connect_to_write().await.unwrap();
     sqlx::raw_sql(YEARS).execute(&mut conn).await.unwrap();
     let mut conn = Connection::from(conn);
-    for statement in sql::ALL {
+    for statement in sql::ALL.iter().chain(persons::ALL).chain(&persons::NAMING) {
         let plan = conn.plan(*statement).await;
         assert_eq!(walks(&plan), [""; 0], "{}:\n{}", statement.name, plan.join("\n"));
         if ORDERED.iter().any(|ordered| ordered.name == statement.name) {

@@ -15,7 +15,7 @@ mod pace;
 mod pauses;
 pub(super) mod people;
 mod person;
-mod person_statements;
+pub(super) mod person_statements;
 mod pulse;
 mod queries;
 mod readers;
@@ -31,6 +31,7 @@ pub(super) mod writer;
 
 pub use person::{Own, Search};
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -47,9 +48,11 @@ use self::writer::{Queue, Writer};
 use super::{
     Actor, Alarm, Claim, ClaimedRound, Counts, DaemonLock, DeskAsk, DeskFiling, DeskOutcome, Discarded, Figure, Filed,
     FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited, Round, Settled, ShopHours,
-    Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
+    Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
 };
-use crate::domain::{Attempt, CopyId, Decision, DeskOrder, InvitationId, LetterId, Policies, ShopId, Timestamp};
+use crate::domain::{
+    Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
+};
 
 /// How far this machine's clock may be from the server's before it is said.
 const CLOCKS_APART_AT_MOST: Duration = Duration::from_secs(5);
@@ -328,6 +331,21 @@ impl Store for SqlStore {
             .read(move |conn| {
                 let subject = Arc::clone(&subject);
                 Box::pin(async move { queries::story(conn, &subject).await })
+            })
+            .await
+    }
+
+    async fn standings(
+        &self,
+        invitations: &[Invitation],
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<HashMap<InvitationId, Standing>, StoreError> {
+        let invitations: Arc<[Invitation]> = invitations.into();
+        self.readers
+            .read(move |conn| {
+                let (invitations, policies) = (Arc::clone(&invitations), Arc::clone(&policies));
+                Box::pin(async move { queries::standings(conn, &invitations, &policies, now).await })
             })
             .await
     }

@@ -21,6 +21,7 @@ use crate::domain::{
 };
 use crate::store::sql::connection::Connection;
 use crate::store::sql::fault::Fault;
+use crate::store::sql::person_statements as persons;
 use crate::store::sql::statements::{self as sql};
 use crate::store::sql::writer::Work;
 use crate::store::{
@@ -118,7 +119,9 @@ async fn no_statement_walks_over_a_whole_table() {
     let place = Place::new().await;
     let mut conn = Connection::from(place.other().await);
     let mut faults = Vec::new();
-    for statement in sql::ALL.iter().filter(|statement| !statement.sqlite.is_empty()) {
+    for statement in
+        sql::ALL.iter().chain(persons::ALL).chain(&persons::NAMING).filter(|statement| !statement.sqlite.is_empty())
+    {
         for step in conn.plan(*statement).await {
             // A partial index holds only the rows that are asked for.
             let is_partial = ["copy_unread", "copy_held", "copy_held_by_reason", "copy_in_hand", "letter_in_hand"];
