@@ -97,7 +97,7 @@ async fn everything_that_a_filter_asks_for_must_hold(place: Place) {
         (Filter { begun_from: after(41), ..none.clone() }, vec![]),
         (Filter { begun_before: T0, ..none.clone() }, vec![]),
         (Filter { begun_from: after(15), shop: nord(), ..none.clone() }, vec![5]),
-        (Filter { due_from: Some(after(17)), due_before: Some(after(38)), ..none.clone() }, vec![4, 3, 2]),
+        (Filter { due_from: Some(after(10)), due_before: Some(after(31)), ..none.clone() }, vec![4, 3, 2]),
         (Filter { due_before: Some(after(8)), states: vec![State::Cancelled], ..none.clone() }, vec![]),
         (text("LAMP"), vec![5, 1]),
         (text("\u{f6}berg"), vec![2]),

@@ -86,15 +86,16 @@ async fn bounds(
     if filter.states_meant().is_some_and(|states| states.is_empty()) {
         return Ok(None);
     }
+    // Whatever has a lower number than one that began well before the time in question began before it too; and the other way round.
     if filter.begun_from > Timestamp(i64::MIN) {
         let early = Timestamp(filter.begun_from.0.saturating_sub(i64::try_from(CLOCKS_APART.as_millis()).unwrap_or(0)));
-        let Some((first,)) = conn.row::<(i64,)>(sql::FIRST_SINCE, [early.into()]).await? else { return Ok(None) };
-        lowest = first;
+        let last: Option<(i64,)> = conn.row(sql::LAST_BEFORE, [early.into()]).await?;
+        lowest = last.map_or(lowest, |(last,)| last);
     }
     if filter.begun_before < Timestamp(i64::MAX) {
         let late = filter.begun_before.plus(CLOCKS_APART);
-        let Some((last,)) = conn.row::<(i64,)>(sql::LAST_BEFORE, [late.into()]).await? else { return Ok(None) };
-        before = before.min(last.saturating_add(1));
+        let first: Option<(i64,)> = conn.row(sql::FIRST_SINCE, [late.into()]).await?;
+        before = first.map_or(before, |(first,)| before.min(first));
     }
     Ok((lowest < before).then_some((before, lowest)))
 }
