@@ -257,7 +257,7 @@ struct Seen {
 
 async fn look(spot: &Spot) -> Seen {
     let store = spot.open(Role::Desk).await.unwrap();
-    let invitations = store.list(&Filter::default(), None, 10_000).await.unwrap();
+    let invitations = store.list(&Filter::default(), None, 10_000).await.unwrap().invitations;
     let mut stories = Vec::new();
     for invitation in invitations.iter().take(40) {
         for subject in [
