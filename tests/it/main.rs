@@ -21,5 +21,6 @@ mod peers;
 mod platforms;
 mod relays;
 mod serve;
+mod simulate;
 mod templates;
 mod terminal;
