@@ -13,6 +13,7 @@ pub mod person;
 pub mod purge;
 pub mod read;
 mod relays;
+pub mod simulate;
 pub mod watch;
 
 pub use house::{House, Keys, Setup};

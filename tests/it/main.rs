@@ -24,5 +24,6 @@ mod people;
 mod platforms;
 mod relays;
 mod serve;
+mod simulate;
 mod templates;
 mod terminal;
