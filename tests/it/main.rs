@@ -14,6 +14,7 @@ mod said;
 mod claims;
 mod cli;
 mod crash;
+mod desk;
 mod held;
 mod learn;
 mod orders;
