@@ -331,6 +331,7 @@ fn a_first_configuration_says_what_was_answered() {
         locale: "de-AT".to_owned(),
         timezone: "Europe/Vienna".to_owned(),
         delay: DAY * 14,
+        at_any_hour: true,
     };
     let text = template(&answers);
     let config = parsed(&text);

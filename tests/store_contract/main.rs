@@ -45,6 +45,7 @@ mod looking;
 mod orders;
 mod pace;
 mod people;
+mod persons;
 mod races;
 mod relays;
 mod watch;
