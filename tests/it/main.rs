@@ -16,6 +16,7 @@ mod said;
 mod claims;
 mod cli;
 mod crash;
+mod desk;
 mod held;
 mod learn;
 mod orders;
