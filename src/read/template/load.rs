@@ -20,6 +20,7 @@ pub(super) fn load(
 ) -> Result<Templates, Vec<Problem>> {
     let problems = Problems::default();
     let (words, files) = files.into_iter().partition::<Vec<_>, _>(lexicon::is_lexicon);
+    let has_own_words = !words.is_empty();
     let mut pieces = Pieces::default();
     let lexicon = Lexicon::read(&lexicon::laid_over(words, shipped_words), &mut pieces, &problems);
     let named = |documents: Vec<Document>| {
@@ -54,6 +55,7 @@ pub(super) fn load(
             continue;
         }
         loader.generic = name == GENERIC;
+        loader.tested = !has_own_words && !files.iter().any(|(own, _)| own == name);
         let template = document.read(&problems, |table| loader.template(name, table));
         list.extend(template.map(|template| Template { origin: origin(name, document), ..template }));
     }
@@ -134,6 +136,8 @@ pub(super) struct Loader<'l> {
     /// What selectors speak of.
     pub(super) named: RefCell<Named>,
     generic: bool,
+    /// The template ships, and all words that its patterns may speak of too: a test has compiled them.
+    pub(super) tested: bool,
 }
 
 impl<'l> Loader<'l> {
@@ -146,6 +150,7 @@ impl<'l> Loader<'l> {
             pieces,
             named: RefCell::default(),
             generic: false,
+            tested: false,
         }
     }
 

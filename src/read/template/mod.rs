@@ -7,6 +7,7 @@ mod grammar;
 mod lint;
 mod load;
 mod load_fields;
+mod pattern;
 mod products;
 mod reload;
 mod rules;
