@@ -151,17 +151,17 @@ impl Markup {
 #[derive(Debug, Clone)]
 pub(super) struct Phrase {
     pieces: Vec<String>,
-    /// The number of its longest piece in [`Pieces`].
-    sign: usize,
+    /// Those of its longest piece.
+    signs: Signs,
     language: Option<String>,
 }
 
 impl Phrase {
     /// The phrase, or `None` when it has no words.
-    pub(super) fn parse(text: &str, language: Option<&str>, all: &mut Pieces) -> Option<Self> {
+    pub(super) fn parse(text: &str, language: Option<&str>) -> Option<Self> {
         let pieces = text.split('*').map(fold).filter(|piece| !piece.is_empty()).collect::<Vec<_>>();
-        let sign = all.number(pieces.iter().max_by_key(|piece| piece.len())?);
-        Some(Self { pieces, sign, language: language.map(str::to_owned) })
+        let signs = Signs::of(pieces.iter().max_by_key(|piece| piece.len())?);
+        Some(Self { pieces, signs, language: language.map(str::to_owned) })
     }
 
     /// The language that the phrase is in, where its author said so.
@@ -171,7 +171,7 @@ impl Phrase {
 
     /// Whether the phrase stands in a text.
     fn stands_in(&self, text: &Searched<'_>) -> bool {
-        text.may_hold(self.sign) && self.place_in(text.folded.as_ref()).is_some()
+        text.may_hold(&self.signs) && self.place_in(text.folded.as_ref()).is_some()
     }
 
     /// What stands after the phrase in a folded text.
@@ -198,7 +198,7 @@ impl Phrase {
 
 /// Whether a phrase that no list holds stands in a folded text, such as one that a shop configured.
 pub(super) fn says(folded: &str, phrase: &str) -> bool {
-    Phrase::parse(phrase, None, &mut Pieces::default()).is_some_and(|phrase| phrase.place_in(folded).is_some())
+    Phrase::parse(phrase, None).is_some_and(|phrase| phrase.place_in(folded).is_some())
 }
 
 /// Where `piece` begins in `text`. The texts are short, and the standard library would first study the piece for longer than it
@@ -245,7 +245,7 @@ impl Phrases {
 
     /// Those that may stand somewhere in a text: the only ones to look for in parts of it.
     pub(super) fn possible_in<'p>(&'p self, text: &Searched<'_>) -> Vec<&'p Phrase> {
-        self.0.iter().filter(|phrase| text.may_hold(phrase.sign)).collect()
+        self.0.iter().filter(|phrase| text.may_hold(&phrase.signs)).collect()
     }
 }
 
@@ -255,60 +255,122 @@ pub(super) fn first_of<'p>(phrases: &[&'p Phrase], folded: &str) -> Option<(Rang
     places.min_by_key(|(place, _)| (place.start, std::cmp::Reverse(place.end)))
 }
 
-/// The longest piece of every phrase, numbered while phrases are read.
-#[derive(Debug, Default)]
-pub(super) struct Pieces(BTreeMap<String, usize>);
+/// Signs of a piece that are looked for before the piece itself is.
+const SIGNS: usize = 4;
 
-impl Pieces {
-    fn number(&mut self, piece: &str) -> usize {
-        let next = self.0.len();
-        *self.0.entry(piece.to_owned()).or_insert(next)
-    }
-
-    /// Makes them ready for searching.
-    pub(super) fn into_search(self) -> PhraseSearch {
-        let mut pieces = self.0.into_iter().collect::<Vec<_>>();
-        pieces.sort_unstable_by_key(|(_, number)| *number);
-        PhraseSearch { pieces: AhoCorasick::new(pieces.iter().map(|(piece, _)| piece)).ok() }
-    }
+/// Runs of bytes within the longest piece of a phrase, as hashes. Hardly any phrase stands in a given mail, and to look for each
+/// by itself would cost more than all else together.
+#[derive(Debug, Clone, Copy)]
+struct Signs {
+    hashes: [u32; SIGNS],
+    /// How long the runs are; none is looked for when the piece is shorter than they.
+    runs: Runs,
 }
 
-/// Looks for a piece of every phrase of all templates in one pass over a text: hardly any phrase stands in a given mail, and to
-/// look for each by itself cost more than all else together.
-#[derive(Debug, Default)]
-pub(super) struct PhraseSearch {
-    /// Without it (more phrases than it can hold) every phrase is looked for by itself.
-    pieces: Option<AhoCorasick>,
+/// How long runs of bytes are.
+#[derive(Debug, Clone, Copy)]
+enum Runs {
+    Eight,
+    Four,
+    None,
 }
 
-impl PhraseSearch {
-    /// Prepares a folded text for phrases.
-    pub(super) fn search<'t>(&self, folded: impl Into<Cow<'t, str>>) -> Searched<'t> {
-        let folded = folded.into();
-        let found = self.pieces.as_ref().map(|pieces| {
-            let mut found = vec![0; pieces.patterns_len().div_ceil(64)];
-            for piece in pieces.find_overlapping_iter(folded.as_ref()) {
-                let number = piece.pattern().as_usize();
-                found[number / 64] |= 1 << (number % 64);
+impl Signs {
+    fn of(piece: &str) -> Self {
+        let bytes = piece.as_bytes();
+        // From the start to the end, with equal gaps.
+        let at = |sign: usize, run: usize| (bytes.len() - run) * sign / (SIGNS - 1);
+        let hash = |sign: usize, run: usize| {
+            let tail = &bytes[at(sign, run)..];
+            match run {
+                8 => tail.first_chunk().map_or(0, |run| eight(*run)),
+                _ => tail.first_chunk().map_or(0, |run| four(*run)),
             }
-            found
-        });
-        Searched { folded, found }
+        };
+        let (run, runs) = match bytes.len() {
+            0..4 => return Self { hashes: [0; SIGNS], runs: Runs::None },
+            4..8 => (4, Runs::Four),
+            _ => (8, Runs::Eight),
+        };
+        Self { hashes: std::array::from_fn(|sign| hash(sign, run)), runs }
     }
 }
 
-/// A folded text with what [`PhraseSearch`] found in it.
+/// The hash of eight bytes.
+fn eight(run: [u8; 8]) -> u32 {
+    mixed(u64::from_le_bytes(run))
+}
+
+/// The hash of four bytes.
+fn four(run: [u8; 4]) -> u32 {
+    mixed(u64::from(u32::from_le_bytes(run)))
+}
+
+/// The upper half of a product with a number whose bits look like chance (2^64 divided by the golden ratio).
+fn mixed(run: u64) -> u32 {
+    u32::try_from(run.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32).unwrap_or_default()
+}
+
+/// The runs of a text: a bit is set for the hash of each, among eight times as many bits as it has bytes.
+#[derive(Debug)]
+struct RunsOf {
+    eight: Vec<u64>,
+    four: Vec<u64>,
+    /// Takes a hash to its bit.
+    shift: u32,
+}
+
+impl RunsOf {
+    fn text(text: &[u8]) -> Self {
+        let bits = (text.len() * 8).next_power_of_two().clamp(1 << 9, 1 << 24);
+        let shift = u32::BITS - bits.trailing_zeros();
+        let (mut of_eight, mut of_four) = (vec![0; bits / 64], vec![0; bits / 64]);
+        let set = |bits: &mut Vec<u64>, hash: u32| {
+            let bit = (hash >> shift) as usize;
+            bits[bit / 64] |= 1 << (bit % 64);
+        };
+        for at in 0..text.len() {
+            if let Some(run) = text[at..].first_chunk() {
+                set(&mut of_eight, eight(*run));
+            }
+            if let Some(run) = text[at..].first_chunk() {
+                set(&mut of_four, four(*run));
+            }
+        }
+        Self { eight: of_eight, four: of_four, shift }
+    }
+
+    /// Whether all signs of a piece are there. Where one is missing, so is the piece.
+    fn may_hold(&self, signs: &Signs) -> bool {
+        let bits = match signs.runs {
+            Runs::Eight => &self.eight,
+            Runs::Four => &self.four,
+            Runs::None => return true,
+        };
+        signs.hashes.iter().all(|hash| {
+            let bit = (hash >> self.shift) as usize;
+            bits.get(bit / 64).is_some_and(|bits| bits & (1 << (bit % 64)) != 0)
+        })
+    }
+}
+
+/// A folded text in which phrases are looked for.
 #[derive(Debug)]
 pub(super) struct Searched<'t> {
     folded: Cow<'t, str>,
-    /// A bit for each piece.
-    found: Option<Vec<u64>>,
+    runs: Option<RunsOf>,
 }
 
 impl<'t> Searched<'t> {
+    /// A folded text in which many phrases are looked for.
+    pub(super) fn of(folded: impl Into<Cow<'t, str>>) -> Self {
+        let folded = folded.into();
+        Self { runs: Some(RunsOf::text(folded.as_bytes())), folded }
+    }
+
     /// A short folded text, in which every phrase is looked for by itself.
     pub(super) fn unsearched(folded: &'t str) -> Self {
-        Self { folded: Cow::Borrowed(folded), found: None }
+        Self { folded: Cow::Borrowed(folded), runs: None }
     }
 
     /// The folded text.
@@ -316,11 +378,9 @@ impl<'t> Searched<'t> {
         &self.folded
     }
 
-    /// Whether the piece of this number stands in the text.
-    fn may_hold(&self, number: usize) -> bool {
-        self.found
-            .as_ref()
-            .is_none_or(|found| found.get(number / 64).is_none_or(|bits| bits & (1 << (number % 64)) != 0))
+    /// Whether a piece with these signs may stand in the text.
+    fn may_hold(&self, signs: &Signs) -> bool {
+        self.runs.as_ref().is_none_or(|runs| runs.may_hold(signs))
     }
 }
 
@@ -549,11 +609,10 @@ mod tests {
     use super::*;
 
     fn stands(phrase: &str, text: &str) -> bool {
-        let mut pieces = Pieces::default();
-        let phrase = Phrase::parse(phrase, None, &mut pieces).unwrap();
-        let alone = phrase.stands_in(&PhraseSearch::default().search(fold(text)));
-        Phrase::parse("something else", None, &mut pieces).unwrap();
-        assert_eq!(phrase.stands_in(&pieces.into_search().search(fold(text))), alone);
+        let phrase = Phrase::parse(phrase, None).unwrap();
+        let folded = fold(text);
+        let alone = phrase.stands_in(&Searched::unsearched(&folded));
+        assert_eq!(phrase.stands_in(&Searched::of(folded.as_str())), alone);
         alone
     }
 
@@ -583,7 +642,7 @@ mod tests {
         assert!(!stands("paid", "prepaid"));
         assert!(!stands("your * order", &format!("your {} order", "x".repeat(500))));
         assert!(stands("\u{6ce8}\u{6587}", "\u{3054}\u{6ce8}\u{6587}"));
-        assert!(Phrase::parse(" * ", None, &mut Pieces::default()).is_none());
+        assert!(Phrase::parse(" * ", None).is_none());
     }
 
     #[test]

@@ -167,8 +167,7 @@ fn sentence(views: &[View], event: EventKind, lexicon: &Lexicon) -> Option<Strin
         // Also where the subject says it: an order's state in a sentence is the one that counts.
         let everywhere = || {
             rest.iter().all(|view| {
-                let mut all = crate::read::words::Pieces::default();
-                crate::read::words::Phrase::parse(&folded, None, &mut all)
+                crate::read::words::Phrase::parse(&folded, None)
                     .is_some_and(|one| one.after(&view.body.folded).is_some())
             })
         };

@@ -7,7 +7,7 @@ use crate::domain::EventKind;
 use crate::read::body::Body;
 use crate::read::customer::Ours;
 use crate::read::message::Message;
-use crate::read::words::{Labels, PhraseSearch, Phrases, Searched};
+use crate::read::words::{Labels, Phrases, Searched};
 
 /// One template.
 pub(in crate::read) struct Template {
@@ -56,8 +56,6 @@ pub(in crate::read) struct Sight<'m> {
     pub(in crate::read) message: &'m Message,
     pub(in crate::read) body: &'m Body,
     pub(in crate::read) ours: &'m Ours<'m>,
-    /// Prepares further texts for phrases.
-    pub(in crate::read) phrases: &'m PhraseSearch,
     /// The subject, folded.
     pub(in crate::read) subject: Searched<'m>,
     /// The texts of the body, folded.
