@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::dates::Months;
-use super::words::{Label, Phrase, Phrases, Searched, fold};
+use super::phrases::{Phrase, Phrases, Searched};
+use super::words::{Label, fold};
 use crate::document::{Document, Entry, Problems, Table};
 use crate::domain::EventKind;
 

@@ -4,7 +4,8 @@
 use super::layout::{Labelled, Layout, Place};
 use crate::domain::{EmailAddress, PersonName};
 use crate::read::lexicon::Lexicon;
-use crate::read::words::{Label, Searched, beginning, fold};
+use crate::read::phrases::Searched;
+use crate::read::words::{Label, beginning, fold};
 
 /// Small words in names.
 const PARTICLES: &[&str] = &[

@@ -5,8 +5,9 @@
 use super::layout::Layout;
 use crate::domain::EventKind;
 use crate::read::lexicon::{Lexicon, NEWS, Where};
+use crate::read::phrases::{Phrase, Searched, first_of};
 use crate::read::template::Sight;
-use crate::read::words::{Phrase, Searched, first_of, fold};
+use crate::read::words::fold;
 
 /// Lines of the body that are listened to, those of tables left out.
 const LINES: usize = 40;

@@ -5,7 +5,8 @@ use super::{GENERIC, Templates};
 use crate::read::body::Body;
 use crate::read::customer::Ours;
 use crate::read::message::Message;
-use crate::read::words::{Searched, fold};
+use crate::read::phrases::Searched;
+use crate::read::words::fold;
 
 /// What the rules of a template say about a mail.
 pub(in crate::read) enum Class<'t> {

@@ -10,7 +10,8 @@ use crate::domain::EventKind;
 use crate::read::generic::Generic;
 use crate::read::html::Named;
 use crate::read::lexicon::{self, Lexicon, Where};
-use crate::read::words::{Label, Markup, Phrase, Phrases, fold};
+use crate::read::phrases::{Markup, Phrase, Phrases};
+use crate::read::words::{Label, fold};
 
 /// Loads templates and words of `files` over those that ship.
 pub(super) fn load(

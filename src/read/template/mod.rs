@@ -19,7 +19,7 @@ use super::embedded;
 use super::generic::Generic;
 use super::html::Named;
 use super::lexicon::Lexicon;
-use super::words::Markup;
+use super::phrases::Markup;
 use crate::document::{Document, Problem};
 use crate::domain::EventKind;
 

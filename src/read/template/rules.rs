@@ -7,7 +7,8 @@ use crate::domain::EventKind;
 use crate::read::body::Body;
 use crate::read::customer::Ours;
 use crate::read::message::Message;
-use crate::read::words::{Labels, Phrases, Searched};
+use crate::read::phrases::{Phrases, Searched};
+use crate::read::words::Labels;
 
 /// One template.
 pub(in crate::read) struct Template {
