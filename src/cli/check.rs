@@ -12,6 +12,14 @@ use crate::store::{self, Role, Store};
 
 /// Checks the configuration and everything it names, without starting anything.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  Before a start, and after every change to the configuration:
+    invited check --config /etc/invited/invited.toml
+  Without a word to the relays:
+    invited check --offline
+  Before a running daemon is told to reload:
+    invited check --reload")]
 pub(super) struct Check {
     #[command(flatten)]
     config: ConfigArg,

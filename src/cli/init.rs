@@ -1,12 +1,13 @@
 //! `invited init`: a configuration, a master key and an empty database for one shop, and what to do next.
 
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, BufRead, IsTerminal, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::confirm::{answer, can_ask};
 use super::{Failure, Output};
 use crate::app::{database_password, load_config, read_config_file};
 use crate::clock::random_bytes;
@@ -18,6 +19,14 @@ use crate::store;
 ///
 /// On a terminal it asks for what is missing. Run twice it changes nothing.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  Asks for what it needs, on a terminal:
+    invited init
+  A shop behind Postfix on this machine:
+    invited init --dir /etc/invited --domain myshop.example --relay smtp://localhost:25
+  With its queue on a PostgreSQL server:
+    invited init --domain myshop.example --database postgres://invited@db.example/invited")]
 pub(super) struct Init {
     /// The folder to write into; made if it is missing
     #[arg(long, default_value = ".")]
@@ -66,7 +75,7 @@ pub(super) struct Init {
 
 impl Init {
     pub(super) async fn run(mut self) -> Result<(), Failure> {
-        if io::stdin().is_terminal() && io::stderr().is_terminal() {
+        if can_ask() {
             self.ask()?;
         }
         let path = self.dir.join("invited.toml");
@@ -171,21 +180,18 @@ fn asked(question: &str, given: Option<String>, guess: Option<String>) -> Result
     if let Some(given) = given {
         return Ok(given);
     }
-    let mut err = anstream::stderr().lock();
     loop {
-        match &guess {
-            Some(guess) => write!(err, "{question} [{guess}]: ")?,
-            None => write!(err, "{question}: ")?,
-        }
-        err.flush()?;
-        let mut line = String::new();
-        if io::stdin().lock().read_line(&mut line)? == 0 {
+        let question = match &guess {
+            Some(guess) => format!("{question} [{guess}]:"),
+            None => format!("{question}:"),
+        };
+        let Some(line) = answer(&question)? else {
             return Err(Failure::Usage("the answers ended before the questions".to_owned()));
-        }
-        match (line.trim(), &guess) {
+        };
+        match (line.as_str(), &guess) {
             ("", Some(guess)) => return Ok(guess.clone()),
             ("", None) => {}
-            (answer, _) => return Ok(answer.to_owned()),
+            (line, _) => return Ok(line.to_owned()),
         }
     }
 }

@@ -1,16 +1,37 @@
 //! The command line: one file a noun. Tables for people, one JSON object a line for programs (`docs/cli.md` has the contracts).
+//!
+//! What every command keeps to; `tests.rs` walks the whole tree and holds the first two:
+//!
+//! - Each command has `#[command(after_help = "Examples:\n…")]`: two blanks and a sentence with a colon that says what an example is
+//!   for, then, after four blanks, commands that work as they stand, each beginning with `invited ` and the command's own words.
+//! - Each argument has a doc comment, which is its help.
+//! - Commands that only show print through [`Output::paged`]. Those that act, ask or take their time print through [`Output::new`].
+//! - Text from outside goes through [`Output::line`], [`Output::table`] or [`Output::json`], which let nothing through that steers a
+//!   terminal. With styles it is [`Output::styled`], and `output::one_line` for each part from outside.
+//! - Who acts and why is `who::Who`, points in time are `when::point`, questions are `confirm::confirm`.
 
 mod check;
+mod completions;
+mod confirm;
+mod csv;
 mod demo;
+mod erase;
 mod explain;
 mod held;
 mod init;
+mod man;
 mod move_queue;
 mod output;
+mod pager;
+mod person;
 mod queue;
 mod serve;
+mod simulate;
+mod suppress;
 mod template;
 mod template_learn;
+mod when;
+mod who;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,18 +39,36 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::app::{StartError, database_password, load_config};
+use crate::app::{StartError, database_password, list_key, load_config};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::document::Problem;
 use crate::domain::Policies;
 use crate::store::{self, Role, SqlStore, StoreError};
-use output::Output;
+use output::{Output, printable};
 
 /// Self-hosted automatic feedback service: reads BCC'd order mail and sends review invitations at the right time.
 #[derive(Debug, Parser)]
-#[command(name = "invited", version, max_term_width = 100)]
+#[command(
+    name = "invited",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  The whole loop on this machine, with nothing set up:
+    invited demo --once
+  Why a customer did or did not get a letter:
+    invited explain anna@customer.example
+  What a person should look at:
+    invited held list
+    invited queue list --state failed --state in_doubt
+  What a command does, and examples of it:
+    invited queue reschedule --help"
+)]
 pub struct Cli {
+    /// Show long output on a terminal as it is, without a pager
+    #[arg(long, global = true)]
+    no_pager: bool,
     #[command(subcommand)]
     command: Command,
 }
@@ -50,13 +89,26 @@ enum Command {
     /// Deals with copies that a person should look at
     #[command(subcommand)]
     Held(held::Held),
+    /// Keeps the list of those who get no letter, whatever the orders say
+    #[command(subcommand)]
+    Suppress(suppress::Suppress),
+    /// Shows everything that is stored about one person
+    Person(person::Person),
+    /// Erases everything that is stored about one person
+    Erase(erase::Erase),
     /// Tells the whole story of an address, an order or an invitation
     Explain(explain::Explain),
+    /// Shows what other rules would have made of the orders of the last time
+    Simulate(simulate::Simulate),
     /// Moves the queue from an SQLite file to a PostgreSQL server, or back
     Move(move_queue::Move),
     /// Works with the templates that read mails
     #[command(subcommand)]
     Template(template::Template),
+    /// Prints what a shell needs to complete commands and options
+    Completions(completions::Completions),
+    /// Prints the manual page of invited(1), or writes those of all commands into a folder
+    Man(man::Man),
 }
 
 /// Where the configuration is.
@@ -124,6 +176,9 @@ impl From<std::io::Error> for Failure {
 /// Runs the command line and says with which code the process should end.
 pub fn run() -> ExitCode {
     let cli = Cli::parse();
+    if cli.no_pager {
+        pager::turn_off();
+    }
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return report(&Failure::Undone(format!("cannot start: {error}"))),
@@ -143,9 +198,15 @@ impl Command {
             Self::Check(check) => check.run().await,
             Self::Queue(queue) => queue.run().await,
             Self::Held(held) => held.run().await,
+            Self::Suppress(suppress) => suppress.run().await,
+            Self::Person(person) => person.run().await,
+            Self::Erase(erase) => erase.run().await,
             Self::Explain(explain) => explain.run().await,
+            Self::Simulate(simulate) => simulate.run().await,
             Self::Move(queue) => queue.run().await,
             Self::Template(template) => template.run(),
+            Self::Completions(completions) => completions.run(),
+            Self::Man(man) => man.run(),
         }
     }
 }
@@ -153,20 +214,20 @@ impl Command {
 /// Says on standard error what went wrong.
 fn report(failure: &Failure) -> ExitCode {
     use std::io::Write as _;
-    let mut err = anstream::stderr().lock();
+    let mut err = std::io::stderr().lock();
     // Nothing can be done about a standard error that is closed.
     let code = match failure {
         Failure::Undone(why) => {
-            let _ = writeln!(err, "invited: {why}");
+            let _ = writeln!(err, "invited: {}", printable(why));
             1
         }
         Failure::Usage(why) => {
-            let _ = writeln!(err, "invited: {why}; see: invited --help");
+            let _ = writeln!(err, "invited: {}; see: invited --help", printable(why));
             2
         }
         Failure::Config(problems) => {
             for problem in problems {
-                let _ = writeln!(err, "{problem}");
+                let _ = writeln!(err, "{}", printable(&problem.to_string()));
             }
             let _ = writeln!(
                 err,
@@ -199,8 +260,19 @@ impl Desk {
         Ok(Self { config, store, clock: Clock::System })
     }
 
+    /// The key with which entries of the suppression list are hashed.
+    fn list_key(&self) -> Result<[u8; 32], Failure> {
+        list_key(&self.config).map_err(|problem| Failure::Config(vec![problem]))
+    }
+
     fn policies(&self) -> Arc<Policies> {
         Arc::new(self.config.policies())
+    }
+
+    /// The policies with the key of the suppression list, for who foretells what will come of a letter.
+    fn foretelling_policies(&self) -> Result<Arc<Policies>, Failure> {
+        let key = list_key(&self.config).map_err(|problem| Failure::Config(vec![problem]))?;
+        Ok(Arc::new(self.config.policies().with_list_key(key)))
     }
 
     /// The zone in which times are shown: the shop's, and UTC when there are several that differ.
@@ -212,3 +284,6 @@ impl Desk {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

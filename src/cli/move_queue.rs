@@ -23,6 +23,12 @@ const WRITTEN_EVERY: Duration = Duration::from_secs(5);
 
 /// Where to move the queue.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  From a file to a server, while the daemon works; run again, it goes on:
+    invited move --to postgres://invited@db.example/invited --password-file /etc/invited/db-password
+  And back:
+    invited move --to /var/lib/invited/invited.db")]
 pub(super) struct Move {
     #[command(flatten)]
     config: ConfigArg,

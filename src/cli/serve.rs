@@ -14,6 +14,12 @@ use crate::store;
 
 /// Runs the daemon.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  As systemd starts it:
+    invited serve --config /etc/invited/invited.toml
+  With more to read in the log, and a database made where there is none:
+    invited serve --create --log invited::door=debug")]
 pub(super) struct Serve {
     #[command(flatten)]
     config: ConfigArg,

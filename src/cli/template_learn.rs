@@ -1,13 +1,14 @@
 //! `invited template learn`: a shop's template from samples of its mails.
 
 use std::fs::{self, OpenOptions};
-use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Serialize;
 use serde_json::json;
 
+use super::confirm::{can_ask, confirm};
 use super::{Failure, JsonArg, Output, output};
 use crate::app::{load_config, load_templates};
 use crate::config::Config;
@@ -22,6 +23,12 @@ const CONFIG: &str = "/etc/invited/invited.toml";
 ///
 /// The template knows the shop's mails of this one kind; its other mails are read as before.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  A template from two order mails, tried on a third, and saved when you say yes:
+    invited template learn 1.eml 2.eml --reference LN-2204 --reference LN-2207 --try shipment.eml
+  Without a question, under the shop's own name:
+    invited template learn 1.eml --reference LN-2204 --shop-name \"Lykta & Ljus\" --yes")]
 pub(super) struct Learn {
     #[command(flatten)]
     json: JsonArg,
@@ -229,18 +236,11 @@ impl Learn {
     }
 
     fn may_save(&self, path: &Path) -> Result<bool, Failure> {
-        if self.yes {
-            return Ok(true);
-        }
-        if self.json.json || !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        // Without a person there is no harm in not saving: the template was printed.
+        if !self.yes && (self.json.json || !can_ask()) {
             return Ok(false);
         }
-        let mut err = anstream::stderr().lock();
-        write!(err, "\nSave as {}? [y/N] ", path.display())?;
-        err.flush()?;
-        let mut line = String::new();
-        io::stdin().lock().read_line(&mut line)?;
-        Ok(matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+        confirm(&format!("\nSave as {}?", path.display()), self.yes)
     }
 
     fn tell(&self, out: &mut Output, learnt: &Learnt, saved: Option<&Path>) -> Result<(), Failure> {

@@ -25,6 +25,10 @@ pub struct Invitation {
     pub order: OrderDetails,
     /// How far it has come.
     pub progress: Progress,
+    /// How many invitations of the same customer to the same order came before it.
+    pub round: u32,
+    /// The one before it.
+    pub follows: Option<InvitationId>,
     /// When the first copy about it was read.
     pub created_at: Timestamp,
     /// When it last moved.
@@ -43,16 +47,33 @@ pub struct OrderDetails {
     pub expected_delivery: Option<jiff::civil::Date>,
     /// What was bought.
     pub products: Vec<Product>,
+    /// The customer's country, ISO 3166-1 alpha-2 in capitals.
+    pub country: Option<String>,
+    /// The shop's own marks for the order.
+    pub tags: Vec<String>,
+    /// The template that read its first mail.
+    pub template: Option<String>,
+    /// Whether the customer agreed to be asked. `None`: no mail says anything of it.
+    pub consent: Option<bool>,
 }
 
 impl OrderDetails {
-    /// Adds what a copy tells: the first answer stays, save for the expected delivery, of which the last one counts.
+    /// Adds what a copy tells: the first answer stays, save for the expected delivery and the consent, of which
+    /// the last one counts, and tags, which add up.
     pub fn learn(&mut self, event: &OrderEvent) {
         self.locale = self.locale.take().or_else(|| event.locale.clone());
         self.order_date = self.order_date.take().or_else(|| event.order_date.clone());
         self.expected_delivery = event.expected_delivery.or(self.expected_delivery);
         if self.products.is_empty() {
             self.products.clone_from(&event.products);
+        }
+        self.country = self.country.take().or_else(|| event.country.clone());
+        self.template = self.template.take().or_else(|| event.template.clone());
+        self.consent = event.consent.or(self.consent);
+        for tag in &event.tags {
+            if !self.tags.contains(tag) {
+                self.tags.push(tag.clone());
+            }
         }
     }
 }

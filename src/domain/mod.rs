@@ -1,33 +1,57 @@
 //! What the product is about, and nothing about how it is run: addresses, orders, what was read from a copy, invitations
 //! and the rules that move them. No clock, no I/O, no randomness: all of that comes in as arguments.
 
+mod address_class;
 mod email_address;
+mod holidays;
 mod ids;
+mod inputs;
 mod invitation;
 mod lifecycle;
 mod order;
+mod place;
 mod policy;
 mod reading;
 mod reason;
 mod rule;
+mod sample;
 mod schedule;
 mod shop;
+mod simulate;
+mod spread;
+mod suppression;
 mod text;
 mod time;
 mod watch;
+mod weigh;
+mod window;
 
+pub use address_class::{AddressClass, AddressClassSet, AddressClasses};
+pub(crate) use address_class::{are_related, within};
 pub(crate) use email_address::host_name;
 pub use email_address::{AddressKey, EmailAddress, InvalidAddress};
+pub use holidays::{HolidayCalendar, Holidays, InvalidHoliday, weekday_named};
 pub use ids::{CopyId, InvitationId, LetterId};
+pub use inputs::Inputs;
 pub use invitation::{Invitation, LetterKind, OrderDetails};
-pub use lifecycle::{Attempt, Decision, DeskOrder, Event, OrderNews, Progress, State, decide, open};
+pub use lifecycle::{
+    Attempt, CustomerNews, Decision, DeskOrder, Event, OrderNews, Planned, Progress, State, decide, open, open_again,
+    open_by_hand,
+};
 pub use order::{Customer, EventKind, OrderDate, OrderEvent, OrderReference, PersonName, Product, Total};
-pub use policy::{DAY, InDoubt, Policies, Policy, Trigger};
+pub use place::{Place, Places};
+pub use policy::{Cap, CapScope, Consent, DAY, Fallback, InDoubt, Policies, Policy, ShopRules, Trigger, When};
 pub use reading::{Field, Finding, Layer, Outcome, Reading};
 pub use reason::kind_of_reason;
 pub use rule::Rule;
+pub use sample::{InvalidShare, Share, is_in_sample};
 pub use schedule::{relay_retry_after, retry_after};
 pub use shop::{InvalidShopId, ShopId};
+pub use simulate::{Deferral, Fate, History, List, Outside, Step, Watch, World, play};
+pub use spread::spread;
+pub use suppression::{InvalidEntry, ListKey, ListKind, ListReason, SuppressionEntry, lookup_keys};
 pub use text::{clean, is_invisible};
 pub use time::{Timestamp, Zone};
 pub use watch::{AlarmKind, Facts, HOUR, Hour, Verdict, held_alarm, silent_alarm};
+pub use weigh::{Case, Ground, PastLetter, Ruling, Suppressed, admit, product_keys, weigh};
+pub use window::{Hours, InvalidHours, SendWindow, Weekdays};

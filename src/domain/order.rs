@@ -266,6 +266,14 @@ pub struct OrderEvent {
     pub locale: Option<String>,
     /// What was bought, or what was shipped where the mail tells of a part.
     pub products: Vec<Product>,
+    /// The customer's country, ISO 3166-1 alpha-2 in capitals.
+    pub country: Option<String>,
+    /// The shop's own marks for the order.
+    pub tags: Vec<String>,
+    /// The template that read the mail.
+    pub template: Option<String>,
+    /// Whether the customer agreed to be asked, where the mail says.
+    pub consent: Option<bool>,
 }
 
 #[cfg(test)]

@@ -230,6 +230,10 @@ impl Reading {
             expected_delivery: self.expected_delivery,
             locale: self.locale.clone(),
             products: self.products.clone(),
+            country: self.country.clone(),
+            tags: self.tags.clone(),
+            template: self.template.clone(),
+            consent: self.consent,
         })
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::spread::share;
+
 /// Attempts wait 6 minutes (greylisting servers want 5), then longer and longer, at most 4 hours.
 const RETRY_MINUTES: [u64; 6] = [6, 15, 30, 60, 120, 240];
 
@@ -11,12 +13,12 @@ const RELAY_MINUTES: [u64; 4] = [1, 2, 5, 10];
 /// How long after its `attempt`th failure (from 1) a letter is tried again. `seed` spreads letters that failed together over a
 /// tenth of the time, the same seed always alike.
 pub fn retry_after(attempt: u32, seed: u64) -> Duration {
-    spread(step(&RETRY_MINUTES, attempt), seed)
+    up_to_a_tenth_later(step(&RETRY_MINUTES, attempt), seed)
 }
 
 /// How long after the `failure`th time in a row (from 1) that a relay could not be used it is tried again.
 pub fn relay_retry_after(failure: u32, seed: u64) -> Duration {
-    spread(step(&RELAY_MINUTES, failure), seed)
+    up_to_a_tenth_later(step(&RELAY_MINUTES, failure), seed)
 }
 
 fn step(minutes: &[u64], number: u32) -> Duration {
@@ -24,10 +26,8 @@ fn step(minutes: &[u64], number: u32) -> Duration {
     Duration::from_secs(minutes[index] * 60)
 }
 
-fn spread(base: Duration, seed: u64) -> Duration {
-    // Fibonacci hashing: neighbouring ids end up far apart.
-    let share = (seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 32) as u32;
-    base + base.mul_f64(0.1 * f64::from(share) / f64::from(u32::MAX))
+fn up_to_a_tenth_later(base: Duration, seed: u64) -> Duration {
+    base + base.mul_f64(0.1 * f64::from(share(seed)) / f64::from(u32::MAX))
 }
 
 #[cfg(test)]

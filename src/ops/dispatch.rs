@@ -44,7 +44,7 @@ pub struct Look {
     pub may_find_more: bool,
     /// Whether something is due whose relay's connections are all in other daemons' use.
     pub waits_for_others: bool,
-    /// When something is due next, or a relay's rest is over.
+    /// When something is due next, a relay's rest is over, or a shop's rate allows another letter.
     pub next: Option<Timestamp>,
 }
 
@@ -136,7 +136,10 @@ async fn claim(house: &House, setup: &Setup, line: Line<'_>, limit: usize, found
     house.in_hand().extend(ids);
     found.letters.extend(claimed.letters);
     found.may_find_more |= claimed.dealt_with > 0;
-    found.waits_for_others |= claimed.dealt_with == 0;
+    match claimed.next {
+        Some(next) => found.is_next(next),
+        None => found.waits_for_others |= claimed.dealt_with == 0,
+    }
     Ok(())
 }
 
@@ -308,7 +311,7 @@ async fn settle(house: &House, setup: &Setup, letter: &ClaimedLetter, attempt: A
     for tries in 1_u32.. {
         let policies = Arc::clone(&setup.policies);
         match house.store.settle(&letter.claim, attempt, reply, policies, house.clock.now()).await {
-            Ok(settled) => {
+            Ok(Some(settled)) => {
                 tracing::info!(
                     letter = %letter.claim.letter,
                     invitation = %letter.invitation.id,
@@ -320,6 +323,10 @@ async fn settle(house: &House, setup: &Setup, letter: &ClaimedLetter, attempt: A
                     "a letter's attempt ended"
                 );
                 house.queue_moved.notify_one();
+                return;
+            }
+            Ok(None) => {
+                tracing::info!(letter = %letter.claim.letter, "a letter's attempt ended, but its person was erased meanwhile");
                 return;
             }
             Err(error) => {

@@ -201,7 +201,7 @@ pub async fn release(
         Ok(reading) => reading,
         Err(why) => return Ok(Err(why)),
     };
-    let readings = Arc::new([filing(config, id, copy.shop, reading.clone())]);
+    let readings = Arc::new([filing(config, id, copy.shop, reading.clone(), copy.received_at)]);
     let filing_by = DeskFiling { act: DeskAct::Released, also_ignored: false, ..filing_by.clone() };
     let filed = store.file_for_desk(readings, &filing_by, policies(config), now).await?;
     match filed.into_iter().next() {
@@ -270,7 +270,7 @@ pub async fn replay(
             (true, Some(message)) => {
                 let reading = read_for(config, reader, &copy.shop, &message);
                 if copy.reading.as_ref() != Some(&reading) {
-                    readings.push(filing(config, *id, copy.shop.clone(), reading.clone()));
+                    readings.push(filing(config, *id, copy.shop.clone(), reading.clone(), copy.received_at));
                 }
                 Change::Stays(reading)
             }

@@ -2,15 +2,18 @@
 //! commit" exists once.
 
 pub mod accept;
+pub mod desk;
 pub mod dispatch;
 pub mod explain;
 pub mod held;
 mod house;
 mod letters;
 pub mod metrics;
+pub mod person;
 pub mod purge;
 pub mod read;
 mod relays;
+pub mod simulate;
 pub mod watch;
 
 pub use house::{House, Keys, Setup};

@@ -107,17 +107,35 @@ fn read_one(setup: &Setup, copy: UnreadCopy) -> FiledReading {
         template = reading.template.as_deref(),
         "a copy was read"
     );
-    filing(&setup.config, copy.id, copy.shop, reading)
+    filing(&setup.config, copy.id, copy.shop, reading, copy.received_at)
 }
 
-/// A reading of a shop's copy as it is filed, with what it says about the order's schedule in the shop's zone.
-pub(super) fn filing(config: &Config, copy: CopyId, shop: ShopId, reading: Reading) -> FiledReading {
+/// How long a mail may have been under way (RFC 5321 4.5.4.1: a client gives up after 4 to 5 days). One that says it was written
+/// earlier comes from a machine whose clock is wrong.
+const UNDER_WAY_AT_MOST: Duration = Duration::from_secs(5 * 86_400);
+
+/// A reading of a shop's copy as it is filed, with what it says about the order's schedule in the shop's zone. A mail was written
+/// when it says so, but never after it came in.
+pub(super) fn filing(
+    config: &Config,
+    copy: CopyId,
+    shop: ShopId,
+    reading: Reading,
+    received_at: Timestamp,
+) -> FiledReading {
     let zone = config.shop(&shop).map_or(Zone::UTC, |shop| shop.zone.clone());
     let news = reading.order_event().map(|event| OrderNews {
         kind: event.kind,
+        told_at: written_at(&reading, received_at),
+        preferred: reading.preferred_send_time.map(Timestamp::from),
         expected_by: event.expected_delivery.and_then(|day| end_of(day, &zone)),
     });
     FiledReading { copy, shop, reading, news }
+}
+
+fn written_at(reading: &Reading, received_at: Timestamp) -> Timestamp {
+    let says = reading.sent_at.filter(|sent| received_at.since(*sent) <= UNDER_WAY_AT_MOST);
+    says.map_or(received_at, |sent| sent.min(received_at))
 }
 
 /// Reads a shop's mail by the shop's rules.
@@ -129,7 +147,7 @@ pub(super) fn read_for(config: &Config, reader: &Reader, shop: &ShopId, message:
                 shop_domains: &shop.domains,
                 own_domains: &own,
                 locale: Some(shop.locale.as_str()),
-                consent_words: &[],
+                consent_words: &shop.consent_words,
             };
             reader.read(message, &context)
         }
@@ -154,4 +172,28 @@ pub fn explain_mail(reader: &crate::read::Reader, mail: &[u8], shop_domains: &[S
 pub fn rule_of(reading: &Reading, field: Field) -> Option<String> {
     let finding = reading.findings.iter().find(|finding| finding.field == field)?;
     Some(format!("{} {}", finding.layer.as_str(), finding.rule))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::parse;
+    use crate::document::Document;
+    use crate::read::Templates;
+
+    #[test]
+    fn a_shops_own_words_for_consent_reach_the_reader() {
+        let mail = b"From: Nordljus <order@nordljus.example>\r\nTo: Anna Berg <anna@example.org>\r\n\
+                     Subject: Thank you for your order 10001\r\n\r\nYou may hear from us. Order number: 10001\r\n";
+        let read = |policy: &str| {
+            let text = format!("{}{policy}", include_str!("../../config/minimal.toml"));
+            let config = parse(&Document::new("x.toml", text), Path::new("")).unwrap();
+            let reader = Reader::new(Templates::embedded());
+            read_for(&config, &reader, &config.shops[0].id, mail).order_event().and_then(|event| event.consent)
+        };
+        assert_eq!(read("[shop.policy]\nconsent_words = \"You may hear from us\"\n"), Some(true));
+        assert_eq!(read(""), None);
+    }
 }

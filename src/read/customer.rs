@@ -1,12 +1,11 @@
 //! Who the customer is. A letter to the wrong person is worse than none: two plausible customers, and the mail is held.
 
-use super::addresses::{are_related, is_nobodys, is_shared, masked, within};
 use super::evidence::{Candidate, Evidence, Value};
 use super::generic::NAMED_EMAIL;
 use super::message::{Mailbox, Message};
 use super::snippet::SHOWN;
 use super::words::fold;
-use crate::domain::{EmailAddress, Field, Layer, Outcome};
+use crate::domain::{AddressClasses, EmailAddress, Field, Layer, Outcome, are_related, within};
 
 /// Most addressees of one field that are noted.
 const ADDRESSEES: usize = 10;
@@ -30,19 +29,21 @@ impl Ours<'_> {
     pub(super) fn is_the_shop(&self, sender: &EmailAddress, author: &EmailAddress) -> bool {
         within(sender, self.shop_domains)
             || (self.shop_domains.is_empty()
-                && (sender.key() == author.key() || (are_related(sender, author) && !is_shared(sender))))
+                && (sender.key() == author.key()
+                    || (are_related(sender, author) && !AddressClasses::shipped().is_shared(sender))))
     }
 
     /// Whether an address may be a customer's: not the shop's, not ours, not the author's nor a colleague's of the author, not one
     /// that nobody reads.
     fn plausible(&self, email: &EmailAddress, message: &Message) -> bool {
         let author = &message.from.email;
+        let classes = AddressClasses::shipped();
         !within(email, self.own_domains)
             && !within(email, self.shop_domains)
             && email.key() != author.key()
-            && (is_shared(email) || email.domain() != author.domain())
-            && !is_nobodys(email)
-            && masked(email).is_none()
+            && (classes.is_shared(email) || email.domain() != author.domain())
+            && !classes.is_nobodys(email)
+            && classes.masked(email).is_none()
     }
 }
 
@@ -79,7 +80,8 @@ pub(super) fn note_addressees(message: &Message, ours: &Ours<'_>, evidence: &mut
             evidence.add(Layer::Headers, rule, Value::Email(one.email.clone()));
         }
     }
-    for to in message.to.iter().filter(|to| masked(&to.email).is_some()).take(ADDRESSEES) {
+    let classes = AddressClasses::shipped();
+    for to in message.to.iter().filter(|to| classes.masked(&to.email).is_some()).take(ADDRESSEES) {
         evidence.add(Layer::Headers, "to.masked", Value::Email(to.email.clone()));
     }
 }
@@ -150,7 +152,7 @@ impl People {
             to: of(|one| one.layer == Layer::Headers && one.rule == TO),
             copied: of(|one| one.layer == Layer::Headers && one.rule != TO),
             masked: candidates.iter().find_map(|candidate| match &candidate.value {
-                Value::Email(email) => masked(email),
+                Value::Email(email) => AddressClasses::shipped().masked(email),
                 _ => None,
             }),
         }

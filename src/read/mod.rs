@@ -2,7 +2,6 @@
 //! snippet, schema.org data (JSON-LD, then microdata), the platform's template, the words of all languages, the header fields
 //! ([`Layer`] has them in their order); for every field the best one that found something wins, and the others stay as findings. Reading never fails and never asks for time, files or the network.
 
-mod addresses;
 mod body;
 mod bounds;
 mod customer;
@@ -10,6 +9,7 @@ mod dates;
 mod decide;
 mod embedded;
 mod entities;
+mod everything;
 mod evidence;
 pub mod expected;
 mod explain;
@@ -41,6 +41,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use self::body::Body;
 use self::customer::Ours;
 use self::decide::Decision;
+pub use self::everything::everything;
 use self::evidence::{Evidence, Value, locale};
 pub use self::explain::Explanation;
 use self::forward::Forwarded;

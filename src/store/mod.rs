@@ -3,28 +3,38 @@
 //! decided by the pure [`crate::domain::decide`], called between reading and writing it inside the same transaction, so that
 //! two doors can never act on the same past.
 
+mod desk;
 mod error;
+mod filter;
 mod held;
 mod lock;
+mod people;
 mod postgres;
 mod records;
 mod schema;
 mod sql;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 mod transfer;
 
+pub use desk::{DeskAsk, DeskOutcome, Reinvited, Seen};
 pub use error::StoreError;
+pub use filter::{Filter, FreeText, Page};
 pub use held::{
     Alarm, DeskAct, DeskFiling, DeskMark, Discarded, HeldCount, HeldFilter, ShopHours, ShopSum, WatchFigures,
 };
 pub use lock::DaemonLock;
+pub use people::{Bodies, Erased, Erasure, ListFilter, Listed, NewEntry, PersonTable, RawRow, StoredEntry, Stretch};
 pub use records::{
-    Actor, Claim, ClaimedLetter, ClaimedRound, CopyState, Counts, DecisionRecord, Filed, FiledReading, Filter,
-    LetterPhase, LetterRecord, NewCopy, Recovered, RelayShare, Round, Settled, StoredCopy, Story, Subject, UnreadCopy,
+    Actor, Claim, ClaimedLetter, ClaimedRound, CopyState, Counts, DecisionRecord, Figure, Filed, FiledReading,
+    LetterPhase, LetterRecord, NewCopy, Pause, Recovered, RelayShare, Round, Settled, Standing, StoredCopy, Story,
+    Subject, UnreadCopy,
 };
-pub use sql::SqlStore;
+pub use sql::{Own, Search, SqlStore};
 pub use transfer::{Content, Ending, Moved, MovedTable, Place, Step, Watch, transfer};
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -125,9 +135,11 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Vec<Filed>, StoreError>;
 
-    /// Takes invitations of the round's shops that are due, the longest due first, and moves each by `Event::Due`. Those whose
-    /// letter is to be sent come back, claimed by the round's owner; what else was due (a wait given up, a letter too late) is
-    /// dealt with here. Letters under way to one relay are never more than it has connections, whoever sends them.
+    /// Takes invitations of the round's shops that are due, the longest due first, and moves each by `Event::Due`, with what the
+    /// shop's rules say to it: how many letters the person has had from any shop, and whether they are on the suppression list, as
+    /// it stands in this transaction. Those whose letter is to be sent come back, claimed by the round's owner; what else was due (a
+    /// wait given up, a letter too late or too many) is dealt with here. Letters under way to one relay are never more than it has
+    /// connections, those of a shop no more than its rate, whoever sends them. What belongs to a shop that rests stays as it is.
     async fn claim_due(
         &self,
         round: Round,
@@ -141,6 +153,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Records how an attempt ended, with the relay's words, and moves the invitation. An outcome that is told a second time, or
     /// under a claim that is over, changes nothing, but for one: that the relay took the letter is always recorded.
+    /// `None` when the letter is gone: the person was erased while it was under way.
     async fn settle(
         &self,
         claim: &Claim,
@@ -148,7 +161,7 @@ pub trait Store: Send + Sync + 'static {
         reply: &str,
         policies: Arc<Policies>,
         now: Timestamp,
-    ) -> Result<Settled, StoreError>;
+    ) -> Result<Option<Settled>, StoreError>;
 
     /// Shows that the daemon `owner` lives: what it has in its hands is its own until `lease_until`. Where the [`DaemonLock`] shows
     /// it already, nothing is written.
@@ -185,18 +198,51 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Option<Decision>, StoreError>;
 
-    /// A page of invitations, newest first, below `before` when given.
-    async fn list(
+    /// Carries out a person's orders, all in one transaction, and says of each what came of it, in the order asked. An invitation
+    /// that is not as it was seen is left alone.
+    async fn desk_all(
         &self,
-        filter: &Filter,
-        before: Option<InvitationId>,
-        limit: usize,
-    ) -> Result<Vec<Invitation>, StoreError>;
+        asks: Vec<DeskAsk>,
+        actor: &Actor,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Vec<DeskOutcome>, StoreError>;
+
+    /// Begins a new invitation after one that has ended, by a person's order, with its letter due at `due`.
+    async fn reinvite(
+        &self,
+        invitation: InvitationId,
+        due: Timestamp,
+        actor: &Actor,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Reinvited, StoreError>;
+
+    /// Up to `limit` invitations that the filter means, newest first, below `before` when given. What no index knows is looked for
+    /// among some 200,000 of them at most; the page says down to which one it looked, so that a caller who wants all goes on there.
+    async fn list(&self, filter: &Filter, before: Option<InvitationId>, limit: usize) -> Result<Page, StoreError>;
 
     /// What is known about an address, a reference in any shop, or an invitation: the newest [`STORY_AT_MOST`] of each kind. The
     /// copies are those from which the address or the reference was read, also when they were held or ignored; of an invitation
     /// all copies of its order, since a cancellation counts whatever its address. Empty when nothing is known.
     async fn story(&self, subject: &Subject) -> Result<Story, StoreError>;
+
+    /// A page of the invitations that began since `since`, the oldest first, after the one that began then with that number. Each
+    /// comes with what began it and what happened to it from outside: news of the order, of the customer, and people's orders.
+    async fn histories(
+        &self,
+        since: Timestamp,
+        after: Option<(Timestamp, InvitationId)>,
+        limit: usize,
+    ) -> Result<Vec<(Invitation, Vec<DecisionRecord>)>, StoreError>;
+
+    /// What bears on the next letters of these invitations, by the look back of `policies`.
+    async fn standings(
+        &self,
+        invitations: &[Invitation],
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<HashMap<InvitationId, Standing>, StoreError>;
 
     /// A page of held copies, newest first, below `before` when given.
     async fn held_copies(
@@ -235,7 +281,7 @@ pub trait Store: Send + Sync + 'static {
     /// A copy and its bytes, as long as they are kept.
     async fn copy(&self, id: CopyId) -> Result<Option<(StoredCopy, Option<Vec<u8>>)>, StoreError>;
 
-    /// The earliest instant at which an invitation of each shop is due, for every shop that has one.
+    /// The earliest instant at which an invitation of each shop is due, for every shop that has one and does not rest.
     async fn next_due(&self) -> Result<Vec<(ShopId, Timestamp)>, StoreError>;
 
     /// How the shops fare: one row each, however many copies they have.
@@ -252,6 +298,20 @@ pub trait Store: Send + Sync + 'static {
 
     /// Forgets the counts of hours before `before`.
     async fn purge_hours(&self, before: Timestamp) -> Result<u64, StoreError>;
+
+    /// What happened to the invitations of one shop or of all since a day (days since 1970-01-01 in UTC), and how many stand in each
+    /// state now, by the days and names of [`Figure`].
+    async fn figures(&self, since_day: i64, shop: Option<&ShopId>) -> Result<Vec<Figure>, StoreError>;
+
+    /// Lets the letters of a shop rest, or of all: none is claimed any more; those in hand go out. `false` when they rest already.
+    /// Daemons see it when they next look, within seconds.
+    async fn pause(&self, shop: Option<&ShopId>, actor: &Actor, now: Timestamp) -> Result<bool, StoreError>;
+
+    /// Ends a pause of this shop, or the pause of all. `false` when there is none. A shop rests as long as either lasts.
+    async fn resume(&self, shop: Option<&ShopId>) -> Result<bool, StoreError>;
+
+    /// Whose letters rest.
+    async fn pauses(&self) -> Result<Vec<Pause>, StoreError>;
 
     /// How many copies are unread and how many invitations stand in each state.
     async fn counts(&self) -> Result<Counts, StoreError>;

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::DeskMark;
 use crate::domain::{
-    AddressKey, CopyId, Decision, Invitation, InvitationId, LetterId, LetterKind, OrderNews, OrderReference, Reading,
-    Rule, ShopId, State, Timestamp,
+    AddressKey, CopyId, Decision, Inputs, Invitation, InvitationId, LetterId, LetterKind, OrderNews, OrderReference,
+    PastLetter, Reading, Rule, ShopId, State, Suppressed, Timestamp,
 };
 
 /// A mail as it came in, for one shop.
@@ -139,8 +139,11 @@ pub struct ClaimedRound {
     /// The letters to be sent, the longest due first.
     pub letters: Vec<ClaimedLetter>,
     /// How many invitations were dealt with, letters and others (a wait given up, a letter too late). 0 means that there is
-    /// nothing to be had now: nothing is due, or the relay's connections are all in use, here or elsewhere.
+    /// nothing to be had now: nothing is due, the relay's connections are all in use, here or elsewhere, or a shop has claimed as
+    /// many as its rate allows.
     pub dealt_with: usize,
+    /// When a shop that has claimed as many as its rate allows may claim the next.
+    pub next: Option<Timestamp>,
 }
 
 /// How an attempt was recorded.
@@ -168,19 +171,6 @@ pub struct Actor {
     pub name: String,
     /// The reason given.
     pub reason: Option<String>,
-}
-
-/// Which invitations to list. Everything given must hold.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Filter {
-    /// Of this shop.
-    pub shop: Option<ShopId>,
-    /// In one of these states; any when empty.
-    pub states: Vec<State>,
-    /// For this address.
-    pub email: Option<AddressKey>,
-    /// About this order, as [`OrderReference::key`] makes it.
-    pub reference: Option<String>,
 }
 
 /// Whom or what a story is about.
@@ -348,6 +338,8 @@ pub struct DecisionRecord {
     pub note: Option<String>,
     /// The copy that told of it.
     pub copy: Option<CopyId>,
+    /// From what it was made.
+    pub inputs: Inputs,
 }
 
 /// What is known about a subject, oldest first, the newest [`super::STORY_AT_MOST`] of each.
@@ -361,6 +353,41 @@ pub struct Story {
     pub decisions: Vec<DecisionRecord>,
     /// Their letters.
     pub letters: Vec<LetterRecord>,
+}
+
+/// How often something happened to a shop's invitations, or how many of them stand in a state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figure {
+    /// Whose.
+    pub shop: ShopId,
+    /// The day on which it happened, days since 1970-01-01 in UTC; 0 of what stands now.
+    pub day: i64,
+    /// What: a rule's name, `begun` for invitations that began, or `state ` and a state's word.
+    pub name: String,
+    /// How often; never 0.
+    pub n: u64,
+}
+
+/// That letters rest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pause {
+    /// Whose; `None` for all shops'.
+    pub shop: Option<ShopId>,
+    /// Since when.
+    pub since: Timestamp,
+    /// Who wanted it, and why.
+    pub actor: Actor,
+}
+
+/// What bears on an invitation's next letter beside its own past.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// The letters that the person got, of all shops, earlier attempts at the next one left out.
+    pub past: Vec<PastLetter>,
+    /// That the person is on the suppression list.
+    pub suppressed: Option<Suppressed>,
+    /// That the shop's letters rest.
+    pub paused: Option<Pause>,
 }
 
 /// Numbers for people and for monitoring.

@@ -5,6 +5,8 @@
 #[path = "../kit/flaky.rs"]
 mod flaky;
 mod kit;
+#[path = "../kit/postgres.rs"]
+mod postgres;
 mod program;
 #[path = "../kit/relay.rs"]
 mod relay;
@@ -14,11 +16,15 @@ mod said;
 mod claims;
 mod cli;
 mod crash;
+mod desk;
 mod held;
 mod learn;
 mod orders;
 mod peers;
+mod people;
 mod platforms;
 mod relays;
 mod serve;
+mod simulate;
 mod templates;
+mod terminal;

@@ -171,7 +171,7 @@ impl Site {
         let mut all = Vec::new();
         loop {
             let before = all.last().map(|one: &Invitation| one.id);
-            let page = store.list(&Filter::default(), before, 1000).await.unwrap();
+            let page = store.list(&Filter::default(), before, 1000).await.unwrap().invitations;
             if page.is_empty() {
                 return all;
             }
@@ -211,6 +211,9 @@ impl Site {
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_invited"));
     for key in ["INVITED_CONFIG", "INVITED_LOG", "INVITED_ACTOR", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
+        command.env_remove(key);
+    }
+    for key in ["INVITED_PAGER", "PAGER", "LESS", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI"] {
         command.env_remove(key);
     }
     command.stdin(Stdio::null());

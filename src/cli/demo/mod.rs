@@ -26,6 +26,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Shows the whole loop on this machine: order mails in, letters out; needs no set-up.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  Shows the loop and ends, with 0 when every letter came out:
+    invited demo --once
+  What would become of your shop's own mails:
+    invited demo --once --mail order.eml shipment.eml
+  Stays up, so that mails can be sent to it by hand:
+    invited demo --dir /tmp/invited-demo --listen 127.0.0.1:2525")]
 pub(super) struct Demo {
     /// End after the loop is complete: exit code 0 when every letter came out
     #[arg(long)]

@@ -15,6 +15,13 @@ const BATCH: usize = 500;
 
 /// Which copies to discard.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  One that is no order:
+    invited held discard 4711 --reason \"a test order\"
+  How many a filter means, and then all of them:
+    invited held discard --all --shop myshop --why \"no customer\" --dry-run
+    invited held discard --all --shop myshop --why \"no customer\" --reason \"mails to the warehouse\"")]
 pub(in crate::cli) struct Discard {
     #[command(flatten)]
     config: ConfigArg,

@@ -2,8 +2,9 @@
 
 use clap::Args;
 
+use crate::cli::when::{Meant, point};
 use crate::cli::{Desk, Failure};
-use crate::domain::{EmailAddress, OrderReference, ShopId, Timestamp, Zone};
+use crate::domain::{EmailAddress, OrderReference, ShopId};
 use crate::store::HeldFilter;
 
 /// Filters; everything given must hold.
@@ -39,8 +40,8 @@ impl FilterArgs {
     /// The filter, with a text that is looked for in the reasons.
     pub(super) fn filter(&self, why: Option<&str>, desk: &Desk) -> Result<HeldFilter, Failure> {
         let (zone, now) = (desk.zone(), desk.clock.now());
-        let time = |flag: &str, text: Option<&str>, is_end: bool| {
-            text.map(|text| parse_time(flag, text, is_end, &zone, now)).transpose()
+        let time = |flag: &str, text: Option<&str>, meant: Meant| {
+            text.map(|text| point(flag, text, meant, &zone, now)).transpose()
         };
         let everything = HeldFilter::default();
         Ok(HeldFilter {
@@ -51,8 +52,8 @@ impl FilterArgs {
                 .transpose()
                 .map_err(|error| Failure::Usage(format!("--shop: {error}")))?,
             template: self.template.clone(),
-            since: time("--since", self.since.as_deref(), false)?.unwrap_or(everything.since),
-            until: time("--until", self.until.as_deref(), true)?.unwrap_or(everything.until),
+            since: time("--since", self.since.as_deref(), Meant::Since)?.unwrap_or(everything.since),
+            until: time("--until", self.until.as_deref(), Meant::Until)?.unwrap_or(everything.until),
             reason: why.map(str::to_owned),
             reference: match self.reference.as_deref() {
                 Some(text) => Some(
@@ -69,55 +70,5 @@ impl FilterArgs {
                 .transpose()
                 .map_err(|error| Failure::Usage(format!("--address: {error}")))?,
         })
-    }
-}
-
-/// A point in the past as people write it. A day begins at midnight, and ends with it when it is the end of something.
-fn parse_time(flag: &str, text: &str, is_end: bool, zone: &Zone, now: Timestamp) -> Result<Timestamp, Failure> {
-    let text = text.trim();
-    let local = |civil: jiff::civil::DateTime| civil.to_zoned(zone.to_jiff()).map(|at| at.timestamp().into());
-    let parsed = if let Ok(instant) = text.parse::<jiff::Timestamp>() {
-        Ok(instant.into())
-    } else if let Ok(day) = text.parse::<jiff::civil::Date>()
-        && text.len() <= 10
-    {
-        let day = if is_end { day.tomorrow() } else { Ok(day) };
-        day.and_then(|day| local(day.at(0, 0, 0, 0)))
-    } else if let Ok(civil) = text.parse::<jiff::civil::DateTime>() {
-        local(civil)
-    } else {
-        text.parse::<jiff::Span>().and_then(|span| {
-            let from = now.to_jiff().to_zoned(zone.to_jiff());
-            from.checked_sub(span).map(|at| at.timestamp().into())
-        })
-    };
-    parsed.map_err(|_| {
-        Failure::Usage(format!(
-            "{flag}: {text:?} is no time: write 2026-12-24, \"2026-12-24 09:00\", 2026-12-24T08:00:00Z or \"3 days\""
-        ))
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_day_is_taken_whole_and_a_span_goes_back() {
-        let zone = Zone::named("Europe/Stockholm").unwrap();
-        let now = Timestamp::from_seconds(1_772_442_000);
-        for (text, is_end, expected) in [
-            ("2026-03-01", false, "2026-02-28T23:00:00Z"),
-            ("2026-03-01", true, "2026-03-01T23:00:00Z"),
-            ("2026-03-01 09:30", true, "2026-03-01T08:30:00Z"),
-            ("2026-03-01T08:00:00Z", false, "2026-03-01T08:00:00Z"),
-            ("2 days", false, "2026-02-28T09:00:00Z"),
-        ] {
-            let parsed = parse_time("--since", text, is_end, &zone, now).unwrap();
-            assert_eq!(parsed.to_string(), expected, "{text}");
-        }
-        for text in ["", "yesterday", "2026-13-01"] {
-            assert!(parse_time("--since", text, false, &zone, now).is_err(), "{text}");
-        }
     }
 }

@@ -10,6 +10,16 @@ use crate::store::{HeldCount, Store, StoredCopy};
 
 /// What `list` lists.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  The newest held copies:
+    invited held list
+  How many there are of each shop and reason:
+    invited held list --count
+  Those of one shop that came in within the last days:
+    invited held list --shop myshop --since \"3 days\"
+  Those held for one reason:
+    invited held list --reason \"no customer\"")]
 pub(in crate::cli) struct List {
     #[command(flatten)]
     config: ConfigArg,
@@ -36,7 +46,7 @@ impl List {
         let desk = Desk::open(&self.config).await?;
         let filter = self.filter.filter(self.reason.as_deref(), &desk)?;
         let zone = desk.zone();
-        let mut out = Output::new();
+        let mut out = Output::paged();
         if !self.json.json {
             for alarm in desk.store.watch_figures().await?.alarms {
                 let since = local(alarm.since, &zone);

@@ -8,12 +8,12 @@ mod release;
 mod replay;
 mod show;
 
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 
-use super::queue::login_name;
+use super::who::Who;
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
 use crate::domain::{Decision, InvitationId, Timestamp, Zone};
-use crate::store::{Actor, StoredCopy};
+use crate::store::StoredCopy;
 
 /// Deals with copies that a person should look at.
 #[derive(Debug, Subcommand)]
@@ -39,23 +39,6 @@ impl Held {
             Self::Discard(discard) => discard.run().await,
             Self::Replay(replay) => replay.run().await,
         }
-    }
-}
-
-/// Who does something, and why.
-#[derive(Debug, Args)]
-struct Who {
-    /// Why; kept with the copy and with the decision
-    #[arg(long)]
-    reason: Option<String>,
-    /// Who; the login name otherwise
-    #[arg(long, env = "INVITED_ACTOR")]
-    actor: Option<String>,
-}
-
-impl Who {
-    fn actor(self) -> Actor {
-        Actor { name: self.actor.unwrap_or_else(login_name), reason: self.reason }
     }
 }
 

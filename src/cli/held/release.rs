@@ -11,6 +11,12 @@ use crate::store::{DeskAct, DeskFiling};
 
 /// Which copies to release, and what is to be corrected.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  The reader did not know which number is the order's:
+    invited held release 4711 --reference LN-2204
+  What would come of it:
+    invited held release 4711 --email anna@customer.example --event placed --dry-run")]
 pub(in crate::cli) struct Release {
     #[command(flatten)]
     config: ConfigArg,

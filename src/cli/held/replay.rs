@@ -21,6 +21,13 @@ const TABLE: usize = 200;
 
 /// Which copies to read again.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  What the present templates would make of held copies; then to do it:
+    invited held replay --shop myshop --since 30d
+    invited held replay --shop myshop --since 30d --yes
+  Two copies alone:
+    invited held replay 4711 4712")]
 pub(in crate::cli) struct Replay {
     #[command(flatten)]
     config: ConfigArg,
@@ -127,7 +134,8 @@ struct Report {
 
 impl Report {
     fn new(is_json: bool, is_dry: bool, when: Box<dyn Fn(Timestamp) -> String + Send>) -> Self {
-        Self { out: Output::new(), is_json, is_dry, when, rows: Vec::new(), totals: BTreeMap::new(), missing: 0 }
+        let out = if is_dry { Output::paged() } else { Output::new() };
+        Self { out, is_json, is_dry, when, rows: Vec::new(), totals: BTreeMap::new(), missing: 0 }
     }
 
     fn missing(&mut self, id: CopyId) -> Result<(), Failure> {

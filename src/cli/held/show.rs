@@ -1,10 +1,12 @@
 //! `invited held show`.
 
+use std::io::{IsTerminal as _, Write as _};
+
 use clap::Args;
 
 use super::marked::Marker;
 use super::{ConfigArg, Desk, Failure, JsonArg, Output, json, local_in};
-use crate::cli::output::local;
+use crate::cli::output::{local, one_line};
 use crate::domain::{CopyId, Outcome, Reading, Zone};
 use crate::ops::held::{Gap, gaps, standing};
 use crate::read::{Readable, readable};
@@ -15,6 +17,12 @@ const LINES: usize = 500;
 
 /// Which copy `show` shows.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  Why it is held, and its mail with what was read from it marked:
+    invited held show 4711
+  The mail itself, to make a template from it:
+    invited held show 4711 --raw > order.eml")]
 pub(in crate::cli) struct Show {
     #[command(flatten)]
     config: ConfigArg,
@@ -35,10 +43,9 @@ impl Show {
         if self.raw {
             let message =
                 message.ok_or_else(|| Failure::Undone(format!("the mail of copy {} is no longer kept", self.id)))?;
-            std::io::Write::write_all(&mut std::io::stdout(), &message)?;
-            return Ok(());
+            return print_raw(&message);
         }
-        let mut out = Output::new();
+        let mut out = Output::paged();
         if self.json.json {
             return Ok(out.json(&json(&copy))?);
         }
@@ -58,6 +65,15 @@ impl Show {
         }
         Ok(())
     }
+}
+
+/// Byte by byte; a terminal is shown what would steer it instead.
+fn print_raw(message: &[u8]) -> Result<(), Failure> {
+    if std::io::stdout().is_terminal() {
+        let text = String::from_utf8_lossy(message).replace("\r\n", "\n");
+        return Ok(Output::paged().line(text.trim_end())?);
+    }
+    Ok(std::io::stdout().write_all(message)?)
 }
 
 fn facts(copy: &StoredCopy, zone: &Zone, out: &mut Output) -> Result<(), Failure> {
@@ -96,12 +112,12 @@ fn print_mail(mail: &Readable, marker: &Marker, out: &mut Output) -> Result<(), 
             out.line("Attached to it:")?;
         }
         for (name, value) in &mail.headers {
-            out.line(format!("{name}: {}", marker.mark(value)))?;
+            out.styled(format!("{name}: {}", marker.mark(&one_line(value))))?;
         }
         out.line("")?;
         let lines = mail.texts.first().map(|text| text.lines.as_slice()).unwrap_or_default();
         for line in lines.iter().take(LINES) {
-            out.line(format!("  {}", marker.mark(&line.text)))?;
+            out.styled(format!("  {}", marker.mark(&one_line(&line.text))))?;
         }
         if let Some(more) = lines.len().checked_sub(LINES).filter(|more| *more > 0) {
             out.line(format!("  ({more} more lines)"))?;

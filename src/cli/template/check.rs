@@ -13,6 +13,12 @@ use crate::read::{Templates, lint};
 
 /// Which templates.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  Mistakes in a shop's own templates:
+    invited template check /etc/invited/templates
+  In a CI, where a doubt is a fault too:
+    invited template check templates --deny-warnings --json")]
 pub(in crate::cli) struct Check {
     #[command(flatten)]
     json: JsonArg,
@@ -38,7 +44,7 @@ impl Check {
         // What does not load is not worth a second opinion.
         let sound = |warning: &&Problem| !errors.iter().any(|error| error.file == warning.file);
         let warnings = warnings.iter().filter(sound).collect::<Vec<_>>();
-        let mut out = Output::new();
+        let mut out = Output::paged();
         if self.json.json {
             for error in &errors {
                 out.json(&row("error", error))?;

@@ -14,6 +14,12 @@ use crate::read::{Context, Reader};
 
 /// Which mails to read.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  The mail as the reader sees it, every rule that was tried, and what was found or why not:
+    invited template explain order.eml
+  What was found only, with a shop's own templates:
+    invited template explain --brief --templates /etc/invited/templates order.eml shipment.eml")]
 pub(in crate::cli) struct Explain {
     #[command(flatten)]
     json: JsonArg,
@@ -71,7 +77,7 @@ impl Explain {
     pub(super) fn run(self) -> Result<(), Failure> {
         let templates = load_templates(self.templates.as_deref()).map_err(Failure::Config)?;
         let reader = Reader::new(if self.generic_only { templates.generic_only() } else { templates });
-        let mut out = Output::new();
+        let mut out = Output::paged();
         for (number, path) in self.files.iter().enumerate() {
             let file = path.display().to_string();
             let mail =
@@ -92,9 +98,9 @@ impl Explain {
             }
             let context = Context { shop_domains: &self.shop_domain, ..Context::default() };
             let told = reader.explain(&mail, &context);
-            out.line(styled(BOLD, &file))?;
+            out.styled(styled(BOLD, &file))?;
             trace::show(&mut out, &told)?;
-            out.line(styled(BOLD, "reading"))?;
+            out.styled(styled(BOLD, "reading"))?;
             show(&mut out, &told.reading)?;
         }
         Ok(())

@@ -11,6 +11,12 @@ use crate::read::{Listed, Origin};
 
 /// Which templates.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  Templates that ship:
+    invited template list
+  With a shop's own laid over them:
+    invited template list --templates /etc/invited/templates")]
 pub(in crate::cli) struct List {
     #[command(flatten)]
     json: JsonArg,
@@ -22,7 +28,7 @@ pub(in crate::cli) struct List {
 impl List {
     pub(super) fn run(self) -> Result<(), Failure> {
         let templates = load_templates(self.templates.as_deref()).map_err(Failure::Config)?;
-        let mut out = Output::new();
+        let mut out = Output::paged();
         if self.json.json {
             for one in templates.list() {
                 let mails = one.mails.iter().map(|(name, event)| json!({ "name": name, "event": event.as_str() }));

@@ -22,6 +22,10 @@ pub(super) enum Template {
     /// Tells which templates there are, what they know and what they were checked against
     List(list::List),
     /// Prints the JSON Schema of template files, with which editors check and complete them
+    #[command(after_help = "\
+Examples:
+  For an editor that checks and completes templates:
+    invited template schema > parser.schema.json")]
     Schema,
     /// Reads mails with expected results beside them; ends with 1 when one is read differently
     Test(test::Test),
@@ -37,7 +41,7 @@ impl Template {
             Self::Check(check) => check.run(),
             Self::Explain(explain) => explain.run(),
             Self::List(list) => list.run(),
-            Self::Schema => Ok(Output::new().line(format!("{:#}", crate::read::schema()))?),
+            Self::Schema => Ok(Output::paged().line(format!("{:#}", crate::read::schema()))?),
             Self::Test(test) => test.run(),
             Self::Learn(learn) => learn.run(),
             Self::Score(score) => score.run(),

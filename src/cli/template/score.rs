@@ -12,6 +12,12 @@ use crate::read::expected::{Figure, Point, Tally};
 
 /// Which mails, read with what.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  How many mails are read right, with the platforms' templates and without:
+    invited template score mails
+  As if nobody knew WooCommerce, with all that is not as expected:
+    invited template score mails --without woocommerce --differences")]
 pub(in crate::cli) struct Score {
     #[command(flatten)]
     json: JsonArg,
@@ -71,7 +77,7 @@ impl Score {
         let ground = self.ground.ground()?;
         let samples = load_samples(&self.folder).map_err(Failure::Config)?;
         let runs = runs(&ground, &samples, self.generic_only, &self.without)?;
-        let mut out = Output::new();
+        let mut out = Output::paged();
         for run in runs.iter().filter(|_| self.json.json) {
             print_json(&mut out, run, self.differences)?;
         }

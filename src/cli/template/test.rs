@@ -15,6 +15,12 @@ const FOLDER: &str = "mail-tests";
 
 /// Which mails, and read with what.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  A shop's test mails against its templates:
+    invited template test mail-tests --templates templates
+  Those beside the templates that the configuration names:
+    invited template test --config /etc/invited/invited.toml")]
 pub(in crate::cli) struct Test {
     #[command(flatten)]
     json: JsonArg,
@@ -37,7 +43,7 @@ impl Test {
         };
         let samples = load_samples(&folder).map_err(Failure::Config)?;
         let tally = ground.tally(ground.templates()?, &samples)?;
-        let mut out = Output::new();
+        let mut out = Output::paged();
         let mut different = 0;
         if !self.json.json {
             platform_table(&mut out, &tally)?;

@@ -2,6 +2,7 @@
 
 use clap::builder::styling::{AnsiColor, Color, Style};
 
+use crate::cli::output::one_line;
 use crate::cli::{Failure, Output};
 use crate::read::{Explanation, Place, Readable, Step, Took};
 
@@ -14,40 +15,40 @@ const UNFIT: Style = Style::new().fg_color(Some(Color::Ansi(AnsiColor::Yellow)))
 /// What says little.
 const FAINT: Style = Style::new().dimmed();
 
-/// A text in a style; where colours are not wanted, [`Output`] takes them out again.
+/// A text in a style, for [`Output::styled`].
 pub(super) fn styled(style: Style, text: &str) -> String {
-    format!("{style}{text}{style:#}")
+    format!("{style}{}{style:#}", one_line(text))
 }
 
 /// The mail, then the rules.
 pub(super) fn show(out: &mut Output, told: &Explanation) -> Result<(), Failure> {
     let Some(mail) = &told.mail else { return Ok(()) };
     if told.forwarded > 0 {
-        out.line(styled(FAINT, "  the mail that is attached to it:"))?;
+        out.styled(styled(FAINT, "  the mail that is attached to it:"))?;
     }
     show_mail(out, mail)?;
     let mut template = "";
     for step in &told.steps {
         if step.template != template {
             template = &step.template;
-            out.line(styled(BOLD, &format!("rules of {template}")))?;
+            out.styled(styled(BOLD, &format!("rules of {template}")))?;
         }
-        out.line(line(step))?;
+        out.styled(line(step))?;
     }
     Ok(())
 }
 
 fn show_mail(out: &mut Output, mail: &Readable) -> Result<(), Failure> {
     for (name, value) in &mail.headers {
-        out.line(format!("  {} {value}", styled(FAINT, &format!("{name}:"))))?;
+        out.styled(format!("  {} {}", styled(FAINT, &format!("{name}:")), one_line(value)))?;
     }
     for text in &mail.texts {
         let kind = if text.html { "HTML" } else { "plain text" };
-        out.line(styled(BOLD, &format!("{kind}, each line with its cell (table.row.column)")))?;
+        out.styled(styled(BOLD, &format!("{kind}, each line with its cell (table.row.column)")))?;
         for (number, line) in text.lines.iter().enumerate() {
             let cell = line.cell.map(|Place { table, row, column }| format!("{table}.{row}.{column}"));
             let margin = format!("{:>5}  {:<9}", number + 1, cell.unwrap_or_default());
-            out.line(format!("{} {}", styled(FAINT, &margin), line.text))?;
+            out.styled(format!("{} {}", styled(FAINT, &margin), one_line(&line.text)))?;
         }
     }
     Ok(())
@@ -55,7 +56,7 @@ fn show_mail(out: &mut Output, mail: &Readable) -> Result<(), Failure> {
 
 /// `mail[2] order: placed   holds by when[0]`.
 fn line(step: &Step) -> String {
-    let rule = format!("  {:<42}", format!("{} {}", step.rule, step.name));
+    let rule = format!("  {:<42}", one_line(&format!("{} {}", step.rule, step.name)));
     match &step.took {
         Took::Nothing => styled(FAINT, &format!("{rule} nothing")),
         Took::Holds(index) if step.rule == "match" => {

@@ -7,16 +7,37 @@ use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Connection as _, FromRow};
 
 use super::fault::Fault;
-use super::statements::Statement;
+use super::figures::Figures;
+use super::statements::{self as sql, Statement};
 use crate::domain::Timestamp;
 
 /// A connection of its own; dropping it in the middle of a transaction undoes that.
 #[derive(Debug)]
-pub(in crate::store) enum Connection {
+pub(in crate::store) struct Connection {
+    link: Link,
+    /// What the transaction changed in the counts, to be written at its end.
+    pub(super) figures: Figures,
+}
+
+/// The engine's own connection.
+#[derive(Debug)]
+enum Link {
     /// To a SQLite file.
     Sqlite(SqliteConnection),
     /// To a PostgreSQL server.
     Postgres(PgConnection),
+}
+
+impl From<SqliteConnection> for Connection {
+    fn from(conn: SqliteConnection) -> Self {
+        Self { link: Link::Sqlite(conn), figures: Figures::default() }
+    }
+}
+
+impl From<PgConnection> for Connection {
+    fn from(conn: PgConnection) -> Self {
+        Self { link: Link::Postgres(conn), figures: Figures::default() }
+    }
 }
 
 /// What a statement is given. Owned, so that a large body moves to the engine without another copy.
@@ -121,9 +142,9 @@ impl Connection {
         statement: Statement,
         values: impl IntoIterator<Item = Value>,
     ) -> Result<u64, Fault> {
-        Ok(match self {
-            Self::Sqlite(conn) => sqlite(statement, values).execute(conn).await?.rows_affected(),
-            Self::Postgres(conn) => postgres(statement, values).execute(conn).await?.rows_affected(),
+        Ok(match &mut self.link {
+            Link::Sqlite(conn) => sqlite(statement, values).execute(conn).await?.rows_affected(),
+            Link::Postgres(conn) => postgres(statement, values).execute(conn).await?.rows_affected(),
         })
     }
 
@@ -133,9 +154,9 @@ impl Connection {
         statement: Statement,
         values: impl IntoIterator<Item = Value>,
     ) -> Result<Vec<R>, Fault> {
-        Ok(match self {
-            Self::Sqlite(conn) => sqlite_as(statement, values).fetch_all(conn).await?,
-            Self::Postgres(conn) => postgres_as(statement, values).fetch_all(conn).await?,
+        Ok(match &mut self.link {
+            Link::Sqlite(conn) => sqlite_as(statement, values).fetch_all(conn).await?,
+            Link::Postgres(conn) => postgres_as(statement, values).fetch_all(conn).await?,
         })
     }
 
@@ -145,9 +166,9 @@ impl Connection {
         statement: Statement,
         values: impl IntoIterator<Item = Value>,
     ) -> Result<Option<R>, Fault> {
-        Ok(match self {
-            Self::Sqlite(conn) => sqlite_as(statement, values).fetch_optional(conn).await?,
-            Self::Postgres(conn) => postgres_as(statement, values).fetch_optional(conn).await?,
+        Ok(match &mut self.link {
+            Link::Sqlite(conn) => sqlite_as(statement, values).fetch_optional(conn).await?,
+            Link::Postgres(conn) => postgres_as(statement, values).fetch_optional(conn).await?,
         })
     }
 
@@ -163,9 +184,9 @@ impl Connection {
 
     /// Carries out commands that mean the same to both engines, several at once: `BEGIN; SAVEPOINT work`.
     pub(in crate::store) async fn command(&mut self, text: &'static str) -> Result<(), Fault> {
-        match self {
-            Self::Sqlite(conn) => sqlx::raw_sql(text).execute(conn).await.map(drop)?,
-            Self::Postgres(conn) => sqlx::raw_sql(text).execute(conn).await.map(drop)?,
+        match &mut self.link {
+            Link::Sqlite(conn) => sqlx::raw_sql(text).execute(conn).await.map(drop)?,
+            Link::Postgres(conn) => sqlx::raw_sql(text).execute(conn).await.map(drop)?,
         }
         Ok(())
     }
@@ -173,6 +194,7 @@ impl Connection {
     /// Begins a transaction that will write. SQLite takes the lock at once: a transaction that begins by reading fails when somebody
     /// else wrote before it does, whatever the busy timeout. With a savepoint named `work` when `guarded`.
     pub(in crate::store) async fn begin(&mut self, guarded: bool) -> Result<(), Fault> {
+        self.figures.clear();
         self.command(match (self.is_shared(), guarded) {
             (false, false) => "BEGIN IMMEDIATE",
             (false, true) => "BEGIN IMMEDIATE; SAVEPOINT work",
@@ -182,6 +204,22 @@ impl Connection {
         .await
     }
 
+    /// Writes the counts that the transaction changed, and commits. Nothing else may be written after them: see [`Figures`].
+    pub(in crate::store) async fn commit(&mut self) -> Result<(), Fault> {
+        if let Some(rows) = self.figures.take_rows()? {
+            self.execute(sql::COUNT_UP, [rows.into()]).await?;
+        }
+        self.command("COMMIT").await
+    }
+
+    /// The file behind it, when it is one.
+    pub(in crate::store) fn file(&mut self) -> Option<&mut SqliteConnection> {
+        match &mut self.link {
+            Link::Sqlite(conn) => Some(conn),
+            Link::Postgres(_) => None,
+        }
+    }
+
     /// Begins a transaction that reads one state of everything.
     pub(in crate::store) async fn begin_reading(&mut self) -> Result<(), Fault> {
         self.command(if self.is_shared() { "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY" } else { "BEGIN" }).await
@@ -189,23 +227,23 @@ impl Connection {
 
     /// Whether others write at the same time, so that rows must be locked before they are judged.
     pub(in crate::store) fn is_shared(&self) -> bool {
-        matches!(self, Self::Postgres(_))
+        matches!(self.link, Link::Postgres(_))
     }
 
     /// Whether the other side still answers. A file is always there.
     pub(in crate::store) async fn is_there(&mut self) -> bool {
-        match self {
-            Self::Sqlite(_) => true,
-            Self::Postgres(conn) => conn.ping().await.is_ok(),
+        match &mut self.link {
+            Link::Sqlite(_) => true,
+            Link::Postgres(conn) => conn.ping().await.is_ok(),
         }
     }
 
     /// Says goodbye.
     pub(in crate::store) async fn close(self) {
         // Whoever closes has nothing left to say; the other side notices either way.
-        let _ = match self {
-            Self::Sqlite(conn) => conn.close().await,
-            Self::Postgres(conn) => conn.close().await,
+        let _ = match self.link {
+            Link::Sqlite(conn) => conn.close().await,
+            Link::Postgres(conn) => conn.close().await,
         };
     }
 
@@ -213,15 +251,15 @@ impl Connection {
     #[cfg(test)]
     pub(in crate::store) async fn plan(&mut self, statement: Statement) -> Vec<String> {
         use sqlx::{AssertSqlSafe, Row};
-        match self {
-            Self::Sqlite(_) if statement.sqlite.is_empty() => Vec::new(),
-            Self::Sqlite(conn) => {
+        match &mut self.link {
+            Link::Sqlite(_) if statement.sqlite.is_empty() => Vec::new(),
+            Link::Sqlite(conn) => {
                 let text = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {}", statement.sqlite));
                 let steps = sqlx::raw_sql(text).fetch_all(conn).await.unwrap();
                 steps.iter().map(|step| step.get("detail")).collect()
             }
-            Self::Postgres(_) if statement.postgres.is_empty() => Vec::new(),
-            Self::Postgres(conn) => {
+            Link::Postgres(_) if statement.postgres.is_empty() => Vec::new(),
+            Link::Postgres(conn) => {
                 // The session makes generic plans, which is what our statements get: the NULLs are not looked at.
                 let parameters = (1..).take_while(|n| statement.postgres.contains(&format!("${n}"))).count();
                 let nulls =

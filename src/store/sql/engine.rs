@@ -21,16 +21,16 @@ impl Engine {
     /// A connection of which it is certain that a commit on it survives a power cut.
     pub(in crate::store) async fn connect_to_write(&self) -> Result<Connection, Fault> {
         Ok(match self {
-            Self::Sqlite(file) => Connection::Sqlite(file.connect_to_write().await?),
-            Self::Postgres(server) => Connection::Postgres(server.connect_to_write().await?),
+            Self::Sqlite(file) => file.connect_to_write().await?.into(),
+            Self::Postgres(server) => server.connect_to_write().await?.into(),
         })
     }
 
     /// A connection that cannot write.
     pub(in crate::store) async fn connect_to_read(&self) -> Result<Connection, Fault> {
         Ok(match self {
-            Self::Sqlite(file) => Connection::Sqlite(file.connect_to_read().await?),
-            Self::Postgres(server) => Connection::Postgres(server.connect_to_read().await?),
+            Self::Sqlite(file) => file.connect_to_read().await?.into(),
+            Self::Postgres(server) => server.connect_to_read().await?.into(),
         })
     }
 

@@ -10,12 +10,15 @@ use serde_json::{Value as Json, json};
 use super::connection::Connection;
 use super::fault::Fault;
 use super::moves::{self, Book, Cause, to_json};
+use super::pace::Pace;
+use super::people::People;
 use super::rows::{ClaimedRow, InvitationRow, LetterInHandRow, count};
 use super::statements as sql;
 use super::turns::{self, Turn};
 use super::writer::{Joint, Work};
 use crate::domain::{
-    Attempt, Decision, DeskOrder, Event, Invitation, InvitationId, LetterId, Policies, Rule, State, Timestamp, clean,
+    Attempt, Decision, DeskOrder, Event, Inputs, Invitation, InvitationId, LetterId, Policies, Rule, State, Timestamp,
+    clean,
 };
 use crate::store::{Actor, Claim, ClaimedLetter, ClaimedRound, LetterPhase, Recovered, Round, Settled};
 
@@ -44,27 +47,34 @@ impl Work for ClaimDue {
         if limit == 0 {
             return Ok(ClaimedRound::default());
         }
-        let shops = to_json(&self.round.shops)?;
-        let due: Vec<InvitationRow> = conn.rows(sql::DUE, [shops.into(), self.now.into(), limit.into()]).await?;
-        let dealt_with = due.len();
+        let pace = match &self.round.relay {
+            Some(_) => Pace::of(conn, &self.round.shops, &self.policies, self.now).await?,
+            None => Pace::free(&self.round.shops),
+        };
+        let rows: Vec<InvitationRow> =
+            conn.rows(sql::DUE, [pace.open(limit)?.into(), self.now.into(), limit.into()]).await?;
+        let dealt_with = rows.len();
+        let mut due = Vec::with_capacity(rows.len());
+        for row in rows {
+            match Invitation::try_from(row) {
+                Ok(invitation) => due.push(invitation),
+                // One row that makes no sense must not keep all other letters back.
+                Err(fault) => tracing::error!(?fault, "an invitation that is due cannot be read and is passed over"),
+            }
+        }
+        let mut people = People::of(conn, &due, &self.policies, self.now).await?;
         let mut book = Book::default();
         let mut claimed = Vec::with_capacity(due.len());
-        for row in due {
-            match Invitation::try_from(row) {
-                Ok(mut invitation) => {
-                    book.tell(&mut invitation, &Cause::daemon(Event::Due, self.now), &self.policies);
-                    if invitation.progress.state == State::Sending {
-                        claimed.push(invitation);
-                    }
-                }
-                // One row that makes no sense must not keep all other letters back.
-                Err(fault) => {
-                    tracing::error!(?fault, "an invitation that is due cannot be read and is passed over");
-                }
+        for mut invitation in due {
+            let ruling = people.weigh(&invitation, &self.policies, self.now);
+            book.tell(&mut invitation, &Cause::daemon(Event::Due(ruling), self.now), &self.policies);
+            if invitation.progress.state == State::Sending {
+                people.remember(&invitation, self.now);
+                claimed.push(invitation);
             }
         }
         book.write(conn).await?;
-        Ok(ClaimedRound { letters: self.claim(claimed, conn).await?, dealt_with })
+        Ok(ClaimedRound { letters: self.claim(claimed, conn).await?, dealt_with, next: pace.next() })
     }
 }
 
@@ -89,7 +99,13 @@ impl ClaimDue {
             return Ok(Vec::new());
         }
         let rows = invitations.iter().map(|invitation| {
-            json!([invitation.id, invitation.progress.letters_sent + 1, invitation.next_letter().as_str()])
+            json!([
+                invitation.id,
+                invitation.progress.letters_sent + 1,
+                invitation.next_letter().as_str(),
+                invitation.shop,
+                invitation.customer.email.key().as_str(),
+            ])
         });
         let rows = to_json(&rows.collect::<Vec<_>>())?;
         let owner = self.round.owner.as_str();
@@ -143,9 +159,9 @@ pub(super) struct Settle {
 
 #[async_trait]
 impl Joint for Settle {
-    type Answer = Settled;
+    type Answer = Option<Settled>;
 
-    async fn run(jobs: &[&Self], conn: &mut Connection) -> Result<Vec<Settled>, Fault> {
+    async fn run(jobs: &[&Self], conn: &mut Connection) -> Result<Vec<Option<Settled>>, Fault> {
         let ids = to_json(&jobs.iter().map(|job| job.claim.letter).collect::<Vec<_>>())?;
         let mut desk = Settling::new(conn.rows(sql::LETTERS, [ids.into()]).await?)?;
         let mut answers = Vec::with_capacity(jobs.len());
@@ -157,7 +173,9 @@ impl Joint for Settle {
                 policies: &job.policies,
                 at: job.now,
             };
-            answers.push(desk.settle(job.claim.letter, Some(&job.claim), end)?);
+            // Everything about the person may have been erased meanwhile.
+            let is_there = desk.letters.contains_key(&job.claim.letter);
+            answers.push(is_there.then(|| desk.settle(job.claim.letter, Some(&job.claim), end)).transpose()?);
         }
         desk.write(conn).await?;
         Ok(answers)
@@ -228,7 +246,11 @@ impl Settling {
         let is_theirs =
             claim.is_none_or(|claim| letter.owner.as_ref() == Some(&claim.owner) && letter.attempt == claim.attempt);
         if !is_open_to(letter.phase, is_theirs, end.attempt) {
-            let decision = Decision { progress: invitation.progress.clone(), rule: Rule::OutcomeWithoutSending };
+            let decision = Decision {
+                progress: invitation.progress.clone(),
+                rule: Rule::OutcomeWithoutSending,
+                inputs: Inputs::NONE,
+            };
             return Ok(Settled { invitation: invitation.id, decision });
         }
         let cause = Cause { note: end.reply, ..Cause::daemon(Event::Attempt(end.attempt), end.at) };

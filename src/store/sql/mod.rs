@@ -3,11 +3,19 @@
 
 mod body;
 pub(super) mod connection;
+mod desk;
 pub(super) mod engine;
 pub(super) mod fault;
+pub(super) mod figures;
 mod held;
 mod letters;
+mod lists;
 mod moves;
+mod pace;
+mod pauses;
+pub(super) mod people;
+mod person;
+pub(super) mod person_statements;
 mod pulse;
 mod queries;
 mod readers;
@@ -16,17 +24,20 @@ mod rows;
 mod spool;
 
 pub(super) mod statements;
+mod suppression;
 mod tally;
 mod turns;
 pub(super) mod writer;
 
+pub use person::{Own, Search};
+
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 
-use self::connection::Connection;
 use self::engine::Engine;
 use self::fault::Fault;
 use self::pulse::Pulse;
@@ -35,9 +46,9 @@ use self::reading::{ClaimCopies, FileReadings, HandedOut, Purge, SetAside};
 use self::spool::Spool;
 use self::writer::{Queue, Writer};
 use super::{
-    Actor, Alarm, Claim, ClaimedRound, Counts, DaemonLock, DeskFiling, Discarded, Filed, FiledReading, Filter,
-    HeldCount, HeldFilter, NewCopy, Recovered, Round, Settled, ShopHours, Store, StoreError, StoredCopy, Story,
-    Subject, UnreadCopy, WatchFigures,
+    Actor, Alarm, Claim, ClaimedRound, Counts, DaemonLock, DecisionRecord, DeskAsk, DeskFiling, DeskOutcome, Discarded,
+    Figure, Filed, FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited, Round,
+    Settled, ShopHours, Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
 };
 use crate::domain::{
     Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
@@ -106,9 +117,9 @@ impl SqlStore {
             .readers
             .read(|conn| {
                 Box::pin(async move {
-                    Ok(match conn {
-                        Connection::Sqlite(conn) => super::sqlite::quick_check(conn).await?,
-                        Connection::Postgres(_) => None,
+                    Ok(match conn.file() {
+                        Some(conn) => super::sqlite::quick_check(conn).await?,
+                        None => None,
                     })
                 })
             })
@@ -228,7 +239,7 @@ impl Store for SqlStore {
         reply: &str,
         policies: Arc<Policies>,
         now: Timestamp,
-    ) -> Result<Settled, StoreError> {
+    ) -> Result<Option<Settled>, StoreError> {
         let settle = letters::Settle { claim: claim.clone(), attempt, reply: reply.to_owned(), policies, now };
         self.writers.letters.settle(settle).await
     }
@@ -283,17 +294,33 @@ impl Store for SqlStore {
         self.writers.letters.carry_out(letters::Desk { invitation, order, actor: actor.clone(), policies, now }).await
     }
 
-    async fn list(
+    async fn desk_all(
         &self,
-        filter: &Filter,
-        before: Option<InvitationId>,
-        limit: usize,
-    ) -> Result<Vec<Invitation>, StoreError> {
+        asks: Vec<DeskAsk>,
+        actor: &Actor,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Vec<DeskOutcome>, StoreError> {
+        self.writers.letters.carry_out(desk::DeskAll { asks, actor: actor.clone(), policies, now }).await
+    }
+
+    async fn reinvite(
+        &self,
+        invitation: InvitationId,
+        due: Timestamp,
+        actor: &Actor,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Reinvited, StoreError> {
+        self.writers.letters.carry_out(desk::Reinvite { invitation, due, actor: actor.clone(), policies, now }).await
+    }
+
+    async fn list(&self, filter: &Filter, before: Option<InvitationId>, limit: usize) -> Result<Page, StoreError> {
         let filter = Arc::new(filter.clone());
         self.readers
             .read(move |conn| {
                 let filter = Arc::clone(&filter);
-                Box::pin(async move { queries::list(conn, &filter, before, limit).await })
+                Box::pin(async move { lists::list(conn, &filter, before, limit).await })
             })
             .await
     }
@@ -304,6 +331,32 @@ impl Store for SqlStore {
             .read(move |conn| {
                 let subject = Arc::clone(&subject);
                 Box::pin(async move { queries::story(conn, &subject).await })
+            })
+            .await
+    }
+
+    async fn histories(
+        &self,
+        since: Timestamp,
+        after: Option<(Timestamp, InvitationId)>,
+        limit: usize,
+    ) -> Result<Vec<(Invitation, Vec<DecisionRecord>)>, StoreError> {
+        self.readers
+            .read(move |conn| Box::pin(async move { queries::histories(conn, since, after, limit).await }))
+            .await
+    }
+
+    async fn standings(
+        &self,
+        invitations: &[Invitation],
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<HashMap<InvitationId, Standing>, StoreError> {
+        let invitations: Arc<[Invitation]> = invitations.into();
+        self.readers
+            .read(move |conn| {
+                let (invitations, policies) = (Arc::clone(&invitations), Arc::clone(&policies));
+                Box::pin(async move { queries::standings(conn, &invitations, &policies, now).await })
             })
             .await
     }
@@ -395,6 +448,28 @@ impl Store for SqlStore {
 
     async fn purge_hours(&self, before: Timestamp) -> Result<u64, StoreError> {
         self.writers.reading.carry_out(held::PurgeHours { before }).await
+    }
+
+    async fn figures(&self, since_day: i64, shop: Option<&ShopId>) -> Result<Vec<Figure>, StoreError> {
+        let shop = shop.cloned();
+        self.readers
+            .read(move |conn| {
+                let shop = shop.clone();
+                Box::pin(async move { figures::since(conn, since_day, shop.as_ref()).await })
+            })
+            .await
+    }
+
+    async fn pause(&self, shop: Option<&ShopId>, actor: &Actor, now: Timestamp) -> Result<bool, StoreError> {
+        self.writers.letters.carry_out(pauses::Rest { shop: shop.cloned(), actor: actor.clone(), now }).await
+    }
+
+    async fn resume(&self, shop: Option<&ShopId>) -> Result<bool, StoreError> {
+        self.writers.letters.carry_out(pauses::GoOn { shop: shop.cloned() }).await
+    }
+
+    async fn pauses(&self) -> Result<Vec<Pause>, StoreError> {
+        self.readers.read(|conn| Box::pin(pauses::all(conn))).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

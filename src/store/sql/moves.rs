@@ -7,6 +7,7 @@ use serde_json::{Value as Json, json};
 
 use super::connection::Connection;
 use super::fault::Fault;
+use super::figures::Figures;
 use super::rows::{InvitationRow, OpenedRow, records};
 use super::statements as sql;
 use crate::domain::{
@@ -15,7 +16,7 @@ use crate::domain::{
 };
 
 /// What is recorded beside a decision.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Cause<'a> {
     pub(super) event: Event,
     pub(super) actor: &'a str,
@@ -29,13 +30,30 @@ impl Cause<'_> {
     pub(super) fn daemon(event: Event, at: Timestamp) -> Self {
         Self { event, actor: "daemon", note: None, copy: None, at }
     }
+
+    fn record(&self) -> Record<'_> {
+        Record { event: words(&self.event), actor: self.actor, note: self.note, copy: self.copy, at: self.at }
+    }
+}
+
+/// What a row of a decision says beside the decision.
+#[derive(Debug, Clone)]
+pub(super) struct Record<'a> {
+    /// What happened, in words.
+    pub(super) event: String,
+    pub(super) actor: &'a str,
+    pub(super) note: Option<&'a str>,
+    pub(super) copy: Option<CopyId>,
+    pub(super) at: Timestamp,
 }
 
 /// The event in words: `order shipped`, `due`, `attempt refused`, `desk cancel`.
 fn words(event: &Event) -> String {
     match event {
         Event::Order(news) => format!("order {}", news.kind),
-        Event::Due => "due".to_owned(),
+        Event::NotAdmitted(_) => "policy".to_owned(),
+        Event::Due(_) => "due".to_owned(),
+        Event::Customer(news) => format!("customer {}", news.as_str()),
         Event::Attempt(attempt) => match attempt {
             Attempt::Accepted => "attempt accepted",
             Attempt::Deferred { .. } => "attempt deferred",
@@ -61,6 +79,18 @@ pub(super) async fn invitation(conn: &mut Connection, id: InvitationId) -> Resul
     row.map(Invitation::try_from).transpose()
 }
 
+/// The invitations of these numbers that there are, which nobody else moves before this transaction ends.
+pub(super) async fn invitations(conn: &mut Connection, ids: &[InvitationId]) -> Result<Vec<Invitation>, Fault> {
+    let rows: Vec<InvitationRow> = conn.rows(sql::INVITATIONS_TO_MOVE, [to_json(&ids)?.into()]).await?;
+    records(rows)
+}
+
+/// The invitation of this number as it stands; it may move at any time.
+pub(super) async fn look_at(conn: &mut Connection, id: InvitationId) -> Result<Option<Invitation>, Fault> {
+    let row: Option<InvitationRow> = conn.row(sql::INVITATION, [id.0.into()]).await?;
+    row.map(Invitation::try_from).transpose()
+}
+
 /// All invitations to these orders, whatever their address, oldest first.
 pub(super) async fn of_orders(conn: &mut Connection, orders: &[(&str, &str)]) -> Result<Vec<Invitation>, Fault> {
     let rows: Vec<InvitationRow> = conn.rows(sql::OF_ORDERS, [to_json(&orders)?.into()]).await?;
@@ -75,6 +105,7 @@ pub(super) struct Book {
     moved: BTreeMap<InvitationId, Json>,
     learned: BTreeMap<InvitationId, Json>,
     decided: Vec<(InvitationId, Json)>,
+    figures: Figures,
 }
 
 /// Which number an invitation of a [`Book`] got.
@@ -91,13 +122,13 @@ impl Book {
     /// Tells an invitation what happened, moves it, and notes why; a decision that changes nothing is noted too.
     pub(super) fn tell(&mut self, invitation: &mut Invitation, cause: &Cause<'_>, policies: &Policies) -> Decision {
         let before = invitation.progress.clone();
-        let decision = decide(&before, &cause.event, &policies.of(&invitation.shop), cause.at);
+        let decision = decide(&before, &cause.event, policies.of(&invitation.shop, &invitation.order), cause.at);
         if decision.progress != before {
             invitation.progress = decision.progress.clone();
             invitation.updated_at = cause.at;
             self.moved.insert(invitation.id, moved(invitation));
         }
-        self.note(invitation.id, Some(before.state), &decision, cause);
+        self.note(invitation, Some(before.state), &decision, &cause.record());
         decision
     }
 
@@ -128,18 +159,26 @@ impl Book {
     ) -> Invitation {
         let mut details = crate::domain::OrderDetails::default();
         details.learn(order);
-        let number = i64::try_from(self.opened.len()).unwrap_or(i64::MAX - 1);
         let invitation = Invitation {
-            id: InvitationId(-1 - number),
+            id: InvitationId(0),
             shop: shop.clone(),
             reference: order.reference.clone(),
             customer: Customer { email: order.customer.email.clone(), name: order.customer.name.clone() },
             order: details,
             progress: decision.progress.clone(),
+            round: 0,
+            follows: None,
             created_at: cause.at,
             updated_at: cause.at,
         };
-        self.note(invitation.id, None, decision, cause);
+        self.begin(invitation, decision, &cause.record())
+    }
+
+    /// Begins an invitation, whatever its number, as decided. Its number is a promise until [`Self::write`] has it.
+    pub(super) fn begin(&mut self, mut invitation: Invitation, decision: &Decision, record: &Record<'_>) -> Invitation {
+        invitation.id = InvitationId(-1 - i64::try_from(self.opened.len()).unwrap_or(i64::MAX - 1));
+        self.figures.begun(&invitation.shop, record.at);
+        self.note(&invitation, None, decision, record);
         self.opened.push(invitation.clone());
         invitation
     }
@@ -152,20 +191,25 @@ impl Book {
         }
     }
 
-    fn note(&mut self, id: InvitationId, from: Option<State>, decision: &Decision, cause: &Cause<'_>) {
+    fn note(&mut self, invitation: &Invitation, from: Option<State>, decision: &Decision, record: &Record<'_>) {
         let after = &decision.progress;
+        self.figures.decided(&invitation.shop, decision.rule, record.at);
+        self.figures.stands(&invitation.shop, from, Some(after.state));
+        // Numbers and names only, so this cannot fail; and a decision without them is better than none.
+        let inputs = (!decision.inputs.is_empty()).then(|| to_json(&decision.inputs).ok()).flatten();
         let row = json!([
-            cause.at,
-            words(&cause.event),
+            record.at,
+            record.event,
             from.map(State::as_str),
             after.state.as_str(),
             after.due_at,
             decision.rule.as_str(),
-            cause.actor,
-            cause.note,
-            cause.copy,
+            record.actor,
+            record.note,
+            record.copy,
+            inputs,
         ]);
-        self.decided.push((id, row));
+        self.decided.push((invitation.id, row));
     }
 
     /// Writes everything, and says which numbers the invitations that began have got.
@@ -190,6 +234,7 @@ impl Book {
             }
             conn.execute(sql::DECIDED, [to_json(&rows)?.into()]).await?;
         }
+        conn.figures.append(self.figures);
         Ok(numbers)
     }
 
@@ -203,16 +248,17 @@ impl Book {
             rows.push(opened(invitation)?);
         }
         let written: Vec<OpenedRow> = conn.rows(sql::OPEN, [to_json(&rows)?.into()]).await?;
-        // The rows come back in any order, but the three keys name one only.
+        // The rows come back in any order, but the keys and the round name one only.
         let written = written
             .into_iter()
-            .map(|row| ((row.shop, row.reference_key, row.email_key), row.id))
+            .map(|row| ((row.shop, row.reference_key, row.email_key, row.round), row.id))
             .collect::<HashMap<_, _>>();
         for invitation in &self.opened {
             let key = (
                 invitation.shop.as_str().to_owned(),
                 invitation.reference.key(),
                 invitation.customer.email.key().as_str().to_owned(),
+                i64::from(invitation.round),
             );
             let id =
                 written.get(&key).ok_or_else(|| Fault::Other("an invitation that was written is not there".into()))?;
@@ -232,6 +278,9 @@ fn moved(invitation: &Invitation) -> Json {
         progress.letters_sent,
         progress.attempts,
         invitation.updated_at,
+        progress.planned.as_str(),
+        progress.cancelled_at,
+        progress.expected_by,
     ])
 }
 
@@ -252,6 +301,11 @@ fn opened(invitation: &Invitation) -> Result<Json, Fault> {
         progress.attempts,
         invitation.created_at,
         invitation.updated_at,
+        invitation.round,
+        invitation.follows,
+        progress.planned.as_str(),
+        progress.cancelled_at,
+        progress.expected_by,
     ]))
 }
 

@@ -49,13 +49,18 @@ impl Readers {
         }
     }
 
-    /// Closes those that are idle, and lets nobody in any more.
-    pub(super) async fn close(&self) {
-        self.0.permits.close();
+    /// Closes those that are idle.
+    pub(super) async fn rest(&self) {
         let idle = std::mem::take(&mut *self.0.idle());
         for conn in idle {
             conn.close().await;
         }
+    }
+
+    /// Closes those that are idle, and lets nobody in any more.
+    pub(super) async fn close(&self) {
+        self.0.permits.close();
+        self.rest().await;
     }
 }
 

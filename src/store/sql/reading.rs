@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::connection::Connection;
 use super::fault::Fault;
+use super::figures::Mark;
 use super::held::StandingRow;
 use super::moves::{self, Book, Cause, to_json};
 use super::statements as sql;
@@ -16,8 +17,8 @@ use super::tally::Tally;
 use super::turns::{self, Turn};
 use super::writer::Work;
 use crate::domain::{
-    CopyId, Event, Invitation, InvitationId, OrderEvent, OrderNews, Outcome, Policies, Reading, ShopId, State,
-    Timestamp, kind_of_reason, open,
+    CopyId, Decision, Event, Invitation, InvitationId, OrderDetails, OrderEvent, OrderNews, Outcome, Policies, Reading,
+    ShopId, State, Timestamp, admit, kind_of_reason, open,
 };
 use crate::store::{CopyState, DeskAct, DeskFiling, Filed, FiledReading};
 
@@ -132,9 +133,10 @@ impl Work for FileReadings {
     /// others from being filed.
     async fn run(&self, conn: &mut Connection) -> Result<Self::Answer, Fault> {
         conn.command(BEGIN).await?;
+        let mut counted = conn.figures.mark();
         match self.file(&self.readings, conn).await {
             Ok(filed) => {
-                self.keep(conn).await?;
+                self.keep(conn, counted).await?;
                 conn.command(END).await?;
                 return Ok(filed);
             }
@@ -143,13 +145,14 @@ impl Work for FileReadings {
         }
         let mut filed = Vec::with_capacity(self.readings.len());
         for reading in &*self.readings {
-            conn.command(UNDO).await?;
+            undo(conn, counted).await?;
             match self.file(std::slice::from_ref(reading), conn).await {
                 Ok(one) => {
                     filed.extend(one);
-                    self.keep(conn).await?;
+                    self.keep(conn, counted).await?;
                     conn.command(END).await?;
                     conn.command(BEGIN).await?;
+                    counted = conn.figures.mark();
                 }
                 Err(fault) if fault.is_the_statements_own() => {
                     tracing::error!(
@@ -161,10 +164,16 @@ impl Work for FileReadings {
                 Err(fault) => return Err(fault),
             }
         }
-        conn.command(UNDO).await?;
+        undo(conn, counted).await?;
         conn.command(END).await?;
         Ok(filed)
     }
+}
+
+/// Takes back what was done since the savepoint, and what was counted since.
+async fn undo(conn: &mut Connection, counted: Mark) -> Result<(), Fault> {
+    conn.figures.go_back_to(counted);
+    conn.command(UNDO).await
 }
 
 /// An order as a copy tells of it.
@@ -172,8 +181,8 @@ type OrderKey = (ShopId, String);
 
 impl FileReadings {
     /// Lets what was filed stand, unless it was only to be seen.
-    async fn keep(&self, conn: &mut Connection) -> Result<(), Fault> {
-        if self.desk.as_ref().is_some_and(|desk| desk.is_dry) { conn.command(UNDO).await } else { Ok(()) }
+    async fn keep(&self, conn: &mut Connection, counted: Mark) -> Result<(), Fault> {
+        if self.desk.as_ref().is_some_and(|desk| desk.is_dry) { undo(conn, counted).await } else { Ok(()) }
     }
 
     /// The copies that may be filed still, with what the reader made of them before. Their rows are locked.
@@ -213,6 +222,21 @@ impl FileReadings {
         match &self.desk {
             Some(desk) if desk.act == DeskAct::Released => tally.was_released(&row.shop, received_at),
             _ => tally.was_read(&row.shop, received_at, before, now),
+        }
+    }
+
+    /// Asks the shop's rules whether they ever let the letter go to which a time was just given, and says so if not. The decision
+    /// that stands.
+    fn admit(&self, invitation: &mut Invitation, decision: Decision, cause: &Cause<'_>, book: &mut Book) -> Decision {
+        if decision.progress.state != State::Queued {
+            return decision;
+        }
+        match admit(invitation, self.policies.shop(&invitation.shop), self.now) {
+            Some(ground) => {
+                let cause = Cause { event: Event::NotAdmitted(ground), ..cause.clone() };
+                book.tell(invitation, &cause, &self.policies)
+            }
+            None => decision,
         }
     }
 
@@ -301,7 +325,7 @@ impl Known {
     }
 
     /// Tells the invitations of an order what a copy says. The end of an order is told to all of them, whatever their address;
-    /// anything else to the customer's own, which begins when there is none.
+    /// anything else to the customer's own, of several the last, which begins when there is none.
     fn tell(
         &mut self,
         work: &FileReadings,
@@ -309,27 +333,34 @@ impl Known {
         order: &OrderEvent,
         news: OrderNews,
         book: &mut Book,
-    ) -> Result<Vec<(InvitationId, crate::domain::Decision)>, Fault> {
+    ) -> Result<Vec<(InvitationId, Decision)>, Fault> {
         let key = order.customer.email.key();
         let cause = work.cause(filing.copy, news);
         let invitations = self.0.entry((filing.shop.clone(), order.reference.key())).or_default();
-        let order_cancelled = invitations.iter().any(|invitation| invitation.progress.state == State::Cancelled);
+        let order_cancelled = invitations.iter().filter_map(|one| one.progress.order_cancelled_at()).max();
+        let theirs = invitations.iter().filter(|invitation| invitation.customer.email.key() == key);
+        let last_round = theirs.map(|invitation| invitation.round).max();
         let mut moved = Vec::new();
         for invitation in &mut *invitations {
-            let is_theirs = invitation.customer.email.key() == key;
+            let is_theirs = invitation.customer.email.key() == key && Some(invitation.round) == last_round;
             if !news.kind.ends_the_order() && !is_theirs {
                 continue;
             }
-            let decision = book.tell(invitation, &cause, &work.policies);
+            let mut decision = book.tell(invitation, &cause, &work.policies);
             if is_theirs {
                 book.learn(invitation, order, work.now)?;
             }
+            decision = work.admit(invitation, decision, &cause, book);
             book.reopen(invitation);
             moved.push((invitation.id, decision));
         }
         if moved.is_empty() {
-            let decision = open(news, order_cancelled, &work.policies.of(&filing.shop), work.now);
-            let invitation = book.open(&filing.shop, order, &decision, &cause);
+            let mut details = OrderDetails::default();
+            details.learn(order);
+            let decision = open(news, order_cancelled, work.policies.of(&filing.shop, &details), work.now);
+            let mut invitation = book.open(&filing.shop, order, &decision, &cause);
+            let decision = work.admit(&mut invitation, decision, &cause, book);
+            book.reopen(&invitation);
             moved.push((invitation.id, decision));
             invitations.push(invitation);
         }

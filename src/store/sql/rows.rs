@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use super::fault::Fault;
 use crate::domain::{
     CopyId, Customer, EmailAddress, Invitation, InvitationId, LetterId, LetterKind, OrderReference, PersonName,
-    Progress, Rule, ShopId, State, Timestamp,
+    Planned, Progress, Rule, ShopId, State, Timestamp,
 };
 use crate::store::{Actor, CopyState, DecisionRecord, DeskAct, DeskMark, LetterPhase, LetterRecord, StoredCopy};
 
@@ -26,6 +26,11 @@ pub(super) struct InvitationRow {
     attempts: i64,
     created_at: i64,
     updated_at: i64,
+    round: i64,
+    follows: Option<i64>,
+    planned: String,
+    cancelled_at: Option<i64>,
+    expected_by: Option<i64>,
 }
 
 impl TryFrom<InvitationRow> for Invitation {
@@ -48,7 +53,12 @@ impl TryFrom<InvitationRow> for Invitation {
                 expires_at: row.expires_at.map(Timestamp),
                 letters_sent: count(row.letters_sent),
                 attempts: count(row.attempts),
+                planned: Planned::parse(&row.planned).ok_or_else(|| fault(&row.planned))?,
+                expected_by: row.expected_by.map(Timestamp),
+                cancelled_at: row.cancelled_at.map(Timestamp),
             },
+            round: count(row.round),
+            follows: row.follows.map(InvitationId),
             created_at: Timestamp(row.created_at),
             updated_at: Timestamp(row.updated_at),
         })
@@ -142,6 +152,7 @@ pub(super) struct DecisionRow {
     actor: String,
     note: Option<String>,
     copy_id: Option<i64>,
+    inputs: Option<String>,
 }
 
 impl TryFrom<DecisionRow> for DecisionRecord {
@@ -163,6 +174,8 @@ impl TryFrom<DecisionRow> for DecisionRecord {
             actor: row.actor,
             note: row.note,
             copy: row.copy_id.map(CopyId),
+            // What an older version wrote has none.
+            inputs: row.inputs.and_then(|inputs| serde_json::from_str(&inputs).ok()).unwrap_or_default(),
         })
     }
 }
@@ -211,6 +224,7 @@ pub(super) struct OpenedRow {
     pub(super) shop: String,
     pub(super) reference_key: String,
     pub(super) email_key: String,
+    pub(super) round: i64,
 }
 
 /// A letter that was just claimed.

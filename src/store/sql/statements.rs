@@ -8,7 +8,9 @@
 //! | `(each "$1")` | `json_each($1)` | `json_array_elements($1::json)` |
 //! | `id (of "$1")` | `id IN (…)`, the array's numbers | `id = ANY (ARRAY(…))`: taken one by one from an index, whatever |
 //! | | | the planner thinks of their count and of the table |
+//! | `word (texts "$1")` | the same with the array's texts | the same |
 //! | `(words "$1")` | the array's texts | the same |
+//! | `a (like "$1")` | `LIKE`, which knows case in ASCII alone | `ILIKE` |
 //! | `(near "a.id", "$1")` | – (joins go from row to row) | no other rows than those whose number begins a row of `$1` |
 //! | `(lock "a, b")` | – (one writer at a time) | `FOR UPDATE OF a, b` |
 //! | `(skip "a")` | – | `FOR UPDATE OF a SKIP LOCKED` |
@@ -36,6 +38,10 @@ macro_rules! piece {
     (postgres, (of $list:literal)) => {
         concat!(" = ANY (ARRAY(SELECT CAST(json_array_elements_text(", $list, "::json) AS BIGINT)))")
     };
+    (sqlite, (texts $list:literal)) => { concat!(" IN (SELECT value FROM json_each(", $list, "))") };
+    (postgres, (texts $list:literal)) => {
+        concat!(" = ANY (ARRAY(SELECT json_array_elements_text(", $list, "::json)))")
+    };
     (sqlite, (near $id:literal, $rows:literal)) => { "" };
     (postgres, (near $id:literal, $rows:literal)) => {
         concat!(" AND ", $id, " = ANY (ARRAY(SELECT CAST(value ->> 0 AS BIGINT) FROM json_array_elements(", $rows, "::json)))")
@@ -47,11 +53,30 @@ macro_rules! piece {
     ($engine:ident, (invitation columns)) => {
         "invitation.id, invitation.shop, invitation.reference, invitation.email, invitation.name, invitation.details, \
          invitation.state, invitation.due_at, invitation.expires_at, invitation.letters_sent, invitation.attempts, \
-         invitation.created_at, invitation.updated_at"
+         invitation.created_at, invitation.updated_at, invitation.round, invitation.follows, invitation.planned, \
+         invitation.cancelled_at, invitation.expected_by"
     };
     ($engine:ident, (copy columns)) => {
         "copy.id, copy.shop, copy.received_at, copy.mail_from, copy.client, copy.size, copy.state, copy.attempts, copy.reading, \
          copy.invitation_id, copy.desk_act, copy.desk_actor, copy.desk_reason, copy.desk_at"
+    };
+    (sqlite, (like $pattern:literal)) => { concat!(" LIKE ", $pattern, r" ESCAPE '\'") };
+    (postgres, (like $pattern:literal)) => { concat!(" ILIKE ", $pattern, r" ESCAPE '\'") };
+    // What a filter on invitations may ask: `$4` the shop, `$5` a JSON array of states, `$6` the address, `$7` the reference; `$8` to
+    // before `$9` when it began, `$10` to before `$11` when it is due; `$12`, `$13` patterns for the order's JSON, `$14` one for texts
+    // and `$15` the same for JSON. All but the times may be absent. No index is to be used for any of it, hence `+`.
+    ($engine:ident, (meant)) => {
+        concat!(
+            " AND ($4 IS NULL OR invitation.shop = $4) AND ($5 IS NULL OR invitation.state IN ", piece!($engine, (words "$5")),
+            ") AND ($6 IS NULL OR invitation.email_key = $6) AND ($7 IS NULL OR invitation.reference_key = $7) \
+            AND + invitation.created_at >= $8 AND + invitation.created_at < $9 \
+            AND COALESCE(invitation.due_at, $10) >= $10 AND COALESCE(invitation.due_at, $10) < $11 \
+            AND ($12 IS NULL OR invitation.details", piece!($engine, (like "$12")),
+            ") AND ($13 IS NULL OR invitation.details", piece!($engine, (like "$13")),
+            ") AND ($14 IS NULL OR invitation.email", piece!($engine, (like "$14")),
+            " OR invitation.reference", piece!($engine, (like "$14")), " OR invitation.name", piece!($engine, (like "$14")),
+            " OR invitation.details", piece!($engine, (like "$15")), ")"
+        )
     };
     // What a filter on held copies may ask: `$3` the shop, `$4` the template, `$5` a JSON array of kinds of reasons, `$6` the
     // reference, `$7` the address, each of which may be absent; from `$8` to before `$9`. A statement that seeks one of them does not
@@ -90,6 +115,8 @@ macro_rules! statements {
         pub(in crate::store) const ALL: &[Statement] = &[$($name),*];
     };
 }
+
+pub(super) use {piece, statements, text};
 
 statements! {
     /// A whole batch: the copies as JSON, with each one's place among the bodies, which stand one after another in `$2` (start from
@@ -154,11 +181,13 @@ statements! {
     };
     OPEN = {
         "INSERT INTO invitation (shop, reference, reference_key, email, email_key, name, details, state, due_at, expires_at, \
-        letters_sent, attempts, created_at, updated_at) \
+        letters_sent, attempts, created_at, updated_at, round, follows, planned, cancelled_at, \
+        expected_by) \
         SELECT value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
         CAST(value ->> 8 AS BIGINT), CAST(value ->> 9 AS BIGINT), CAST(value ->> 10 AS BIGINT), CAST(value ->> 11 AS BIGINT), \
-        CAST(value ->> 12 AS BIGINT), CAST(value ->> 13 AS BIGINT) FROM " (each "$1") " AS opened \
-        RETURNING id, shop, reference_key, email_key"
+        CAST(value ->> 12 AS BIGINT), CAST(value ->> 13 AS BIGINT), CAST(value ->> 14 AS BIGINT), CAST(value ->> 15 AS BIGINT), \
+        value ->> 16, CAST(value ->> 17 AS BIGINT), CAST(value ->> 18 AS BIGINT) FROM " (each "$1") " AS opened \
+        RETURNING id, shop, reference_key, email_key, round"
     };
     FILE_COPIES = {
         "UPDATE copy SET state = filed.value ->> 1, reading = filed.value ->> 2, read_at = $2, email_key = filed.value ->> 3, \
@@ -171,7 +200,9 @@ statements! {
     MOVE = {
         "UPDATE invitation SET state = moved.value ->> 1, due_at = CAST(moved.value ->> 2 AS BIGINT), \
         expires_at = CAST(moved.value ->> 3 AS BIGINT), letters_sent = CAST(moved.value ->> 4 AS BIGINT), \
-        attempts = CAST(moved.value ->> 5 AS BIGINT), updated_at = CAST(moved.value ->> 6 AS BIGINT) \
+        attempts = CAST(moved.value ->> 5 AS BIGINT), updated_at = CAST(moved.value ->> 6 AS BIGINT), \
+        planned = moved.value ->> 7, cancelled_at = CAST(moved.value ->> 8 AS BIGINT), \
+        expected_by = CAST(moved.value ->> 9 AS BIGINT) \
         FROM " (each "$1") " AS moved WHERE invitation.id = CAST(moved.value ->> 0 AS BIGINT)"
         (near "invitation.id", "$1")
     };
@@ -182,23 +213,34 @@ statements! {
         (near "invitation.id", "$1")
     };
     DECIDED = {
-        "INSERT INTO decision (invitation_id, at, event, from_state, to_state, due_at, rule, actor, note, copy_id) \
+        "INSERT INTO decision (invitation_id, at, event, from_state, to_state, due_at, rule, actor, note, copy_id, inputs) \
         SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, value ->> 3, value ->> 4, \
-        CAST(value ->> 5 AS BIGINT), value ->> 6, value ->> 7, value ->> 8, CAST(value ->> 9 AS BIGINT) FROM " (each "$1") " AS decided"
+        CAST(value ->> 5 AS BIGINT), value ->> 6, value ->> 7, value ->> 8, CAST(value ->> 9 AS BIGINT), \
+        value ->> 10 FROM " (each "$1") " AS decided"
     };
 
-    /// `$1` are shops. Each is asked for its own first ones, so that what another shop has due costs nothing.
+    /// `$1` are shops, each with how many it may have at most, which is `$3` or less. Each is asked for its own first ones, so that
+    /// what another shop has due costs nothing; one that rests is not asked. SQLite takes no limit from a row, so there those that
+    /// come before are counted, as far as they matter.
     DUE = {
-        sqlite: concat!("SELECT ", piece!(sqlite, (invitation columns)), " FROM json_each($1) AS open CROSS JOIN invitation \
-            WHERE invitation.id IN (SELECT due.id FROM invitation AS due WHERE due.shop = open.value AND due.due_at <= $2 \
+        sqlite: concat!("WITH open AS MATERIALIZED (SELECT value ->> 0 AS shop, value ->> 1 AS most FROM json_each($1) \
+                WHERE NOT EXISTS (SELECT 1 FROM pause WHERE pause.shop IN ('', value ->> 0))) \
+            SELECT ", piece!(sqlite, (invitation columns)), " FROM open CROSS JOIN invitation \
+            WHERE invitation.id IN (SELECT due.id FROM invitation AS due WHERE due.shop = open.shop AND due.due_at <= $2 \
                 ORDER BY due.due_at, due.id LIMIT $3) \
+            AND (open.most >= $3 OR (SELECT COUNT(*) FROM (SELECT 1 FROM invitation AS earlier WHERE earlier.shop = open.shop \
+                AND earlier.due_at <= invitation.due_at AND (earlier.due_at, earlier.id) < (invitation.due_at, invitation.id) \
+                LIMIT $3)) < open.most) \
             ORDER BY invitation.due_at, invitation.id LIMIT $3"),
-        postgres: concat!("SELECT ", piece!(postgres, (invitation columns)), " FROM json_array_elements_text($1::json) AS open (shop) \
+        postgres: concat!("WITH open AS MATERIALIZED (SELECT value ->> 0 AS shop, CAST(value ->> 1 AS BIGINT) AS most \
+                FROM json_array_elements($1::json) \
+                WHERE NOT EXISTS (SELECT 1 FROM pause WHERE pause.shop IN ('', value ->> 0))) \
+            SELECT ", piece!(postgres, (invitation columns)), " FROM open \
             CROSS JOIN LATERAL (SELECT * FROM invitation AS due WHERE due.shop = open.shop AND due.due_at <= $2 \
-                ORDER BY due.due_at, due.id LIMIT $3 FOR UPDATE SKIP LOCKED) AS invitation \
+                ORDER BY due.due_at, due.id LIMIT LEAST($3, open.most) FOR UPDATE SKIP LOCKED) AS invitation \
             ORDER BY invitation.due_at, invitation.id LIMIT $3")
     };
-    /// The earliest due time of each shop: one seek for a shop's name and one for its time, however much is due.
+    /// The earliest due time of each shop that does not rest: one seek for a shop's name and one for its time, however much is due.
     NEXT_DUE = {
         "WITH RECURSIVE shops (shop) AS (\
             SELECT MIN(shop) FROM invitation WHERE due_at IS NOT NULL \
@@ -206,7 +248,36 @@ statements! {
                 WHERE invitation.due_at IS NOT NULL AND invitation.shop > shops.shop) FROM shops WHERE shops.shop IS NOT NULL) \
         SELECT shops.shop, (SELECT MIN(invitation.due_at) FROM invitation \
             WHERE invitation.shop = shops.shop AND invitation.due_at IS NOT NULL) AS due_at \
-        FROM shops WHERE shops.shop IS NOT NULL"
+        FROM shops WHERE shops.shop IS NOT NULL AND NOT EXISTS (SELECT 1 FROM pause WHERE pause.shop IN ('', shops.shop))"
+    };
+    /// How many letters each shop of `$1` has claimed after an instant and up to another, and when the first of them was; the last
+    /// value of a row is its number.
+    CLAIMED_LATELY = {
+        "SELECT CAST(value ->> 3 AS BIGINT), (SELECT COUNT(*) FROM letter WHERE letter.shop = value ->> 0 \
+            AND letter.claimed_at > CAST(value ->> 1 AS BIGINT) AND letter.claimed_at <= CAST(value ->> 2 AS BIGINT)), \
+        (SELECT MIN(letter.claimed_at) FROM letter WHERE letter.shop = value ->> 0 \
+            AND letter.claimed_at > CAST(value ->> 1 AS BIGINT) AND letter.claimed_at <= CAST(value ->> 2 AS BIGINT)) \
+        FROM " (each "$1") " AS asked"
+    };
+    /// The newest letters, `$3` at most, since `$2` to each of the persons `$1`, of those that went out or may have.
+    PAST_LETTERS = {
+        sqlite: "SELECT letter.email_key, letter.shop, letter.invitation_id, letter.ordinal, letter.claimed_at, invitation.details \
+            FROM json_each($1) AS person CROSS JOIN letter JOIN invitation ON invitation.id = letter.invitation_id \
+            WHERE letter.id IN (SELECT past.id FROM letter AS past WHERE past.email_key = person.value AND past.claimed_at >= $2 \
+                AND (past.phase IN ('claimed', 'on_the_wire', 'accepted', 'in_doubt') \
+                    OR past.phase = 'deferred' AND past.on_the_wire_at IS NOT NULL) \
+                ORDER BY past.claimed_at DESC LIMIT $3)",
+        postgres: "SELECT letter.email_key, letter.shop, letter.invitation_id, letter.ordinal, letter.claimed_at, invitation.details \
+            FROM json_array_elements_text($1::json) AS person (key) \
+            CROSS JOIN LATERAL (SELECT * FROM letter AS past WHERE past.email_key = person.key AND past.claimed_at >= $2 \
+                AND (past.phase IN ('claimed', 'on_the_wire', 'accepted', 'in_doubt') \
+                    OR past.phase = 'deferred' AND past.on_the_wire_at IS NOT NULL) \
+                ORDER BY past.claimed_at DESC LIMIT $3) AS letter \
+            JOIN invitation ON invitation.id = letter.invitation_id"
+    };
+    /// The entries of the suppression list with one of these subjects.
+    SUPPRESSED = {
+        "SELECT shop, kind, subject, reason, at FROM suppression WHERE kind IN ('address', 'domain') AND subject" (texts "$1")
     };
     /// How many letters are in hand for the relay `$1`, and how many daemons live beside `$2`.
     IN_HAND_AT = {
@@ -214,11 +285,13 @@ statements! {
         (SELECT COUNT(*) FROM daemon WHERE owner <> $2 AND lease_until > $3)"
     };
     CLAIM_LETTERS = {
-        "INSERT INTO letter (invitation_id, ordinal, kind, phase, attempts, owner, relay, claimed_at) \
-        SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, 'claimed', 1, $2, $3, $4 \
+        "INSERT INTO letter (invitation_id, ordinal, kind, phase, attempts, owner, relay, claimed_at, shop, email_key) \
+        SELECT CAST(value ->> 0 AS BIGINT), CAST(value ->> 1 AS BIGINT), value ->> 2, 'claimed', 1, $2, $3, $4, value ->> 3, \
+        value ->> 4 \
         FROM " (each "$1") " AS claimed WHERE true \
         ON CONFLICT (invitation_id, ordinal) DO UPDATE SET phase = 'claimed', attempts = letter.attempts + 1, \
-        owner = excluded.owner, relay = excluded.relay, claimed_at = excluded.claimed_at \
+        owner = excluded.owner, relay = excluded.relay, claimed_at = excluded.claimed_at, shop = excluded.shop, \
+        email_key = excluded.email_key \
         RETURNING id, invitation_id, attempts, message_id"
     };
     /// A row is a claim, a Message-ID and the time. An invitation that was stopped meanwhile is passed over, and none can be
@@ -282,8 +355,26 @@ statements! {
     PROPERTY = { "SELECT value FROM property WHERE name = $1" };
 
     INVITATION = { "SELECT " (invitation columns) " FROM invitation WHERE id = $1" };
+    INVITATIONS_TO_MOVE = {
+        "SELECT " (invitation columns) " FROM invitation WHERE id" (of "$1") " ORDER BY id" (lock "invitation")
+    };
     INVITATION_TO_MOVE = { "SELECT " (invitation columns) " FROM invitation WHERE id = $1" (lock "invitation") };
     LIST_ALL = { "SELECT " (invitation columns) " FROM invitation WHERE id < $1 ORDER BY id DESC LIMIT $2" };
+    /// The number that ends a step of a walk down the invitations: `$2` of them lie between it and `$1`.
+    STEP_DOWN = { "SELECT id FROM invitation WHERE id < $1 ORDER BY id DESC LIMIT 1 OFFSET $2" };
+    /// What a filter means among the invitations below `$1`, down to `$3`; at most `$2`.
+    WALK = {
+        "SELECT " (invitation columns) " FROM invitation WHERE invitation.id < $1 AND invitation.id >= $3" (meant)
+        " ORDER BY invitation.id DESC LIMIT $2"
+    };
+    /// What a filter means among the invitations `$1` whose number is not below `$3`; at most `$2`.
+    PICK = {
+        "SELECT " (invitation columns) " FROM invitation WHERE invitation.id" (of "$1") " AND invitation.id >= $3" (meant)
+        " ORDER BY invitation.id DESC LIMIT $2"
+    };
+    /// The first one that began at an instant or later, and the last one before it.
+    FIRST_SINCE = { "SELECT id FROM invitation WHERE created_at >= $1 ORDER BY created_at, id LIMIT 1" };
+    LAST_BEFORE = { "SELECT id FROM invitation WHERE created_at < $1 ORDER BY created_at DESC, id DESC LIMIT 1" };
     /// The numbers of those in a state. This and what follows is bounded and put in order by all columns of its index, not by the number
     /// alone: of what is frequent, PostgreSQL would rather walk down all invitations, past however many newer ones are none.
     IDS_STATE = {
@@ -294,19 +385,22 @@ statements! {
         "SELECT id FROM invitation WHERE shop = $4 AND state >= $3 AND (state, id) <= ($3, CAST($1 AS BIGINT) - 1) \
         ORDER BY state DESC, id DESC LIMIT $2"
     };
-    LIST_IDS = { "SELECT " (invitation columns) " FROM invitation WHERE id" (of "$1") " ORDER BY id DESC" };
-    /// `$4` is the shop, `$5` the reference, `$6` a JSON array of states; each may be absent.
-    LIST_EMAIL = {
-        "SELECT " (invitation columns) " FROM invitation \
-        WHERE email_key >= $3 AND (email_key, id) <= ($3, CAST($1 AS BIGINT) - 1) AND ($4 IS NULL OR shop = $4) \
-        AND ($5 IS NULL OR reference_key = $5) AND ($6 IS NULL OR state IN " (words "$6") ") \
+    IDS_EMAIL = {
+        "SELECT id FROM invitation WHERE email_key >= $3 AND (email_key, id) <= ($3, CAST($1 AS BIGINT) - 1) \
         ORDER BY email_key DESC, id DESC LIMIT $2"
     };
-    /// `$4` is the shop, `$5` a JSON array of states; each may be absent.
+    IDS_REFERENCE = {
+        "SELECT id FROM invitation WHERE reference_key >= $3 AND (reference_key, id) <= ($3, CAST($1 AS BIGINT) - 1) \
+        ORDER BY reference_key DESC, id DESC LIMIT $2"
+    };
+    LIST_EMAIL = {
+        "SELECT " (invitation columns) " FROM invitation \
+        WHERE email_key >= $3 AND (email_key, id) <= ($3, CAST($1 AS BIGINT) - 1) ORDER BY email_key DESC, id DESC LIMIT $2"
+    };
     LIST_REFERENCE = {
         "SELECT " (invitation columns) " FROM invitation \
-        WHERE reference_key >= $3 AND (reference_key, id) <= ($3, CAST($1 AS BIGINT) - 1) AND ($4 IS NULL OR shop = $4) \
-        AND ($5 IS NULL OR state IN " (words "$5") ") ORDER BY reference_key DESC, id DESC LIMIT $2"
+        WHERE reference_key >= $3 AND (reference_key, id) <= ($3, CAST($1 AS BIGINT) - 1) \
+        ORDER BY reference_key DESC, id DESC LIMIT $2"
     };
 
     COPIES_OF_EMAIL = {
@@ -316,8 +410,20 @@ statements! {
         "SELECT " (copy columns) " FROM copy WHERE reference_key >= $1 AND reference_key <= $1 AND ($3 IS NULL OR shop = $3) \
         ORDER BY reference_key DESC, id DESC LIMIT $2"
     };
+    /// Those that began since `$1`, the oldest first, after the one that began at `$2` with the number `$3`.
+    BEGUN_SINCE = {
+        "SELECT " (invitation columns) " FROM invitation WHERE created_at >= $1 AND (created_at, id) > ($2, $3) \
+        ORDER BY created_at, id LIMIT $4"
+    };
+    /// What began these invitations, and what came to them from outside.
+    FROM_OUTSIDE = {
+        "SELECT invitation_id, at, event, from_state, to_state, due_at, rule, actor, note, copy_id, inputs \
+        FROM decision WHERE invitation_id" (of "$1") " AND (from_state IS NULL OR event LIKE 'order %' \
+        OR event LIKE 'desk %' OR event LIKE 'customer %') ORDER BY id"
+    };
     DECISIONS_ON = {
-        "SELECT invitation_id, at, event, from_state, to_state, due_at, rule, actor, note, copy_id FROM decision \
+        "SELECT invitation_id, at, event, from_state, to_state, due_at, rule, actor, note, copy_id, inputs \
+        FROM decision \
         WHERE invitation_id" (of "$1") " ORDER BY id DESC LIMIT $2"
     };
     LETTERS_OF = {
@@ -387,6 +493,12 @@ statements! {
         WHERE true ON CONFLICT (shop, hour) DO UPDATE SET event = tally.event + excluded.event, \
         ignored = tally.ignored + excluded.ignored, held = tally.held + excluded.held"
     };
+    /// Counts what happened to invitations. The last rows that a transaction locks, in the order of their keys.
+    COUNT_UP = {
+        "INSERT INTO figure (shop, day, name, n) SELECT value ->> 0, CAST(value ->> 1 AS BIGINT), value ->> 2, \
+        CAST(value ->> 3 AS BIGINT) FROM " (each "$1") " AS told WHERE true \
+        ON CONFLICT (shop, day, name) DO UPDATE SET n = figure.n + excluded.n"
+    };
     /// Counts in which state copies stand.
     ADD_UP = {
         "INSERT INTO shop_sum (shop, event, ignored, held, discarded, last_copy_at) SELECT value ->> 0, \
@@ -408,12 +520,22 @@ statements! {
         "INSERT INTO alarm (shop, kind, since, note) VALUES ($1, $2, $3, $4) ON CONFLICT (shop, kind) DO NOTHING"
     };
     CLEAR_ALARM = { "DELETE FROM alarm WHERE shop = $1 AND kind = $2 AND since = $3" };
+    PAUSE = { "INSERT INTO pause (shop, since, actor, reason) VALUES ($1, $2, $3, $4) ON CONFLICT (shop) DO NOTHING" };
+    RESUME = { "DELETE FROM pause WHERE shop = $1" };
+    PAUSES = { "SELECT shop, since, actor, reason FROM pause ORDER BY shop" };
     COPY = { "SELECT " (copy columns) " FROM copy WHERE id = $1" };
     BODY = { "SELECT body FROM copy_body WHERE copy_id = $1" };
 
     COUNT_UNREAD = { "SELECT COUNT(*) FROM copy WHERE state = 'unread'" };
     COUNT_HELD = { "SELECT COUNT(*) FROM copy WHERE state = 'held'" };
-    COUNT_STATE = { "SELECT COUNT(*) FROM invitation WHERE state = $1" };
+    /// How many invitations stand in each state, whatever their shop.
+    STANDING = {
+        "SELECT name, CAST(SUM(n) AS BIGINT) FROM figure WHERE day = 0 AND name >= 'state ' AND name < 'state!' GROUP BY name"
+    };
+    FIGURES_OF_ALL = { "SELECT shop, day, name, n FROM figure WHERE day >= $1 AND day <= $2 ORDER BY day, name, shop" };
+    FIGURES_OF_SHOP = {
+        "SELECT shop, day, name, n FROM figure WHERE shop = $3 AND day >= $1 AND day <= $2 ORDER BY day, name"
+    };
 
     PURGE = {
         sqlite: "DELETE FROM copy_body WHERE copy_id IN (SELECT copy_body.copy_id FROM copy_body \
@@ -423,7 +545,7 @@ statements! {
             JOIN copy ON copy.id = old.copy_id WHERE old.received_at < $1 AND copy.state <> 'unread' \
             ORDER BY old.received_at LIMIT $2 FOR UPDATE OF old SKIP LOCKED))"
     };
-    /// The turns of orders and relays (PostgreSQL): see [`super::turns`].
+    /// The turns of orders, relays and persons (PostgreSQL): see [`super::turns`].
     TAKE_TURNS = {
         sqlite: "",
         postgres: concat!("SELECT slot FROM turn WHERE slot", piece!(postgres, (of "$1")), " ORDER BY slot FOR UPDATE")

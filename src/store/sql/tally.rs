@@ -10,7 +10,7 @@ use super::fault::Fault;
 use super::moves::to_json;
 use super::statements as sql;
 use crate::domain::{AlarmKind, Hour, Outcome, ShopId, Timestamp};
-use crate::store::{Alarm, ShopHours, ShopSum, WatchFigures};
+use crate::store::{Alarm, CopyState, ShopHours, ShopSum, WatchFigures};
 
 /// Changes of counts on their way into the tables.
 #[derive(Debug, Default)]
@@ -56,6 +56,18 @@ impl Tally {
     /// A person discarded a copy.
     pub(super) fn was_discarded(&mut self, shop: &str, received_at: Timestamp) {
         self.stands(shop, received_at, Some(column(Outcome::Held)), DISCARDED);
+    }
+
+    /// A copy is gone, with all that was known of it. What the reader made of it stays counted.
+    pub(super) fn was_erased(&mut self, shop: &str, state: CopyState) {
+        let standing = match state {
+            CopyState::Unread => return,
+            CopyState::Event => column(Outcome::Event),
+            CopyState::Ignored => column(Outcome::Ignored),
+            CopyState::Held => column(Outcome::Held),
+            CopyState::Discarded => DISCARDED,
+        };
+        self.sums.entry(shop.to_owned()).or_default().copies[standing] -= 1;
     }
 
     fn stands(&mut self, shop: &str, received_at: Timestamp, before: Option<usize>, now: usize) {

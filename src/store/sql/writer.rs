@@ -42,7 +42,6 @@ const RESTED: Duration = Duration::from_millis(100);
 
 const NEXT: &str = "RELEASE SAVEPOINT work; SAVEPOINT work";
 const UNDO: &str = "ROLLBACK TO SAVEPOINT work";
-const COMMIT: &str = "COMMIT";
 const ROLLBACK: &str = "ROLLBACK";
 
 /// Something that is done within the writer's transaction. It may be undone and done again, and its answer thrown away.
@@ -110,7 +109,7 @@ impl Queue {
     }
 
     /// Records how an attempt ended.
-    pub(super) async fn settle(&self, job: Settle) -> Result<crate::store::Settled, StoreError> {
+    pub(super) async fn settle(&self, job: Settle) -> Result<Option<crate::store::Settled>, StoreError> {
         self.ask(|reply| Job::Settle(Asked { job, reply })).await
     }
 
@@ -369,6 +368,7 @@ impl Writer {
         let guarded = batch.waiting.len() > 1 || batch.waiting.front().is_some_and(|piece| piece.is_joint());
         conn.begin(guarded).await?;
         while let Some(mut piece) = batch.waiting.pop_front() {
+            let counted = conn.figures.mark();
             match piece.run(conn).await {
                 Ok(()) => batch.done.push(piece),
                 Err(fault) if guarded => {
@@ -378,6 +378,7 @@ impl Writer {
                         batch.waiting.push_front(piece);
                         return Err(fault);
                     }
+                    conn.figures.go_back_to(counted);
                     match piece.split() {
                         Ok(parts) => parts.into_iter().rev().for_each(|part| batch.waiting.push_front(part)),
                         Err(single) => single.answer(Err(fault.into_store_error())),
@@ -392,7 +393,7 @@ impl Writer {
                 conn.command(NEXT).await?;
             }
         }
-        conn.command(COMMIT).await
+        conn.commit().await
     }
 
     /// Makes the connection fit for the next batch. A broken one is opened anew: what SQLite remembers of the files may no longer

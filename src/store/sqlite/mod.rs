@@ -4,4 +4,4 @@ mod open;
 #[cfg(test)]
 mod tests;
 
-pub(super) use open::{File, newest_schema, quick_check};
+pub(super) use open::{File, empty_log, newest_schema, quick_check};

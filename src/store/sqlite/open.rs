@@ -176,15 +176,42 @@ impl File {
         Ok(found.len())
     }
 
-    /// Brings the schema up to date. Each migration is a transaction.
-    async fn migrate(&self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
+    /// Brings the schema up to date. Each migration is a transaction. One that makes a table anew drops the old one, which with foreign
+    /// keys on would delete all rows that name one of its rows; they cannot be turned off within a transaction.
+    pub(super) async fn migrate(&self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
         use sqlx::migrate::MigrateError;
-        MIGRATIONS.run(conn).await.map_err(|error| match error {
+        // A file that was just made has no history.
+        let before = schema(conn).await.unwrap_or(0);
+        self.pragma(conn, "PRAGMA foreign_keys = OFF").await?;
+        MIGRATIONS.run(&mut *conn).await.map_err(|error| match error {
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
                 Fault::from(error).into_store_error()
             }
             other => self.refuse(&other.to_string()),
-        })
+        })?;
+        self.pragma(conn, "PRAGMA foreign_keys = ON").await?;
+        if (1..newest_schema()).contains(&before) {
+            self.look_for_orphans(conn).await?;
+        }
+        Ok(())
+    }
+
+    async fn pragma(&self, conn: &mut SqliteConnection, text: &'static str) -> Result<(), StoreError> {
+        sqlx::raw_sql(text).execute(conn).await.map(drop).map_err(|error| Fault::from(error).into_store_error())
+    }
+
+    /// Says so when rows are left without the one that they belong to. The program uses none of them, so they are no reason to stand
+    /// still; somebody else deleted what they belong to, or a migration is wrong.
+    async fn look_for_orphans(&self, conn: &mut SqliteConnection) -> Result<(), StoreError> {
+        let found: Vec<(String, i64)> =
+            sqlx::query_as("SELECT \"table\", COUNT(*) FROM pragma_foreign_key_check GROUP BY 1 ORDER BY 1")
+                .fetch_all(conn)
+                .await
+                .map_err(|error| Fault::from(error).into_store_error())?;
+        for (table, rows) in found {
+            tracing::error!(table, rows, "rows of the database belong to others that are not there; they are not used");
+        }
+        Ok(())
     }
 
     /// Makes a new file, readable by its owner only, with the newest schema, and makes its name durable too.
@@ -270,6 +297,12 @@ async fn property(conn: &mut SqliteConnection, name: &'static str) -> Result<Opt
 pub(in crate::store) async fn quick_check(conn: &mut SqliteConnection) -> Result<Option<String>, sqlx::Error> {
     let verdict: String = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(conn).await?;
     Ok((verdict != "ok").then_some(verdict))
+}
+
+/// Writes the log into the file and cuts it to nothing. `false` when others read or write for longer than is waited for.
+pub(in crate::store) async fn empty_log(conn: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    let (busy, _, _): (i64, i64, i64) = sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(conn).await?;
+    Ok(busy == 0)
 }
 
 /// Reads back what durability and integrity rest on. With WAL and synchronous NORMAL, a power cut took all of 300

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -16,15 +17,17 @@ use super::open::{self, BUSY_TIMEOUT};
 use super::{File, newest_schema};
 use crate::config::Database;
 use crate::domain::{
-    CopyId, EmailAddress, EventKind, OrderNews, OrderReference, Outcome, Reading, ShopId, State, Timestamp,
+    CopyId, EmailAddress, EventKind, InvitationId, OrderNews, OrderReference, Outcome, Reading, ShopId, State,
+    Timestamp,
 };
 use crate::store::sql::connection::Connection;
 use crate::store::sql::fault::Fault;
+use crate::store::sql::person_statements as persons;
 use crate::store::sql::statements::{self as sql};
 use crate::store::sql::writer::Work;
 use crate::store::{
-    CopyState, DaemonLock, FiledReading, HeldFilter, NewCopy, Role, SqlStore, Store, StoreError, create_if_missing,
-    open as open_store, open_file,
+    CopyState, DaemonLock, FiledReading, Filter, FreeText, HeldFilter, NewCopy, Role, SqlStore, Store, StoreError,
+    create_if_missing, open as open_store, open_file,
 };
 
 const NOW: Timestamp = Timestamp(1_795_251_600_000);
@@ -115,15 +118,29 @@ fn why(error: &StoreError) -> &str {
 #[tokio::test]
 async fn no_statement_walks_over_a_whole_table() {
     let place = Place::new().await;
-    let mut conn = Connection::Sqlite(place.other().await);
+    let mut conn = Connection::from(place.other().await);
     let mut faults = Vec::new();
-    for statement in sql::ALL.iter().filter(|statement| !statement.sqlite.is_empty()) {
+    for statement in
+        sql::ALL.iter().chain(persons::ALL).chain(&persons::NAMING).filter(|statement| !statement.sqlite.is_empty())
+    {
         for step in conn.plan(*statement).await {
             // A partial index holds only the rows that are asked for.
             let is_partial = ["copy_unread", "copy_held", "copy_held_by_reason", "copy_in_hand", "letter_in_hand"];
-            if ["copy", "copy_body", "invitation", "due", "letter", "decision", "tally"]
-                .iter()
-                .any(|table| step == format!("SCAN {table}") || step.starts_with(&format!("SCAN {table} ")))
+            if [
+                "copy",
+                "copy_body",
+                "invitation",
+                "due",
+                "earlier",
+                "letter",
+                "past",
+                "decision",
+                "tally",
+                "figure",
+                "suppression",
+            ]
+            .iter()
+            .any(|table| step == format!("SCAN {table}") || step.starts_with(&format!("SCAN {table} ")))
                 && !is_partial.iter().any(|index| step.ends_with(index))
             {
                 faults.push(format!("{}: {step}", statement.name));
@@ -137,13 +154,20 @@ async fn no_statement_walks_over_a_whole_table() {
 #[tokio::test]
 async fn pages_come_in_order_without_sorting() {
     let place = Place::new().await;
-    let mut conn = Connection::Sqlite(place.other().await);
+    let mut conn = Connection::from(place.other().await);
     for statement in [
         sql::UNREAD,
         sql::LIST_ALL,
         sql::IDS_STATE,
         sql::IDS_SHOP_STATE,
         sql::LIST_EMAIL,
+        sql::LIST_REFERENCE,
+        sql::IDS_EMAIL,
+        sql::IDS_REFERENCE,
+        sql::STEP_DOWN,
+        sql::WALK,
+        sql::FIRST_SINCE,
+        sql::LAST_BEFORE,
         sql::HELD_COPIES,
         sql::HELD_OF_SHOP,
         sql::HELD_OF_TEMPLATE,
@@ -153,11 +177,52 @@ async fn pages_come_in_order_without_sorting() {
         sql::KEPT,
         sql::HELD_KINDS,
         sql::HOURS_OF,
+        sql::NEXT_DUE,
+        sql::STANDING,
+        sql::FIGURES_OF_SHOP,
+        sql::FIGURES_OF_ALL,
+        sql::PAUSES,
+        sql::CLAIMED_LATELY,
+        sql::PAST_LETTERS,
+        sql::SUPPRESSED,
     ] {
         for step in conn.plan(statement).await {
             assert!(!step.contains("TEMP B-TREE"), "{}: {step}", statement.name);
         }
     }
+}
+
+/// Invitations of many days, of which few are meant.
+const MANY_ENDED: &str = "WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 230000) \
+    INSERT INTO invitation (shop, reference, reference_key, email, email_key, name, details, state, letters_sent, attempts, \
+        created_at, updated_at) \
+    SELECT 'shop' || n % 2, 'A-' || n, 'a-' || n, n || '@example.com', n || '@example.com', \
+        CASE WHEN n = 5 THEN 'Needle' ELSE 'Anna' END, '{}', 'done', 1, 0, n, n FROM counted";
+
+#[tokio::test]
+async fn a_list_looks_at_so_many_and_says_how_far_it_came() {
+    let place = Place::new().await;
+    place.run(MANY_ENDED).await;
+    let store = place.open().await;
+    let text = |text: &str| Filter { text: FreeText::parse(text), ..Filter::default() };
+    let shop = ShopId::parse("shop0").ok();
+    for (filter, down_to, found) in [
+        (text("needle"), Some(30_001), Some(5)),
+        // The engine cannot tell these from names that are as long, so fewer are looked at.
+        (text("\u{447}\u{430}\u{439}"), Some(210_001), None),
+        (Filter { template: Some("own".to_owned()), ..Filter::default() }, Some(30_001), None),
+        (Filter { shop: shop.clone(), ..text("needle") }, None, None),
+        (Filter { begun_before: Timestamp(100), ..text("needle") }, Some(30_001), Some(5)),
+    ] {
+        let first = store.list(&filter, None, 50).await.unwrap();
+        assert_eq!(first.looked_down_to.map(|id| id.0), down_to, "{filter:?}");
+        assert_eq!(first.invitations, [], "{filter:?}");
+        let rest = store.list(&filter, Some(InvitationId(30_001)), 50).await.unwrap();
+        assert_eq!(rest.invitations.first().map(|one| one.id.0), found, "{filter:?}");
+    }
+    let one = store.list(&text("anna"), None, 3).await.unwrap();
+    assert_eq!(one.invitations.iter().map(|one| one.id.0).collect::<Vec<_>>(), [230_000, 229_999, 229_998]);
+    assert_eq!(one.looked_down_to, Some(InvitationId(229_998)));
 }
 
 #[tokio::test]
@@ -353,6 +418,73 @@ async fn a_queue_of_the_first_schema_is_brought_up_to_date_and_goes_on() {
     assert_eq!(hours.iter().map(|(_, hour)| (hour.begins.0, hour.held)).collect::<Vec<_>>(), [(7_200_000, 2)]);
 }
 
+/// Enough rows that there is a middle.
+const MANY: &str = "
+    WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 2000)
+    INSERT INTO invitation SELECT n, 'nord', 'A-' || n, 'a-' || n, n || '@example.com', n || '@example.com', NULL, '{}', 'done', NULL,
+        NULL, 1, 0, n, n FROM number;
+    INSERT INTO letter (invitation_id, ordinal, kind, phase, attempts, claimed_at)
+        SELECT id, 1, 'invitation', 'accepted', 1, id FROM invitation;
+    INSERT INTO decision (invitation_id, at, event, to_state, rule, actor)
+        SELECT id, id, 'attempt accepted', 'done', 'last-letter-accepted', 'daemon' FROM invitation";
+
+/// Steps of SQLite's machine between two looks.
+const STEPS: i32 = 1000;
+
+#[tokio::test]
+async fn a_migration_that_is_killed_at_any_point_leaves_the_old_schema_whole() {
+    if let Some(path) = childs_path() {
+        let (path, last) = path.to_str().unwrap().rsplit_once('#').unwrap();
+        let file = File::new(Path::new(path));
+        let mut conn = file.connect_to_write().await.unwrap();
+        let (last, looks) = (last.parse::<u64>().unwrap(), Arc::new(AtomicU64::new(0)));
+        let seen = Arc::clone(&looks);
+        conn.lock_handle().await.unwrap().set_progress_handler(STEPS, move || {
+            // As a kill would: nothing is written, closed or unlocked any more.
+            if seen.fetch_add(1, Ordering::Relaxed) == last {
+                std::process::abort();
+            }
+            true
+        });
+        file.migrate(&mut conn).await.unwrap();
+        println!("\nlooks {}", looks.load(Ordering::Relaxed));
+        return;
+    }
+    let test = "a_migration_that_is_killed_at_any_point_leaves_the_old_schema_whole";
+    let folder = tempfile::tempdir().unwrap();
+    let old = folder.path().join("old.db");
+    crate::store::tests::old_file(&old, MANY).await;
+    let run = |last: u64| {
+        let path = folder.path().join(format!("{last}.db"));
+        fs::copy(&old, &path).unwrap();
+        let mut child = child(test, Path::new(&format!("{}#{last}", path.display())));
+        let output = child.stderr(std::process::Stdio::null()).output().unwrap();
+        (path, String::from_utf8(output.stdout).unwrap())
+    };
+    let (_, said) = run(u64::MAX);
+    let looks = said.lines().find_map(|line| line.strip_prefix("looks ")).unwrap().parse::<u64>().unwrap();
+    assert!(looks > 50, "{looks}");
+    for part in 0..10 {
+        let (path, said) = run(looks * part / 10);
+        assert!(!said.contains("looks"), "it was killed");
+        let mut conn = sqlx::sqlite::SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
+        let mut one = async |text| sqlx::query_scalar::<_, i64>(text).fetch_one(&mut conn).await;
+        assert_eq!(one("SELECT MAX(version) FROM _sqlx_migrations").await.unwrap(), 3, "{part}");
+        assert!(
+            one("SELECT COUNT(round) FROM invitation").await.is_err()
+                && one("SELECT COUNT(*) FROM figure").await.is_err()
+        );
+        let whole = "SELECT COUNT(*) FROM invitation JOIN letter ON letter.invitation_id = invitation.id \
+            JOIN decision ON decision.invitation_id = invitation.id";
+        assert_eq!(one(whole).await.unwrap(), 2000, "{part}");
+        sqlx::Connection::close(conn).await.unwrap();
+        let store = open_store(&Database::Sqlite(path), None, Role::Daemon).await.unwrap();
+        assert_eq!(store.counts().await.unwrap().invitations, [(State::Done, 2000)].into());
+        store.check().await.unwrap();
+        store.close().await;
+    }
+}
+
 #[tokio::test]
 async fn one_daemon_at_a_time_and_the_desk_beside_it() {
     let place = Place::new().await;
@@ -532,7 +664,7 @@ async fn a_reading_that_cannot_be_written_leaves_its_copy_unread_and_the_others_
             reference: OrderReference::parse(&copy.to_string()),
             ..Reading::without_findings(Outcome::Event, "")
         },
-        news: Some(OrderNews { kind: EventKind::Placed, expected_by: None }),
+        news: Some(OrderNews::new(EventKind::Placed, Timestamp(0))),
     });
     let filed = store.file_readings(readings.collect(), Arc::default(), NOW).await.unwrap();
     assert_eq!(filed.iter().map(|filed| filed.copy.0).collect::<Vec<_>>(), [1, 3]);
@@ -607,7 +739,7 @@ impl Work for PageLimit {
     type Answer = ();
 
     async fn run(&self, conn: &mut Connection) -> Result<(), Fault> {
-        let Connection::Sqlite(conn) = conn else { panic!("a file") };
+        let Some(conn) = conn.file() else { panic!("a file") };
         let pragma = sqlx::AssertSqlSafe(format!("PRAGMA max_page_count = {}", self.0));
         sqlx::query(pragma).execute(conn).await?;
         Ok(())

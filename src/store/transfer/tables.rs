@@ -105,22 +105,30 @@ pub(super) const TABLES: &[Table] = &[
     table!("invitation" by "id", numbered: true, weight: "octet_length(details)", parent: "true",
         "shop" = text 1, "reference" = text 2, "reference_key" = text 3, "email" = text 4, "email_key" = text 5,
         "name" = text 6, "details" = text 7, "state" = text 8, "due_at" = int 9, "expires_at" = int 10,
-        "letters_sent" = int 11, "attempts" = int 12, "created_at" = int 13, "updated_at" = int 14),
+        "letters_sent" = int 11, "attempts" = int 12, "created_at" = int 13, "updated_at" = int 14, "round" = int 15,
+        "follows" = int 16, "planned" = text 17, "cancelled_at" = int 18, "expected_by" = int 19),
     table!("letter" by "id", numbered: true, weight: "COALESCE(octet_length(reply), 0)",
         parent: "EXISTS (SELECT 1 FROM invitation WHERE invitation.id = CAST(value ->> 1 AS BIGINT))",
         "invitation_id" = int 1, "ordinal" = int 2, "kind" = text 3, "phase" = text 4, "attempts" = int 5,
         "message_id" = text 6, "owner" = text 7, "relay" = text 8, "claimed_at" = int 9, "on_the_wire_at" = int 10,
-        "settled_at" = int 11, "reply" = text 12),
-    table!("decision" by "id", numbered: true, weight: "COALESCE(octet_length(note), 0)",
+        "settled_at" = int 11, "reply" = text 12, "shop" = text 13, "email_key" = text 14),
+    table!("decision" by "id", numbered: true, weight: "COALESCE(octet_length(note), 0) + COALESCE(octet_length(inputs), 0)",
         parent: "EXISTS (SELECT 1 FROM invitation WHERE invitation.id = CAST(value ->> 1 AS BIGINT))",
         "invitation_id" = int 1, "at" = int 2, "event" = text 3, "from_state" = text 4, "to_state" = text 5,
-        "due_at" = int 6, "rule" = text 7, "actor" = text 8, "note" = text 9, "copy_id" = int 10),
+        "due_at" = int 6, "rule" = text 7, "actor" = text 8, "note" = text 9, "copy_id" = int 10, "inputs" = text 11),
     table!("tally" by "id", numbered: true, weight: "0", parent: "true",
         "shop" = text 1, "hour" = int 2, "event" = int 3, "ignored" = int 4, "held" = int 5),
     table!("shop_sum" by "id", numbered: true, weight: "0", parent: "true",
         "shop" = text 1, "event" = int 2, "ignored" = int 3, "held" = int 4, "discarded" = int 5, "last_copy_at" = int 6),
     table!("alarm" by "id", numbered: true, weight: "0", parent: "true",
         "shop" = text 1, "kind" = text 2, "since" = int 3, "note" = text 4),
+    table!("suppression" by "id", numbered: true, weight: "COALESCE(octet_length(note), 0)", parent: "true",
+        "shop" = text 1, "kind" = text 2, "subject" = text 3, "reason" = text 4, "note" = text 5, "actor" = text 6,
+        "at" = int 7),
+    table!("pause" by "id", numbered: true, weight: "0", parent: "true",
+        "shop" = text 1, "since" = int 2, "actor" = text 3, "reason" = text 4),
+    table!("figure" by "id", numbered: true, weight: "0", parent: "true",
+        "shop" = text 1, "day" = int 2, "name" = text 3, "n" = int 4),
 ];
 
 /// The schema's number.
@@ -142,8 +150,8 @@ pub(super) const LIVING: Statement = same!("LIVING", "SELECT COUNT(*) FROM daemo
 pub(super) const READ_ONLY: &str = "SET default_transaction_read_only = on";
 
 /// Keeps everybody from writing until the transaction ends, while reading goes on.
-pub(super) const HUSH: &str =
-    "LOCK TABLE copy, copy_body, invitation, letter, decision, tally, shop_sum, alarm, daemon IN SHARE MODE";
+pub(super) const HUSH: &str = "LOCK TABLE copy, copy_body, invitation, letter, decision, tally, shop_sum, alarm, suppression, pause, figure, \
+     daemon IN SHARE MODE";
 
 /// The highest number that a table's rows were ever given.
 pub(super) const LAST_NUMBER: Statement = Statement {
@@ -180,4 +188,5 @@ pub(super) const SET_MARK: Statement =
 /// Takes it away.
 pub(super) const CLEAR_MARK: Statement = same!("CLEAR_MARK", "DELETE FROM property WHERE name = 'moved_from'");
 /// A database that was filled all at once has no statistics yet.
-pub(super) const ANALYZE: &str = "ANALYZE copy, copy_body, invitation, letter, decision, tally, shop_sum, alarm";
+pub(super) const ANALYZE: &str =
+    "ANALYZE copy, copy_body, invitation, letter, decision, tally, shop_sum, alarm, suppression, pause, figure";
