@@ -2,6 +2,7 @@
 //! commit" exists once.
 
 pub mod accept;
+pub mod desk;
 pub mod dispatch;
 pub mod explain;
 pub mod held;
@@ -12,6 +13,7 @@ pub mod person;
 pub mod purge;
 pub mod read;
 mod relays;
+pub mod simulate;
 pub mod watch;
 
 pub use house::{House, Keys, Setup};

@@ -36,6 +36,7 @@ macro_rules! on_each_engine {
 
 mod copies;
 mod daemons;
+mod desk;
 mod figures;
 mod held;
 mod letters;
