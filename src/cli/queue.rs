@@ -1,5 +1,7 @@
 //! `invited queue`: the invitations, and what support staff do with them.
 
+use std::sync::Arc;
+
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
@@ -8,7 +10,7 @@ use super::when::{Meant, point};
 use super::who::Who;
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
 use crate::domain::{DeskOrder, EmailAddress, Invitation, InvitationId, OrderReference, ShopId, State};
-use crate::ops::explain::tell;
+use crate::ops::explain::{Telling, next};
 use crate::store::{Filter, Store, Subject};
 
 /// Looks into the queue of invitations and changes it.
@@ -289,11 +291,16 @@ impl Show {
             );
             rows.retain(|row| !row[1].is_empty());
             out.table(&[], rows)?;
-            if let Some(next) =
-                tell(&story, &|at| local(at, &zone)).iter().rev().find(|line| line.text.starts_with("Next:"))
-            {
-                out.line(&next.text)?;
-            }
+            let policies = desk.foretelling_policies()?;
+            let standings = desk.store.standings(&story.invitations, Arc::clone(&policies), desk.clock.now()).await?;
+            let telling = Telling {
+                policies: &policies,
+                standings: &standings,
+                holds_all: desk.config.hold_all,
+                now: desk.clock.now(),
+                when: &|at| local(at, &zone),
+            };
+            out.line(next(&story, invitation, &telling))?;
         }
         Ok(())
     }

@@ -10,7 +10,7 @@ const REASON: usize = 500;
 const NAME: usize = 100;
 
 /// Who does something, and why.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(super) struct Who {
     /// Why; kept with the decision
     #[arg(long, value_name = "TEXT")]

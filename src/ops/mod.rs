@@ -8,6 +8,7 @@ pub mod held;
 mod house;
 mod letters;
 pub mod metrics;
+pub mod person;
 pub mod purge;
 pub mod read;
 mod relays;

@@ -143,8 +143,12 @@ pub(super) fn read_for(config: &Config, reader: &Reader, shop: &ShopId, message:
     match config.shop(shop) {
         Some(shop) => {
             let own = [config.ingest_domain.clone(), shop.from.domain().to_owned()];
-            let context =
-                Context { shop_domains: &shop.domains, own_domains: &own, locale: Some(shop.locale.as_str()) };
+            let context = Context {
+                shop_domains: &shop.domains,
+                own_domains: &own,
+                locale: Some(shop.locale.as_str()),
+                consent_words: &[],
+            };
             reader.read(message, &context)
         }
         None => Reading::without_findings(
@@ -161,7 +165,7 @@ fn end_of(day: jiff::civil::Date, zone: &Zone) -> Option<Timestamp> {
 
 /// Reads one mail that is not in the store, for `invited template explain`.
 pub fn explain_mail(reader: &crate::read::Reader, mail: &[u8], shop_domains: &[String]) -> Reading {
-    reader.read(mail, &Context { shop_domains, own_domains: &[], locale: None })
+    reader.read(mail, &Context { shop_domains, ..Context::default() })
 }
 
 /// The rule that gave a field its value, for tables.

@@ -12,6 +12,8 @@ mod records;
 mod schema;
 mod sql;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 mod transfer;
 
 pub use error::StoreError;
@@ -22,12 +24,13 @@ pub use lock::DaemonLock;
 pub use people::{Bodies, Erased, Erasure, ListFilter, Listed, NewEntry, PersonTable, RawRow, StoredEntry, Stretch};
 pub use records::{
     Actor, Claim, ClaimedLetter, ClaimedRound, CopyState, Counts, DecisionRecord, Figure, Filed, FiledReading, Filter,
-    LetterPhase, LetterRecord, NewCopy, Pause, Recovered, RelayShare, Round, Settled, StoredCopy, Story, Subject,
-    UnreadCopy,
+    LetterPhase, LetterRecord, NewCopy, Pause, Recovered, RelayShare, Round, Settled, Standing, StoredCopy, Story,
+    Subject, UnreadCopy,
 };
 pub use sql::{Own, Search, SqlStore};
 pub use transfer::{Content, Ending, Moved, MovedTable, Place, Step, Watch, transfer};
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -203,6 +206,14 @@ pub trait Store: Send + Sync + 'static {
     /// copies are those from which the address or the reference was read, also when they were held or ignored; of an invitation
     /// all copies of its order, since a cancellation counts whatever its address. Empty when nothing is known.
     async fn story(&self, subject: &Subject) -> Result<Story, StoreError>;
+
+    /// What bears on the next letters of these invitations, by the look back of `policies`.
+    async fn standings(
+        &self,
+        invitations: &[Invitation],
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<HashMap<InvitationId, Standing>, StoreError>;
 
     /// A page of held copies, newest first, below `before` when given.
     async fn held_copies(

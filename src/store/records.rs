@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::DeskMark;
 use crate::domain::{
     AddressKey, CopyId, Decision, Inputs, Invitation, InvitationId, LetterId, LetterKind, OrderNews, OrderReference,
-    Reading, Rule, ShopId, State, Timestamp,
+    PastLetter, Reading, Rule, ShopId, State, Suppressed, Timestamp,
 };
 
 /// A mail as it came in, for one shop.
@@ -390,6 +390,17 @@ pub struct Pause {
     pub since: Timestamp,
     /// Who wanted it, and why.
     pub actor: Actor,
+}
+
+/// What bears on an invitation's next letter beside its own past.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// The letters that the person got, of all shops, earlier attempts at the next one left out.
+    pub past: Vec<PastLetter>,
+    /// That the person is on the suppression list.
+    pub suppressed: Option<Suppressed>,
+    /// That the shop's letters rest.
+    pub paused: Option<Pause>,
 }
 
 /// Numbers for people and for monitoring.

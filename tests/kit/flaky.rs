@@ -10,8 +10,8 @@ use invited::domain::{
 };
 use invited::store::{
     Actor, Alarm, Claim, ClaimedRound, Counts, DeskFiling, Discarded, Figure, Filed, FiledReading, Filter, HeldCount,
-    HeldFilter, NewCopy, Pause, Recovered, Round, Settled, ShopHours, Store, StoreError, StoredCopy, Story, Subject,
-    UnreadCopy, WatchFigures,
+    HeldFilter, NewCopy, Pause, Recovered, Round, Settled, ShopHours, Standing, Store, StoreError, StoredCopy, Story,
+    Subject, UnreadCopy, WatchFigures,
 };
 
 /// Hands every call on to another store, save those that were told to fail.
@@ -77,6 +77,7 @@ hand_on! {
     desk(invitation: InvitationId, order: DeskOrder, actor: &Actor, policies: Arc<Policies>, now: Timestamp) -> Option<Decision>;
     list(filter: &Filter, before: Option<InvitationId>, limit: usize) -> Vec<Invitation>;
     story(subject: &Subject) -> Story;
+    standings(invitations: &[Invitation], policies: Arc<Policies>, now: Timestamp) -> HashMap<InvitationId, Standing>;
     held_copies(filter: &HeldFilter, before: Option<CopyId>, limit: usize) -> Vec<StoredCopy>;
     ignored_copies(filter: &HeldFilter, before: Option<CopyId>, limit: usize) -> Vec<StoredCopy>;
     count_held(filter: &HeldFilter) -> Vec<HeldCount>;

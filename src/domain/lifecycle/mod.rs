@@ -164,7 +164,7 @@ pub struct Progress {
 
 impl Progress {
     /// An invitation before anything happened to it.
-    const fn new(state: State) -> Self {
+    pub(super) const fn new(state: State) -> Self {
         Self {
             state,
             due_at: None,

@@ -13,7 +13,7 @@ mod pace;
 mod pauses;
 pub(super) mod people;
 mod person;
-mod person_statements;
+pub(super) mod person_statements;
 mod pulse;
 mod queries;
 mod readers;
@@ -29,6 +29,7 @@ pub(super) mod writer;
 
 pub use person::{Own, Search};
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -44,8 +45,8 @@ use self::spool::Spool;
 use self::writer::{Queue, Writer};
 use super::{
     Actor, Alarm, Claim, ClaimedRound, Counts, DaemonLock, DeskFiling, Discarded, Figure, Filed, FiledReading, Filter,
-    HeldCount, HeldFilter, NewCopy, Pause, Recovered, Round, Settled, ShopHours, Store, StoreError, StoredCopy, Story,
-    Subject, UnreadCopy, WatchFigures,
+    HeldCount, HeldFilter, NewCopy, Pause, Recovered, Round, Settled, ShopHours, Standing, Store, StoreError,
+    StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
 };
 use crate::domain::{
     Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
@@ -312,6 +313,21 @@ impl Store for SqlStore {
             .read(move |conn| {
                 let subject = Arc::clone(&subject);
                 Box::pin(async move { queries::story(conn, &subject).await })
+            })
+            .await
+    }
+
+    async fn standings(
+        &self,
+        invitations: &[Invitation],
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<HashMap<InvitationId, Standing>, StoreError> {
+        let invitations: Arc<[Invitation]> = invitations.into();
+        self.readers
+            .read(move |conn| {
+                let (invitations, policies) = (Arc::clone(&invitations), Arc::clone(&policies));
+                Box::pin(async move { queries::standings(conn, &invitations, &policies, now).await })
             })
             .await
     }

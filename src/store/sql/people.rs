@@ -16,6 +16,7 @@ use crate::domain::{
     AddressKey, Case, Invitation, InvitationId, ListKey, ListKind, OrderDetails, PastLetter, Policies, Ruling, ShopId,
     State, Suppressed, Timestamp, lookup_keys, product_keys, weigh,
 };
+use crate::store::Standing;
 
 /// Letters to one person that are looked at, the newest: many times what any cap allows, and a bound for an address that gets them by
 /// the thousand, as a shop's own may.
@@ -42,7 +43,8 @@ struct Entry {
 pub(super) struct People {
     /// By the address's key.
     past: HashMap<String, Vec<Past>>,
-    entries: HashMap<ListKey, Vec<Entry>>,
+    /// By kind and subject, as the table has them.
+    entries: HashMap<(String, String), Vec<Entry>>,
     list_key: [u8; 32],
 }
 
@@ -71,12 +73,35 @@ impl People {
             return Ok(people);
         }
         turns::take(conn, keys.iter().map(|key| Turn::Person(key.as_str()))).await?;
+        people.load(conn, &keys, policies, now).await?;
+        Ok(people)
+    }
+
+    /// What is known of the people of these invitations, for somebody who only looks.
+    pub(super) async fn known(
+        conn: &mut Connection,
+        invitations: &[Invitation],
+        policies: &Policies,
+        now: Timestamp,
+    ) -> Result<Self, Fault> {
+        let mut people = Self { list_key: *policies.list_key(), ..Self::default() };
+        let keys = invitations.iter().map(|one| one.customer.email.key()).collect::<BTreeSet<_>>();
+        people.load(conn, &keys, policies, now).await?;
+        Ok(people)
+    }
+
+    async fn load(
+        &mut self,
+        conn: &mut Connection,
+        keys: &BTreeSet<AddressKey>,
+        policies: &Policies,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
         let back = i64::try_from(policies.look_back().as_millis()).unwrap_or(i64::MAX);
         if back > 0 {
-            people.load_past(conn, &keys, Timestamp(now.0.saturating_sub(back))).await?;
+            self.load_past(conn, keys, Timestamp(now.0.saturating_sub(back))).await?;
         }
-        people.load_entries(conn, &keys).await?;
-        Ok(people)
+        self.load_entries(conn, keys).await
     }
 
     async fn load_past(
@@ -110,12 +135,12 @@ impl People {
         let texts = to_json(&wanted.iter().map(ListKey::subject).collect::<Vec<_>>())?;
         let rows: Vec<(String, String, String, String, i64)> = conn.rows(sql::SUPPRESSED, [texts.into()]).await?;
         for (shop, kind, subject, reason, at) in rows {
-            let key = ListKind::parse(&kind).and_then(|kind| ListKey::from_parts(Some(kind), &subject).ok());
-            let key = key.ok_or_else(|| Fault::Other("an entry of the suppression list cannot be read".into()))?;
+            // A kind that only a newer program knows is asked for by nobody here.
+            let Some(known) = ListKind::parse(&kind) else { continue };
             let is_global = shop.is_empty();
-            let suppressed = Suppressed { kind: key.kind().as_str(), is_global, reason, since: Timestamp(at) };
+            let suppressed = Suppressed { kind: known.as_str(), is_global, reason, since: Timestamp(at) };
             let entry = Entry { shop: (!is_global).then_some(shop), suppressed };
-            self.entries.entry(key).or_default().push(entry);
+            self.entries.entry((kind, subject)).or_default().push(entry);
         }
         Ok(())
     }
@@ -125,14 +150,22 @@ impl People {
         if !is_letter(invitation) {
             return Ruling::Go;
         }
-        let key = invitation.customer.email.key();
-        // An earlier attempt at this very letter is no letter before it.
-        let (id, ordinal) = (invitation.id, ordinal(invitation));
-        let past = self.past.get(key.as_str()).into_iter().flatten();
-        let past = past.filter(|past| (past.invitation, past.ordinal) != (id, ordinal));
-        let past = past.map(|past| past.letter.clone()).collect::<Vec<_>>();
+        let past = self.past(invitation);
         let case = Case { invitation, past: &past, suppressed: self.suppressed(invitation) };
         weigh(&case, policies.shop(&invitation.shop), now)
+    }
+
+    /// What bears on the next letter of this invitation, but for what rests.
+    pub(super) fn standing(&self, invitation: &Invitation) -> Standing {
+        Standing { past: self.past(invitation), suppressed: self.suppressed(invitation).cloned(), paused: None }
+    }
+
+    /// The letters of this invitation's person. An earlier attempt at the very letter that is next is no letter before it.
+    fn past(&self, invitation: &Invitation) -> Vec<PastLetter> {
+        let (id, ordinal) = (invitation.id, ordinal(invitation));
+        let past = self.past.get(invitation.customer.email.key().as_str()).into_iter().flatten();
+        let past = past.filter(|past| (past.invitation, past.ordinal) != (id, ordinal));
+        past.map(|past| past.letter.clone()).collect()
     }
 
     fn suppressed(&self, invitation: &Invitation) -> Option<&Suppressed> {
@@ -142,7 +175,7 @@ impl People {
         let theirs = |entry: &&Entry| entry.shop.as_deref().is_none_or(|of| of == invitation.shop.as_str());
         let found = lookup_keys(&invitation.customer.email.key(), &self.list_key)
             .into_iter()
-            .filter_map(|key| self.entries.get(&key));
+            .filter_map(|key| self.entries.get(&(key.kind().as_str().to_owned(), key.subject().to_owned())));
         found.flatten().find(theirs).map(|entry| &entry.suppressed)
     }
 

@@ -1,14 +1,18 @@
 //! What is only read, on connections that cannot write.
 
+use std::collections::HashMap;
+
 use super::body;
 use super::connection::{Connection, Value};
 use super::fault::Fault;
 use super::figures;
 use super::moves::to_json;
+use super::pauses;
+use super::people::People;
 use super::rows::{CopyRow, DecisionRow, InvitationRow, LetterRow, records};
 use super::statements::{self as sql, Statement};
-use crate::domain::{CopyId, Invitation, InvitationId, ShopId, State, Timestamp};
-use crate::store::{Counts, Filter, STORY_AT_MOST, StoredCopy, Story, Subject};
+use crate::domain::{CopyId, Invitation, InvitationId, Policies, ShopId, State, Timestamp};
+use crate::store::{Counts, Filter, STORY_AT_MOST, Standing, StoredCopy, Story, Subject};
 
 /// A page of invitations. The narrowest thing that is asked for chooses the index; the rest is looked at row by row.
 pub(super) async fn list(
@@ -92,6 +96,22 @@ pub(super) async fn story(conn: &mut Connection, subject: &Subject) -> Result<St
         decisions: oldest_first(records(decisions)?),
         letters: oldest_first(records(letters)?),
     })
+}
+
+/// What bears on the next letters of invitations.
+pub(super) async fn standings(
+    conn: &mut Connection,
+    invitations: &[Invitation],
+    policies: &Policies,
+    now: Timestamp,
+) -> Result<HashMap<InvitationId, Standing>, Fault> {
+    let people = People::known(conn, invitations, policies, now).await?;
+    let pauses = pauses::all(conn).await?;
+    let standings = invitations.iter().map(|invitation| {
+        let rests = pauses.iter().find(|pause| pause.shop.as_ref().is_none_or(|shop| *shop == invitation.shop));
+        (invitation.id, Standing { paused: rests.cloned(), ..people.standing(invitation) })
+    });
+    Ok(standings.collect())
 }
 
 /// The newest invitations by one key, without any of the statement's `filters`.
