@@ -4,6 +4,7 @@
 pub mod accept;
 pub mod dispatch;
 pub mod explain;
+pub mod fairness;
 pub mod held;
 mod house;
 mod letters;
@@ -12,6 +13,7 @@ pub mod person;
 pub mod purge;
 pub mod read;
 mod relays;
+pub mod stats;
 pub mod watch;
 
 pub use house::{House, Keys, Setup};

@@ -15,6 +15,7 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod views;
 
 pub use error::StoreError;
 pub use held::{
@@ -29,6 +30,7 @@ pub use records::{
 };
 pub use sql::{Own, Search, SqlStore};
 pub use transfer::{Content, Ending, Moved, MovedTable, Place, Step, Watch, transfer};
+pub use views::{Deferred, InHand, Stopped};
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use invited::domain::{Attempt, DAY, DeskOrder, EventKind, State, Timestamp};
+use invited::domain::{Attempt, DAY, DeskOrder, EventKind, Outturn, Rule, State, Timestamp};
 use invited::store::{DeskAct, DeskFiling, Figure, Filter, Store, Subject};
 
 use super::{Place, T0, after, claim, filing, mail, order, person, policies, shop, tell};
@@ -39,10 +39,28 @@ async fn recount(store: &dyn Store) -> Counts {
         let shop = invitation.shop.as_str();
         let mut count = |day: i64, name: String| *counts.entry((shop.to_owned(), day, name)).or_default() += 1;
         count(0, format!("state {}", invitation.progress.state));
-        count(invitation.created_at.0 / DAY_MS, "begun".to_owned());
+        let begun = invitation.created_at.0 / DAY_MS;
+        count(begun, "begun".to_owned());
+        count(begun, format!("became {}", Outturn::of(&invitation.progress).as_str()));
+        let (mut letters, mut is_dropped) = (0, false);
         for decision in store.story(&Subject::Invitation(invitation.id)).await.unwrap().decisions {
-            count(decision.at.0 / DAY_MS, decision.rule.as_str().to_owned());
+            let day = decision.at.0 / DAY_MS;
+            count(day, decision.rule.as_str().to_owned());
+            if [Rule::LetterAccepted, Rule::LastLetterAccepted, Rule::AcceptedAfterStop].contains(&decision.rule) {
+                count(day, if letters == 0 { "letter first" } else { "letter reminder" }.to_owned());
+                letters += 1;
+            }
+            let was_dropped = is_dropped;
+            is_dropped = letters == 0 && decision.to == State::Dropped;
+            if is_dropped && !was_dropped {
+                count(day, "letter dropped".to_owned());
+                count(begun, format!("dropped {}", decision.rule));
+            }
+            if was_dropped && !is_dropped {
+                count(begun, "dropped undone".to_owned());
+            }
         }
+        assert_eq!(letters, invitation.progress.letters_sent);
     }
     counts
 }
