@@ -17,6 +17,8 @@ mod csv;
 mod demo;
 mod erase;
 mod explain;
+mod fairness;
+mod glyphs;
 mod held;
 mod init;
 mod man;
@@ -26,9 +28,11 @@ mod pager;
 mod person;
 mod queue;
 mod serve;
+mod stats;
 mod suppress;
 mod template;
 mod template_learn;
+mod watch;
 mod when;
 mod who;
 
@@ -97,6 +101,8 @@ enum Command {
     Erase(erase::Erase),
     /// Tells the whole story of an address, an order or an invitation
     Explain(explain::Explain),
+    /// Accounts for all invitations: what became of them, and whom people stopped and why
+    Fairness(fairness::Fairness),
     /// Moves the queue from an SQLite file to a PostgreSQL server, or back
     Move(move_queue::Move),
     /// Works with the templates that read mails
@@ -199,6 +205,7 @@ impl Command {
             Self::Person(person) => person.run().await,
             Self::Erase(erase) => erase.run().await,
             Self::Explain(explain) => explain.run().await,
+            Self::Fairness(fairness) => fairness.run().await,
             Self::Move(queue) => queue.run().await,
             Self::Template(template) => template.run(),
             Self::Completions(completions) => completions.run(),

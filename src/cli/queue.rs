@@ -26,6 +26,10 @@ pub(super) enum Queue {
     Reschedule(Reschedule),
     /// Sends the next letter at once
     SendNow(SendNow),
+    /// A live screen: the queue, what is due next, rates, relays and held copies
+    Watch(super::watch::Show),
+    /// Invitations, letters, bounces and reviews over time, as charts and in a table
+    Stats(super::stats::Show),
 }
 
 /// What `list` lists.
@@ -172,6 +176,8 @@ impl Queue {
     pub(super) async fn run(self) -> Result<(), Failure> {
         match self {
             Self::List(list) => list.run().await,
+            Self::Watch(show) => show.run().await,
+            Self::Stats(show) => show.run().await,
             Self::Show(show) => show.run().await,
             Self::Cancel(cancel) => cancel.change.carry_out(|_| Ok(DeskOrder::Cancel)).await,
             Self::SendNow(send) => send.change.carry_out(|_| Ok(DeskOrder::SendNow)).await,
