@@ -186,7 +186,7 @@ fn progresses(state: State) -> Vec<Progress> {
         _ => &Planned::ALL[..5],
     };
     let cancelled: &[Option<Timestamp>] = match state {
-        State::Cancelled | State::Done | State::Held => &[None, Some(Timestamp(NOW.0 - 7_200_000))],
+        State::Cancelled | State::Done | State::Dropped | State::Held => &[None, Some(Timestamp(NOW.0 - 7_200_000))],
         _ => &[None],
     };
     let mut progresses = Vec::new();

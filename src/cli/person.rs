@@ -219,10 +219,10 @@ fn summary(person: &Gathered, found: &Found, out: &mut Output) -> Result<(), Fai
         if !rows.is_empty() {
             let ids = rows.iter().filter_map(|row| row.get("id")).take(20).map(Value::to_string).collect::<Vec<_>>();
             let more = if rows.len() > ids.len() { " …" } else { "" };
-            out.line(format!("  {} {}: {}{more}", rows.len(), plural(*table), ids.join(", ")))?;
+            out.line(format!("  {}: {} (ids {}{more})", plural(*table), rows.len(), ids.join(", ")))?;
         }
     }
-    out.line(format!("  {} kept as they came in", count(person.messages.len(), "mail")))?;
+    out.line(format!("  mails kept as they came in: {}", person.messages.len()))?;
     if found.damaged > 0 {
         out.line(format!("{} could not be looked into: the bytes are damaged", count(found.damaged, "mail")))?;
     }

@@ -7,9 +7,10 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::email_address::AddressKey;
 use super::ids::InvitationId;
+use super::inputs::Inputs;
 use super::invitation::Invitation;
 use super::lifecycle::{
-    Attempt, CustomerNews, Decision, DeskOrder, Event, OrderNews, Planned, Progress, State, decide, open, open_again,
+    Attempt, CustomerNews, Decision, DeskOrder, Event, OrderNews, Progress, State, decide, open, open_again,
     open_by_hand,
 };
 use super::policy::Policies;
@@ -130,7 +131,8 @@ impl<'w> World<'w> {
         let decision = match (outside, before) {
             (Outside::Order(news), _) => open(*news, cancelled, policy, now),
             (Outside::Invited(due), Some(before)) => {
-                open_again(&before.invitation.progress, *due, policy).unwrap_or_else(refused)
+                let before = &before.invitation.progress;
+                open_again(before, *due, policy).unwrap_or_else(|rule| refused(before, rule))
             }
             (Outside::Invited(due), None) => open_by_hand(*due, policy),
             // The invitation stood already when its history began to be kept.
@@ -264,10 +266,11 @@ impl<'w> World<'w> {
     }
 }
 
-/// An invitation that a person asked for and that does not begin.
-fn refused(rule: Rule) -> Decision {
-    let progress = Progress { planned: Planned::Stopped, ..Progress::new(State::Dropped) };
-    Decision { progress, rule, inputs: super::inputs::Inputs::NONE }
+/// An invitation that a person asked for and that does not begin. What stands against it stands against the next one, too.
+fn refused(before: &Progress, rule: Rule) -> Decision {
+    let (planned, cancelled_at) = (before.planned, before.cancelled_at);
+    let progress = Progress { planned, cancelled_at, ..Progress::new(State::Dropped) };
+    Decision { progress, rule, inputs: Inputs::NONE }
 }
 
 /// Sees every step of a play.

@@ -260,7 +260,10 @@ async fn look_through(
     longer: &mut BTreeSet<String>,
     progress: Progress<'_>,
 ) -> Result<(), StoreError> {
-    let own = found.own.of(table).iter().copied().collect::<BTreeSet<_>>();
+    let own = match table {
+        PersonTable::Suppression => found.entries.iter().map(|one| one.id).collect(),
+        _ => found.own.of(table).iter().copied().collect::<BTreeSet<_>>(),
+    };
     let mut after = 0;
     loop {
         let stretch = store.rows_naming(table, after, found.names.sought()).await?;

@@ -3,7 +3,9 @@
 //! decided by the pure [`crate::domain::decide`], called between reading and writing it inside the same transaction, so that
 //! two doors can never act on the same past.
 
+mod desk;
 mod error;
+mod filter;
 mod held;
 mod lock;
 mod people;
@@ -17,14 +19,16 @@ mod tests;
 mod transfer;
 mod views;
 
+pub use desk::{DeskAsk, DeskOutcome, Reinvited, Seen};
 pub use error::StoreError;
+pub use filter::{Filter, FreeText, Page};
 pub use held::{
     Alarm, DeskAct, DeskFiling, DeskMark, Discarded, HeldCount, HeldFilter, ShopHours, ShopSum, WatchFigures,
 };
 pub use lock::DaemonLock;
 pub use people::{Bodies, Erased, Erasure, ListFilter, Listed, NewEntry, PersonTable, RawRow, StoredEntry, Stretch};
 pub use records::{
-    Actor, Claim, ClaimedLetter, ClaimedRound, CopyState, Counts, DecisionRecord, Figure, Filed, FiledReading, Filter,
+    Actor, Claim, ClaimedLetter, ClaimedRound, CopyState, Counts, DecisionRecord, Figure, Filed, FiledReading,
     LetterPhase, LetterRecord, NewCopy, Pause, Recovered, RelayShare, Round, Settled, Standing, StoredCopy, Story,
     Subject, UnreadCopy,
 };
@@ -196,13 +200,29 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Option<Decision>, StoreError>;
 
-    /// A page of invitations, newest first, below `before` when given.
-    async fn list(
+    /// Carries out a person's orders, all in one transaction, and says of each what came of it, in the order asked. An invitation
+    /// that is not as it was seen is left alone.
+    async fn desk_all(
         &self,
-        filter: &Filter,
-        before: Option<InvitationId>,
-        limit: usize,
-    ) -> Result<Vec<Invitation>, StoreError>;
+        asks: Vec<DeskAsk>,
+        actor: &Actor,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Vec<DeskOutcome>, StoreError>;
+
+    /// Begins a new invitation after one that has ended, by a person's order, with its letter due at `due`.
+    async fn reinvite(
+        &self,
+        invitation: InvitationId,
+        due: Timestamp,
+        actor: &Actor,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Reinvited, StoreError>;
+
+    /// Up to `limit` invitations that the filter means, newest first, below `before` when given. What no index knows is looked for
+    /// among some 200,000 of them at most; the page says down to which one it looked, so that a caller who wants all goes on there.
+    async fn list(&self, filter: &Filter, before: Option<InvitationId>, limit: usize) -> Result<Page, StoreError>;
 
     /// What is known about an address, a reference in any shop, or an invitation: the newest [`STORY_AT_MOST`] of each kind. The
     /// copies are those from which the address or the reference was read, also when they were held or ignored; of an invitation

@@ -173,19 +173,6 @@ pub struct Actor {
     pub reason: Option<String>,
 }
 
-/// Which invitations to list. Everything given must hold.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Filter {
-    /// Of this shop.
-    pub shop: Option<ShopId>,
-    /// In one of these states; any when empty.
-    pub states: Vec<State>,
-    /// For this address.
-    pub email: Option<AddressKey>,
-    /// About this order, as [`OrderReference::key`] makes it.
-    pub reference: Option<String>,
-}
-
 /// Whom or what a story is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Subject {

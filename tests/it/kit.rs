@@ -123,7 +123,7 @@ impl House {
     }
 
     pub(crate) async fn invitations(&self) -> Vec<Invitation> {
-        self.store().list(&Filter::default(), None, 10_000).await.unwrap()
+        self.store().list(&Filter::default(), None, 10_000).await.unwrap().invitations
     }
 
     pub(crate) async fn invitation(&self, reference: &str) -> Invitation {

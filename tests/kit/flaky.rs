@@ -9,9 +9,9 @@ use invited::domain::{
     Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
 };
 use invited::store::{
-    Actor, Alarm, Claim, ClaimedRound, Counts, DeskFiling, Discarded, Figure, Filed, FiledReading, Filter, HeldCount,
-    HeldFilter, NewCopy, Pause, Recovered, Round, Settled, ShopHours, Standing, Store, StoreError, StoredCopy, Story,
-    Subject, UnreadCopy, WatchFigures,
+    Actor, Alarm, Claim, ClaimedRound, Counts, DeskAsk, DeskFiling, DeskOutcome, Discarded, Figure, Filed,
+    FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited, Round, Settled, ShopHours,
+    Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
 };
 
 /// Hands every call on to another store, save those that were told to fail.
@@ -75,7 +75,9 @@ hand_on! {
     release(owner: &str, in_hand: Vec<LetterId>, policies: Arc<Policies>, now: Timestamp) -> Recovered;
     recover(owner: &str, policies: Arc<Policies>, now: Timestamp) -> Recovered;
     desk(invitation: InvitationId, order: DeskOrder, actor: &Actor, policies: Arc<Policies>, now: Timestamp) -> Option<Decision>;
-    list(filter: &Filter, before: Option<InvitationId>, limit: usize) -> Vec<Invitation>;
+    desk_all(asks: Vec<DeskAsk>, actor: &Actor, policies: Arc<Policies>, now: Timestamp) -> Vec<DeskOutcome>;
+    reinvite(invitation: InvitationId, due: Timestamp, actor: &Actor, policies: Arc<Policies>, now: Timestamp) -> Reinvited;
+    list(filter: &Filter, before: Option<InvitationId>, limit: usize) -> Page;
     story(subject: &Subject) -> Story;
     standings(invitations: &[Invitation], policies: Arc<Policies>, now: Timestamp) -> HashMap<InvitationId, Standing>;
     held_copies(filter: &HeldFilter, before: Option<CopyId>, limit: usize) -> Vec<StoredCopy>;

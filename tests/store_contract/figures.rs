@@ -35,7 +35,7 @@ fn counts(figures: Vec<Figure>) -> Counts {
 /// What the rows say.
 async fn recount(store: &dyn Store) -> Counts {
     let mut counts = Counts::new();
-    for invitation in store.list(&Filter::default(), None, 1000).await.unwrap() {
+    for invitation in store.list(&Filter::default(), None, 1000).await.unwrap().invitations {
         let shop = invitation.shop.as_str();
         let mut count = |day: i64, name: String| *counts.entry((shop.to_owned(), day, name)).or_default() += 1;
         count(0, format!("state {}", invitation.progress.state));
@@ -90,7 +90,7 @@ async fn something(store: &Arc<dyn Store>, lot: u64, now: Timestamp) {
         6 => {
             let listed = store.list(&Filter { shop: Some(shop(name)), ..Filter::default() }, None, 50).await.unwrap();
             let order = [DeskOrder::Cancel, DeskOrder::SendNow, DeskOrder::Reschedule(now.plus(DAY))];
-            if let Some(one) = listed.get(lot.below(20) as usize) {
+            if let Some(one) = listed.invitations.get(lot.below(20) as usize) {
                 store.desk(one.id, order[lot.below(3) as usize], &person("a call"), policies(), now).await.unwrap();
             }
         }

@@ -36,6 +36,7 @@ macro_rules! on_each_engine {
 
 mod copies;
 mod daemons;
+mod desk;
 mod figures;
 mod held;
 mod letters;
@@ -44,6 +45,7 @@ mod looking;
 mod orders;
 mod pace;
 mod people;
+mod persons;
 mod races;
 mod relays;
 mod watch;

@@ -198,9 +198,8 @@ impl Import {
                 "new": new, "known": known, "bad": bad, "stopped": stopped, "done": !self.dry_run,
             }))?);
         }
-        let verb = if self.dry_run { "would be" } else { "are" };
-        let entries = |number: usize| if number == 1 { "1 entry".to_owned() } else { format!("{number} entries") };
-        out.line(format!("{} {verb} new on the list, {} on it already.", entries(new), entries(known)))?;
+        let verb = if self.dry_run { "Would be put" } else { "Put" };
+        out.line(format!("{verb} on the list: {new}. On it already: {known}."))?;
         if stopped > 0 {
             out.line(format!("{} stopped.", count(stopped, "open invitation")))?;
         }

@@ -1,9 +1,12 @@
 //! What must hold between the keys of a table of rules: no rule may make another one void without a word.
 
+use std::time::Duration;
+
 use crate::config::units::written;
-use crate::domain::Trigger;
+use crate::domain::{DAY, Place, SendWindow, Trigger, Zone};
 
 use super::layer::Layer;
+use super::window::SOME_DAY;
 
 /// A fallback counts from something that comes before the trigger.
 pub(super) fn otherwise(layer: &Layer<'_>) {
@@ -111,4 +114,33 @@ fn life(layer: &Layer<'_>) {
             "make end_of_life longer, or apart shorter",
         );
     }
+    if let Some(place) = layer.blamed(&["window", "end_of_life"]) {
+        let closed = longest_closed(&policy.window);
+        if closed > policy.end_of_life {
+            place.problem(
+                format!(
+                    "the window is closed for up to {}, longer than end_of_life = {}, so that letters would be put off only to \
+                     be dropped",
+                    written(closed),
+                    written(policy.end_of_life)
+                ),
+                "make end_of_life longer, or let the window open more often",
+            );
+        }
+    }
+}
+
+/// How long the window is closed at the longest, within a year and a month; nothing when it never opens, which is a mistake of its
+/// own. The holidays of the customer's country come on top: they are days, and no rule of the shop's.
+fn longest_closed(window: &SendWindow) -> Duration {
+    let utc = Place::in_zone(&Zone::UTC);
+    let (mut longest, mut at) = (Duration::ZERO, SOME_DAY);
+    while let Some(open) = window.next_open(at, &utc) {
+        longest = longest.max(open.since(at));
+        at = window.closes_after(open, &utc);
+        if at >= SOME_DAY.plus(DAY * 395) || at <= open {
+            break;
+        }
+    }
+    longest
 }

@@ -247,7 +247,14 @@ fn a_window_that_holidays_close_for_ever_is_refused() {
     };
     let written = |months| format!("window = {{ hours = \"09:00-20:00\", holidays = [{}] }}", days(months));
     assert_eq!(problems(&written(1..=12), ""), ["policy.window: is never open"]);
-    assert_eq!(problems(&written(2..=12), ""), Vec::<String>::new());
+    assert_eq!(
+        problems(&written(2..=12), ""),
+        [
+            "policy.window: the window is closed for up to 8029 hours, longer than end_of_life = 30 days, so that letters would be \
+          put off only to be dropped"
+        ]
+    );
+    assert_eq!(problems(&written(2..=2), ""), Vec::<String>::new());
 }
 
 /// Keys of the tables of rules, as the loader asks for them.

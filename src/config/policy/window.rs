@@ -73,10 +73,11 @@ fn given<'d, T>(
     if table.any(key).is_some() { read(table, key) } else { Some(otherwise) }
 }
 
-/// Whether it opens at all in the year after some day. The holidays of the customer's country are no matter: they never close a
-/// whole year.
+/// Where a look at a window's year begins: 2026-01-01T00:00:00Z.
+pub(super) const SOME_DAY: Timestamp = Timestamp::from_seconds(1_767_225_600);
+
+/// Whether it opens at all in a year. The holidays of the customer's country are no matter: they never close a whole year.
 fn opens(window: &SendWindow) -> bool {
-    const SOME_DAY: Timestamp = Timestamp::from_seconds(1_767_225_600); // 2026-01-01T00:00:00Z
     window.next_open(SOME_DAY, &Place::in_zone(&Zone::UTC)).is_some()
 }
 

@@ -21,7 +21,13 @@ use crate::store::sql::views;
 const LARGE: [&str; 8] = ["copy", "copy_body", "invitation", "letter", "decision", "tally", "suppression", "figure"];
 
 /// Pages and batches: as long as their rows come out of an index in order, the first ones cost as little as there are of them.
-const ORDERED: [Statement; 11] = [
+const ORDERED: [Statement; 17] = [
+    sql::IDS_EMAIL,
+    sql::IDS_REFERENCE,
+    sql::STEP_DOWN,
+    sql::WALK,
+    sql::FIRST_SINCE,
+    sql::LAST_BEFORE,
     sql::LIST_ALL,
     sql::IDS_STATE,
     sql::IDS_SHOP_STATE,
@@ -47,8 +53,14 @@ async fn queue(place: &kit::Place<'_>) -> Server {
 }
 
 /// What readers ask, who have a plan made for the values and the tables at hand.
-const READ: [Statement; 33] = [
-    sql::LIST_IDS,
+const READ: [Statement; 39] = [
+    sql::WALK,
+    sql::PICK,
+    sql::STEP_DOWN,
+    sql::FIRST_SINCE,
+    sql::LAST_BEFORE,
+    sql::IDS_EMAIL,
+    sql::IDS_REFERENCE,
     sql::INVITATION,
     sql::LIST_ALL,
     sql::IDS_STATE,
@@ -227,11 +239,18 @@ async fn pages_cost_little(queue: &Server) {
         (sql::IDS_SHOP_STATE, "999999, 20, 'held', 'shop1'"),
         (sql::IDS_SHOP_STATE, "999999, 20, 'done', 'shop1'"),
         (sql::IDS_SHOP_STATE, "999999, 20, 'done', 'nowhere'"),
-        (sql::LIST_EMAIL, "999999, 20, '7@example.com', NULL, NULL, NULL"),
-        (sql::LIST_EMAIL, "999999, 20, 'old@example.com', NULL, NULL, NULL"),
-        (sql::LIST_EMAIL, "999999, 20, '7@example.com', 'shop7', 'a-10007', '[\"done\"]'"),
-        (sql::LIST_REFERENCE, "999999, 20, 'a-10007', NULL, NULL"),
-        (sql::LIST_REFERENCE, "999999, 20, 'old', NULL, NULL"),
+        (sql::LIST_EMAIL, "999999, 20, '7@example.com'"),
+        (sql::LIST_EMAIL, "999999, 20, 'old@example.com'"),
+        (sql::IDS_EMAIL, "999999, 20, '7@example.com'"),
+        (sql::IDS_EMAIL, "999999, 20, 'old@example.com'"),
+        (sql::IDS_REFERENCE, "999999, 20, 'old'"),
+        (sql::FIRST_SINCE, "150000"),
+        (sql::LAST_BEFORE, "150000"),
+        (sql::STEP_DOWN, "150000, 2000"),
+        (sql::PICK, "'[150000,140000]', 20, 0, NULL, NULL, NULL, NULL, 0, 999999, 0, 999999, NULL, NULL, NULL, NULL"),
+        (sql::WALK, "150000, 20, 148000, NULL, NULL, NULL, NULL, 0, 999999, 0, 999999, NULL, NULL, '%x%', '%x%'"),
+        (sql::LIST_REFERENCE, "999999, 20, 'a-10007'"),
+        (sql::LIST_REFERENCE, "999999, 20, 'old'"),
         (sql::HELD_COPIES, "999999, 20"),
         (sql::HELD_OF_SHOP, "999999, 20, 'shop0', NULL, NULL, NULL, NULL, 0, 999999"),
         (sql::HELD_OF_SHOP, "999999, 20, 'shop1', NULL, NULL, NULL, NULL, 0, 999999"),
