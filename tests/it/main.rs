@@ -26,3 +26,4 @@ mod relays;
 mod serve;
 mod templates;
 mod terminal;
+mod views;

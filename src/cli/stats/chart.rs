@@ -136,8 +136,7 @@ mod tests {
    │            █████ █████ █████ ▃▃▃▃▃ █████
    │      ▂▂▂▂▂ █████ █████ █████ █████ █████
  0 └──────────────────────────────────────────
-    03-01   03-03       03-05       03-07"
-                .replace("03-01   03-03       03-05       03-07", "03-01       03-03       03-05       03-07")
+    03-01       03-03       03-05       03-07"
         );
     }
 
@@ -156,8 +155,7 @@ mod tests {
    |      ## ## ##
    |   .. ## ## ##
  0 +---------------
-    03-01  03-04"
-                .replace("03-01  03-04", "03-01    03-04")
+    03-01    03-04"
         );
         assert!(drawn.iter().all(|line| line.is_ascii()));
     }
@@ -168,7 +166,7 @@ mod tests {
             for count in [1, 2, 30, 31, 90, 365] {
                 let drawn = chart(&days(&vec![3; count]), width, Glyphs::Blocks);
                 let widest = drawn.iter().map(|line| line.chars().count()).max().unwrap();
-                assert!(widest <= width.max(24), "{count} in {width}: {widest}\n{}", drawn.join("\n"));
+                assert!(widest <= width.max(28), "{count} in {width}: {widest}\n{}", drawn.join("\n"));
             }
         }
         let shared = chart(&days(&vec![3; 90]), 40, Glyphs::Ascii);

@@ -264,12 +264,8 @@ impl Face<'_> {
         let title = format!("Relays: {} in hand, {} in doubt", short(in_hand), short(in_doubt));
         let hands = seen.in_hand.iter().map(|one| {
             let relay = if one.relay.is_empty() { "(no relay)" } else { &one.relay };
-            let text = format!(
-                "{relay}: {} claimed, {} on the wire, the first {}",
-                one.claimed,
-                one.on_the_wire,
-                span(one.oldest, self.now)
-            );
+            let (letters, oldest) = (one.claimed + one.on_the_wire, ago(one.oldest, self.now));
+            let text = format!("{relay}: {letters}, {} on the wire, for {oldest}", one.on_the_wire);
             Line::raw(one_line(&text).into_owned())
         });
         let mut hands = hands.collect::<Vec<_>>();
@@ -286,14 +282,14 @@ impl Face<'_> {
         let below = Rect { y: inner.y + above, height: inner.height - above, ..inner };
         let rows = seen.deferred.iter().map(|one| {
             let relay = if one.relay.is_empty() { String::new() } else { format!("{}: ", one.relay) };
-            let cells = [span(one.at, self.now), format!("#{}", one.invitation), format!("{relay}{}", one.reply)];
+            let cells = [ago(one.at, self.now), format!("#{}", one.invitation), format!("{relay}{}", one.reply)];
             Row::new(cells)
         });
         let rows = rows.collect::<Vec<_>>();
         if rows.is_empty() {
             return frame.render_widget(Line::styled("no letter was put off lately", self.dim()), below);
         }
-        let widths = [Constraint::Length(10), Constraint::Length(8), Constraint::Min(8)];
+        let widths = [Constraint::Length(7), Constraint::Length(7), Constraint::Min(8)];
         self.rows(frame, below, Panel::Relays, Table::new(rows, widths), seen.deferred.len());
     }
 
@@ -307,7 +303,7 @@ impl Face<'_> {
                 Cell::new(short(one.unread)),
                 Cell::new(short(one.held)).style(style),
                 Cell::new(short(one.read)),
-                Cell::new(one.last.map(|last| span(last, self.now)).unwrap_or_default()),
+                Cell::new(one.last.map(|last| ago(last, self.now)).unwrap_or_default()),
             ])
         });
         let widths = [
@@ -315,7 +311,7 @@ impl Face<'_> {
             Constraint::Length(6),
             Constraint::Length(6),
             Constraint::Length(6),
-            Constraint::Length(11),
+            Constraint::Length(7),
         ];
         let title = format!("Copies: {} held, {} unread", short(held), short(unread));
         let heading = ["SHOP", "UNREAD", "HELD", "READ", "LAST"];
@@ -362,7 +358,7 @@ impl Face<'_> {
     }
 
     fn help(&self, frame: &mut Frame<'_>, area: Rect) {
-        let width = 62.min(area.width);
+        let width = 66.min(area.width);
         let height = u16::try_from(KEYS.len()).unwrap_or(0) + 2;
         let place = Rect {
             x: area.x + (area.width - width) / 2,

@@ -191,13 +191,7 @@ impl Book {
         }
     }
 
-    fn note(
-        &mut self,
-        invitation: &Invitation,
-        before: Option<&Progress>,
-        decision: &Decision,
-        record: &Record<'_>,
-    ) {
+    fn note(&mut self, invitation: &Invitation, before: Option<&Progress>, decision: &Decision, record: &Record<'_>) {
         let (after, shop) = (&decision.progress, &invitation.shop);
         let from = before.map(|before| before.state);
         self.figures.decided(shop, decision.rule, record.at);

@@ -28,7 +28,7 @@ statements! {
     /// What people stopped, of invitations that began and decisions that were made since `$1`, of shop `$2` or of all.
     STOPPED_BY_PEOPLE = {
         "SELECT decision.actor, decision.note, invitation.state, invitation.planned, \
-            CASE WHEN invitation.letters_sent > 0 THEN 1 ELSE 0 END, COUNT(*) \
+            invitation.letters_sent, COUNT(*) \
         FROM decision JOIN invitation ON invitation.id = decision.invitation_id \
         WHERE decision.actor <> 'daemon' AND decision.at >= $1 AND decision.rule = 'desk-cancels' \
         AND invitation.created_at >= $1 AND ($2 IS NULL OR invitation.shop = $2) \
