@@ -17,6 +17,8 @@ mod csv;
 mod demo;
 mod erase;
 mod explain;
+mod fairness;
+mod glyphs;
 mod held;
 mod init;
 mod man;
@@ -27,9 +29,11 @@ mod person;
 mod queue;
 mod serve;
 mod simulate;
+mod stats;
 mod suppress;
 mod template;
 mod template_learn;
+mod watch;
 mod when;
 mod who;
 
@@ -100,6 +104,8 @@ enum Command {
     Explain(explain::Explain),
     /// Shows what other rules would have made of the orders of the last time
     Simulate(simulate::Simulate),
+    /// Accounts for all invitations: what became of them, and whom people stopped and why
+    Fairness(fairness::Fairness),
     /// Moves the queue from an SQLite file to a PostgreSQL server, or back
     Move(move_queue::Move),
     /// Works with the templates that read mails
@@ -203,6 +209,7 @@ impl Command {
             Self::Erase(erase) => erase.run().await,
             Self::Explain(explain) => explain.run().await,
             Self::Simulate(simulate) => simulate.run().await,
+            Self::Fairness(fairness) => fairness.run().await,
             Self::Move(queue) => queue.run().await,
             Self::Template(template) => template.run(),
             Self::Completions(completions) => completions.run(),

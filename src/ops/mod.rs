@@ -5,6 +5,7 @@ pub mod accept;
 pub mod desk;
 pub mod dispatch;
 pub mod explain;
+pub mod fairness;
 pub mod held;
 mod house;
 mod letters;
@@ -14,6 +15,7 @@ pub mod purge;
 pub mod read;
 mod relays;
 pub mod simulate;
+pub mod stats;
 pub mod watch;
 
 pub use house::{House, Keys, Setup};

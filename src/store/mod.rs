@@ -17,6 +17,7 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod views;
 
 pub use desk::{DeskAsk, DeskOutcome, Reinvited, Seen};
 pub use error::StoreError;
@@ -33,6 +34,7 @@ pub use records::{
 };
 pub use sql::{Own, Search, SqlStore};
 pub use transfer::{Content, Ending, Moved, MovedTable, Place, Step, Watch, transfer};
+pub use views::{Deferred, InHand, Stopped};
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -28,3 +28,4 @@ mod serve;
 mod simulate;
 mod templates;
 mod terminal;
+mod views;

@@ -27,6 +27,7 @@ pub(super) mod statements;
 mod suppression;
 mod tally;
 mod turns;
+pub(super) mod views;
 pub(super) mod writer;
 
 pub use person::{Own, Search};

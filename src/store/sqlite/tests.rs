@@ -24,6 +24,7 @@ use crate::store::sql::connection::Connection;
 use crate::store::sql::fault::Fault;
 use crate::store::sql::person_statements as persons;
 use crate::store::sql::statements::{self as sql};
+use crate::store::sql::views;
 use crate::store::sql::writer::Work;
 use crate::store::{
     CopyState, DaemonLock, FiledReading, Filter, FreeText, HeldFilter, NewCopy, Role, SqlStore, Store, StoreError,
@@ -120,8 +121,12 @@ async fn no_statement_walks_over_a_whole_table() {
     let place = Place::new().await;
     let mut conn = Connection::from(place.other().await);
     let mut faults = Vec::new();
-    for statement in
-        sql::ALL.iter().chain(persons::ALL).chain(&persons::NAMING).filter(|statement| !statement.sqlite.is_empty())
+    for statement in sql::ALL
+        .iter()
+        .chain(persons::ALL)
+        .chain(views::ALL)
+        .chain(&persons::NAMING)
+        .filter(|statement| !statement.sqlite.is_empty())
     {
         for step in conn.plan(*statement).await {
             // A partial index holds only the rows that are asked for.
