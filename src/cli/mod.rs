@@ -16,12 +16,16 @@ mod confirm;
 mod demo;
 mod explain;
 mod held;
+mod import;
 mod init;
+mod invite;
 mod man;
 mod move_queue;
 mod output;
 mod pager;
+mod progress;
 mod queue;
+mod reconcile;
 mod serve;
 mod template;
 mod template_learn;
@@ -84,6 +88,13 @@ enum Command {
     /// Deals with copies that a person should look at
     #[command(subcommand)]
     Held(held::Held),
+    /// Takes in orders that did not come by BCC
+    #[command(subcommand)]
+    Import(import::Import),
+    /// Invites one customer
+    Invite(invite::Invite),
+    /// Says which orders of a list got an invitation, which did not and why, and which invitations have no order
+    Reconcile(reconcile::Reconcile),
     /// Tells the whole story of an address, an order or an invitation
     Explain(explain::Explain),
     /// Moves the queue from an SQLite file to a PostgreSQL server, or back
@@ -184,6 +195,9 @@ impl Command {
             Self::Check(check) => check.run().await,
             Self::Queue(queue) => queue.run().await,
             Self::Held(held) => held.run().await,
+            Self::Import(import) => import.run().await,
+            Self::Invite(invite) => invite.run().await,
+            Self::Reconcile(reconcile) => reconcile.run().await,
             Self::Explain(explain) => explain.run().await,
             Self::Move(queue) => queue.run().await,
             Self::Template(template) => template.run(),

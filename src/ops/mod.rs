@@ -6,10 +6,14 @@ pub mod dispatch;
 pub mod explain;
 pub mod held;
 mod house;
+pub mod import;
 mod letters;
+pub mod mailbox;
 pub mod metrics;
+pub mod past_mail;
 pub mod purge;
 pub mod read;
+pub mod reconcile;
 mod relays;
 pub mod watch;
 

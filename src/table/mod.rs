@@ -11,7 +11,7 @@ mod words;
 
 pub use columns::{assign, key};
 pub use encoding::Encoding;
-pub use orders::{Need, OrderLine, Orders, Repeat, orders};
+pub use orders::{Need, OrderLine, Orders, Repeat, locale, orders};
 pub use rows::{Row, Separator, Sheet};
 
 use std::fmt;

@@ -341,7 +341,7 @@ fn is_web(url: &str) -> bool {
 }
 
 /// `de`, `de-DE`, also written `de_DE` or `DE_de`.
-fn locale(text: &str) -> Option<String> {
+pub fn locale(text: &str) -> Option<String> {
     let mut parts = text.split(['-', '_']);
     let letters = |part: &&str| part.bytes().all(|byte| byte.is_ascii_alphabetic());
     let language = parts.next().filter(letters).filter(|part| matches!(part.len(), 2 | 3))?.to_ascii_lowercase();

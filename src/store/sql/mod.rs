@@ -7,6 +7,7 @@ pub(super) mod engine;
 pub(super) mod fault;
 pub(super) mod figures;
 mod held;
+mod imports;
 mod letters;
 mod moves;
 mod pace;

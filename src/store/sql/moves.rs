@@ -30,6 +30,21 @@ impl Cause<'_> {
     pub(super) fn daemon(event: Event, at: Timestamp) -> Self {
         Self { event, actor: "daemon", note: None, copy: None, at }
     }
+
+    fn record(&self) -> Record<'_> {
+        Record { event: words(&self.event), actor: self.actor, note: self.note, copy: self.copy, at: self.at }
+    }
+}
+
+/// What a row of a decision says beside the decision.
+#[derive(Debug, Clone)]
+pub(super) struct Record<'a> {
+    /// What happened, in words.
+    pub(super) event: String,
+    pub(super) actor: &'a str,
+    pub(super) note: Option<&'a str>,
+    pub(super) copy: Option<CopyId>,
+    pub(super) at: Timestamp,
 }
 
 /// The event in words: `order shipped`, `due`, `attempt refused`, `desk cancel`.
@@ -101,7 +116,7 @@ impl Book {
             invitation.updated_at = cause.at;
             self.moved.insert(invitation.id, moved(invitation));
         }
-        self.note(invitation, Some(before.state), &decision, cause);
+        self.note(invitation, Some(before.state), &decision, &cause.record());
         decision
     }
 
@@ -132,9 +147,8 @@ impl Book {
     ) -> Invitation {
         let mut details = crate::domain::OrderDetails::default();
         details.learn(order);
-        let number = i64::try_from(self.opened.len()).unwrap_or(i64::MAX - 1);
         let invitation = Invitation {
-            id: InvitationId(-1 - number),
+            id: InvitationId(0),
             shop: shop.clone(),
             reference: order.reference.clone(),
             customer: Customer { email: order.customer.email.clone(), name: order.customer.name.clone() },
@@ -145,8 +159,14 @@ impl Book {
             created_at: cause.at,
             updated_at: cause.at,
         };
-        self.figures.begun(shop, cause.at);
-        self.note(&invitation, None, decision, cause);
+        self.begin(invitation, decision, &cause.record())
+    }
+
+    /// Begins an invitation, whatever its number, as decided. Its number is a promise until [`Self::write`] has it.
+    pub(super) fn begin(&mut self, mut invitation: Invitation, decision: &Decision, record: &Record<'_>) -> Invitation {
+        invitation.id = InvitationId(-1 - i64::try_from(self.opened.len()).unwrap_or(i64::MAX - 1));
+        self.figures.begun(&invitation.shop, record.at);
+        self.note(&invitation, None, decision, record);
         self.opened.push(invitation.clone());
         invitation
     }
@@ -159,22 +179,22 @@ impl Book {
         }
     }
 
-    fn note(&mut self, invitation: &Invitation, from: Option<State>, decision: &Decision, cause: &Cause<'_>) {
+    fn note(&mut self, invitation: &Invitation, from: Option<State>, decision: &Decision, record: &Record<'_>) {
         let after = &decision.progress;
-        self.figures.decided(&invitation.shop, decision.rule, cause.at);
+        self.figures.decided(&invitation.shop, decision.rule, record.at);
         self.figures.stands(&invitation.shop, from, Some(after.state));
         // Numbers and names only, so this cannot fail; and a decision without them is better than none.
         let inputs = (!decision.inputs.is_empty()).then(|| to_json(&decision.inputs).ok()).flatten();
         let row = json!([
-            cause.at,
-            words(&cause.event),
+            record.at,
+            record.event,
             from.map(State::as_str),
             after.state.as_str(),
             after.due_at,
             decision.rule.as_str(),
-            cause.actor,
-            cause.note,
-            cause.copy,
+            record.actor,
+            record.note,
+            record.copy,
             inputs,
         ]);
         self.decided.push((invitation.id, row));

@@ -13,8 +13,8 @@ use super::rows::count;
 use super::statements as sql;
 use super::turns::{self, Turn};
 use crate::domain::{
-    AddressKey, Case, Invitation, InvitationId, ListKey, ListKind, OrderDetails, PastLetter, Policies, Ruling, ShopId,
-    State, Suppressed, Timestamp, lookup_keys, product_keys, weigh,
+    AddressKey, Case, EmailAddress, Invitation, InvitationId, ListKey, ListKind, OrderDetails, PastLetter, Policies,
+    Ruling, ShopId, State, Suppressed, Timestamp, lookup_keys, product_keys, weigh,
 };
 
 /// Letters to one person that are looked at, the newest: many times what any cap allows, and a bound for an address that gets them by
@@ -64,18 +64,45 @@ impl People {
         policies: &Policies,
         now: Timestamp,
     ) -> Result<Self, Fault> {
-        let mut people = Self { list_key: *policies.list_key(), ..Self::default() };
-        let keys = due.iter().filter(|invitation| is_letter(invitation)).map(|one| one.customer.email.key());
-        let keys = keys.collect::<BTreeSet<_>>();
-        if keys.is_empty() {
-            return Ok(people);
+        let keys = keys_of(due);
+        if !keys.is_empty() {
+            turns::take(conn, keys.iter().map(|key| Turn::Person(key.as_str()))).await?;
         }
-        turns::take(conn, keys.iter().map(|key| Turn::Person(key.as_str()))).await?;
+        Self::look(conn, due, policies, now).await
+    }
+
+    /// The same for who only looks: letters to them may be claimed at any time.
+    pub(super) async fn look(
+        conn: &mut Connection,
+        due: &[Invitation],
+        policies: &Policies,
+        now: Timestamp,
+    ) -> Result<Self, Fault> {
+        let keys = keys_of(due);
+        if keys.is_empty() {
+            return Ok(Self { list_key: *policies.list_key(), ..Self::default() });
+        }
+        let letters = due.iter().filter(|invitation| is_letter(invitation));
+        let mut people = Self::listed(conn, letters.map(|invitation| &invitation.customer.email), policies).await?;
         let back = i64::try_from(policies.look_back().as_millis()).unwrap_or(i64::MAX);
         if back > 0 {
             people.load_past(conn, &keys, Timestamp(now.0.saturating_sub(back))).await?;
         }
-        people.load_entries(conn, due).await?;
+        Ok(people)
+    }
+
+    /// What the suppression list says of these addresses, and nothing of their letters.
+    pub(super) async fn listed<'a>(
+        conn: &mut Connection,
+        addresses: impl Iterator<Item = &'a EmailAddress>,
+        policies: &Policies,
+    ) -> Result<Self, Fault> {
+        let mut people = Self { list_key: *policies.list_key(), ..Self::default() };
+        let wanted = addresses.flat_map(|address| lookup_keys(address, &people.list_key));
+        let texts = wanted.map(|key| key.subject().to_owned()).collect::<BTreeSet<_>>();
+        if !texts.is_empty() {
+            people.load_entries(conn, &texts).await?;
+        }
         Ok(people)
     }
 
@@ -105,11 +132,8 @@ impl People {
         Ok(())
     }
 
-    async fn load_entries(&mut self, conn: &mut Connection, due: &[Invitation]) -> Result<(), Fault> {
-        let letters = due.iter().filter(|invitation| is_letter(invitation));
-        let wanted = letters.flat_map(|invitation| lookup_keys(&invitation.customer.email, &self.list_key));
-        let texts = wanted.map(|key| key.subject().to_owned()).collect::<BTreeSet<_>>();
-        let texts = to_json(&texts)?;
+    async fn load_entries(&mut self, conn: &mut Connection, subjects: &BTreeSet<String>) -> Result<(), Fault> {
+        let texts = to_json(subjects)?;
         let rows: Vec<(String, String, String, String, i64)> = conn.rows(sql::SUPPRESSED, [texts.into()]).await?;
         for (shop, kind, subject, reason, at) in rows {
             let unreadable = || Fault::Other("an entry of the suppression list cannot be read".to_owned());
@@ -134,18 +158,18 @@ impl People {
         let past = self.past.get(key.as_str()).into_iter().flatten();
         let past = past.filter(|past| (past.invitation, past.ordinal) != (id, ordinal));
         let past = past.map(|past| past.letter.clone()).collect::<Vec<_>>();
-        let case = Case { invitation, past: &past, suppressed: self.suppressed(invitation) };
+        let case =
+            Case { invitation, past: &past, suppressed: self.suppressed(&invitation.shop, &invitation.customer.email) };
         weigh(&case, policies.shop(&invitation.shop), now)
     }
 
-    fn suppressed(&self, invitation: &Invitation) -> Option<&Suppressed> {
+    /// That a shop must not write to this address.
+    pub(super) fn suppressed(&self, shop: &ShopId, address: &EmailAddress) -> Option<&Suppressed> {
         if self.entries.is_empty() {
             return None;
         }
-        let theirs = |entry: &&Entry| entry.shop.as_deref().is_none_or(|of| of == invitation.shop.as_str());
-        let found = lookup_keys(&invitation.customer.email, &self.list_key)
-            .into_iter()
-            .filter_map(|key| self.entries.get(&key));
+        let theirs = |entry: &&Entry| entry.shop.as_deref().is_none_or(|of| of == shop.as_str());
+        let found = lookup_keys(address, &self.list_key).into_iter().filter_map(|key| self.entries.get(&key));
         found.flatten().find(theirs).map(|entry| &entry.suppressed)
     }
 
@@ -160,6 +184,11 @@ impl People {
         let past = Past { invitation: invitation.id, ordinal: ordinal(invitation), letter };
         self.past.entry(invitation.customer.email.key().as_str().to_owned()).or_default().push(past);
     }
+}
+
+/// To whom letters are due.
+fn keys_of(due: &[Invitation]) -> BTreeSet<AddressKey> {
+    due.iter().filter(|invitation| is_letter(invitation)).map(|one| one.customer.email.key()).collect()
 }
 
 /// Whether what is due is a letter, and not the end of a wait.

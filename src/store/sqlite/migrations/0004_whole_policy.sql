@@ -96,4 +96,12 @@ INSERT INTO figure (shop, day, name, n)
     SELECT invitation.shop, decision.at / 86400000, decision.rule, COUNT(*)
     FROM decision CROSS JOIN invitation ON invitation.id = decision.invitation_id GROUP BY 1, 2, 3;
 
+-- Past mails that were imported, by hashes of their bytes and of their Message-IDs: none is taken in twice.
+CREATE TABLE imported (
+    id   INTEGER PRIMARY KEY AUTOINCREMENT,
+    shop TEXT    NOT NULL,
+    mark TEXT    NOT NULL,
+    UNIQUE (shop, mark)
+) STRICT;
+
 UPDATE property SET value = '4' WHERE name = 'compatible_from';
