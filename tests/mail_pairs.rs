@@ -34,7 +34,7 @@ fn every_fixture_is_read_as_it_says_and_every_kind_of_mail_has_one() {
     for sample in samples() {
         let shop = sample.expected.shop_domain.clone().into_iter().collect::<Vec<_>>();
         let own = [OWN_DOMAIN.to_owned()];
-        let context = Context { shop_domains: &shop, own_domains: &own, locale: None };
+        let context = Context { shop_domains: &shop, own_domains: &own, ..Context::default() };
         let reading = reader.read(&sample.mail().unwrap(), &context);
         tally.add(&sample.platform, &sample.place, &sample.expected, &reading);
         let rules = reading.findings.iter().filter(|finding| finding.layer == Layer::Template);

@@ -18,12 +18,14 @@ use std::sync::Arc;
 
 use invited::config::Database;
 use invited::domain::{
-    AlarmKind, Attempt, CopyId, DAY, DeskOrder, EmailAddress, EventKind, InvitationId, OrderNews, OrderReference,
-    Outcome, PersonName, Policies, Policy, Product, Reading, ShopId, State, Timestamp, Trigger,
+    AlarmKind, Attempt, CopyId, DAY, DeskOrder, EmailAddress, EventKind, InvitationId, ListKey, ListReason, OrderNews,
+    OrderReference, Outcome, PersonName, Policies, Policy, Product, Reading, ShopId, State, SuppressionEntry,
+    Timestamp, Trigger,
 };
 use invited::store::{
-    self, Actor, Alarm, CopyState, Counts, Ending, FiledReading, Filter, HeldFilter, Moved, NewCopy, Place, RelayShare,
-    Role, Round, SqlStore, Step, Store, StoreError, StoredCopy, Story, Subject, Watch, WatchFigures, transfer,
+    self, Actor, Alarm, CopyState, Counts, Ending, Figure, FiledReading, Filter, HeldFilter, ListFilter, Moved,
+    NewCopy, NewEntry, Pause, Place, RelayShare, Role, Round, SqlStore, Step, Store, StoreError, StoredCopy,
+    StoredEntry, Story, Subject, Watch, WatchFigures, transfer,
 };
 use place::database_at;
 use postgres::server;
@@ -31,6 +33,21 @@ use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, Row as _, SqliteConnection};
 
 const T0: Timestamp = Timestamp(1_795_251_600_000);
+
+/// What moves.
+const TABLES: [&str; 11] = [
+    "copy",
+    "copy_body",
+    "invitation",
+    "letter",
+    "decision",
+    "tally",
+    "shop_sum",
+    "alarm",
+    "suppression",
+    "pause",
+    "figure",
+];
 
 fn after(days: u32) -> Timestamp {
     T0.plus(DAY * days)
@@ -43,6 +60,11 @@ fn shop(name: &str) -> ShopId {
 fn policies() -> Arc<Policies> {
     let slow = Policy { trigger: Trigger::Delivery, ..Policy::default() };
     Arc::new(Policies::from_iter([(shop("nord"), Policy::default()), (shop("slow"), slow)]))
+}
+
+/// One letter is all.
+fn without_reminder() -> Arc<Policies> {
+    Arc::new(Policies::from_iter([(shop("nord"), Policy { reminder: None, ..Policy::default() })]))
 }
 
 /// A place for a queue.
@@ -118,7 +140,7 @@ async fn run_for(from: &Spot, to: &Spot, mut steps: i32) -> Moved {
 }
 
 fn is_equal(moved: &Moved) -> bool {
-    moved.tables.len() == 8 && moved.tables.iter().all(|table| table.source == table.target)
+    moved.tables.len() == TABLES.len() && moved.tables.iter().all(|table| table.source == table.target)
 }
 
 fn mail(shop_name: &str, message: &[u8], received_at: Timestamp) -> NewCopy {
@@ -158,7 +180,7 @@ async fn tell(store: &dyn Store, shop_name: &str, kind: EventKind, reference: &s
 }
 
 /// Claims the letter that was queued last and ends it so.
-async fn send(store: &dyn Store, attempt: Option<Attempt>) {
+async fn send(store: &dyn Store, attempt: Option<Attempt>, policies: fn() -> Arc<Policies>) {
     let relay = Some(RelayShare { name: "default".to_owned(), connections: 100 });
     let round = Round { owner: "one".to_owned(), relay, shops: vec![shop("nord")], limit: 1 };
     let letter = store.claim_due(round, policies(), after(7)).await.unwrap().letters.remove(0);
@@ -179,15 +201,17 @@ async fn fill(store: &dyn Store) {
         ("held", Some(Attempt::Unsendable)),
     ] {
         tell(store, "nord", EventKind::Placed, reference, T0).await;
-        send(store, attempt).await;
+        send(store, attempt, policies).await;
     }
+    tell(store, "nord", EventKind::Placed, "done", T0).await;
+    send(store, Some(Attempt::Accepted), without_reminder).await;
     let cancelled = tell(store, "nord", EventKind::Placed, "cancelled", T0).await;
     let support = Actor { name: "support".to_owned(), reason: Some("\u{2764}\u{fe0f}\u{202e}".to_owned()) };
     store.desk(cancelled, DeskOrder::Cancel, &support, policies(), T0).await.unwrap();
     tell(store, "slow", EventKind::Placed, "waiting", T0).await;
     tell(store, "nord", EventKind::Placed, "queued", after(1)).await;
-    // Too late: ends as done without a letter.
-    tell(store, "nord", EventKind::Placed, "done", Timestamp(T0.0 - 90 * 86_400_000)).await;
+    // Too late: ends without a letter.
+    tell(store, "nord", EventKind::Placed, "dropped", Timestamp(T0.0 - 90 * 86_400_000)).await;
     let round = Round { owner: "one".to_owned(), relay: None, shops: vec![shop("nord")], limit: 1 };
     store.claim_due(round, policies(), T0).await.unwrap();
 
@@ -225,12 +249,15 @@ struct Seen {
     held: Vec<StoredCopy>,
     next_due: Vec<(ShopId, Timestamp)>,
     counts: Counts,
-    figures: WatchFigures,
+    watched: WatchFigures,
+    figures: Vec<Figure>,
+    pauses: Vec<Pause>,
+    suppressions: Vec<StoredEntry>,
 }
 
 async fn look(spot: &Spot) -> Seen {
     let store = spot.open(Role::Desk).await.unwrap();
-    let invitations = store.list(&Filter::default(), None, 10_000).await.unwrap();
+    let invitations = store.list(&Filter::default(), None, 10_000).await.unwrap().invitations;
     let mut stories = Vec::new();
     for invitation in invitations.iter().take(40) {
         for subject in [
@@ -250,15 +277,33 @@ async fn look(spot: &Spot) -> Seen {
     next_due.sort();
     let held = store.held_copies(&HeldFilter::default(), None, 1000).await.unwrap();
     let counts = store.counts().await.unwrap();
-    let figures = store.watch_figures().await.unwrap();
+    let watched = store.watch_figures().await.unwrap();
+    let mut figures = store.figures(0, None).await.unwrap();
+    figures.sort_by(|a, b| (a.day, &a.name, &a.shop).cmp(&(b.day, &b.name, &b.shop)));
+    let pauses = store.pauses().await.unwrap();
+    let suppressions = store.suppressions(&ListFilter::default(), None, 99).await.unwrap();
     store.close().await;
-    Seen { stories, copies, held, next_due, counts, figures }
+    Seen { stories, copies, held, next_due, counts, watched, figures, pauses, suppressions }
 }
 
 async fn filled(spot: Spot) -> Spot {
     let spot = spot.create().await;
     let store = spot.open(Role::Daemon).await.unwrap();
     fill(&store).await;
+    let reason = "\u{201e}stop\u{201c}".to_owned();
+    let support = Actor { name: "support".to_owned(), reason: Some(reason.clone()) };
+    assert!(store.pause(Some(&shop("slow")), &support, T0).await.unwrap());
+    let key = ListKey::parse("gone.example").unwrap();
+    let entry = SuppressionEntry {
+        key,
+        shop: Some(shop("nord")),
+        reason: ListReason::ByHand,
+        note: Some(reason),
+        actor: support.name,
+        at: T0,
+    };
+    let entries = Arc::new([NewEntry { entry, twin: None, person: None }]);
+    store.suppress(entries, policies(), T0).await.unwrap();
     store.close().await;
     spot
 }
@@ -297,7 +342,7 @@ async fn both_engines_have_the_same_columns() {
     Spot::server(&base).create().await;
     let mut server = PgConnection::connect(&base.url()).await.unwrap();
     let mut file = file.raw().await;
-    for table in ["copy", "copy_body", "invitation", "letter", "decision", "tally", "shop_sum", "alarm"] {
+    for table in TABLES {
         let here = AssertSqlSafe(format!("SELECT name FROM pragma_table_info('{table}')"));
         let there = AssertSqlSafe(format!(
             "SELECT CAST(column_name AS TEXT) FROM information_schema.columns WHERE table_name = '{table}'"
@@ -379,7 +424,7 @@ fn block<T>(future: impl Future<Output = T>) -> T {
 /// What a daemon does in a while: mails come in, letters go out, old mails are purged.
 async fn work(store: &SqlStore, round: u32) {
     tell(store, "nord", EventKind::Placed, &format!("new-{round}"), T0).await;
-    send(store, Some(Attempt::Accepted)).await;
+    send(store, Some(Attempt::Accepted), policies).await;
     tell(store, "nord", EventKind::Cancelled, "queued", after(2)).await;
     assert!(store.purge(after(10), 2).await.unwrap() > 0);
 }
@@ -459,7 +504,7 @@ async fn nobody_writes_into_a_server_during_the_pass_that_ends_its_move() {
     let (folder, base) = (tempfile::tempdir().unwrap(), server.database());
     let (from, to) = (filled(Spot::server(&base)).await, Spot::file(&folder, "b.db"));
     let mut other = PgConnection::connect(&base.url()).await.unwrap();
-    let mut refused = 0;
+    let mut refused = 0_usize;
     let act = |_: &Step| {
         let error = block(async {
             sqlx::raw_sql("SET lock_timeout = '20ms'").execute(&mut other).await.unwrap();
@@ -471,7 +516,7 @@ async fn nobody_writes_into_a_server_during_the_pass_that_ends_its_move() {
         ControlFlow::Continue(())
     };
     let moved = transfer(from.place(), to.place(), 1, &mut Onlooker { now: T0, act }).await.unwrap();
-    assert_eq!((moved.ending, refused), (Ending::Finished, 8));
+    assert_eq!((moved.ending, refused), (Ending::Finished, TABLES.len()));
     sqlx::raw_sql("INSERT INTO daemon VALUES ('new', 1, 1)").execute(&mut other).await.unwrap();
 }
 

@@ -35,7 +35,8 @@ fn samples(folder: &Path) -> Vec<Sample> {
 
 fn read(reader: &Reader, sample: &Sample) -> Reading {
     let own = ["invited.example".to_owned()];
-    reader.read(&sample.mail().expect("a mail"), &Context { shop_domains: &[], own_domains: &own, locale: None })
+    reader
+        .read(&sample.mail().expect("a mail"), &Context { shop_domains: &[], own_domains: &own, ..Context::default() })
 }
 
 #[test]

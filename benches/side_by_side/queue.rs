@@ -295,7 +295,7 @@ impl Place {
             (queue_report::LISTS[7], Filter { reference: Some(fill::reference(order)), ..none.clone() }, None),
         ] {
             let start = Instant::now();
-            let listed = self.store.list(&filter, before, PAGE).await?;
+            let listed = self.store.list(&filter, before, PAGE).await?.invitations;
             self.took(operation, start);
             ensure!(!listed.is_empty() || before.is_some(), "{operation}: nothing");
         }
@@ -362,7 +362,9 @@ impl Place {
         let filter = Filter { shop, states: vec![State::Queued], ..Filter::default() };
         let actor = Actor { name: "anna".to_owned(), reason: Some("the shop closes".to_owned()) };
         // The newest are not due yet, so that what is due stays.
-        for queued in self.store.list(&filter, None, CANCELLED.min(usize::try_from(self.all / 1000)?)).await? {
+        for queued in
+            self.store.list(&filter, None, CANCELLED.min(usize::try_from(self.all / 1000)?)).await?.invitations
+        {
             let start = Instant::now();
             let (order, policies) = (DeskOrder::Cancel, Arc::clone(&self.policies));
             let decision = self.store.desk(queued.id, order, &actor, policies, Timestamp(NOW)).await?;

@@ -76,6 +76,7 @@ impl Invited {
         "shop".clone_into(&mut answers.shop);
         "127.0.0.1:0".clone_into(&mut answers.listen);
         answers.relay = format!("smtp://127.0.0.1:{relay}");
+        answers.at_any_hour = true;
         template(&answers)
             // One machine plays all clients.
             .replace("#sessions = 200", "sessions = 2000")

@@ -16,7 +16,7 @@ fuzz_target!(|mail: &[u8]| {
         Reader::new(Templates::embedded())
     });
     let own = ["in.invited.example".to_owned()];
-    let reading = reader.read(mail, &Context { shop_domains: &[], own_domains: &own, locale: Some("sv") });
+    let reading = reader.read(mail, &Context { shop_domains: &[], own_domains: &own, locale: Some("sv"), consent_words: &[] });
     assert_eq!(reading.outcome == Outcome::Event, reading.order_event().is_some());
     assert_eq!(reading.outcome == Outcome::Event, reading.reason.is_none());
     assert!(!reading.reason.as_deref().is_some_and(|reason| reason.contains("the reader failed")));

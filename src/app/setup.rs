@@ -21,6 +21,18 @@ pub fn build_setup(config: Config) -> Result<Setup, Vec<Problem>> {
     build(config, templates)
 }
 
+/// The key of the suppression list, with which its entries are hashed.
+///
+/// # Errors
+/// When the master key cannot be read.
+pub fn list_key(config: &Config) -> Result<[u8; 32], Problem> {
+    Ok(list_key_of(&read_secret(&config.master_key)?))
+}
+
+fn list_key_of(master: &str) -> [u8; 32] {
+    derive(master.as_bytes(), "suppression list")
+}
+
 /// The same for a daemon that runs with templates in force. With the set-up comes what is wrong with templates that go on as they
 /// were.
 ///
@@ -36,10 +48,13 @@ fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<S
     let reader = templates.map(Reader::new).map_err(|more| problems.extend(more)).ok();
     let letters = load_letters(config.letters_dir.as_deref()).map_err(|more| problems.extend(more)).ok();
     let master = read_secret(&config.master_key).map_err(|problem| problems.push(problem)).ok();
+    if let Some(reader) = &reader {
+        problems.extend(unknown_templates(&config, reader.templates()));
+    }
     let relays = relays(&config, &mut problems);
     match (reader, letters, master) {
         (Some(reader), Some(letters), Some(master)) if problems.is_empty() => Ok(Setup {
-            policies: Arc::new(config.policies().with_list_key(derive(master.as_bytes(), "suppression list"))),
+            policies: Arc::new(config.policies().with_list_key(list_key_of(&master))),
             keys: Keys {
                 tokens: derive(master.as_bytes(), "tokens"),
                 log_ids: derive(master.as_bytes(), "log ids"),
@@ -57,6 +72,26 @@ fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<S
 /// What is doubtful in the templates of the shop's own.
 pub(super) fn doubts(setup: &Setup) -> Vec<Problem> {
     setup.reader.templates().files().iter().flat_map(lint).collect()
+}
+
+/// Rules for orders of a template that there is not, and that would never count.
+fn unknown_templates(config: &Config, templates: &Templates) -> Vec<Problem> {
+    let known = templates.names().collect::<Vec<_>>();
+    let mut problems = Vec::new();
+    for shop in &config.shops {
+        for name in shop.rules.others.iter().filter_map(|(when, _)| when.template.as_deref()) {
+            if known.contains(&name) {
+                continue;
+            }
+            let remedy = format!("write one of {}", known.join(", "));
+            let mut problem = Problem::with_file("configuration", format!("there is no template {name:?}"), remedy);
+            problem.key = format!("policy_for of the shop {}", shop.id);
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
+        }
+    }
+    problems
 }
 
 fn relays(config: &Config, problems: &mut Vec<Problem>) -> HashMap<String, Arc<RelayLine>> {

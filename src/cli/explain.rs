@@ -1,11 +1,13 @@
 //! `invited explain`: the whole story of an address, an order or an invitation.
 
+use std::sync::Arc;
+
 use clap::Args;
 
 use super::output::{local, one_line};
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
-use crate::domain::{EmailAddress, InvitationId, OrderReference};
-use crate::ops::explain::tell;
+use crate::domain::{EmailAddress, InvitationId, OrderReference, ShopId, Timestamp};
+use crate::ops::explain::{Line, Telling, silence, tell};
 use crate::store::{Store, Story, Subject};
 
 /// Tells the whole story of an address, an order or an invitation.
@@ -26,37 +28,62 @@ pub(super) struct Explain {
     /// Take the subject as an invitation's id
     #[arg(long)]
     id: bool,
+    /// Take the subject as an order's reference, also of an order that got no invitation
+    #[arg(long, conflicts_with = "id")]
+    order: bool,
+    /// Only of this shop
+    #[arg(long)]
+    shop: Option<String>,
 }
 
 impl Explain {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let subjects = self.subjects()?;
+        let shop = self.shop.as_deref().map(ShopId::parse).transpose();
+        let shop = shop.map_err(|error| Failure::Usage(format!("--shop: {error}")))?;
         let desk = Desk::open(&self.config).await?;
         let mut story = Story::default();
         for subject in &subjects {
             story = desk.store.story(subject).await?;
+            keep_shop(&mut story, shop.as_ref());
             if !story.invitations.is_empty() || !story.copies.is_empty() {
                 break;
             }
         }
-        let mut out = Output::paged();
-        if story.invitations.is_empty() && story.copies.is_empty() {
-            return Err(Failure::Undone(format!(
-                "nothing is known of {:?}: no copy that names it was taken in, or it is no longer kept",
-                self.subject
-            )));
-        }
         let zone = desk.zone();
-        let lines = tell(&story, &|at| local(at, &zone));
-        if self.json.json {
-            for line in lines {
-                out.json(&serde_json::json!({ "at": line.at.map(|at| at.to_string()), "text": line.text }))?;
-            }
-            return Ok(());
+        let when = |at: Timestamp| local(at, &zone);
+        let policies = desk.foretelling_policies()?;
+        let standings = desk.store.standings(&story.invitations, Arc::clone(&policies), desk.clock.now()).await?;
+        let telling = Telling {
+            policies: &policies,
+            standings: &standings,
+            holds_all: desk.config.hold_all,
+            now: desk.clock.now(),
+            when: &when,
+        };
+        if !story.invitations.is_empty() || !story.copies.is_empty() {
+            return self.print(&tell(&story, &telling), &when);
         }
+        if let [Subject::Reference(reference), ..] = &subjects[..] {
+            let silence = silence(&desk.store, reference, shop.as_ref()).await?;
+            if self.order || !silence.mentioned.is_empty() {
+                return self.print(&silence.tell(reference, &telling), &when);
+            }
+        }
+        Err(Failure::Undone(format!(
+            "nothing is known of {:?}: no copy that names it was taken in, or it is no longer kept",
+            self.subject
+        )))
+    }
+
+    fn print(&self, lines: &[Line], when: &dyn Fn(Timestamp) -> String) -> Result<(), Failure> {
+        let mut out = Output::paged();
         for line in lines {
             match line.at {
-                Some(at) => out.line(format!("  {}  {}", local(at, &zone), one_line(&line.text)))?,
+                _ if self.json.json => {
+                    out.json(&serde_json::json!({ "at": line.at.map(|at| at.to_string()), "text": line.text }))?;
+                }
+                Some(at) => out.line(format!("  {}  {}", when(at), one_line(&line.text)))?,
                 None => out.line(one_line(&line.text))?,
             }
         }
@@ -67,6 +94,12 @@ impl Explain {
     fn subjects(&self) -> Result<Vec<Subject>, Failure> {
         let text = self.subject.trim();
         let id = text.parse::<InvitationId>().ok().map(Subject::Invitation);
+        if self.order {
+            let reference = OrderReference::parse(text);
+            return Ok(vec![Subject::Reference(
+                reference.ok_or_else(|| Failure::Usage(format!("{text:?} is no order reference")))?,
+            )]);
+        }
         if self.id {
             return Ok(vec![id.ok_or_else(|| Failure::Usage(format!("{text:?} is no invitation's id")))?]);
         }
@@ -78,5 +111,13 @@ impl Explain {
             .map(Subject::Reference)
             .ok_or_else(|| Failure::Usage(format!("{text:?} is no address, order reference or id")))?;
         Ok(std::iter::once(reference).chain(id).collect())
+    }
+}
+
+/// Leaves out what other shops know.
+fn keep_shop(story: &mut Story, shop: Option<&ShopId>) {
+    if let Some(shop) = shop {
+        story.copies.retain(|copy| copy.shop == *shop);
+        story.invitations.retain(|one| one.shop == *shop);
     }
 }

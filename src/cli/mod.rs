@@ -13,7 +13,9 @@
 mod check;
 mod completions;
 mod confirm;
+mod csv;
 mod demo;
+mod erase;
 mod explain;
 mod held;
 mod import;
@@ -23,10 +25,12 @@ mod man;
 mod move_queue;
 mod output;
 mod pager;
+mod person;
 mod progress;
 mod queue;
 mod reconcile;
 mod serve;
+mod suppress;
 mod template;
 mod template_learn;
 mod when;
@@ -38,7 +42,7 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::app::{StartError, database_password, load_config};
+use crate::app::{StartError, database_password, list_key, load_config};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::document::Problem;
@@ -95,6 +99,13 @@ enum Command {
     Invite(invite::Invite),
     /// Says which orders of a list got an invitation, which did not and why, and which invitations have no order
     Reconcile(reconcile::Reconcile),
+    /// Keeps the list of those who get no letter, whatever the orders say
+    #[command(subcommand)]
+    Suppress(suppress::Suppress),
+    /// Shows everything that is stored about one person
+    Person(person::Person),
+    /// Erases everything that is stored about one person
+    Erase(erase::Erase),
     /// Tells the whole story of an address, an order or an invitation
     Explain(explain::Explain),
     /// Moves the queue from an SQLite file to a PostgreSQL server, or back
@@ -198,6 +209,9 @@ impl Command {
             Self::Import(import) => import.run().await,
             Self::Invite(invite) => invite.run().await,
             Self::Reconcile(reconcile) => reconcile.run().await,
+            Self::Suppress(suppress) => suppress.run().await,
+            Self::Person(person) => person.run().await,
+            Self::Erase(erase) => erase.run().await,
             Self::Explain(explain) => explain.run().await,
             Self::Move(queue) => queue.run().await,
             Self::Template(template) => template.run(),
@@ -256,8 +270,19 @@ impl Desk {
         Ok(Self { config, store, clock: Clock::System })
     }
 
+    /// The key with which entries of the suppression list are hashed.
+    fn list_key(&self) -> Result<[u8; 32], Failure> {
+        list_key(&self.config).map_err(|problem| Failure::Config(vec![problem]))
+    }
+
     fn policies(&self) -> Arc<Policies> {
         Arc::new(self.config.policies())
+    }
+
+    /// The policies with the key of the suppression list, for who foretells what will come of a letter.
+    fn foretelling_policies(&self) -> Result<Arc<Policies>, Failure> {
+        let key = list_key(&self.config).map_err(|problem| Failure::Config(vec![problem]))?;
+        Ok(Arc::new(self.config.policies().with_list_key(key)))
     }
 
     /// The zone in which times are shown: the shop's, and UTC when there are several that differ.

@@ -113,45 +113,7 @@ impl Output {
     /// A table with its heading. Columns of numbers are aligned to the right, and states are shown in colour: a column `STATE`, or
     /// in a table without a heading the row that begins with `state`.
     pub(super) fn table(&mut self, heading: &[&str], rows: Vec<Vec<String>>) -> io::Result<()> {
-        let mut table = Table::new();
-        table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(heading);
-        // Some terminals say that they have no columns at all.
-        if table.width().is_some_and(|columns| columns < NARROW) {
-            table.set_content_arrangement(ContentArrangement::Disabled);
-        }
-        if self.has_colours {
-            table.enforce_styling();
-        }
-        let title = |column: usize| heading.get(column).map(|title| title.trim());
-        let numbers = (0..heading.len()).map(|column| {
-            let is_text = title(column).is_none_or(|title| title.is_empty() || TEXTS.contains(&title));
-            !is_text && are_numbers(rows.iter().filter_map(|row| row.get(column)))
-        });
-        let numbers = numbers.collect::<Vec<_>>();
-        for row in &rows {
-            let is_state_row = heading.is_empty() && row.first().is_some_and(|first| first == "state");
-            let cells = row.iter().enumerate().map(|(column, value)| {
-                let cell = Cell::new(one_line(value));
-                let is_state =
-                    if heading.is_empty() { is_state_row && column == 1 } else { title(column) == Some(STATE) };
-                match Tone::of(value).filter(|_| self.has_colours && is_state) {
-                    Some(tone) => tone.paint(cell),
-                    None => cell,
-                }
-            });
-            table.add_row(cells.collect::<Vec<_>>());
-        }
-        for (column, _) in numbers.iter().enumerate().filter(|(_, are_numbers)| **are_numbers) {
-            if let Some(column) = table.column_mut(column) {
-                column.set_cell_alignment(CellAlignment::Right);
-            }
-        }
-        let mut text = String::new();
-        for line in table.to_string().lines() {
-            text.push_str(line.trim_end());
-            text.push('\n');
-        }
-        self.write(&text)
+        self.write(&table_text(heading, &rows, self.has_colours))
     }
 
     /// Whole lines, as they are to stand.
@@ -161,6 +123,48 @@ impl Output {
             To::Pages(pages) => pages.write(text),
         }
     }
+}
+
+/// The table as it is shown, whole lines.
+fn table_text(heading: &[&str], rows: &[Vec<String>], has_colours: bool) -> String {
+    let mut table = Table::new();
+    table.load_style(NOTHING).set_content_arrangement(ContentArrangement::Dynamic).set_header(heading);
+    // Some terminals say that they have no columns at all.
+    if table.width().is_some_and(|columns| columns < NARROW) {
+        table.set_content_arrangement(ContentArrangement::Disabled);
+    }
+    if has_colours {
+        table.enforce_styling();
+    }
+    let title = |column: usize| heading.get(column).map(|title| title.trim());
+    let numbers = (0..heading.len()).map(|column| {
+        let is_text = title(column).is_none_or(|title| title.is_empty() || TEXTS.contains(&title));
+        !is_text && are_numbers(rows.iter().filter_map(|row| row.get(column)))
+    });
+    let numbers = numbers.collect::<Vec<_>>();
+    for row in rows {
+        let is_state_row = heading.is_empty() && row.first().is_some_and(|first| first == "state");
+        let cells = row.iter().enumerate().map(|(column, value)| {
+            let cell = Cell::new(one_line(value));
+            let is_state = if heading.is_empty() { is_state_row && column == 1 } else { title(column) == Some(STATE) };
+            match Tone::of(value).filter(|_| has_colours && is_state) {
+                Some(tone) => tone.paint(cell),
+                None => cell,
+            }
+        });
+        table.add_row(cells.collect::<Vec<_>>());
+    }
+    for (column, _) in numbers.iter().enumerate().filter(|(_, are_numbers)| **are_numbers) {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    let mut text = String::new();
+    for line in table.to_string().lines() {
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
 }
 
 fn has_colours() -> bool {
@@ -295,6 +299,21 @@ mod tests {
             let values = values.iter().map(|&value| value.to_owned()).collect::<Vec<_>>();
             assert_eq!(are_numbers(values.iter()), wanted, "{values:?}");
         }
+    }
+
+    #[test]
+    fn a_table_escapes_what_it_is_given_and_paints_states_only() {
+        let row = |cells: [&str; 4]| cells.map(str::to_owned).to_vec();
+        let rows = [row(["7", "1001", "held", "a\x1b[2J\nb"]), row(["12", "20", "queued", "sent"])];
+        let heading = ["ID", "ORDER", "STATE", "WHY"];
+        let plain = " ID  ORDER  STATE   WHY\n  7  1001   held    a\\u{1b}[2J\\nb\n 12  20     queued  sent\n";
+        assert_eq!(table_text(&heading, &rows, false), plain);
+        let painted = table_text(&heading, &rows, true);
+        assert_eq!(anstream::adapter::strip_str(&painted).to_string(), plain);
+        assert_eq!(painted.matches("\x1b[38;5;3m held").count(), 1, "{painted:?}");
+        assert_eq!(painted.matches("\x1b[38;5;2m").count(), 1, "a state in another column is a word: {painted:?}");
+        let facts = table_text(&[], &[vec!["state".to_owned(), "failed".to_owned()]], true);
+        assert!(facts.contains("\x1b[38;5;1m failed"), "{facts:?}");
     }
 
     #[test]

@@ -44,8 +44,8 @@ pub(super) struct Learn {
     /// The customer's name; once for each FILE
     #[arg(long, value_name = "NAME")]
     name: Vec<String>,
-    /// What the mails tell of, where their words do not say it: placed, paid, shipped, delivered, delayed, cancelled, refunded,
-    /// refunded_in_part
+    /// What the mails tell of, where their words do not say it: placed, paid, shipped, shipped_in_part,
+    /// delivered, delayed, cancelled, refunded, refunded_in_part
     #[arg(long, value_name = "KIND")]
     event: Option<String>,
     /// The shop's name, after which the template is named; the author's name without it
@@ -99,7 +99,7 @@ impl Learn {
         }
         let config = self.config()?;
         let (own, shops) = self.domains(config.as_ref());
-        let context = Context { shop_domains: &shops, own_domains: &own, locale: None };
+        let context = Context { shop_domains: &shops, own_domains: &own, ..Context::default() };
         let mails = self.files.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
         let examples = mails.iter().enumerate().map(|(index, mail)| Example {
             mail,

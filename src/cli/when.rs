@@ -12,6 +12,8 @@ const MORNING: i8 = 9;
 pub(super) enum Meant {
     /// Something is to happen then (`--to`): a date means nine in the morning, a span counts from now on, and it must be to come.
     Ahead,
+    /// Something is due then (`--due-before`): a date means its midnight, a span counts from now on.
+    Coming,
     /// Something begins then (`--since`): a date means its midnight, a span counts back from now.
     Since,
     /// Something ends then (`--until`): a date belongs to it, a span counts back from now.
@@ -29,7 +31,7 @@ pub(super) fn point(flag: &str, text: &str, meant: Meant, zone: &Zone, now: Time
         Failure::Usage(format!(
             "{flag}: {text:?} is no time: write 2026-12-24, \"2026-12-24 09:00\", 2026-12-24T08:00:00Z, or a span {} now such as \
              \"3 days\", 30d or \"2 weeks\"",
-            if meant == Meant::Ahead { "from" } else { "back from" }
+            if matches!(meant, Meant::Ahead | Meant::Coming) { "from" } else { "back from" }
         ))
     })?;
     if meant == Meant::Ahead && at < now {
@@ -52,7 +54,7 @@ fn parse(text: &str, meant: Meant, zone: &Zone, now: Timestamp) -> Option<Timest
     {
         return match meant {
             Meant::Ahead => local(day.at(MORNING, 0, 0, 0)),
-            Meant::Since => local(day.at(0, 0, 0, 0)),
+            Meant::Since | Meant::Coming => local(day.at(0, 0, 0, 0)),
             Meant::Until => local(day.tomorrow().ok()?.at(0, 0, 0, 0)),
         };
     }
@@ -62,7 +64,7 @@ fn parse(text: &str, meant: Meant, zone: &Zone, now: Timestamp) -> Option<Timest
     let span = text.parse::<jiff::Span>().ok()?;
     let from = now.to_jiff().to_zoned(zone.to_jiff());
     let at = match meant {
-        Meant::Ahead => from.checked_add(span),
+        Meant::Ahead | Meant::Coming => from.checked_add(span),
         // "3 days" and "3 days ago" are the same, back from now.
         Meant::Since | Meant::Until => from.checked_sub(span.abs()),
     };
@@ -83,7 +85,7 @@ mod tests {
 
     #[test]
     fn one_text_means_what_its_option_says() {
-        use Meant::{Ahead, Since, Until};
+        use Meant::{Ahead, Coming, Since, Until};
         for (text, meant, expected) in [
             ("2026-03-03", Ahead, "2026-03-03T08:00:00Z"),
             ("2026-03-01", Since, "2026-02-28T23:00:00Z"),
@@ -95,6 +97,8 @@ mod tests {
             ("2026-03-04T08:00:00+02:00", Ahead, "2026-03-04T06:00:00Z"),
             ("2026-03-01T08:00:00Z", Since, "2026-03-01T08:00:00Z"),
             ("3 days", Ahead, "2026-03-05T09:00:00Z"),
+            ("3 days", Coming, "2026-03-05T09:00:00Z"),
+            ("2026-03-01", Coming, "2026-02-28T23:00:00Z"),
             ("30d", Since, "2026-01-31T09:00:00Z"),
             ("2 weeks", Ahead, "2026-03-16T09:00:00Z"),
             ("2w", Since, "2026-02-16T09:00:00Z"),
@@ -114,7 +118,7 @@ mod tests {
     #[test]
     fn what_is_no_time_is_answered_with_the_forms_that_are() {
         for text in ["", "yesterday", "soon", "2026-13-01", "2026-02-29", "26-12-24", "5", "999999999 years"] {
-            for meant in [Meant::Ahead, Meant::Since, Meant::Until] {
+            for meant in [Meant::Ahead, Meant::Coming, Meant::Since, Meant::Until] {
                 let Err(Failure::Usage(why)) = read(text, meant) else { panic!("{text} {meant:?}") };
                 for form in ["--to", "2026-12-24", "09:00", "T08:00:00Z", "3 days", "30d", "2 weeks"] {
                     assert!(why.contains(form), "{form} is not in {why}");

@@ -5,6 +5,7 @@
 
 mod database;
 mod dns;
+mod policy;
 mod postgres_url;
 mod read;
 mod relay;

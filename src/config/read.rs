@@ -7,7 +7,7 @@ use crate::domain::DAY;
 
 use super::settings::{Config, DEFAULT_KEEP_COPIES, LogFormat};
 use super::values::{file, host, path, secret, span, word};
-use super::{database, relay, shop, smtp};
+use super::{database, policy, relay, shop, smtp};
 
 /// Reads a configuration. Relative paths in it start from `folder`, the folder of the file it came from.
 ///
@@ -43,10 +43,12 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
     let keep_copies = span(top, "keep_copies", DAY..=DAY * 3_650).unwrap_or(DEFAULT_KEEP_COPIES);
     let hold_all = top.boolean("hold_all").is_some_and(|entry| entry.value);
     let log = top.table("log", |log| word(log, "format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]));
+    let suppression = top.table("suppression", |list| Some(list.boolean("hashed").is_some_and(|entry| entry.value)));
     let metrics_file = top.table("metrics", |metrics| metrics_file(metrics, folder));
     let door = smtp::read(top, folder, ingest_domain.as_deref());
     let relays = relay::read_all(top, folder, door.as_ref().map(|door| door.hostname.as_str()));
-    let shops = shop::read_all(top, ingest_domain.as_deref(), &relays.names);
+    let policy = policy::read_top(top);
+    let shops = shop::read_all(top, ingest_domain.as_deref(), &relays.names, &policy);
     Some(Config {
         database: database?,
         master_key: master_key?,
@@ -59,6 +61,7 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
         keep_copies,
         hold_all,
         log: log.unwrap_or_default(),
+        hashed_suppressions: suppression.unwrap_or_default(),
         metrics_file,
     })
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::domain::{DAY, EmailAddress, PersonName, Policies, Policy, ShopId, Zone};
+use crate::domain::{DAY, EmailAddress, PersonName, Policies, ShopId, ShopRules, Zone};
 use crate::link::UrlPattern;
 
 use super::database::Database;
@@ -35,6 +35,8 @@ pub struct Config {
     pub hold_all: bool,
     /// How log lines look.
     pub log: LogFormat,
+    /// Whether new entries of the suppression list are stored as keyed hashes.
+    pub hashed_suppressions: bool,
     /// A file that figures are written into every minute, in Prometheus' text format.
     pub metrics_file: Option<PathBuf>,
 }
@@ -237,8 +239,10 @@ pub struct Shop {
     pub brand: Brand,
     /// Which relay takes its letters; a name in [`Config::relays`].
     pub relay: String,
-    /// When its customers are asked.
-    pub policy: Policy,
+    /// When its customers are asked, how often, and who is not.
+    pub rules: ShopRules,
+    /// What its mails say when the customer agreed to be asked, beside the words that the reader knows.
+    pub consent_words: Vec<String>,
 }
 
 /// Without the secrets: who has one can hand in mail as the shop.
@@ -260,7 +264,8 @@ impl fmt::Debug for Shop {
             postal_address,
             brand,
             relay,
-            policy,
+            rules,
+            consent_words,
         } = self;
         f.debug_struct("Shop")
             .field("id", id)
@@ -277,7 +282,8 @@ impl fmt::Debug for Shop {
             .field("postal_address", postal_address)
             .field("brand", brand)
             .field("relay", relay)
-            .field("policy", policy)
+            .field("rules", rules)
+            .field("consent_words", consent_words)
             .finish()
     }
 }
@@ -305,7 +311,7 @@ impl Config {
 
     /// The shops' policies.
     pub fn policies(&self) -> Policies {
-        self.shops.iter().map(|shop| (shop.id.clone(), shop.policy.clone())).collect()
+        self.shops.iter().map(|shop| (shop.id.clone(), shop.rules.clone())).collect()
     }
 
     /// The shop of this id.

@@ -1,13 +1,12 @@
 //! `[[shop]]`: who sends order mails, and when its customers are asked.
 
-use std::time::Duration;
-
 use crate::document::{Entry, Table};
-use crate::domain::{DAY, EmailAddress, InDoubt, PersonName, Policy, ShopId, Trigger, Zone, clean};
+use crate::domain::{EmailAddress, PersonName, ShopId, ShopRules, Zone, clean};
 use crate::link::{InvalidPattern, UrlPattern};
 
+use super::policy::{self, Rules};
 use super::settings::{Brand, DEFAULT_RELAY, Shop};
-use super::values::{has, host, listed, problem_at, span, word};
+use super::values::{has, host, listed, problem_at};
 
 const MISSING: &str = "write at least one: [[shop]] with id, name, domains, secrets, from and link";
 
@@ -16,16 +15,23 @@ struct Around<'a> {
     ingest_domain: Option<&'a str>,
     /// `None` when the relays' names are in doubt: their mistakes are reported, and no second time here.
     relays: Option<&'a [String]>,
+    /// What holds for a shop that does not write otherwise.
+    policy: &'a Rules,
     ids: Vec<ShopId>,
     secrets: Vec<String>,
 }
 
 /// All shops, each with an id and secrets of its own.
-pub(super) fn read_all(top: &Table<'_>, ingest_domain: Option<&str>, relays: &Option<Vec<String>>) -> Vec<Shop> {
+pub(super) fn read_all(
+    top: &Table<'_>,
+    ingest_domain: Option<&str>,
+    relays: &Option<Vec<String>>,
+    policy: &Rules,
+) -> Vec<Shop> {
     if !top.required("shop", MISSING) {
         return Vec::new();
     }
-    let mut around = Around { ingest_domain, relays: relays.as_deref(), ids: Vec::new(), secrets: Vec::new() };
+    let mut around = Around { ingest_domain, relays: relays.as_deref(), policy, ids: Vec::new(), secrets: Vec::new() };
     let mut count = 0;
     let shops = top.tables("shop", |table| {
         count += 1;
@@ -51,24 +57,27 @@ fn read(table: &Table<'_>, around: &mut Around<'_>) -> Option<Shop> {
     let postal_address = table.string("postal_address").and_then(postal_address);
     let brand = table.table("brand", |table| Some(brand(table))).unwrap_or_default();
     let relay = relay(table, around.relays);
-    let policy = policy(table);
-    let from = from?;
+    let policy = policy::read_shop(table, around.policy);
+    let (from, domains, zone) = (from?, domains?, zone?);
+    let own_domains = domains.iter().map(String::as_str).chain(around.ingest_domain).map(str::to_owned).collect();
+    let rules = ShopRules { base: policy.base, others: policy.others, zone: zone.clone(), own_domains };
     Some(Shop {
         id: id?,
         name: name?,
-        domains: domains?,
+        domains,
         secrets: secrets?,
         unsubscribe: unsubscribe.or_else(|| reply_to.clone()).unwrap_or_else(|| from.clone()),
         from,
         from_name: from_name?,
         reply_to,
         locale: locale?,
-        zone: zone?,
+        zone,
         link: link?,
         postal_address,
         brand,
         relay: relay?,
-        policy,
+        rules,
+        consent_words: policy.consent_words,
     })
 }
 
@@ -280,37 +289,4 @@ fn relay(table: &Table<'_>, names: Option<&[String]>) -> Option<String> {
         table.problem("names no relay, and none is called \"default\"", format!("write relay = {known}"));
     }
     chosen.cloned()
-}
-
-fn policy(table: &Table<'_>) -> Policy {
-    let default = Policy::default();
-    let triggers = [("order", Trigger::Order), ("shipment", Trigger::Shipment), ("delivery", Trigger::Delivery)];
-    Policy {
-        trigger: word(table, "trigger", &triggers).unwrap_or(default.trigger),
-        delay: span(table, "delay", Duration::ZERO..=DAY * 90).unwrap_or(default.delay),
-        reminder: reminder(table, default.reminder),
-        wait_for_trigger: span(table, "wait_for_trigger", DAY..=DAY * 365).unwrap_or(default.wait_for_trigger),
-        end_of_life: span(table, "end_of_life", DAY..=DAY * 365).unwrap_or(default.end_of_life),
-        in_doubt: word(table, "in_doubt", &[("hold", InDoubt::Hold), ("resend", InDoubt::Resend)])
-            .unwrap_or(default.in_doubt),
-        ..default
-    }
-}
-
-/// A span, or `false` for none.
-fn reminder(table: &Table<'_>, default: Option<Duration>) -> Option<Duration> {
-    let entry = table.any("reminder");
-    match entry.as_ref().and_then(|entry| entry.value.as_bool()) {
-        Some(false) => None,
-        Some(true) => {
-            if let Some(entry) = entry {
-                entry.problem(
-                    "is true, which says nothing of when",
-                    "write after how long, \"7 days\", or false for none",
-                );
-            }
-            default
-        }
-        None => span(table, "reminder", DAY * 5..=DAY * 90).or(default),
-    }
 }

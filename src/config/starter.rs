@@ -45,6 +45,8 @@ pub struct Answers {
     pub timezone: String,
     /// From the order to the invitation.
     pub delay: Duration,
+    /// Whether letters go at night too, as is right where nobody gets them.
+    pub at_any_hour: bool,
 }
 
 impl Answers {
@@ -71,6 +73,7 @@ impl Answers {
             locale: "en".to_owned(),
             timezone: "UTC".to_owned(),
             delay: Policy::default().delay,
+            at_any_hour: false,
         }
     }
 }
@@ -93,7 +96,7 @@ fn capitalised(label: &str) -> String {
 pub fn template(answers: &Answers) -> String {
     let text = |text: &str| toml::Value::from(text).to_string();
     let list = |item: &str| format!("[{}]", text(item));
-    let filled = [
+    let mut filled = vec![
         ("", "database", text(&answers.database)),
         ("", "master_key", format!("{{ file = {} }}", text(&answers.master_key))),
         ("", "ingest_domain", text(&answers.ingest_domain)),
@@ -108,8 +111,11 @@ pub fn template(answers: &Answers) -> String {
         ("shop", "link", text(&answers.link)),
         ("shop", "locale", text(&answers.locale)),
         ("shop", "timezone", text(&answers.timezone)),
-        ("shop", "delay", text(&written(answers.delay))),
+        ("policy", "delay", text(&written(answers.delay))),
     ];
+    if answers.at_any_hour {
+        filled.push(("policy", "window", "false".to_owned()));
+    }
     let mut table = "";
     let mut out = String::with_capacity(EXAMPLE.len() + 256);
     for line in EXAMPLE.lines() {

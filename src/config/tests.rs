@@ -24,7 +24,7 @@ fn with(extra: &str) -> Config {
 /// The example with every line switched on for which `on` says so by its number.
 fn switched(on: impl Fn(usize) -> bool) -> String {
     let lines = EXAMPLE.lines().enumerate().map(|(number, line)| match line.strip_prefix('#') {
-        Some(rest) if key_of(line).is_some() && on(number) => rest,
+        Some(rest) if (key_of(line).is_some() || rest.starts_with('[')) && on(number) => rest,
         _ => line,
     });
     lines.collect::<Vec<_>>().join("\n")
@@ -60,7 +60,7 @@ fn the_least_configuration_has_every_default() {
     assert_eq!((shop.from.as_str(), shop.from_name.as_str()), ("reviews@nordljus.example", "Nordljus"));
     assert_eq!((shop.unsubscribe.as_str(), shop.reply_to.clone()), ("reviews@nordljus.example", None));
     assert_eq!((shop.locale.as_str(), shop.zone.name(), shop.relay.as_str()), ("en", "UTC", "default"));
-    assert_eq!((&shop.policy, &shop.brand), (&Policy::default(), &Brand::default()));
+    assert_eq!((&shop.rules.base, &shop.brand), (&Policy::default(), &Brand::default()));
     assert_eq!(config.bcc_address(shop), "nordljus+writeyourownhere0123@invited.nordljus.example");
 }
 
@@ -114,18 +114,27 @@ fn the_example_has_every_key_that_is_read_and_no_other() {
     let text = switched(|_| true);
     let problems = Problems::default();
     read::read(&Document::new("x.toml", &text), Path::new(""), &problems);
-    let asked = problems.asked().iter().map(|path| without_numbers(path)).map(one_secret).collect::<BTreeSet<_>>();
+    let asked = problems.asked().iter().map(|path| without_numbers(path)).map(one_place).collect::<BTreeSet<_>>();
     let mut written = BTreeSet::new();
     keys_of(&toml::from_str(&text).unwrap(), "", &mut written);
-    let written = written.into_iter().map(one_secret).collect::<BTreeSet<_>>();
+    let written = written.into_iter().map(one_place).collect::<BTreeSet<_>>();
     assert_eq!(asked, written);
     assert!(asked.len() > 50);
 }
 
-/// A secret is a file or a credential, never both: that each is shown somewhere is enough.
-fn one_secret(path: String) -> String {
+/// What may stand in several places is shown in one of them: the rules of `[policy]`, and a secret as a file or as a credential,
+/// which are never both.
+fn one_place(path: String) -> String {
+    for table in ["shop.policy.", "shop.policy_for."] {
+        match path.strip_prefix(table) {
+            Some(key) if !key.starts_with("when") => return format!("policy.{key}"),
+            _ => (),
+        }
+    }
+    let direct = ["trigger", "delay", "reminder", "wait_for_trigger", "end_of_life", "in_doubt"];
     match path.rsplit_once('.') {
         Some((_, kind @ ("file" | "credential"))) => format!("a secret's {kind}"),
+        Some(("shop", key)) if direct.contains(&key) => format!("policy.{key}"),
         _ => path,
     }
 }
@@ -200,7 +209,7 @@ fn a_shop_can_say_everything_in_its_own_way() {
     assert_eq!(shop.postal_address.as_deref(), Some("Nordljus AB\nKungsgatan 1"));
     assert_eq!(shop.brand.color, "#abcdef");
     assert_eq!(
-        shop.policy,
+        shop.rules.base,
         Policy {
             trigger: Trigger::Delivery,
             delay: Duration::ZERO,
@@ -322,6 +331,7 @@ fn a_first_configuration_says_what_was_answered() {
         locale: "de-AT".to_owned(),
         timezone: "Europe/Vienna".to_owned(),
         delay: DAY * 14,
+        at_any_hour: true,
     };
     let text = template(&answers);
     let config = parsed(&text);
@@ -335,7 +345,7 @@ fn a_first_configuration_says_what_was_answered() {
     assert_eq!(shop.domains, ["xn--bcher-kva.example"]);
     assert_eq!((&shop.secrets[0], &shop.link.to_string()), (&answers.secret, &answers.link));
     assert_eq!((shop.from_name.as_str(), shop.from.as_str()), ("B\u{fc}cher", "mail@xn--bcher-kva.example"));
-    assert_eq!((shop.locale.as_str(), shop.zone.name(), shop.policy.delay), ("de-AT", "Europe/Vienna", DAY * 14));
+    assert_eq!((shop.locale.as_str(), shop.zone.name(), shop.rules.base.delay), ("de-AT", "Europe/Vienna", DAY * 14));
     assert_eq!(text.lines().count(), EXAMPLE.lines().count(), "an answer has broken a line, or got lost");
 }
 

@@ -1,7 +1,7 @@
 //! Spans of time and sizes as people write them: `7 days`, `90 s`, `5 MiB`.
 //!
-//! A number and one unit, no more. Months and years have no fixed length, so they are no units here; what cannot be misread needs
-//! no manual.
+//! A number and one unit, no more. Months and years have no fixed length, so they are units only where a rule looks far back and a
+//! day more or less is no matter; what cannot be misread needs no manual.
 
 use std::time::Duration;
 
@@ -11,6 +11,14 @@ const TIMES: &[(u64, &[&str])] = &[
     (3_600, &["h", "hour", "hours"]),
     (86_400, &["d", "day", "days"]),
     (604_800, &["w", "week", "weeks"]),
+];
+
+/// The units of spans in which a day more or less is no matter: a year is 365 days, and a month a twelfth of it.
+const LONG_TIMES: &[(u64, &[&str])] = &[
+    (86_400, &["d", "day", "days"]),
+    (604_800, &["w", "week", "weeks"]),
+    (2_628_000, &["month", "months"]),
+    (31_536_000, &["year", "years"]),
 ];
 
 const SIZES: &[(u64, &[&str])] = &[
@@ -26,6 +34,11 @@ const SIZES: &[(u64, &[&str])] = &[
 /// A span of time: a whole number and one of s, m, h, d, w, or the unit's name. The error says what is wrong with the text.
 pub fn duration(text: &str) -> Result<Duration, String> {
     measure(text, TIMES, "time").map(Duration::from_secs)
+}
+
+/// A span of days, weeks, months or years, where a month is a twelfth of 365 days. The error says what is wrong with the text.
+pub(super) fn long_duration(text: &str) -> Result<Duration, String> {
+    measure(text, LONG_TIMES, "time").map(Duration::from_secs)
 }
 
 /// A size in bytes: a whole number and one of bytes, kB, KiB, MB, MiB, GB, GiB, in any case. The error says what is wrong.
@@ -93,6 +106,17 @@ mod tests {
         ] {
             assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
+    }
+
+    #[test]
+    fn long_spans_may_be_months_and_years() {
+        let days = |text: &str| long_duration(text).map(|span| span.as_secs() / 86_400);
+        for (text, expected) in
+            [("12 months", 365), ("1 year", 365), ("1 month", 30), ("6 months", 182), ("365 days", 365), ("52 w", 364)]
+        {
+            assert_eq!(days(text), Ok(expected), "{text}");
+        }
+        assert_eq!(long_duration("12 hours"), Err("\"hours\" is no unit of time".to_owned()));
     }
 
     #[test]

@@ -35,14 +35,25 @@ pub(super) fn problem_at(table: &Table<'_>, key: &'static str, what: &str, remed
 
 /// A span between two bounds, both allowed.
 pub(super) fn span(table: &Table<'_>, key: &'static str, bounds: RangeInclusive<Duration>) -> Option<Duration> {
+    span_as(table, key, bounds, duration, "")
+}
+
+/// The same in a wording of its own; `or_else` ends the remedy with what else may stand there.
+pub(super) fn span_as(
+    table: &Table<'_>,
+    key: &'static str,
+    bounds: RangeInclusive<Duration>,
+    read: impl Fn(&str) -> Result<Duration, String>,
+    or_else: &str,
+) -> Option<Duration> {
     let most = written(*bounds.end());
     let least = match most.split_once(' ') {
         Some((_, unit)) if bounds.start().is_zero() => format!("0 {}s", unit.trim_end_matches('s')),
         _ => written(*bounds.start()),
     };
-    let remedy = format!("write a number and a unit, from \"{least}\" to \"{most}\"");
+    let remedy = format!("write a number and a unit, from \"{least}\" to \"{most}\"{or_else}");
     table.any(key)?.text(&remedy)?.check(&remedy, |text| {
-        let span = duration(text)?;
+        let span = read(text)?;
         if bounds.contains(&span) { Ok(span) } else { Err(format!("{} is out of range", written(span))) }
     })
 }

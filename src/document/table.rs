@@ -117,6 +117,11 @@ impl<'d, T> Entry<'d, T> {
         }
     }
 
+    /// Where this value stands, for checks that come later.
+    pub fn place(&self) -> Entry<'d, ()> {
+        self.with(())
+    }
+
     fn with<U>(&self, value: U) -> Entry<'d, U> {
         Entry {
             document: self.document,
@@ -232,7 +237,8 @@ impl<'d> Table<'d> {
         match entry.value.as_table() {
             Some(entries) => self.inner(entry.path, entry.span, entries, read),
             None => {
-                entry.problem(format!("is {}", article(entry.value)), format!("write it as a table: [{key}]"));
+                let remedy = format!("write it as a table: [{}]", header(&entry.path));
+                entry.problem(format!("is {}", article(entry.value)), remedy);
                 None
             }
         }
@@ -245,7 +251,8 @@ impl<'d> Table<'d> {
             return Some(self.inner(entry.path, entry.span, entries, read).into_iter().collect());
         }
         let Some(array) = entry.value.as_array() else {
-            entry.problem(format!("is {}", article(entry.value)), format!("write it as a list of tables: [[{key}]]"));
+            let remedy = format!("write it as a list of tables: [[{}]]", header(&entry.path));
+            entry.problem(format!("is {}", article(entry.value)), remedy);
             return None;
         };
         let mut values = Vec::new();
@@ -256,7 +263,10 @@ impl<'d> Table<'d> {
                 None => {
                     let mut place = entry.with(());
                     (place.path, place.span) = (path, item.span());
-                    place.problem(format!("is {}", article(item.get_ref())), format!("write it as a table: [[{key}]]"));
+                    place.problem(
+                        format!("is {}", article(item.get_ref())),
+                        format!("write it as a table: [[{}]]", header(&entry.path)),
+                    );
                 }
             }
         }
@@ -396,6 +406,11 @@ impl<'d> Table<'d> {
 
 fn joined(path: &str, key: &str) -> String {
     if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
+}
+
+/// What stands in the brackets above a table of this path: the path without the numbers of its lists.
+fn header(path: &str) -> String {
+    path.split('.').map(|part| part.split('[').next().unwrap_or(part)).collect::<Vec<_>>().join(".")
 }
 
 /// What a value is, with its article: `a string`, `an integer`.

@@ -61,6 +61,11 @@ impl Places {
         )
     }
 
+    /// The code of a country (ISO 3166-1 alpha-2, in capitals) for one in any case, or for another that it goes by (`UK`).
+    pub fn code(&self, code: &str) -> Option<&str> {
+        self.country(code).map(|(country, _)| country.as_str())
+    }
+
     fn country(&self, code: &str) -> Option<(&String, &Vec<Zone>)> {
         let code = code.trim().to_ascii_uppercase();
         self.countries.get_key_value(self.also.get(&code).unwrap_or(&code))

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::address_class::AddressClassSet;
 use super::invitation::OrderDetails;
+use super::place::Places;
 use super::sample::Share;
 use super::shop::ShopId;
 use super::time::Zone;
@@ -126,15 +127,23 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// The preset `afs`: seven days after the order, one reminder after seven more, and the caps of the product table, section 3.
-    pub const AFS: Self = Self::after(days(7), Trigger::Order);
+    /// The preset `afs`, which is also what holds where nothing is written: the defaults of the product's table of rules.
+    ///
+    /// Delay and reminder are those of Trustpilot's Automatic Feedback Service: 7 days unless changed, up to 90 (its help centre,
+    /// "Invitation timing and frequency" and "How can I cancel a review invitation?"), one reminder, an invitation for every
+    /// purchase unless changed. Beyond that it has no caps; those here are Yotpo's (see there), so that an installation of several
+    /// shops asks nobody too often. Addresses of offices, of marketplaces and of the shop itself are left out, as Revi advises.
+    pub const AFS: Self = Self::after(days(7));
 
-    /// The preset `yotpo`: 14 days after the shipment.
-    pub const YOTPO: Self = Self::after(days(14), Trigger::Shipment);
+    /// The preset `yotpo`, the values of Yotpo's "Review Request Email Policies": 14 days after the purchase ("triggered to be sent
+    /// several days following order placement"), a follow-up 7 days after the request and never before 5, at most 3 mails, at
+    /// least 5 days between mails, at most 5 to one person within 30 days, and the same product once in 12 months.
+    pub const YOTPO: Self = Self::after(days(14));
 
-    const fn after(delay: Duration, trigger: Trigger) -> Self {
+    /// The pace that both presets have in common.
+    const fn after(delay: Duration) -> Self {
         Self {
-            trigger,
+            trigger: Trigger::Order,
             otherwise: None,
             delay,
             reminder: Some(days(7)),
@@ -192,12 +201,25 @@ pub struct When {
 }
 
 impl When {
+    /// Whether it holds for every order that the other holds for.
+    pub fn includes(&self, other: &Self) -> bool {
+        let is_wider = |own: &Option<String>, its: &Option<String>| own.is_none() || own == its;
+        let in_lower_case = |tag: &Option<String>| tag.as_ref().map(|tag| tag.to_lowercase());
+        is_wider(&self.template, &other.template)
+            && is_wider(&in_lower_case(&self.tag), &in_lower_case(&other.tag))
+            && is_wider(&self.country, &other.country)
+    }
+
     /// Whether it holds for this order.
     pub fn holds(&self, order: &OrderDetails) -> bool {
         let is_wanted = |wanted: &Option<String>, has: &Option<String>| wanted.is_none() || wanted == has;
         let has_tag = |tag: &String| order.tags.iter().any(|has| has.to_lowercase() == tag.to_lowercase());
+        let is_there = |country: &String| {
+            let code = |code| Places::shipped().code(code).unwrap_or(code);
+            order.country.as_deref().is_some_and(|has| code(has) == code(country))
+        };
         is_wanted(&self.template, &order.template)
-            && is_wanted(&self.country, &order.country)
+            && self.country.as_ref().is_none_or(is_there)
             && self.tag.as_ref().is_none_or(has_tag)
     }
 }
@@ -310,8 +332,36 @@ mod tests {
         };
         assert_eq!(rules.of(&order(&["b2b"], "DE", "shopify")), &slow);
         assert_eq!(rules.of(&order(&[], "DE", "shopify")), &none);
+        assert_eq!(rules.of(&order(&[], "de", "shopify")), &none);
         assert_eq!(rules.of(&order(&[], "DE", "magento")), &Policy::AFS);
         assert_eq!(rules.of(&order(&["b2c"], "SE", "shopify")), &Policy::AFS);
+    }
+
+    #[test]
+    fn a_country_is_the_same_by_another_code_of_it() {
+        let british = When { country: Some("GB".into()), ..When::default() };
+        let holds =
+            |country: &str| british.holds(&OrderDetails { country: Some(country.into()), ..OrderDetails::default() });
+        assert!(holds("GB") && holds("UK") && !holds("IE") && !holds("XX"));
+        assert!(!british.holds(&OrderDetails::default()));
+    }
+
+    #[test]
+    fn a_condition_includes_those_that_ask_for_more() {
+        let when = |template: &str, tag: &str, country: &str| {
+            let some = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+            When { template: some(template), tag: some(tag), country: some(country) }
+        };
+        for (wide, narrow, expected) in [
+            (when("", "b2b", ""), when("", "B2B", "DE"), true),
+            (when("shopify", "", ""), when("shopify", "", ""), true),
+            (when("", "b2b", "DE"), when("", "b2b", ""), false),
+            (when("", "b2b", ""), when("", "b2c", ""), false),
+            (when("shopify", "", ""), when("magento", "", "DE"), false),
+            (when("", "", "DE"), when("shopify", "", "AT"), false),
+        ] {
+            assert_eq!(wide.includes(&narrow), expected, "{wide:?} {narrow:?}");
+        }
     }
 
     #[test]

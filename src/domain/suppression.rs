@@ -115,14 +115,9 @@ pub enum InvalidEntry {
 }
 
 impl ListKey {
-    /// The entry of an address, as it is compared.
-    pub fn address(address: &EmailAddress) -> Self {
-        Self { kind: ListKind::Address, subject: address.key().as_str().to_owned() }
-    }
-
-    /// The entry of an address of which only the compared form is known. `None` is never seen: what has such a form is an address.
-    pub fn from_key(key: &AddressKey) -> Option<Self> {
-        EmailAddress::parse(key.as_str()).ok().map(|address| Self::address(&address))
+    /// The entry of an address.
+    pub fn of(address: &AddressKey) -> Self {
+        Self { kind: ListKind::Address, subject: address.as_str().to_owned() }
     }
 
     /// What a person writes: an address, or a domain with or without an `@` before it.
@@ -133,7 +128,9 @@ impl ListKey {
         let text = text.trim();
         let domain = text.strip_prefix('@').unwrap_or(text);
         if domain.contains('@') {
-            return EmailAddress::parse(text).map(|address| Self::address(&address)).map_err(|_| InvalidEntry::Neither);
+            return EmailAddress::parse(text)
+                .map(|address| Self::of(&address.key()))
+                .map_err(|_| InvalidEntry::Neither);
         }
         // A name that is written with the root's dot is the same name.
         let domain = host_name(domain.strip_suffix('.').unwrap_or(domain)).ok_or(InvalidEntry::Neither)?;
@@ -203,9 +200,9 @@ impl fmt::Debug for ListKey {
 /// Everything under which an address can stand on the list: itself, its domain and each domain above that down to two labels, plain
 /// and hashed. At most some 250, for a domain of as many labels as fit; four to eight for real ones. An entry counts for a shop when
 /// it stands for that shop or for all.
-pub fn lookup_keys(address: &EmailAddress, list_key: &[u8; 32]) -> Vec<ListKey> {
-    let mut plain = vec![ListKey::address(address)];
-    let mut domain = address.domain();
+pub fn lookup_keys(address: &AddressKey, list_key: &[u8; 32]) -> Vec<ListKey> {
+    let mut plain = vec![ListKey::of(address)];
+    let (_, mut domain) = address.as_str().rsplit_once('@').unwrap_or_default();
     while let Some((_, above)) = domain.split_once('.') {
         plain.push(ListKey { kind: ListKind::Domain, subject: domain.to_owned() });
         domain = above;
@@ -238,8 +235,8 @@ mod tests {
 
     const KEY: [u8; 32] = [7; 32];
 
-    fn address(text: &str) -> EmailAddress {
-        EmailAddress::parse(text).expect("an address")
+    fn address(text: &str) -> AddressKey {
+        EmailAddress::parse(text).expect("an address").key()
     }
 
     #[test]

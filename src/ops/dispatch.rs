@@ -311,7 +311,7 @@ async fn settle(house: &House, setup: &Setup, letter: &ClaimedLetter, attempt: A
     for tries in 1_u32.. {
         let policies = Arc::clone(&setup.policies);
         match house.store.settle(&letter.claim, attempt, reply, policies, house.clock.now()).await {
-            Ok(settled) => {
+            Ok(Some(settled)) => {
                 tracing::info!(
                     letter = %letter.claim.letter,
                     invitation = %letter.invitation.id,
@@ -323,6 +323,10 @@ async fn settle(house: &House, setup: &Setup, letter: &ClaimedLetter, attempt: A
                     "a letter's attempt ended"
                 );
                 house.queue_moved.notify_one();
+                return;
+            }
+            Ok(None) => {
+                tracing::info!(letter = %letter.claim.letter, "a letter's attempt ended, but its person was erased meanwhile");
                 return;
             }
             Err(error) => {

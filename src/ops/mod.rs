@@ -2,6 +2,7 @@
 //! commit" exists once.
 
 pub mod accept;
+pub mod desk;
 pub mod dispatch;
 pub mod explain;
 pub mod held;
@@ -11,6 +12,7 @@ mod letters;
 pub mod mailbox;
 pub mod metrics;
 pub mod past_mail;
+pub mod person;
 pub mod purge;
 pub mod read;
 pub mod reconcile;

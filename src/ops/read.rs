@@ -143,8 +143,12 @@ pub(super) fn read_for(config: &Config, reader: &Reader, shop: &ShopId, message:
     match config.shop(shop) {
         Some(shop) => {
             let own = [config.ingest_domain.clone(), shop.from.domain().to_owned()];
-            let context =
-                Context { shop_domains: &shop.domains, own_domains: &own, locale: Some(shop.locale.as_str()) };
+            let context = Context {
+                shop_domains: &shop.domains,
+                own_domains: &own,
+                locale: Some(shop.locale.as_str()),
+                consent_words: &shop.consent_words,
+            };
             reader.read(message, &context)
         }
         None => Reading::without_findings(
@@ -161,11 +165,35 @@ fn end_of(day: jiff::civil::Date, zone: &Zone) -> Option<Timestamp> {
 
 /// Reads one mail that is not in the store, for `invited template explain`.
 pub fn explain_mail(reader: &crate::read::Reader, mail: &[u8], shop_domains: &[String]) -> Reading {
-    reader.read(mail, &Context { shop_domains, own_domains: &[], locale: None })
+    reader.read(mail, &Context { shop_domains, ..Context::default() })
 }
 
 /// The rule that gave a field its value, for tables.
 pub fn rule_of(reading: &Reading, field: Field) -> Option<String> {
     let finding = reading.findings.iter().find(|finding| finding.field == field)?;
     Some(format!("{} {}", finding.layer.as_str(), finding.rule))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::parse;
+    use crate::document::Document;
+    use crate::read::Templates;
+
+    #[test]
+    fn a_shops_own_words_for_consent_reach_the_reader() {
+        let mail = b"From: Nordljus <order@nordljus.example>\r\nTo: Anna Berg <anna@example.org>\r\n\
+                     Subject: Thank you for your order 10001\r\n\r\nYou may hear from us. Order number: 10001\r\n";
+        let read = |policy: &str| {
+            let text = format!("{}{policy}", include_str!("../../config/minimal.toml"));
+            let config = parse(&Document::new("x.toml", text), Path::new("")).unwrap();
+            let reader = Reader::new(Templates::embedded());
+            read_for(&config, &reader, &config.shops[0].id, mail).order_event().and_then(|event| event.consent)
+        };
+        assert_eq!(read("[shop.policy]\nconsent_words = \"You may hear from us\"\n"), Some(true));
+        assert_eq!(read(""), None);
+    }
 }

@@ -6,8 +6,9 @@ use std::ops::Range;
 
 use dom_query::{Document, Element, LocalName, NodeData, NodeRef, local_name};
 
-use super::html::{Named, harmless, hides};
+use super::html::{Named, hides};
 use super::message::Message;
+use super::tree::{Planted, planted};
 use super::words::fold_into;
 use crate::domain::clean;
 
@@ -154,10 +155,9 @@ impl Body {
         let mut microdata = false;
         let mut cut = false;
         if !message.html.is_empty() {
-            match harmless(&message.html, named) {
-                Some(html) => {
-                    microdata = html.contains("itemscope");
-                    let document = Document::from(html);
+            match planted(&message.html, named) {
+                Some(Planted { document, microdata: may_hold }) => {
+                    microdata = may_hold;
                     language = document.html_root().attr("lang").map(|lang| lang.to_string());
                     texts.push(walk(&document));
                     tree = Some(document);

@@ -73,7 +73,7 @@ impl Customer {
     }
 }
 
-/// Notes the addressees as findings of layer 4.
+/// Notes the addressees as findings of the header fields.
 pub(super) fn note_addressees(message: &Message, ours: &Ours<'_>, evidence: &mut Evidence) {
     for (rule, boxes) in [(TO, &message.to), ("cc.address", &message.cc), ("bcc.address", &message.bcc)] {
         for one in boxes.iter().filter(|one| ours.plausible(&one.email, message)).take(ADDRESSEES) {

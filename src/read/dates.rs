@@ -53,6 +53,10 @@ pub(super) struct Habits<'h> {
 impl Habits<'_> {
     /// The first day in a text.
     pub(super) fn day_in(&self, text: &str) -> Option<Date> {
+        // Most texts have no number, and no day is written without one.
+        if !text.bytes().any(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
         if let Some(day) = of_era(text) {
             return day;
         }

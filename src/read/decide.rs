@@ -66,6 +66,7 @@ impl Decision<'_> {
             }
             (reading.outcome, reading.reason) = (outcome, Some(why));
         }
+        reading.sent_at = message.sent_at;
         reading.event = event;
         reading.customer_email = email;
         reading.customer_name = name;

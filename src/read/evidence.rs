@@ -26,6 +26,8 @@ pub(super) enum Value {
     Total(Total),
     PreferredSendTime(jiff::Timestamp),
     Tags(Vec<String>),
+    /// Whether the customer agreed to be asked, with the shop's words where those said so.
+    Consent(bool, Option<String>),
     /// Something that was wrong, in words.
     Remark(String),
     /// A placeholder that nobody filled, in words: a remark that goes into the reason of a held mail too.
@@ -47,6 +49,7 @@ impl Value {
             Self::Total(_) => Field::Total,
             Self::PreferredSendTime(_) => Field::PreferredSendTime,
             Self::Tags(_) => Field::Tags,
+            Self::Consent(..) => Field::Consent,
             Self::Remark(_) | Self::Unfilled(_) => Field::Remark,
         }
     }
@@ -66,6 +69,8 @@ impl Value {
             Self::Total(total) => total.to_string(),
             Self::PreferredSendTime(time) => time.to_string(),
             Self::Tags(tags) => clean(&tags.join(", "), 500),
+            Self::Consent(_, Some(words)) => clean(words, 500),
+            Self::Consent(agreed, None) => agreed.to_string(),
             Self::Remark(text) | Self::Unfilled(text) => clean(text, 500),
         }
     }
@@ -128,12 +133,14 @@ impl Evidence {
         unfilled.take(3).fold(why, |why, text| format!("{why}; {text}"))
     }
 
-    /// Puts into a reading what the best layer says about the fields that nothing else hangs on: country, total, send time, tags.
+    /// Puts into a reading what the best layer says about the fields that nothing else hangs on: country, total, send time, tags,
+    /// consent. A no counts more than a yes of the same layer.
     pub(super) fn fill(&self, reading: &mut Reading) {
         let mut candidates = self.candidates.iter().collect::<Vec<_>>();
-        candidates.sort_by_key(|candidate| candidate.layer);
+        candidates.sort_by_key(|candidate| (candidate.layer, matches!(candidate.value, Value::Consent(true, _))));
         for candidate in candidates {
             match &candidate.value {
+                Value::Consent(agreed, _) => _ = reading.consent.get_or_insert(*agreed),
                 Value::Country(country) => _ = reading.country.get_or_insert_with(|| country.clone()),
                 Value::Total(total) => _ = reading.total.get_or_insert_with(|| total.clone()),
                 Value::PreferredSendTime(time) => _ = reading.preferred_send_time.get_or_insert(*time),
@@ -163,8 +170,8 @@ impl Evidence {
     /// Everything as findings, the fields in their order; in `taken` is, for some fields, the value that goes first.
     pub(super) fn into_findings(self, taken: &[Value]) -> Vec<Finding> {
         let mut candidates = self.candidates;
-        candidates
-            .sort_by_key(|candidate| (candidate.value.field(), !taken.contains(&candidate.value), candidate.layer));
+        let consents = |value: &Value| matches!(value, Value::Consent(true, _));
+        candidates.sort_by_key(|one| (one.value.field(), !taken.contains(&one.value), one.layer, consents(&one.value)));
         candidates
             .into_iter()
             .map(|candidate| Finding {
@@ -174,6 +181,15 @@ impl Evidence {
                 rule: candidate.rule,
             })
             .collect()
+    }
+}
+
+/// A yes or a no, as data write it.
+pub(super) fn yes_or_no(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "yes" | "1" => Some(true),
+        "false" | "no" | "0" => Some(false),
+        _ => None,
     }
 }
 

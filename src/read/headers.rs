@@ -1,4 +1,4 @@
-//! Layer 4: what AFS reads without a snippet. Name and address from `To:`, the reference from the subject, in the shapes of its
+//! The last layer: what AFS reads without a snippet. Name and address from `To:`, the reference from the subject, in the shapes of its
 //! documentation: (1) digits and capitals with hyphens, (2) digits and letters mixed, seven at least, (3) numbers, but no years
 //! without `#`; never letters alone.
 //!

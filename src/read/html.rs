@@ -4,7 +4,7 @@
 //! builder sees is what was counted. Everything left open is closed with the block it stands in: html5ever would open `<font>` and
 //! its kind again in each block that follows, which is a bomb of its own.
 
-use memchr::{memchr, memchr_iter, memchr3};
+use memchr::{memchr, memchr_iter, memchr3, memchr3_iter};
 
 /// Bytes of the page as it is written again; longer pages are read as text.
 const SIZE: usize = 2 * 1024 * 1024;
@@ -26,13 +26,13 @@ const SILENT: &[&str] = &[
 const NAME: usize = 10;
 
 /// An element that is kept as a tag; of all others only the content is kept.
-struct Element {
-    name: &'static str,
+pub(super) struct Element {
+    pub(super) name: &'static str,
     traits: u8,
 }
 
 /// A trait: it never has content.
-const VOID: u8 = 1;
+pub(super) const VOID: u8 = 1;
 /// A trait: a block, which does not belong inside a `p` and closes an open one.
 const BLOCK: u8 = 2;
 /// A trait: a wall of a table. A closing tag inside does not reach what is open outside.
@@ -45,7 +45,7 @@ impl Element {
         Self { name, traits }
     }
 
-    fn is(&self, wanted: u8) -> bool {
+    pub(super) fn is(&self, wanted: u8) -> bool {
         self.traits & wanted != 0
     }
 }
@@ -182,13 +182,23 @@ impl Named {
     /// Notes what a selector, or an attribute's name, speaks of.
     pub(super) fn note(&mut self, css: &str) {
         let css = css.to_ascii_lowercase();
-        // An escape may stand for any name; and other pseudo-classes than these, `:contains(…)` and its kind, look at texts as
-        // they are.
+        // An escape may stand for any name; and other pseudo-classes than these look at texts as they are.
         let of_elements =
-            ["nth-", "first-", "last-", "only-child", "only-of-type", "not(", "is(", "where(", "has(", "root"];
-        let plain = css.split(':').skip(1).all(|rest| of_elements.iter().any(|name| rest.starts_with(name)));
+            ["nth-", "first-", "last-", "only-child", "only-of-type", "not(", "is(", "where(", "has(", "root", "empty"];
+        // Of a text only the line ends are others.
+        let of_words = |rest: &str| {
+            let words = rest.strip_prefix("contains(").and_then(|rest| rest.split_once(')'));
+            words.is_some_and(|(words, _)| !words.contains(char::is_whitespace))
+        };
+        let plain = |rest: &str| of_elements.iter().any(|name| rest.starts_with(name)) || of_words(rest);
+        let plain = css.split(':').skip(1).all(plain);
         self.anything |= !plain || css.contains('\\');
         self.looks.extend(LOOKS.iter().filter(|name| css.contains(**name)));
+    }
+
+    /// Whether rules may look at anything.
+    pub(super) fn look_at_anything(&self) -> bool {
+        self.anything
     }
 
     /// Whether nobody looks at an attribute.
@@ -201,8 +211,66 @@ impl Named {
 /// The page written again, well nested, or `None` when it is too large or too deep. What nobody looks at, as `named` tells, is
 /// left out: the tree builder needs its time for every byte.
 pub(super) fn harmless(html: &str, named: &Named) -> Option<String> {
-    let out = String::with_capacity(html.len().min(SIZE));
-    let mut page = Page { out, open: Vec::new(), steps: 0, named, left_out: 0 };
+    write(html, named, String::with_capacity(html.len().min(SIZE)))
+}
+
+/// What a page is written into.
+pub(super) trait Sink {
+    /// A tag opens; its attributes come next.
+    fn open(&mut self, element: &'static Element);
+    /// An attribute of the tag that opened last, its name in lower case.
+    fn attribute(&mut self, name: &str, value: &str);
+    /// All attributes have come.
+    fn opened(&mut self) {}
+    /// The innermost element that is open closes.
+    fn close(&mut self, element: &'static Element);
+    /// Text, its character references as they are.
+    fn text(&mut self, text: &str);
+}
+
+impl Sink for String {
+    fn open(&mut self, element: &'static Element) {
+        self.push('<');
+        self.push_str(element.name);
+    }
+
+    fn attribute(&mut self, name: &str, value: &str) {
+        self.push(' ');
+        self.push_str(name);
+        self.push_str("=\"");
+        let mut rest = value;
+        while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'"' | b'<' | b'>' | b'\0')) {
+            self.push_str(&rest[..at]);
+            self.push_str(match rest.as_bytes()[at] {
+                b'"' => "&quot;",
+                b'<' => "&lt;",
+                b'>' => "&gt;",
+                _ => "",
+            });
+            rest = &rest[at + 1..];
+        }
+        self.push_str(rest);
+        self.push('"');
+    }
+
+    fn opened(&mut self) {
+        self.push('>');
+    }
+
+    fn close(&mut self, element: &'static Element) {
+        self.push_str("</");
+        self.push_str(element.name);
+        self.push('>');
+    }
+
+    fn text(&mut self, text: &str) {
+        self.push_str(text);
+    }
+}
+
+/// Writes the page again, as [`harmless`] does, into whatever takes it.
+pub(super) fn write<S: Sink>(html: &str, named: &Named, out: S) -> Option<S> {
+    let mut page = Page { out, open: Vec::new(), steps: 0, named, size: 0 };
     let mut attributes = Vec::new();
     let mut rest = html;
     while let Some(at) = memchr(b'<', rest.as_bytes()) {
@@ -210,12 +278,12 @@ pub(super) fn harmless(html: &str, named: &Named) -> Option<String> {
         let (token, after) = next_token(&rest[at..], &mut attributes);
         rest = after;
         match token {
-            Token::Text(text) => page.out.push_str(text),
+            Token::Text(text) => page.put(text),
             Token::Nothing => {}
             Token::Open(name) => match Tag::of(name) {
                 Tag::Kept(element) => page.open(element, &attributes),
                 Tag::Silent(name) => rest = after_close(rest, name),
-                Tag::Unknown => page.out.push(' '),
+                Tag::Unknown => page.put(" "),
             },
             Token::Close(name) => {
                 if let Tag::Kept(element) = Tag::of(name) {
@@ -223,30 +291,31 @@ pub(super) fn harmless(html: &str, named: &Named) -> Option<String> {
                 }
             }
         }
-        if page.open.len() > DEPTH || page.steps > STEPS || page.size() > SIZE {
+        if page.open.len() > DEPTH || page.steps > STEPS || page.size > SIZE {
             return None;
         }
     }
     page.text(rest);
-    (page.size() <= SIZE).then_some(page.out)
+    (page.size <= SIZE).then_some(page.out)
 }
 
 /// An attribute as it was written: its name, and its value without quotes.
 type Attribute<'h> = (&'h str, &'h str);
 
 /// The page as it is written again.
-struct Page<'n> {
-    out: String,
+struct Page<'n, S> {
+    out: S,
     open: Vec<&'static Element>,
     steps: usize,
     named: &'n Named,
-    /// Bytes that were left out; they count as if they had not been.
-    left_out: usize,
+    /// Bytes of the page; those that were left out count as if they had not been.
+    size: usize,
 }
 
-impl Page<'_> {
-    fn size(&self) -> usize {
-        self.out.len() + self.left_out
+impl<S: Sink> Page<'_, S> {
+    fn put(&mut self, text: &str) {
+        self.size += text.len();
+        self.out.text(text);
     }
 
     fn open(&mut self, element: &'static Element, attributes: &[Attribute<'_>]) {
@@ -274,7 +343,7 @@ impl Page<'_> {
             }
         }
         self.steps += self.open.len() + 1;
-        self.write(name, attributes);
+        self.write(element, attributes);
         if !element.is(VOID) {
             self.open.push(element);
         }
@@ -307,45 +376,40 @@ impl Page<'_> {
 
     fn close_down_to(&mut self, index: usize) {
         for element in self.open.drain(index..).rev() {
-            self.out.push_str("</");
-            self.out.push_str(element.name);
-            self.out.push('>');
+            self.size += element.name.len() + 3;
+            self.out.close(element);
         }
     }
 
-    fn write(&mut self, name: &str, attributes: &[Attribute<'_>]) {
-        self.out.push('<');
-        self.out.push_str(name);
+    fn write(&mut self, element: &'static Element, attributes: &[Attribute<'_>]) {
+        self.size += element.name.len() + 2;
+        self.out.open(element);
         let mut styled = false;
         for (name, value) in attributes {
+            self.size += name.len() + value.len() + 4;
             // A style may hide its element. Of two the tree builder takes the first, and the second must not come into its place.
             let style = name.eq_ignore_ascii_case("style") && !std::mem::replace(&mut styled, true);
             if self.named.leaves_out(name) && !(style && may_hide(value)) {
-                self.left_out += name.len() + value.len() + 4;
                 continue;
             }
-            self.out.push(' ');
+            self.size += 5 * memchr3_iter(b'"', b'<', b'>', value.as_bytes()).count();
             match name.bytes().any(|byte| byte.is_ascii_uppercase()) {
-                true => self.out.push_str(&name.to_ascii_lowercase()),
-                false => self.out.push_str(name),
+                true => self.out.attribute(&name.to_ascii_lowercase(), value),
+                false => self.out.attribute(name, value),
             }
-            self.out.push_str("=\"");
-            self.write_value(value);
-            self.out.push('"');
         }
-        self.out.push('>');
+        self.out.opened();
     }
 
     /// Writes text. Line ends become blanks, which the tree builder takes in one go; it would stop at each, and at each entity.
     fn text(&mut self, text: &str) {
+        self.size += text.len();
         if self.named.anything {
-            self.out.push_str(text);
-            return;
+            return self.out.text(text);
         }
-        let before = self.size();
         let mut rest = text;
         while let Some(at) = memchr3(b'\n', b'\r', b'&', rest.as_bytes()) {
-            self.out.push_str(&rest[..at]);
+            self.out.text(&rest[..at]);
             rest = &rest[at..];
             let (written, length) = match rest.as_bytes() {
                 [b'&', b'n', b'b', b's', b'p', b';', ..] => ("\u{a0}", 6),
@@ -353,26 +417,10 @@ impl Page<'_> {
                 [b'\r', b'\n', ..] => (" ", 2),
                 _ => (" ", 1),
             };
-            self.out.push_str(written);
+            self.out.text(written);
             rest = &rest[length..];
         }
-        self.out.push_str(rest);
-        self.left_out += before + text.len() - self.size();
-    }
-
-    fn write_value(&mut self, value: &str) {
-        let mut rest = value;
-        while let Some(at) = rest.bytes().position(|byte| matches!(byte, b'"' | b'<' | b'>' | b'\0')) {
-            self.out.push_str(&rest[..at]);
-            self.out.push_str(match rest.as_bytes()[at] {
-                b'"' => "&quot;",
-                b'<' => "&lt;",
-                b'>' => "&gt;",
-                _ => "",
-            });
-            rest = &rest[at + 1..];
-        }
-        self.out.push_str(rest);
+        self.out.text(rest);
     }
 }
 
@@ -544,7 +592,9 @@ mod tests {
         named.note("td[Width='3']");
         named.note("td:Nth-of-type(2) > p:not(:first-child)");
         assert_eq!(harmless("<p width=3 align=b>\n", &named).as_deref(), Some("<p width=\"3\"> "));
-        named.note("p:contains('x')");
+        named.note("p:has(td:empty + td:contains('@'))");
+        assert_eq!(harmless("<p align=b>\n", &named).as_deref(), Some("<p> "));
+        named.note("p:contains('x y')");
         assert_eq!(harmless("<p align=b>\n", &named).as_deref(), Some("<p align=\"b\">\n"));
         // What is left out counts all the same.
         assert!(

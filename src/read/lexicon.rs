@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::dates::Months;
 use super::words::{Label, Phrase, Phrases, Pieces, Searched, fold};
 use crate::document::{Document, Entry, Problems, Table};
+use crate::domain::EventKind;
 
 /// Lists of what stands before, over or beside a value.
 pub(super) const LABELS: &[&str] = &[
@@ -66,6 +67,8 @@ pub(super) const PHRASES: &[&str] = &[
     "request",
     "trouble",
     "in_part",
+    "shipped_in_part",
+    "last_part",
     "update",
     "admin_copy",
     "account",
@@ -76,6 +79,18 @@ pub(super) const PHRASES: &[&str] = &[
     "invoice",
     "carrier",
     "failed",
+];
+
+/// The lists of phrases that tell of an event, worst news first: a cancelled order that is taken for a new one would bring a letter.
+pub(super) const NEWS: &[(&str, EventKind)] = &[
+    ("refunded_in_part", EventKind::RefundedInPart),
+    ("cancelled", EventKind::Cancelled),
+    ("refunded", EventKind::Refunded),
+    ("delayed", EventKind::Delayed),
+    ("delivered", EventKind::Delivered),
+    ("shipped", EventKind::Shipped),
+    ("paid", EventKind::Paid),
+    ("confirmed", EventKind::Placed),
 ];
 
 /// All words of all languages.

@@ -4,11 +4,12 @@
 use std::borrow::Cow;
 use std::panic::catch_unwind;
 
+use jiff::fmt::rfc2822::DateTimeParser;
 use mail_parser::{Address, HeaderName, MessageParser, MimeHeaders, PartType};
 
 use super::evidence::{Evidence, is_unfilled};
 use super::{bounds, repair};
-use crate::domain::{EmailAddress, Layer, clean};
+use crate::domain::{EmailAddress, Layer, Timestamp, clean};
 
 /// Longest subject that is looked at, in characters.
 const SUBJECT: usize = 998;
@@ -16,6 +17,9 @@ const SUBJECT: usize = 998;
 const HEADER: usize = 2_000;
 /// Most addresses that are taken from one header field.
 const ADDRESSES: usize = 50;
+
+/// The start of the year 2000: no program that sends order mails by email is older, so a clock that says less is wrong.
+const EARLIEST: Timestamp = Timestamp::from_seconds(946_684_800);
 
 /// Somebody in a header field.
 #[derive(Clone, PartialEq, Eq)]
@@ -43,6 +47,8 @@ pub(super) struct Message {
     pub(super) resent_from: Vec<Mailbox>,
     /// The subject, decoded and cleaned.
     pub(super) subject: String,
+    /// When it was sent, by the one `Date:` field that a mail has (RFC 5322, section 3.6.1).
+    pub(super) sent_at: Option<Timestamp>,
     /// The day of `Date:`, as the sender's clock had it.
     pub(super) day: Option<jiff::civil::Date>,
     /// All HTML bodies, one after the other.
@@ -99,6 +105,7 @@ impl Message {
             jiff::civil::Date::new(i16::try_from(date.year).ok()?, month, day).ok()
         });
         Ok(Self {
+            sent_at: sent_at(&headers),
             headers,
             from,
             to,
@@ -135,6 +142,15 @@ impl Message {
     pub(super) fn header<'m>(&'m self, name: &'m str) -> impl Iterator<Item = &'m str> {
         self.headers.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
+}
+
+/// The instant of the only `Date:` field, when it is one by RFC 5322 (section 3.3) and makes sense.
+fn sent_at(headers: &[(String, String)]) -> Option<Timestamp> {
+    static DATES: DateTimeParser = DateTimeParser::new().relaxed_weekday(true);
+    let mut dates = headers.iter().filter(|(name, _)| name == "date").map(|(_, value)| value);
+    let (Some(date), None) = (dates.next(), dates.next()) else { return None };
+    let sent = Timestamp::from(DATES.parse_timestamp(date).ok()?);
+    (sent >= EARLIEST).then_some(sent)
 }
 
 /// The valid mailboxes of address fields; groups are opened.
@@ -243,6 +259,22 @@ mod tests {
             let message = parse(&format!("To: {to}\r\nSubject: x"), b"");
             let shown = message.to.iter().map(|one| format!("{}/{}", one.name.as_deref().unwrap_or("-"), one.email));
             assert_eq!(shown.collect::<Vec<_>>().join(" "), expected, "{to}");
+        }
+    }
+
+    #[test]
+    fn when_a_mail_was_sent_is_told_by_its_one_date() {
+        for (fields, sent) in [
+            ("Date: Tue, 05 May 2026 10:17:13 +0200", Some("2026-05-05T08:17:13Z")),
+            ("Date: Mon, 5 May 2026 10:17 GMT (the day of the week is wrong)", Some("2026-05-05T10:17:00Z")),
+            ("Date: Tue,\r\n 05 May 2026 10:17:13 -0000", Some("2026-05-05T10:17:13Z")),
+            ("Date: 2026-05-05T10:17:13Z", None),
+            ("Date: Thu, 01 Jan 1970 00:00:00 +0000", None),
+            ("Date: Tue, 05 May 2026 10:17:13 +0200\r\nDate: Tue, 05 May 2026 10:17:13 +0200", None),
+            ("Date: yesterday", None),
+            ("Subject: x", None),
+        ] {
+            assert_eq!(parse(fields, b"").sent_at.map(|sent| sent.to_string()).as_deref(), sent, "{fields}");
         }
     }
 

@@ -1,6 +1,6 @@
-//! A mail's bytes become a [`Reading`]: who bought, which order, what happened to it. Four layers look, best first: the AFS
-//! snippet, schema.org data, the platform's template, the header fields; for every field the best one that found something wins,
-//! and the others stay as findings. Reading never fails and never asks for time, files or the network.
+//! A mail's bytes become a [`Reading`]: who bought, which order, what happened to it. Several layers look, best first: the AFS
+//! snippet, schema.org data (JSON-LD, then microdata), the platform's template, the words of all languages, the header fields
+//! ([`Layer`] has them in their order); for every field the best one that found something wins, and the others stay as findings. Reading never fails and never asks for time, files or the network.
 
 mod body;
 mod bounds;
@@ -32,6 +32,7 @@ mod schema_values;
 mod scripts;
 mod snippet;
 mod template;
+mod tree;
 mod words;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -62,6 +63,9 @@ pub struct Context<'a> {
     pub own_domains: &'a [String],
     /// The shop's language, where the mail does not tell its own.
     pub locale: Option<&'a str>,
+    /// The shop's words that say that the customer agreed to be asked for a review, such as "I agree to receive review
+    /// invitations". They are compared as all phrases are: letter case and line breaks do not count, `*` stands for anything short.
+    pub consent_words: &'a [String],
 }
 
 /// Reads mails. Built once, shared by all.
@@ -89,22 +93,28 @@ impl Reader {
             Ok(message) => message,
             Err(why) => return Reading::without_findings(Outcome::Held, format!("the mail could not be read: {why}")),
         };
+        let set_aside =
+            |outcome, why: &str| Reading { sent_at: message.sent_at, ..Reading::without_findings(outcome, why) };
         let ours = Ours { shop_domains: context.shop_domains, own_domains: context.own_domains };
         let body = Body::of(&message, &self.templates.named);
         let sight = self.templates.sight(&message, &body, &ours);
         if let Class::Ignore { rule, why } = self.templates.refuse(&sight, Counts::Always) {
-            return Reading::without_findings(Outcome::Ignored, reason(rule, why));
+            return set_aside(Outcome::Ignored, &reason(rule, why));
         }
         // Somebody at the shop forwarded the customer's mail to us: that one is the copy.
         match forward::inside(&message, &ours) {
             Forwarded::Copy(copy) if forwards < FORWARDS => {
                 let mut reading = self.read_at(&copy, context, forwards + 1);
+                if message.attached.is_none() {
+                    // What a mail program writes above the mail that it forwards is no `Date:` field.
+                    reading.sent_at = None;
+                }
                 reading.findings.push(forward::remark());
                 return reading;
             }
             Forwarded::ByStranger => {
                 let why = "it was forwarded to us by somebody who is not known to be the shop";
-                return Reading::without_findings(Outcome::Held, why);
+                return set_aside(Outcome::Held, why);
             }
             _ => {}
         }
@@ -125,6 +135,11 @@ impl Reader {
         {
             microdata::read(tree, &mut evidence);
         }
+        for words in context.consent_words {
+            if words::says(&body.folded, words) {
+                evidence.add(Layer::Mail, "consent-words", Value::Consent(true, Some(words.clone())));
+            }
+        }
         let page = body.language.as_deref().and_then(locale).filter(|tag| tag != "und");
         let found = self.templates.classify(&sight);
         let mut decision =
@@ -141,11 +156,18 @@ impl Reader {
             self.templates.extract(template, mail, &sight, habit.as_deref(), &mut evidence);
             decision.found = Some((template, class));
         }
-        // Where a template knows the mail and found everything, the words of all languages have nothing to add.
-        let known = matches!(&decision.found, Some((_, Class::Mail { .. })))
-            && [Field::Reference, Field::CustomerName, Field::Products].into_iter().all(|field| evidence.holds(field));
+        let known = matches!(&decision.found, Some((_, Class::Mail { .. }))) && evidence.holds(Field::Reference);
         let set_aside = matches!(&decision.found, Some((_, Class::Ignore { .. } | Class::Hold { .. })));
-        if !known && !set_aside {
+        if known {
+            // Where the template found everything too, the words of all languages have nothing to add.
+            if [Field::CustomerName, Field::Products].into_iter().any(|field| !evidence.holds(field)) {
+                let lexicon = &self.templates.lexicon;
+                let language = self.templates.generic.complete(&sight, lexicon, spoken.as_deref(), &mut evidence);
+                if spoken.is_none() {
+                    (spoken, origin) = (language, (Layer::Generic, "words"));
+                }
+            }
+        } else if !set_aside {
             let generic = self.templates.generic.read(&sight, &self.templates.lexicon, &mut evidence);
             if spoken.is_none() {
                 (spoken, origin) = (generic.language.clone(), (Layer::Generic, "words"));
@@ -170,7 +192,7 @@ impl Reader {
         if inner.outcome != Outcome::Event {
             return held;
         }
-        let mut reading = Reading { outcome: Outcome::Held, reason: held.reason, ..inner };
+        let mut reading = Reading { outcome: Outcome::Held, reason: held.reason, sent_at: None, ..inner };
         reading.findings.push(forward::remark());
         reading
     }

@@ -1,6 +1,8 @@
 //! Text that a template engine left as it was, since its author misspelt a variable or sent the mail past the engine. Taken for
 //! a value it would put `{{ customer.email }}` into a letter.
 
+use memchr::memmem;
+
 /// Signs that open and close a placeholder in the middle of a text, and nothing else in an order mail.
 const PAIRS: &[(&str, &str)] = &[
     ("{{", "}}"),         // Liquid, Twig, Jinja, Handlebars, Mustache, Magento, Angular
@@ -53,8 +55,9 @@ pub(super) fn is_unfilled(text: &str) -> bool {
 pub(super) fn first_in(text: &str) -> Option<&str> {
     let signs = [("{{", "}}"), ("{%", "%}"), ("*|", "|*"), ("<%=", "%>"), ("${", "}")];
     let found = signs.iter().filter_map(|(open, close)| {
-        let at = text.find(open)?;
-        let end = text[at + open.len()..].find(close)? + open.len() + close.len();
+        let find = |text: &str, sign: &str| memmem::find(text.as_bytes(), sign.as_bytes());
+        let at = find(text, open)?;
+        let end = find(&text[at + open.len()..], close)? + open.len() + close.len();
         (end <= LONGEST).then(|| &text[at..at + end])
     });
     found.min_by_key(|found| found.as_ptr())

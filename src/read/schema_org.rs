@@ -1,11 +1,11 @@
-//! Layer 2: schema.org `Order`, `ParcelDelivery` and `Invoice`, as JSON-LD or as microdata, in the forms that shops send: one
+//! The layers of data: schema.org `Order`, `ParcelDelivery` and `Invoice`, as JSON-LD or as microdata, in the forms that shops send: one
 //! object, a list, an `@graph`, inside an `EmailMessage`; one offer or many; statuses with and without their address; entities
 //! escaped twice (WooCommerce). What microdata say is made JSON first (`microdata`). RDFa is not read: no shop was seen that sends
 //! it.
 
 use serde_json::{Map, Value as Json};
 
-use super::evidence::{Evidence, PRODUCTS, Value};
+use super::evidence::{Evidence, PRODUCTS, Value, yes_or_no};
 use super::schema_values::{as_list, country, date, event_of, first_list, is, member, plain, price, product, things};
 use super::scripts::{BLOCKS, Scripts, unescaped};
 use crate::domain::{EmailAddress, EventKind, Layer, OrderReference, PersonName, Total, clean};
@@ -89,6 +89,7 @@ impl Search<'_> {
         let home = ["billingAddress", "customer"].iter().find_map(|key| country(object.get(*key)?));
         self.country("Order", home.or_else(|| deliveries.iter().find_map(|one| country(one.get("deliveryAddress")?))));
         self.total("Order", object);
+        self.consent(object.get("consent"));
         self.products("Order.acceptedOffer", first_list(object, &["acceptedOffer", "orderedItem"]), object);
     }
 
@@ -207,6 +208,16 @@ impl Search<'_> {
             }
             self.unread(&rule, "no date (ISO 8601)", &text);
         }
+    }
+
+    /// Whether the customer agreed to be asked: no word of schema.org, but a key that a shop may add to its order.
+    fn consent(&mut self, consent: Option<&Json>) {
+        if let Some(Json::Bool(agreed)) = consent {
+            return self.add("Order.consent", Value::Consent(*agreed, None));
+        }
+        self.text("Order.consent", consent, "neither true nor false", |text| {
+            yes_or_no(text).map(|agreed| Value::Consent(agreed, None))
+        });
     }
 
     fn country(&mut self, rule: &str, country: Option<String>) {

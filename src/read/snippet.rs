@@ -1,10 +1,10 @@
-//! Layer 1: the AFS structured data snippet, `<script type="application/json+trustpilot">`, in the spelling of its documentation
-//! and with the mistakes that shops make in it. It carries no kind of event. Of its keys `templateId`, `senderEmail`, `senderName`,
+//! The best layer: the AFS structured data snippet, `<script type="application/json+trustpilot">`, in the spelling of its documentation
+//! and with the mistakes that shops make in it. It carries no kind of event. `consent` is a key of our own. Of its keys `templateId`, `senderEmail`, `senderName`,
 //! `replyTo` and those of `productReviewInvitation…` are the business of the service that it was written for, and are not read.
 
 use serde_json::{Map, Value as Json};
 
-use super::evidence::{Evidence, PRODUCTS, Value, locale, web_address};
+use super::evidence::{Evidence, PRODUCTS, Value, locale, web_address, yes_or_no};
 use super::message::Message;
 use super::scripts::{BLOCKS, Scripts, unescaped};
 use crate::domain::{EmailAddress, Layer, OrderReference, PersonName, Product, clean};
@@ -71,6 +71,7 @@ impl Snippet<'_> {
         self.field("preferredSendTime", "no time of the form 2026-12-15T13:30:00", evidence, |text| {
             send_time(text).map(Value::PreferredSendTime)
         });
+        self.consent(evidence);
         for reference in texts(self.object, "referenceId") {
             if reference.trim_start_matches('#').contains(NOT_IN_REFERENCES)
                 && !super::evidence::is_unfilled(&reference)
@@ -87,6 +88,16 @@ impl Snippet<'_> {
         if !products.is_empty() {
             evidence.add(Layer::Snippet, self.rule("products"), Value::Products(products));
         }
+    }
+
+    /// Whether the customer agreed to be asked: `true`, `false`, or a word or number for it.
+    fn consent(&self, evidence: &mut Evidence) {
+        if let Some(Json::Bool(agreed)) = get(self.object, "consent") {
+            evidence.add(Layer::Snippet, self.rule("consent"), Value::Consent(*agreed, None));
+        }
+        self.field("consent", "neither true nor false", evidence, |text| {
+            yes_or_no(text).map(|agreed| Value::Consent(agreed, None))
+        });
     }
 
     fn rule(&self, key: &str) -> String {

@@ -19,12 +19,47 @@ pub(super) fn reader() -> &'static Reader {
 }
 
 fn read(reader: &Reader, mail: &[u8]) -> Reading {
-    reader.read(mail, &Context { shop_domains: &[], own_domains: &["invited.example".to_owned()], locale: None })
+    reader
+        .read(mail, &Context { shop_domains: &[], own_domains: &["invited.example".to_owned()], ..Context::default() })
 }
 
 /// A mail from its header fields and a text body.
 fn mail(fields: &str, body: &str) -> Vec<u8> {
     format!("From: Shop <shop@shop.example>\r\n{fields}\r\n\r\n{body}\r\n").into_bytes()
+}
+
+#[test]
+fn no_template_that_ships_makes_the_reader_look_at_whole_pages() {
+    assert!(!reader().templates.named.look_at_anything());
+}
+
+#[test]
+fn consent_is_what_the_shops_words_or_its_data_say() {
+    let words = ["I agree to receive review invitations".to_owned(), "Newsletter: ja".to_owned()];
+    let snippet =
+        |key: &str| format!("<script type=\"application/json+trustpilot\">{{\"referenceId\":\"7\",{key}}}</script>");
+    let order = |key: &str| {
+        format!("<script type=\"application/ld+json\">{{\"@type\":\"Order\",\"orderNumber\":\"7\",{key}}}</script>")
+    };
+    for (body, consent, said) in [
+        ("Thanks. I agree to\r\nreceive  REVIEW invitations.".to_owned(), Some(true), "mail consent-words"),
+        ("I agree.".to_owned(), None, ""),
+        (snippet("\"consent\":true"), Some(true), "snippet consent"),
+        (snippet("\"consent\":\"Yes\""), Some(true), "snippet consent"),
+        (snippet("\"consent\":1"), Some(true), "snippet consent"),
+        (snippet("\"consent\":0") + "I agree to receive review invitations", Some(false), "snippet consent"),
+        (snippet("\"consent\":[\"true\",\"false\"]"), Some(false), "snippet consent"),
+        (snippet("\"consent\":\"maybe\""), None, ""),
+        (order("\"consent\":false"), Some(false), "json_ld Order.consent"),
+        (order("\"consent\":\"true\""), Some(true), "json_ld Order.consent"),
+    ] {
+        let fields = "To: Bo Ek <bo@example.org>\r\nSubject: Your order 7\r\nContent-Type: text/html";
+        let reading = reader().read(&mail(fields, &body), &Context { consent_words: &words, ..Context::default() });
+        let finding = reading.findings.iter().find(|finding| finding.field == Field::Consent);
+        let shown = finding.map(|one| format!("{} {}", one.layer.as_str(), one.rule)).unwrap_or_default();
+        assert_eq!((reading.consent, shown.as_str()), (consent, said), "{body}");
+        assert!(!shown.contains("words") || finding.is_some_and(|one| one.value == words[0]), "{body}");
+    }
 }
 
 #[test]
@@ -66,7 +101,7 @@ fn a_mail_of_an_unknown_platform_is_read_as_afs_reads_it() {
     ] {
         let shop = ["shop.example".to_owned()];
         let own = ["invited.example".to_owned()];
-        let context = Context { shop_domains: &shop, own_domains: &own, locale: None };
+        let context = Context { shop_domains: &shop, own_domains: &own, ..Context::default() };
         let reading = reader
             .read(&mail(&format!("To: {to}\r\nSubject: {subject}"), "Thank you.\r\n\r\n2 x Cup 10.00 EUR"), &context);
         let got = match reading.order_event() {
@@ -204,10 +239,12 @@ fn two_plausible_customers_hold_the_mail() {
 
 #[test]
 fn an_attached_mail_counts_when_it_was_forwarded_to_us() {
-    let inner = "From: shop@shop.example\r\nTo: Bo Ek <bo@example.org>\r\nSubject: Your order 1024\r\n\r\nThank you for your order 1024.";
+    let inner = "From: shop@shop.example\r\nTo: Bo Ek <bo@example.org>\r\nDate: Tue, 5 May 2026 10:00:00 +0000\r\n\
+                 Subject: Your order 1024\r\n\r\nThank you for your order 1024.";
     let outer = |to: &str| {
         format!(
-            "From: clerk@shop.example\r\nTo: {to}\r\nSubject: Fwd: Your order 1024\r\nMIME-Version: 1.0\r\n\
+            "From: clerk@shop.example\r\nTo: {to}\r\nDate: Fri, 8 May 2026 10:00:00 +0000\r\n\
+             Subject: Fwd: Your order 1024\r\nMIME-Version: 1.0\r\n\
              Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\nContent-Type: message/rfc822\r\n\r\n{inner}\r\n--b--\r\n"
         )
     };
@@ -216,6 +253,7 @@ fn an_attached_mail_counts_when_it_was_forwarded_to_us() {
         reading.order_event().map(|event| event.customer.email.as_str().to_owned()).as_deref(),
         Some("bo@example.org")
     );
+    assert_eq!(reading.sent_at.map(|sent| sent.to_string()).as_deref(), Some("2026-05-05T10:00:00Z"));
     assert_eq!(read(reader(), outer("al@example.net").as_bytes()).outcome, Outcome::Held);
 }
 

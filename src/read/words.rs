@@ -1,6 +1,7 @@
 //! Comparing words as people write them: letter case, curly quotes, dashes and kinds of blanks do not count.
 
 use std::borrow::Cow;
+use std::char::ToLowercase;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -65,15 +66,51 @@ fn plain_prefix(text: &[u8]) -> usize {
 }
 
 /// The characters of a text as [`fold`] makes them, one after the other: for looks that end after a few.
-fn folded(text: impl Iterator<Item = char>) -> impl Iterator<Item = char> {
-    let (mut blank, mut begun) = (false, false);
-    text.flat_map(move |c| {
-        blank |= c.is_whitespace();
-        let shown = (!c.is_whitespace() && !is_invisible(c)).then(|| straight(c).to_lowercase());
-        let gap = shown.is_some() && std::mem::take(&mut blank) && begun;
-        begun |= shown.is_some();
-        gap.then_some(' ').into_iter().chain(shown.into_iter().flatten())
-    })
+struct Folded<C> {
+    text: C,
+    /// What the last character became besides its first: two letters for one, or a letter after a blank.
+    more: Option<ToLowercase>,
+    begun: bool,
+}
+
+/// The characters of a text as [`fold`] makes them.
+fn folded<C: Iterator<Item = char>>(text: C) -> Folded<C> {
+    Folded { text, more: None, begun: false }
+}
+
+impl<C: Iterator<Item = char>> Iterator for Folded<C> {
+    type Item = char;
+
+    fn next(&mut self) -> Option<char> {
+        if let Some(more) = &mut self.more {
+            if let Some(c) = more.next() {
+                return Some(c);
+            }
+            self.more = None;
+        }
+        let mut blank = false;
+        loop {
+            let c = self.text.next()?;
+            if is_plain(c) && !blank {
+                self.begun = true;
+                return Some(c.to_ascii_lowercase());
+            }
+            if c.is_whitespace() {
+                blank = true;
+            } else if !is_invisible(c) {
+                let mut lower = straight(c).to_lowercase();
+                let first = if blank && self.begun { Some(' ') } else { lower.next() };
+                self.begun = true;
+                self.more = Some(lower);
+                return first;
+            }
+        }
+    }
+}
+
+/// Whether folding changes nothing of a character but its letter case.
+fn is_plain(c: char) -> bool {
+    c.is_ascii_graphic() && c != '`'
 }
 
 /// The plain form of a typographic quote or dash.
@@ -84,6 +121,29 @@ fn straight(c: char) -> char {
         '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
         '\u{FF1A}' => ':',
         other => other,
+    }
+}
+
+/// Pieces of pages, all looked for in one pass.
+#[derive(Debug, Default)]
+pub(super) struct Markup {
+    pieces: Option<AhoCorasick>,
+}
+
+impl Markup {
+    /// Prepares some pieces; an error when there are more than one search can hold.
+    pub(super) fn of(pieces: &[String]) -> Result<Self, aho_corasick::BuildError> {
+        AhoCorasick::new(pieces).map(|pieces| Self { pieces: Some(pieces) })
+    }
+
+    /// For each piece whether it stands in a page.
+    pub(super) fn found_in(&self, page: &str) -> Vec<bool> {
+        let Some(pieces) = &self.pieces else { return Vec::new() };
+        let mut found = vec![false; pieces.patterns_len()];
+        for piece in pieces.find_overlapping_iter(page) {
+            found[piece.pattern().as_usize()] = true;
+        }
+        found
     }
 }
 
@@ -134,6 +194,11 @@ impl Phrase {
         }
         None
     }
+}
+
+/// Whether a phrase that no list holds stands in a folded text, such as one that a shop configured.
+pub(super) fn says(folded: &str, phrase: &str) -> bool {
+    Phrase::parse(phrase, None, &mut Pieces::default()).is_some_and(|phrase| phrase.place_in(folded).is_some())
 }
 
 /// Where `piece` begins in `text`. The texts are short, and the standard library would first study the piece for longer than it
@@ -302,6 +367,10 @@ impl Label {
                 if wanted.next() != Some(' ') {
                     return None;
                 }
+            } else if is_plain(c) {
+                if wanted.next() != Some(c.to_ascii_lowercase()) {
+                    return None;
+                }
             } else if !straight(c).to_lowercase().all(|lower| wanted.next() == Some(lower)) {
                 return None;
             }
@@ -422,33 +491,49 @@ fn plain_first(line: &str) -> Option<char> {
 
 /// Those of some labels that a line may begin with, as its first character tells.
 pub(super) fn beginning<'l>(labels: &'l [Label], line: &str) -> impl Iterator<Item = &'l Label> {
-    let first = plain_first(line.trim_start());
-    labels.iter().filter(move |label| first.is_none_or(|first| first == label.first))
+    let first = folded(line.chars()).next();
+    labels.iter().filter(move |label| first == Some(label.first))
 }
 
 /// Labels of which one is enough.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Labels {
     list: Vec<Label>,
-    /// A bit for each ASCII character that one of them begins with.
-    first: u128,
+    /// For each of the first characters of a label a bit for each ASCII character that one of them has there. Where one is over
+    /// already, all bits are set.
+    begins: [u128; 4],
 }
 
 impl Labels {
     /// The labels, the first that fits going before the others.
     pub(super) fn new(list: Vec<Label>) -> Self {
-        let bit = |label: &Label| if label.first.is_ascii() { 1_u128 << u32::from(label.first) } else { 0 };
-        Self { first: list.iter().map(bit).fold(0, |all, bit| all | bit), list }
+        let mut begins = [0; 4];
+        for label in &list {
+            for (at, bits) in begins.iter_mut().enumerate() {
+                *bits |= match label.folded.get(at) {
+                    Some(c) if c.is_ascii() => 1_u128 << u32::from(*c),
+                    Some(_) => 0,
+                    None => u128::MAX,
+                };
+            }
+        }
+        Self { begins, list }
     }
 
     /// The first label that `line` begins with, and what [`Label::value_after`] it.
     pub(super) fn value_after<'t>(&self, line: &'t str) -> Option<(&Label, &'t str)> {
-        // Most lines begin with no label, as their first character tells.
         let line = line.trim_start();
-        match plain_first(line) {
-            Some(first) if self.first & (1 << u32::from(first)) == 0 => None,
-            _ => beginning(&self.list, line).find_map(|label| Some((label, label.value_after(line)?))),
+        match self.may_begin(line) {
+            true => beginning(&self.list, line).find_map(|label| Some((label, label.value_after(line)?))),
+            false => None,
         }
+    }
+
+    /// Whether a line may begin with a label: most do not, as their first characters tell.
+    fn may_begin(&self, line: &str) -> bool {
+        // From the first one on that folding may change more of than its letter case, nothing is told.
+        let plain = line.bytes().take_while(|byte| byte.is_ascii_graphic() && *byte != b'`');
+        plain.zip(self.begins).all(|(byte, bits)| bits & (1 << byte.to_ascii_lowercase()) != 0)
     }
 
     /// The first label that is `text` and nothing else.

@@ -3,7 +3,9 @@
 //! decided by the pure [`crate::domain::decide`], called between reading and writing it inside the same transaction, so that
 //! two doors can never act on the same past.
 
+mod desk;
 mod error;
+mod filter;
 mod held;
 mod imports;
 mod lock;
@@ -13,9 +15,13 @@ mod records;
 mod schema;
 mod sql;
 mod sqlite;
+#[cfg(test)]
+mod tests;
 mod transfer;
 
+pub use desk::{DeskAsk, DeskOutcome, Reinvited, Seen};
 pub use error::StoreError;
+pub use filter::{Filter, FreeText, Page};
 pub use held::{
     Alarm, DeskAct, DeskFiling, DeskMark, Discarded, HeldCount, HeldFilter, ShopHours, ShopSum, WatchFigures,
 };
@@ -23,13 +29,14 @@ pub use imports::{Asked, CopiesOf, Fate, Foreseen, Invited, PastCopy, Wanted};
 pub use lock::DaemonLock;
 pub use people::{Bodies, Erased, Erasure, ListFilter, Listed, NewEntry, PersonTable, RawRow, StoredEntry, Stretch};
 pub use records::{
-    Actor, Claim, ClaimedLetter, ClaimedRound, CopyState, Counts, DecisionRecord, Figure, Filed, FiledReading, Filter,
-    LetterPhase, LetterRecord, NewCopy, Pause, Recovered, RelayShare, Round, Settled, StoredCopy, Story, Subject,
-    UnreadCopy,
+    Actor, Claim, ClaimedLetter, ClaimedRound, CopyState, Counts, DecisionRecord, Figure, Filed, FiledReading,
+    LetterPhase, LetterRecord, NewCopy, Pause, Recovered, RelayShare, Round, Settled, Standing, StoredCopy, Story,
+    Subject, UnreadCopy,
 };
 pub use sql::{Own, Search, SqlStore};
 pub use transfer::{Content, Ending, Moved, MovedTable, Place, Step, Watch, transfer};
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -148,6 +155,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Records how an attempt ended, with the relay's words, and moves the invitation. An outcome that is told a second time, or
     /// under a claim that is over, changes nothing, but for one: that the relay took the letter is always recorded.
+    /// `None` when the letter is gone: the person was erased while it was under way.
     async fn settle(
         &self,
         claim: &Claim,
@@ -155,7 +163,7 @@ pub trait Store: Send + Sync + 'static {
         reply: &str,
         policies: Arc<Policies>,
         now: Timestamp,
-    ) -> Result<Settled, StoreError>;
+    ) -> Result<Option<Settled>, StoreError>;
 
     /// Shows that the daemon `owner` lives: what it has in its hands is its own until `lease_until`. Where the [`DaemonLock`] shows
     /// it already, nothing is written.
@@ -192,18 +200,42 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Option<Decision>, StoreError>;
 
-    /// A page of invitations, newest first, below `before` when given.
-    async fn list(
+    /// Carries out a person's orders, all in one transaction, and says of each what came of it, in the order asked. An invitation
+    /// that is not as it was seen is left alone.
+    async fn desk_all(
         &self,
-        filter: &Filter,
-        before: Option<InvitationId>,
-        limit: usize,
-    ) -> Result<Vec<Invitation>, StoreError>;
+        asks: Vec<DeskAsk>,
+        actor: &Actor,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Vec<DeskOutcome>, StoreError>;
+
+    /// Begins a new invitation after one that has ended, by a person's order, with its letter due at `due`.
+    async fn reinvite(
+        &self,
+        invitation: InvitationId,
+        due: Timestamp,
+        actor: &Actor,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Reinvited, StoreError>;
+
+    /// Up to `limit` invitations that the filter means, newest first, below `before` when given. What no index knows is looked for
+    /// among some 200,000 of them at most; the page says down to which one it looked, so that a caller who wants all goes on there.
+    async fn list(&self, filter: &Filter, before: Option<InvitationId>, limit: usize) -> Result<Page, StoreError>;
 
     /// What is known about an address, a reference in any shop, or an invitation: the newest [`STORY_AT_MOST`] of each kind. The
     /// copies are those from which the address or the reference was read, also when they were held or ignored; of an invitation
     /// all copies of its order, since a cancellation counts whatever its address. Empty when nothing is known.
     async fn story(&self, subject: &Subject) -> Result<Story, StoreError>;
+
+    /// What bears on the next letters of these invitations, by the look back of `policies`.
+    async fn standings(
+        &self,
+        invitations: &[Invitation],
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<HashMap<InvitationId, Standing>, StoreError>;
 
     /// A page of held copies, newest first, below `before` when given.
     async fn held_copies(

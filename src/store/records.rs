@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::DeskMark;
 use crate::domain::{
     AddressKey, CopyId, Decision, Inputs, Invitation, InvitationId, LetterId, LetterKind, OrderNews, OrderReference,
-    Reading, Rule, ShopId, State, Timestamp,
+    PastLetter, Reading, Rule, ShopId, State, Suppressed, Timestamp,
 };
 
 /// A mail as it came in, for one shop.
@@ -171,19 +171,6 @@ pub struct Actor {
     pub name: String,
     /// The reason given.
     pub reason: Option<String>,
-}
-
-/// Which invitations to list. Everything given must hold.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Filter {
-    /// Of this shop.
-    pub shop: Option<ShopId>,
-    /// In one of these states; any when empty.
-    pub states: Vec<State>,
-    /// For this address.
-    pub email: Option<AddressKey>,
-    /// About this order, as [`OrderReference::key`] makes it.
-    pub reference: Option<String>,
 }
 
 /// Whom or what a story is about.
@@ -390,6 +377,17 @@ pub struct Pause {
     pub since: Timestamp,
     /// Who wanted it, and why.
     pub actor: Actor,
+}
+
+/// What bears on an invitation's next letter beside its own past.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// The letters that the person got, of all shops, earlier attempts at the next one left out.
+    pub past: Vec<PastLetter>,
+    /// That the person is on the suppression list.
+    pub suppressed: Option<Suppressed>,
+    /// That the shop's letters rest.
+    pub paused: Option<Pause>,
 }
 
 /// Numbers for people and for monitoring.

@@ -77,7 +77,7 @@ async fn what_was_claimed_for_one_relay_is_sent_though_the_claim_for_another_fai
         dispatch::send(&house, letter).await;
     }
     assert_eq!(relay.taken().len(), 2);
-    let invitations = flaky.list(&Filter::default(), None, 10).await.unwrap();
+    let invitations = flaky.list(&Filter::default(), None, 10).await.unwrap().invitations;
     assert!(invitations.iter().all(|one| one.progress.state == State::Sent), "{invitations:?}");
 
     // Alone, a claim that fails is the look's own failure.

@@ -155,7 +155,7 @@ async fn check_looks_at_everything_and_1_is_a_fault_and_78_a_configuration() {
     assert!(ran.out.contains("there is no queue"), "{ran:?}");
     site.configure(relay.address, &[("delay", "\"91 days\"")]);
     let ran = site.run(&["check"]).ended(78);
-    assert!(ran.err.contains("shop[0].delay"), "{ran:?}");
+    assert!(ran.err.contains("policy.delay"), "{ran:?}");
 }
 
 #[test]

@@ -123,7 +123,7 @@ impl House {
     }
 
     pub(crate) async fn invitations(&self) -> Vec<Invitation> {
-        self.store().list(&Filter::default(), None, 10_000).await.unwrap()
+        self.store().list(&Filter::default(), None, 10_000).await.unwrap().invitations
     }
 
     pub(crate) async fn invitation(&self, reference: &str) -> Invitation {
@@ -206,6 +206,7 @@ pub(crate) fn configuration_text(relay: &str, extra: &[(&str, &str)]) -> String 
     "in.invited.example".clone_into(&mut answers.ingest_domain);
     answers.relay = format!("smtp://{relay}");
     "https://shop.example.com/review/{token}?order={reference}&stars={stars}".clone_into(&mut answers.link);
+    answers.at_any_hour = true;
     let mut text = config::template(&answers);
     for (key, value) in extra {
         let mut found = false;

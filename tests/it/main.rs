@@ -5,6 +5,8 @@
 #[path = "../kit/flaky.rs"]
 mod flaky;
 mod kit;
+#[path = "../kit/postgres.rs"]
+mod postgres;
 mod program;
 #[path = "../kit/relay.rs"]
 mod relay;
@@ -18,6 +20,7 @@ mod held;
 mod learn;
 mod orders;
 mod peers;
+mod people;
 mod platforms;
 mod relays;
 mod serve;

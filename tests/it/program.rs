@@ -171,7 +171,7 @@ impl Site {
         let mut all = Vec::new();
         loop {
             let before = all.last().map(|one: &Invitation| one.id);
-            let page = store.list(&Filter::default(), before, 1000).await.unwrap();
+            let page = store.list(&Filter::default(), before, 1000).await.unwrap().invitations;
             if page.is_empty() {
                 return all;
             }

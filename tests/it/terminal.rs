@@ -53,67 +53,63 @@ fn pager(folder: &Path, script: &str) -> String {
     path.display().to_string()
 }
 
-/// `template list`, which is longer than most screens and needs nothing.
-fn list() -> Command {
+/// `template schema`, which is longer than a screen and needs nothing.
+fn schema() -> Command {
     let mut command = command();
-    command.args(["template", "list"]);
+    command.args(["template", "schema"]);
     command
 }
+
+/// Something that stands in it once.
+const MARK: &str = "\"$schema\"";
 
 #[test]
 fn long_output_goes_through_the_pager_and_short_output_does_not() {
     let folder = tempfile::tempdir().unwrap();
     let pager = pager(folder.path(), "echo \"PAGED LESS=$LESS\"; cat");
-    let plain = run(&mut list()).ended(0).out;
-    let lines = plain.lines().count();
-    assert!(lines > 10, "{plain}");
+    let plain = run(&mut schema()).ended(0).out;
+    assert!(plain.lines().count() > 100 && plain.matches(MARK).count() == 1);
 
-    let paged = on_terminal(list().env("INVITED_PAGER", &pager), 10, "").ended(0).out;
-    assert!(paged.starts_with("PAGED LESS=FRX\nNAME"), "{paged}");
-    assert!(paged.contains("woocommerce") && paged.lines().count() >= lines, "{paged}");
-    let own = on_terminal(list().env("INVITED_PAGER", &pager).env("LESS", "S"), 10, "").ended(0).out;
+    let paged = on_terminal(schema().env("INVITED_PAGER", &pager), 10, "").ended(0).out;
+    assert!(paged.starts_with("PAGED LESS=FRX\n{\n"), "{paged}");
+    assert!(paged.ends_with(&plain), "{paged}");
+    let own = on_terminal(schema().env("INVITED_PAGER", &pager).env("LESS", "S"), 10, "").ended(0).out;
     assert!(own.starts_with("PAGED LESS=S\n"), "{own}");
-    let common = on_terminal(list().env("PAGER", &pager), 10, "").ended(0).out;
+    let common = on_terminal(schema().env("PAGER", &pager), 10, "").ended(0).out;
     assert!(common.starts_with("PAGED"), "{common}");
-    let by_shell = on_terminal(list().env("PAGER", format!("LESS=x {pager} | cat")), 10, "").ended(0).out;
+    let by_shell = on_terminal(schema().env("PAGER", format!("LESS=x {pager} | cat")), 10, "").ended(0).out;
     assert!(by_shell.starts_with("PAGED LESS=x\n"), "{by_shell}");
 
-    let short = on_terminal(list().env("PAGER", &pager), 500, "").ended(0).out;
-    assert!(!short.contains("PAGED") && short.contains("woocommerce"), "{short}");
-    let piped = run(list().env("PAGER", &pager).env("INVITED_PAGER", &pager)).ended(0).out;
+    let short = on_terminal(schema().env("PAGER", &pager), 60_000, "").ended(0).out;
+    assert!(!short.contains("PAGED") && short.contains(MARK), "{short}");
+    let piped = run(schema().env("PAGER", &pager).env("INVITED_PAGER", &pager)).ended(0).out;
     assert_eq!(piped, plain, "never in a pipe");
-    for words in [&["--no-pager", "template", "list"][..], &["template", "list", "--no-pager"]] {
+    for words in [&["--no-pager", "template", "schema"][..], &["template", "schema", "--no-pager"]] {
         let off = on_terminal(command().args(words).env("PAGER", &pager), 10, "").ended(0).out;
-        assert!(!off.contains("PAGED") && off.contains("woocommerce"), "{words:?}: {off}");
+        assert!(!off.contains("PAGED") && off.contains(MARK), "{words:?}: {off}");
     }
     for (name, value) in [("INVITED_PAGER", "cat"), ("INVITED_PAGER", ""), ("TERM", "dumb")] {
-        let mut list = list();
-        list.env("PAGER", &pager);
+        let mut schema = schema();
+        schema.env("PAGER", &pager);
         let (mut shell, pager) = (Command::new("env"), format!("{name}={value}"));
-        shell.arg("-u").arg("INVITED_CONFIG").arg(pager).arg(list.get_program()).args(list.get_args());
-        shell.envs(list.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        shell.arg("-u").arg("INVITED_CONFIG").arg(pager).arg(schema.get_program()).args(schema.get_args());
+        shell.envs(schema.get_envs().filter_map(|(key, value)| Some((key, value?))));
         let off = on_terminal(&mut shell, 10, "").ended(0).out;
-        assert!(!off.contains("PAGED") && off.contains("woocommerce"), "{name}={value}: {off}");
+        assert!(!off.contains("PAGED") && off.contains(MARK), "{name}={value}: {off}");
     }
 }
 
 #[test]
 fn a_pager_that_is_not_there_is_passed_over_and_one_that_is_left_early_is_no_fault() {
     let folder = tempfile::tempdir().unwrap();
+    let whole = run(&mut schema()).ended(0).out;
     for missing in
         ["/nowhere/pager", "/nowhere/pager -R", "/nowhere/pager | cat >&2; exit 127", "LESS=x /nowhere/pager"]
     {
-        let plain = on_terminal(list().env("PAGER", missing), 10, "").ended(0).out;
-        assert!(plain.contains("NAME") && plain.contains("woocommerce"), "{missing}: {plain}");
-        assert_eq!(plain.matches("woocommerce ").count(), 1, "once: {missing}: {plain}");
+        let plain = on_terminal(schema().env("PAGER", missing), 10, "").ended(0).out;
+        assert!(plain.ends_with(&whole) && plain.matches(MARK).count() == 1, "{missing}: {plain}");
     }
     let left = pager(folder.path(), "head -n 1");
-    // More than a pipe holds, so that the program is still writing when the pager goes.
-    let schema = || {
-        let mut command = command();
-        command.args(["template", "schema"]);
-        command
-    };
     let ran = on_terminal(schema().env("PAGER", &left), 10, "").ended(0);
     assert_eq!(ran.out, "{\n", "nothing is said of it");
     let failing = pager(folder.path(), "exit 3");
@@ -150,8 +146,8 @@ async fn states_are_coloured_on_terminals_only_and_numbers_stand_to_the_right() 
     let shown = on_terminal(&mut list(), 50, "").ended(0).out;
     let line =
         |text: &str| shown.lines().find(|line| line.contains(text)).unwrap_or_else(|| panic!("{shown:?}")).to_owned();
-    assert!(line("1001").contains("\x1b[38;5;2mqueued"), "{shown:?}");
-    assert!(line("20002").contains("\x1b[2mcancelled"), "{shown:?}");
+    assert!(line("1001").contains("\x1b[38;5;2m queued"), "{shown:?}");
+    assert!(line("20002").contains("\x1b[2m cancelled"), "{shown:?}");
     let plain = run(&mut list()).ended(0).out;
     assert!(!plain.contains('\x1b'), "{plain:?}");
     assert!(plain.starts_with(" ID ") && plain.contains("\n  2 "), "ids stand to the right: {plain}");
@@ -169,7 +165,7 @@ async fn states_are_coloured_on_terminals_only_and_numbers_stand_to_the_right() 
         };
         assert_eq!(ran.ended(0).out.contains("\x1b["), wanted, "{name}={value}");
     }
-    assert!(run(list().env("CLICOLOR_FORCE", "1")).ended(0).out.contains("\x1b[38;5;2mqueued"));
+    assert!(run(list().env("CLICOLOR_FORCE", "1")).ended(0).out.contains("\x1b[38;5;2m queued"));
     assert!(!run(list().env("CLICOLOR_FORCE", "1").env("NO_COLOR", "1")).ended(0).out.contains('\x1b'));
 
     for words in
@@ -185,6 +181,21 @@ async fn states_are_coloured_on_terminals_only_and_numbers_stand_to_the_right() 
             assert!(!told.lines().any(|line| line.starts_with("Next: a letter")), "{told}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pager_that_is_left_ends_a_command_that_still_has_much_to_say() {
+    let (site, _relay) = site().await;
+    let left = pager(&site.path(""), "head -n 1");
+    let show = || {
+        let mut command = command();
+        command.args(["queue", "show", "--json"]).args(["1"; 600]).arg("--config").arg(site.config());
+        command
+    };
+    let much = run(&mut show()).ended(0).out.len();
+    assert!(much > 1 << 16, "a pipe holds {much} bytes, so that the command is not still writing when the pager goes");
+    let ran = on_terminal(show().env("PAGER", &left), 10, "").ended(0);
+    assert!(ran.out.starts_with("{\"id\":1,") && ran.out.lines().count() == 1, "{}", ran.out);
 }
 
 #[test]
@@ -215,7 +226,7 @@ fn a_question_is_answered_on_a_terminal_and_nothing_but_yes_is_a_yes() {
 fn completions_of_every_shell_and_the_pages_of_every_command_are_written() {
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         let script = run(command().args(["completions", shell])).ended(0).out;
-        for word in ["reschedule", "send-now", "--no-pager"] {
+        for word in ["reschedule", "send-now", "no-pager"] {
             assert!(script.contains(word), "{word} is not in the completions of {shell}");
         }
     }

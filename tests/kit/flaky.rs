@@ -9,9 +9,9 @@ use invited::domain::{
     Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
 };
 use invited::store::{
-    Actor, Alarm, Claim, ClaimedRound, Counts, DeskFiling, Discarded, Figure, Filed, FiledReading, Filter, HeldCount,
-    HeldFilter, NewCopy, Pause, Recovered, Round, Settled, ShopHours, Store, StoreError, StoredCopy, Story, Subject,
-    UnreadCopy, WatchFigures,
+    Actor, Alarm, Claim, ClaimedRound, Counts, DeskAsk, DeskFiling, DeskOutcome, Discarded, Figure, Filed,
+    FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited, Round, Settled, ShopHours,
+    Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
 };
 
 /// Hands every call on to another store, save those that were told to fail.
@@ -69,14 +69,17 @@ hand_on! {
     file_readings(readings: Arc<[FiledReading]>, policies: Arc<Policies>, now: Timestamp) -> Vec<Filed>;
     claim_due(round: Round, policies: Arc<Policies>, now: Timestamp) -> ClaimedRound;
     mark_on_the_wire(claim: &Claim, message_id: &str, now: Timestamp) -> bool;
-    settle(claim: &Claim, attempt: Attempt, reply: &str, policies: Arc<Policies>, now: Timestamp) -> Settled;
+    settle(claim: &Claim, attempt: Attempt, reply: &str, policies: Arc<Policies>, now: Timestamp) -> Option<Settled>;
     beat(owner: &str, lease_until: Timestamp, now: Timestamp) -> ();
     leave(owner: &str) -> ();
     release(owner: &str, in_hand: Vec<LetterId>, policies: Arc<Policies>, now: Timestamp) -> Recovered;
     recover(owner: &str, policies: Arc<Policies>, now: Timestamp) -> Recovered;
     desk(invitation: InvitationId, order: DeskOrder, actor: &Actor, policies: Arc<Policies>, now: Timestamp) -> Option<Decision>;
-    list(filter: &Filter, before: Option<InvitationId>, limit: usize) -> Vec<Invitation>;
+    desk_all(asks: Vec<DeskAsk>, actor: &Actor, policies: Arc<Policies>, now: Timestamp) -> Vec<DeskOutcome>;
+    reinvite(invitation: InvitationId, due: Timestamp, actor: &Actor, policies: Arc<Policies>, now: Timestamp) -> Reinvited;
+    list(filter: &Filter, before: Option<InvitationId>, limit: usize) -> Page;
     story(subject: &Subject) -> Story;
+    standings(invitations: &[Invitation], policies: Arc<Policies>, now: Timestamp) -> HashMap<InvitationId, Standing>;
     held_copies(filter: &HeldFilter, before: Option<CopyId>, limit: usize) -> Vec<StoredCopy>;
     ignored_copies(filter: &HeldFilter, before: Option<CopyId>, limit: usize) -> Vec<StoredCopy>;
     count_held(filter: &HeldFilter) -> Vec<HeldCount>;

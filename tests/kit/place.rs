@@ -48,6 +48,22 @@ impl Place {
         store::open(&database, password.as_deref(), role).await.unwrap()
     }
 
+    /// Something that is done to the tables without a store.
+    pub(crate) async fn run(&self, text: &str) {
+        use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _};
+        match self {
+            Self::File(folder) => {
+                let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.path().join("invited.db"));
+                let mut conn = options.connect().await.unwrap();
+                sqlx::raw_sql(AssertSqlSafe(text.to_owned())).execute(&mut conn).await.unwrap();
+            }
+            Self::Server(place) => {
+                let mut conn = sqlx::PgConnection::connect(&place.url()).await.unwrap();
+                sqlx::raw_sql(AssertSqlSafe(text.to_owned())).execute(&mut conn).await.unwrap();
+            }
+        }
+    }
+
     /// The daemon's store. A file's daemon has its lock, so there is one at a time.
     pub(crate) async fn daemon(&self) -> Arc<dyn Store> {
         Arc::new(self.open(Role::Daemon).await)

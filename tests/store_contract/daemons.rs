@@ -74,8 +74,9 @@ async fn a_daemon_that_comes_back_after_its_lease_has_no_claims_any_more(place: 
         "this shop would rather write twice than not at all"
     );
     assert!(!store.mark_on_the_wire(&letters[0].claim, "<0@x>", after(8)).await.unwrap());
-    let settle =
-        async |claim: &Claim, attempt| store.settle(claim, attempt, "late", policies(), after(8)).await.unwrap();
+    let settle = async |claim: &Claim, attempt| {
+        store.settle(claim, attempt, "late", policies(), after(8)).await.unwrap().unwrap()
+    };
     for attempt in [Attempt::Refused, Attempt::Unsendable, Attempt::Interrupted] {
         let settled = settle(&letters[1].claim, attempt).await;
         assert_eq!(
@@ -143,7 +144,7 @@ async fn an_owners_older_claim_cannot_speak_for_its_newer_one(place: Place) {
     assert_eq!((older.attempt, newer.attempt), (1, 2));
 
     assert!(!store.mark_on_the_wire(&older, "<1@x>", after(7)).await.unwrap());
-    let refused = store.settle(&older, Attempt::Refused, "", policies(), after(7)).await.unwrap();
+    let refused = store.settle(&older, Attempt::Refused, "", policies(), after(7)).await.unwrap().unwrap();
     assert_eq!(refused.decision.rule, Rule::OutcomeWithoutSending);
     // Also when both are written by one statement.
     let (by_older, by_newer) = tokio::join!(
@@ -155,8 +156,8 @@ async fn an_owners_older_claim_cannot_speak_for_its_newer_one(place: Place) {
         store.settle(&older, Attempt::Refused, "late", policies(), after(7)),
         store.settle(&newer, Attempt::Deferred { retry_at: after(8) }, "now", policies(), after(7)),
     );
-    assert_eq!(by_older.unwrap().decision.rule, Rule::OutcomeWithoutSending);
-    assert_eq!(by_newer.unwrap().decision.progress.due_at, Some(after(8)));
+    assert_eq!(by_older.unwrap().unwrap().decision.rule, Rule::OutcomeWithoutSending);
+    assert_eq!(by_newer.unwrap().unwrap().decision.progress.due_at, Some(after(8)));
     let story = store.story(&Subject::Reference(invited::domain::OrderReference::parse("A-1").unwrap())).await.unwrap();
     let letter = &story.letters[0];
     assert_eq!((letter.phase, letter.message_id.as_deref()), (LetterPhase::Deferred, Some("<2@x>")));
@@ -173,8 +174,8 @@ async fn outcomes_that_are_told_together_count_one_after_the_other(place: Place)
         store.settle(&claimed, lost, "", policies(), after(7)),
         store.settle(&claimed, Attempt::Accepted, "250 ok", policies(), after(7)),
     );
-    assert_eq!(lost.unwrap().decision.progress.state, State::InDoubt);
-    let accepted = accepted.unwrap();
+    assert_eq!(lost.unwrap().unwrap().decision.progress.state, State::InDoubt);
+    let accepted = accepted.unwrap().unwrap();
     assert_eq!(accepted.decision.progress.state, State::Sent);
     let story = store.story(&Subject::Invitation(accepted.invitation)).await.unwrap();
     assert_eq!(story.letters[0].phase, LetterPhase::Accepted);

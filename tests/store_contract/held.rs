@@ -199,14 +199,14 @@ async fn a_released_copy_tells_of_its_order_once_and_says_who_did_it(place: Plac
     assert!(would[0].is_done);
     assert_eq!(
         (would[0].moved[0].1.rule, would[0].moved[0].1.progress.due_at),
-        (Rule::TriggerStartsDelay, Some(after(16)))
+        (Rule::TriggerStartsDelay, Some(after(9)))
     );
     let unchanged = store.story(&Subject::Reference(OrderReference::parse("A-1").unwrap())).await.unwrap();
     assert_eq!(unchanged, before, "dry");
 
     let filed = store.file_for_desk(completed(1, "A-1"), &release, policies(), after(9)).await.unwrap();
     let (id, decision) = &filed[0].moved[0];
-    assert_eq!((decision.rule, decision.progress.due_at), (Rule::TriggerStartsDelay, Some(after(16))));
+    assert_eq!((decision.rule, decision.progress.due_at), (Rule::TriggerStartsDelay, Some(after(9))));
     let (copy, _) = store.copy(CopyId(1)).await.unwrap().unwrap();
     assert_eq!((copy.state, copy.invitation), (CopyState::Event, Some(*id)));
     let mark = copy.desk.unwrap();

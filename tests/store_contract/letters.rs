@@ -70,14 +70,14 @@ async fn every_outcome_has_its_phase_and_a_second_telling_changes_nothing(place:
         let letter = claim(&*store, "one", after(7)).await.remove(0);
         assert!(store.mark_on_the_wire(&letter.claim, "<1@x>", after(7)).await.unwrap());
         let words = format!("450 \u{1b}[31m{}", "x".repeat(600));
-        let settled = store.settle(&letter.claim, attempt, &words, policies(), after(7)).await.unwrap();
+        let settled = store.settle(&letter.claim, attempt, &words, policies(), after(7)).await.unwrap().unwrap();
         assert_eq!(settled.decision.progress.state, state, "{attempt:?}");
         let story = store.story(&Subject::Invitation(id)).await.unwrap();
         assert_eq!(story.letters[0].phase, phase, "{attempt:?}");
         let reply = story.letters[0].reply.as_deref().unwrap();
         assert!(reply.starts_with("450 [31mx") && reply.chars().count() == 500, "{reply}");
 
-        let again = store.settle(&letter.claim, attempt, "again", policies(), after(7)).await.unwrap();
+        let again = store.settle(&letter.claim, attempt, "again", policies(), after(7)).await.unwrap().unwrap();
         assert_eq!(again.decision.rule, Rule::OutcomeWithoutSending, "{attempt:?}");
         assert_eq!(store.story(&Subject::Invitation(id)).await.unwrap(), story);
     }

@@ -67,7 +67,7 @@ async fn live(place: &Place, steps: Vec<Step>) {
         take(&*store, step, after(n * 3)).await;
     }
     let mut orders = HashSet::new();
-    for invitation in store.list(&Filter::default(), None, 100).await.unwrap() {
+    for invitation in store.list(&Filter::default(), None, 100).await.unwrap().invitations {
         let key = (invitation.reference.key(), invitation.customer.email.key());
         assert!(orders.insert(key), "two invitations to one order");
         let progress = &invitation.progress;

@@ -30,7 +30,7 @@ async fn lists_hold_to_every_filter_and_are_read_in_pages(place: Place) {
     ] {
         let page = async |before, limit| {
             let page = store.list(&filter, before, limit).await.unwrap();
-            page.into_iter().map(|invitation| invitation.id.0).collect::<Vec<_>>()
+            page.invitations.into_iter().map(|invitation| invitation.id.0).collect::<Vec<_>>()
         };
         assert_eq!(page(None, 10).await, ids, "{filter:?}");
         assert_eq!(page(None, 1).await, ids.iter().take(1).copied().collect::<Vec<_>>(), "{filter:?}");

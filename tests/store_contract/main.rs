@@ -36,11 +36,16 @@ macro_rules! on_each_engine {
 
 mod copies;
 mod daemons;
+mod desk;
+mod figures;
 mod held;
 mod letters;
 mod lives;
 mod looking;
 mod orders;
+mod pace;
+mod people;
+mod persons;
 mod races;
 mod relays;
 mod watch;
@@ -48,8 +53,8 @@ mod watch;
 use std::sync::Arc;
 
 use invited::domain::{
-    CopyId, DAY, EmailAddress, EventKind, InDoubt, InvitationId, OrderNews, OrderReference, Outcome, Policies, Policy,
-    Reading, Rule, ShopId, State, Timestamp,
+    CopyId, DAY, EmailAddress, EventKind, Holidays, InDoubt, InvitationId, OrderNews, OrderReference, Outcome,
+    Policies, Policy, Reading, Rule, SendWindow, ShopId, State, Timestamp, Weekdays,
 };
 use invited::store::{Actor, ClaimedLetter, FiledReading, NewCopy, RelayShare, Round, Store, Subject};
 use place::Place;
@@ -64,9 +69,15 @@ fn shop(name: &str) -> ShopId {
     ShopId::parse(name).unwrap()
 }
 
+/// No rule about how often or at what hour, since most tests write to one person.
+fn free() -> Policy {
+    let window = SendWindow::new(None, Weekdays::ALL, Holidays::NONE);
+    Policy { person_cap: None, person_apart: None, same_product: None, window, ..Policy::AFS }
+}
+
 fn policies() -> Arc<Policies> {
-    let doubles = Policy { in_doubt: InDoubt::Resend, ..Policy::default() };
-    Arc::new(Policies::from_iter([(shop("nord"), Policy::default()), (shop("doubles"), doubles)]))
+    let doubles = Policy { in_doubt: InDoubt::Resend, ..free() };
+    Arc::new(Policies::from_iter([(shop("nord"), free()), (shop("doubles"), doubles)]))
 }
 
 fn mail(shop_name: &str, text: &str, received_at: Timestamp) -> NewCopy {

@@ -101,7 +101,7 @@ async fn daemons_that_stand_in_each_others_way_all_get_through(place: Place) {
         }
         let letters = claim(&*stores[round % 2], "one", after(30)).await;
         let filings = batches.into_iter().enumerate().map(|(n, batch)| file(&stores[n % 2], batch));
-        let listed = stores[0].list(&Filter::default(), None, 100).await.unwrap();
+        let listed = stores[0].list(&Filter::default(), None, 100).await.unwrap().invitations;
         // One store newest first, the other oldest first.
         let desk =
             listed.iter().map(|one| (&stores[0], one.id)).chain(listed.iter().rev().map(|one| (&stores[1], one.id)));

@@ -28,8 +28,15 @@ impl Marker {
         let mut labels = Vec::new();
         for finding in &reading.findings {
             // What is said about the mail, and values that stand otherwise in it.
-            let elsewhere =
-                [Field::Event, Field::Locale, Field::Country, Field::PreferredSendTime, Field::Tags, Field::Remark];
+            let elsewhere = [
+                Field::Event,
+                Field::Locale,
+                Field::Country,
+                Field::PreferredSendTime,
+                Field::Tags,
+                Field::Consent,
+                Field::Remark,
+            ];
             if elsewhere.contains(&finding.field) {
                 continue;
             }

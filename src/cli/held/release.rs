@@ -34,7 +34,8 @@ pub(in crate::cli) struct Release {
     /// The customer's name
     #[arg(long)]
     name: Option<String>,
-    /// What happened to the order: placed, paid, shipped, delivered, delayed, cancelled, refunded or refunded_in_part
+    /// What happened to the order: placed, paid, shipped, shipped_in_part, delivered, delayed, cancelled, refunded or
+    /// refunded_in_part
     #[arg(long, value_name = "KIND")]
     event: Option<String>,
     #[command(flatten)]

@@ -77,8 +77,12 @@ impl Ground {
             })?;
             let mut shop_domains = self.shop_domains.clone();
             shop_domains.extend(sample.expected.shop_domain.clone());
-            let context =
-                Context { shop_domains: &shop_domains, own_domains: &self.own_domains, locale: self.locale.as_deref() };
+            let context = Context {
+                shop_domains: &shop_domains,
+                own_domains: &self.own_domains,
+                locale: self.locale.as_deref(),
+                ..Context::default()
+            };
             tally.add(&sample.platform, &sample.place, &sample.expected, &reader.read(&mail, &context));
         }
         Ok(tally)

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::order::may_reopen;
 use super::{DAY, Planned, Progress, State, back_in_line, end};
 use crate::domain::inputs::Inputs;
 use crate::domain::policy::Policy;
@@ -33,9 +34,12 @@ impl DeskOrder {
 
 pub(super) fn on_desk(progress: &mut Progress, order: DeskOrder, policy: &Policy, now: Timestamp) -> Rule {
     let (at, planned) = match (order, progress.state) {
-        (_, State::Done | State::Cancelled | State::Dropped) | (DeskOrder::Cancel, State::Failed) => {
-            return Rule::AlreadyEnded;
+        // The shop's mails have stopped it and could bring it back; a person's word is final.
+        (DeskOrder::Cancel, State::Cancelled) if may_reopen(progress) => {
+            progress.planned = Planned::Stopped;
+            return Rule::DeskCancels;
         }
+        (_, State::Done | State::Cancelled | State::Dropped) => return Rule::AlreadyEnded,
         (DeskOrder::Cancel, _) => {
             end(progress, State::Cancelled);
             progress.planned = Planned::Stopped;

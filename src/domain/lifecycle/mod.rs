@@ -164,7 +164,7 @@ pub struct Progress {
 
 impl Progress {
     /// An invitation before anything happened to it.
-    const fn new(state: State) -> Self {
+    pub(super) const fn new(state: State) -> Self {
         Self {
             state,
             due_at: None,
@@ -177,14 +177,10 @@ impl Progress {
         }
     }
 
-    /// Since when the order counts as cancelled for another address under which it is told of. What a person or the customer
-    /// stopped stays so for good.
+    /// Since when the order counts as cancelled for another address under which it is told of. Where no mail cancelled it but a
+    /// person or the customer stopped it, that stays so for good.
     pub fn order_cancelled_at(&self) -> Option<Timestamp> {
-        match (self.state, self.planned) {
-            (State::Cancelled, Planned::Stopped | Planned::Declined) => Some(FOR_GOOD),
-            (State::Cancelled, _) => Some(self.cancelled_at.unwrap_or(FOR_GOOD)),
-            _ => self.cancelled_at,
-        }
+        self.cancelled_at.or_else(|| (self.state == State::Cancelled).then_some(FOR_GOOD))
     }
 }
 

@@ -74,7 +74,7 @@ impl OrderNews {
 pub(super) fn on_order(progress: &mut Progress, news: OrderNews, policy: &Policy, now: Timestamp) -> Rule {
     let news = news.believed();
     if news.kind.ends_the_order() {
-        let has_ended = matches!(progress.state, State::Done | State::Cancelled);
+        let has_ended = progress.state.has_ended();
         cancel(progress, news);
         return if has_ended { Rule::FinalStaysFinal } else { Rule::OrderCancelled };
     }
@@ -87,7 +87,9 @@ pub(super) fn on_order(progress: &mut Progress, news: OrderNews, policy: &Policy
             expect(progress, news);
             on_more_news(progress, news, policy, now)
         }
-        State::Cancelled if may_reopen(progress, news) => {
+        State::Cancelled
+            if may_reopen(progress) && progress.cancelled_at.is_some_and(|cancelled| news.goes_on_after(cancelled)) =>
+        {
             progress.state = State::Held;
             Rule::ReopenedAfterCancel
         }
@@ -97,9 +99,8 @@ pub(super) fn on_order(progress: &mut Progress, news: OrderNews, policy: &Policy
 }
 
 /// Only what the shop's mails have stopped, and nobody else, can go on by a mail of the shop.
-fn may_reopen(progress: &Progress, news: OrderNews) -> bool {
-    !matches!(progress.planned, Planned::Stopped | Planned::Declined)
-        && progress.cancelled_at.is_some_and(|cancelled_at| news.goes_on_after(cancelled_at))
+pub(super) fn may_reopen(progress: &Progress) -> bool {
+    progress.cancelled_at.is_some() && !matches!(progress.planned, Planned::Stopped | Planned::Declined)
 }
 
 /// More is told of an order whose next letter has a time. What a person asked for stays; the trigger takes the place of what stood
@@ -152,7 +153,7 @@ pub(super) fn expect(progress: &mut Progress, news: OrderNews) {
 }
 
 pub(super) fn cancel(progress: &mut Progress, news: OrderNews) {
-    if progress.state != State::Done {
+    if !progress.state.has_ended() {
         end(progress, State::Cancelled);
     }
     progress.cancelled_at = progress.cancelled_at.max(Some(news.told_at));

@@ -150,12 +150,12 @@ fn own(document: &Document, own: Own) -> Result<Expected, Problem> {
 }
 
 fn corpus(document: &Document, corpus: Corpus) -> Result<Expected, Problem> {
-    use EventKind::{Cancelled, Delayed, Delivered, Paid, Placed, Refunded, RefundedInPart, Shipped};
+    use EventKind::{Cancelled, Delayed, Delivered, Paid, Placed, Refunded, RefundedInPart, Shipped, ShippedInPart};
     let note = corpus.note.as_deref().unwrap_or_default();
     let in_part = note.contains("partial refund");
     let fate = match corpus.kind.as_deref() {
         Some("order") => Fate::Event(vec![Placed, Paid]),
-        Some("shipment") => Fate::Event(vec![Shipped, Delivered]),
+        Some("shipment") => Fate::Event(vec![Shipped, ShippedInPart, Delivered]),
         Some("cancel") => Fate::Event(vec![Cancelled]),
         Some("refund") if in_part => Fate::Event(vec![RefundedInPart]),
         Some("refund") => Fate::Event(vec![Refunded]),

@@ -1,4 +1,4 @@
-//! Layer 4: reading the order mail of a shop that no template knows, with the words of all languages: labels and what stands
+//! The generic reader: reading the order mail of a shop that no template knows, with the words of all languages: labels and what stands
 //! beside them, numbers and what stands before them, sentences and what they say happened. What places of one kind do not agree
 //! on is not taken.
 
@@ -20,7 +20,7 @@ use super::evidence::{Evidence, Value};
 use super::lexicon::{LABELS, Lexicon};
 use super::template::Sight;
 use super::words::{LabelIndex, fold};
-use crate::domain::{EmailAddress, EventKind, Layer, OrderDate};
+use crate::domain::{EmailAddress, EventKind, Field, Layer, OrderDate, OrderReference};
 
 /// The rule of an address at a label that has the customer's name in it.
 pub(super) const NAMED_EMAIL: &str = "email.named";
@@ -80,19 +80,41 @@ impl Generic {
                 _ => {}
             }
         }
-        let language = match &told {
-            Told::News(news) => news.language.clone(),
-            _ => None,
-        };
-        let language = language.or_else(|| spoken(best));
+        let language = language_of(&told, best);
         let is_for_another = self.note_people(sight, lexicon, best, evidence);
-        note_days(sight, lexicon, best, language.as_deref(), &references, evidence);
-        let texts = sight.body.texts.iter().zip(&layouts);
-        let texts = texts.map(|(text, layout)| products::find(text, &self.index, &layout.heads));
-        if let Some(products) = texts.into_iter().find(|products| !products.is_empty()) {
-            evidence.add(Layer::Generic, "products.rows", Value::Products(products));
-        }
+        let reference = references.best().ok().map(|best| &best.reference);
+        note_days(sight, lexicon, best, language.as_deref(), reference, evidence);
+        note_products(sight, &self.index, &layouts, evidence);
         GenericReading { told, asks, is_for_another, references, language }
+    }
+
+    /// Adds to what a template found in a mail that it knows: what it has no rule for. What happened and to which order needs no
+    /// words then. Returns the language, where `spoken` is not known.
+    pub(super) fn complete(
+        &self,
+        sight: &Sight<'_>,
+        lexicon: &Lexicon,
+        spoken: Option<&str>,
+        evidence: &mut Evidence,
+    ) -> Option<String> {
+        let layouts = sight.body.texts.iter().map(|text| Layout::of(text, &self.index)).collect::<Vec<_>>();
+        let best = layouts.first()?;
+        let language = match spoken {
+            Some(spoken) => Some(spoken.to_owned()),
+            None => language_of(&tell::told(sight, lexicon, Some(best)).0, best),
+        };
+        if !evidence.holds(Field::CustomerName) {
+            self.note_people(sight, lexicon, best, evidence);
+        }
+        if !evidence.holds(Field::OrderDate) || !evidence.holds(Field::ExpectedDelivery) {
+            let reference = evidence.of(Field::Reference).into_iter().find_map(|candidate| match &candidate.value {
+                Value::Reference(reference) => Some(reference.clone()),
+                _ => None,
+            });
+            note_days(sight, lexicon, best, language.as_deref(), reference.as_ref(), evidence);
+        }
+        note_products(sight, &self.index, &layouts, evidence);
+        language
     }
 
     /// Whether the words before a number in a subject say that it is another one than the order's: `Shipment #1001 of your order`.
@@ -130,12 +152,20 @@ impl Generic {
     }
 }
 
+fn note_products(sight: &Sight<'_>, index: &LabelIndex, layouts: &[Layout<'_>], evidence: &mut Evidence) {
+    let texts = sight.body.texts.iter().zip(layouts);
+    let texts = texts.map(|(text, layout)| products::find(text, index, &layout.heads));
+    if let Some(products) = texts.into_iter().find(|products| !products.is_empty()) {
+        evidence.add(Layer::Generic, "products.rows", Value::Products(products));
+    }
+}
+
 fn note_days(
     sight: &Sight<'_>,
     lexicon: &Lexicon,
     layout: &Layout<'_>,
     language: Option<&str>,
-    references: &Candidates,
+    reference: Option<&OrderReference>,
     evidence: &mut Evidence,
 ) {
     let habits = Habits { months: lexicon.months(), mailed: sight.message.day, order: DayOrder::of(language) };
@@ -148,8 +178,8 @@ fn note_days(
         evidence.add(Layer::Generic, "order_date.label", Value::OrderDate(OrderDate::from(day)));
     } else if let Some(day) = told_day(sight, lexicon, layout, &habits) {
         evidence.add(Layer::Generic, "order_date.text", Value::OrderDate(OrderDate::from(day)));
-    } else if let Some(day) = references.best().ok().and_then(|best| {
-        let reference = best.reference.as_str();
+    } else if let Some(day) = reference.and_then(|reference| {
+        let reference = reference.as_str();
         beside(&sight.message.subject, None, reference, &habits).or_else(|| {
             let lines = layout.lines.iter().zip(layout.lines.iter().skip(1).map(Some).chain([None]));
             lines.into_iter().find_map(|(line, next)| beside(line, next.map(String::as_str), reference, &habits))
@@ -193,6 +223,14 @@ fn beside(line: &str, below: Option<&str>, reference: &str, habits: &Habits<'_>)
         .day_in(&near(after, 0))
         .or_else(|| habits.day_in(&near(before, before.chars().count().saturating_sub(NEAR))))
         .or_else(alone)
+}
+
+/// The language of what was told, else of the labels.
+fn language_of(told: &Told, layout: &Layout<'_>) -> Option<String> {
+    match told {
+        Told::News(News { language: Some(language), .. }) => Some(language.clone()),
+        _ => spoken(layout),
+    }
 }
 
 /// The language that most labels are in, where they are in one.

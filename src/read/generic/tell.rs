@@ -4,7 +4,7 @@
 
 use super::layout::Layout;
 use crate::domain::EventKind;
-use crate::read::lexicon::{Lexicon, Where};
+use crate::read::lexicon::{Lexicon, NEWS, Where};
 use crate::read::template::Sight;
 use crate::read::words::{Phrase, PhraseSearch, Searched, first_of, fold};
 
@@ -18,18 +18,6 @@ const LINE: usize = 1_000;
 const SHORT: usize = 4;
 /// Words of a sentence that needs no word for an order, since it is a heading.
 const HEADING: usize = 6;
-
-/// What can be told, worst news first: a cancelled order that is taken for a new one would bring a letter.
-const NEWS: &[(&str, EventKind)] = &[
-    ("refunded_in_part", EventKind::RefundedInPart),
-    ("cancelled", EventKind::Cancelled),
-    ("refunded", EventKind::Refunded),
-    ("delayed", EventKind::Delayed),
-    ("delivered", EventKind::Delivered),
-    ("shipped", EventKind::Shipped),
-    ("paid", EventKind::Paid),
-    ("confirmed", EventKind::Placed),
-];
 
 /// Where the news was heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,7 +89,8 @@ pub(super) fn told(sight: &Sight<'_>, lexicon: &Lexicon, layout: Option<&Layout<
     let status = layout.map_or(Status::None, |layout| of_status(layout, sight, lexicon));
     let sentences = layout.map(|layout| of_sentences(layout, &sight.text, lexicon)).unwrap_or_default();
     // Money and invoices are on their way too: that a parcel is, a subject that does not name it cannot tell by itself.
-    let parcel = |event: EventKind| matches!(event, EventKind::Shipped | EventKind::Delivered);
+    let parcel =
+        |event: EventKind| matches!(event, EventKind::Shipped | EventKind::ShippedInPart | EventKind::Delivered);
     if subject.as_ref().is_some_and(|news| parcel(news.event)) && !names_a_thing(&sight.subject, lexicon) {
         subject = subject.filter(|_| sentences.news.iter().any(|news| parcel(news.event)));
     }
@@ -112,20 +101,30 @@ pub(super) fn told(sight: &Sight<'_>, lexicon: &Lexicon, layout: Option<&Layout<
     let doubt = |why: &str| Told::Contradiction(why.to_owned());
     let part_in_subject =
         || lexicon.phrases(Where::Sentence, "in_part").is_some_and(|list| list.find(&sight.subject).is_some());
+    let parcel_in_subject = || tells_of_a_part(&sight.subject, lexicon);
     let told = match told {
         Told::News(_) if sight.message.subject.contains(['?', '？']) => doubt("its subject asks a question"),
         Told::News(news) if bad(news.event) && sentences.requested => {
             doubt("it tells of a cancellation or a refund that is asked for, or was taken back")
         }
-        Told::News(news) if matches!(news.event, EventKind::Shipped | EventKind::Delivered) && sentences.trouble => {
+        Told::News(news) if parcel(news.event) && sentences.trouble => {
             doubt("it tells of a parcel, and of trouble with it")
         }
         Told::News(news) if news.event.ends_the_order() && (sentences.in_part || part_in_subject()) => {
             doubt("it tells of a refund or a cancellation, and does not say that it is of the whole order")
         }
+        Told::News(news) if news.event == EventKind::Shipped && (sentences.parcel_in_part || parcel_in_subject()) => {
+            Told::News(News { event: EventKind::ShippedInPart, ..news })
+        }
         told => told,
     };
     (told, asks)
+}
+
+/// Whether what speaks of a parcel says that it is a part of the order, and not the last one.
+fn tells_of_a_part(text: &Searched<'_>, lexicon: &Lexicon) -> bool {
+    let says = |list| lexicon.phrases(Where::Sentence, list).is_some_and(|list| list.find(text).is_some());
+    says("shipped_in_part") && !says("last_part")
 }
 
 /// Whether a subject names an order or a parcel, or is too short for anything else.
@@ -348,6 +347,10 @@ fn state(name: &Searched<'_>, lexicon: &Lexicon) -> State {
     let other = lexicon.phrases(Where::Subject, "other_mail").is_some_and(|list| list.find(name).is_some());
     match found {
         _ if asked || other => State::Unknown,
+        // `Partially shipped`
+        Some(news) if news.event == EventKind::Shipped && tells_of_a_part(name, lexicon) && !says("not_yet") => {
+            State::News(News { event: EventKind::ShippedInPart, ..news })
+        }
         // `Awaiting shipment`
         Some(news) if says("open_state") && !bad(news.event) => State::Open,
         Some(news) if !says("not_yet") && !says("open_state") => State::News(news),
@@ -367,6 +370,8 @@ struct Sentences {
     requested: bool,
     /// Whether a sentence on a refund or a cancellation speaks of an article, the shipping or a difference.
     in_part: bool,
+    /// Whether a sentence on a parcel says that it is a part of the order.
+    parcel_in_part: bool,
     /// Whether they ask something.
     asks: bool,
 }
@@ -381,6 +386,7 @@ fn of_sentences(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> 
     let mut found = Sentences::default();
     let (things, not_yet) = (possible("things"), possible("not_yet"));
     let (trouble, in_part) = (possible("trouble"), possible("in_part"));
+    let (part, last_part) = (possible("shipped_in_part"), possible("last_part"));
     let request =
         lexicon.phrases(Where::Subject, "request").map(|phrases| phrases.possible_in(text)).unwrap_or_default();
     let body = layout
@@ -408,6 +414,9 @@ fn of_sentences(layout: &Layout<'_>, text: &Searched<'_>, lexicon: &Lexicon) -> 
             }
             found.in_part |= end_in(sentence, &news).is_some() && first_of(&in_part, sentence).is_some();
             let Some(said) = said else { continue };
+            found.parcel_in_part |= said.event == EventKind::Shipped
+                && first_of(&part, sentence).is_some()
+                && first_of(&last_part, sentence).is_none();
             if !found.news.iter().any(|known| known.event == said.event) {
                 found.news.push(said);
             }

@@ -6,20 +6,9 @@ use super::gaps::{Stable, is_telling};
 use super::view::View;
 use crate::domain::{EmailAddress, EventKind};
 use crate::read::embedded;
-use crate::read::lexicon::{Lexicon, Where};
+use crate::read::lexicon::{Lexicon, NEWS, Where};
 use crate::read::words::{Searched, fold};
 
-/// Lists of phrases that tell of an event, with what each tells.
-const NEWS: &[(&str, EventKind)] = &[
-    ("refunded_in_part", EventKind::RefundedInPart),
-    ("cancelled", EventKind::Cancelled),
-    ("refunded", EventKind::Refunded),
-    ("delayed", EventKind::Delayed),
-    ("delivered", EventKind::Delivered),
-    ("shipped", EventKind::Shipped),
-    ("paid", EventKind::Paid),
-    ("confirmed", EventKind::Placed),
-];
 /// Lines of a body among which the sentence is that says what happened.
 const LINES: usize = 30;
 /// Words of a sentence that are written.
@@ -75,7 +64,9 @@ impl Kind {
         let from = author(views)?;
         let subject = subject(views, lexicon);
         // The subject alone is enough where its own words say what happened.
-        let by_subject = views.iter().all(|view| view.told() == Some((event, true)));
+        let by_subject = views
+            .iter()
+            .all(|view| view.told().is_some_and(|(told, in_subject)| in_subject && listed(told) == listed(event)));
         let told = subject.as_ref().is_some_and(|subject| tells(subject, event, Where::Subject, lexicon));
         let text = if by_subject && told { None } else { sentence(views, event, lexicon) };
         if subject.is_none() && text.is_none() {
@@ -91,7 +82,7 @@ impl Kind {
             };
             views.iter().any(subject)
         };
-        let not = NEWS.iter().filter(|(list, other)| *other != event && !is_near(*other, event) && !says(list));
+        let not = NEWS.iter().filter(|(list, other)| *other != listed(event) && !is_near(*other, event) && !says(list));
         Ok(Self { from, html: pieces(views), subject, text, not: not.map(|(list, _)| *list).collect() })
     }
 }
@@ -149,7 +140,15 @@ fn tells(phrase: &str, event: EventKind, place: Where, lexicon: &Lexicon) -> boo
     let has = |list: &str| lexicon.phrases(place, list).is_some_and(|phrases| phrases.find(&text).is_some());
     // What will happen or may happen is no news.
     let open = !matches!(event, EventKind::Placed | EventKind::Delayed) && has("not_yet");
-    NEWS.iter().any(|(list, told)| *told == event && has(list)) && !open
+    NEWS.iter().any(|(list, told)| *told == listed(event) && has(list)) && !open
+}
+
+/// The event whose list of phrases tells of this one: that a parcel is a part of the order is said beside them.
+fn listed(event: EventKind) -> EventKind {
+    match event {
+        EventKind::ShippedInPart => EventKind::Shipped,
+        other => other,
+    }
 }
 
 /// A sentence of the first lines that all samples have, best one that says what happened.

@@ -37,7 +37,7 @@ impl Templates {
             text: self.phrases.search(body.folded.as_str()),
             from: boxes(std::slice::from_ref(&message.from)),
             to: boxes(&message.to),
-            markup: self.markup.matches(&message.html),
+            markup: self.markup.found_in(&message.html),
         }
     }
 
@@ -114,7 +114,7 @@ impl Condition {
             }
         }
         if let Some(html) = &self.html
-            && !html.iter().any(|index| sight.markup.matched(*index))
+            && !html.iter().any(|index| sight.markup.get(*index) == Some(&true))
         {
             return None;
         }

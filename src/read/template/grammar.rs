@@ -51,8 +51,17 @@ const fn key(name: &'static str, holds: Holds, says: &'static str) -> Key {
 }
 
 /// The words for events.
-pub(super) const EVENTS: &[&str] =
-    &["placed", "paid", "shipped", "delivered", "delayed", "cancelled", "refunded", "refunded_in_part"];
+pub(super) const EVENTS: &[&str] = &[
+    "placed",
+    "paid",
+    "shipped",
+    "shipped_in_part",
+    "delivered",
+    "delayed",
+    "cancelled",
+    "refunded",
+    "refunded_in_part",
+];
 
 /// A template.
 pub(super) static TEMPLATE: Shape = Shape {

@@ -3,9 +3,6 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use regex::RegexSetBuilder;
-
-use super::load_fields::COMPILED;
 use super::rules::{Checked, Condition, Counts, HeaderTest, Mail, Origin, Refusal, Template};
 use super::{GENERIC, Templates};
 use crate::document::{Document, Entry, Problem, Problems, Table};
@@ -13,7 +10,7 @@ use crate::domain::EventKind;
 use crate::read::generic::Generic;
 use crate::read::html::Named;
 use crate::read::lexicon::{self, Lexicon, Where};
-use crate::read::words::{Label, Phrase, Phrases, Pieces, fold};
+use crate::read::words::{Label, Markup, Phrase, Phrases, Pieces, fold};
 
 /// Loads templates and words of `files` over those that ship.
 pub(super) fn load(
@@ -60,8 +57,7 @@ pub(super) fn load(
         let template = document.read(&problems, |table| loader.template(name, table));
         list.extend(template.map(|template| Template { origin: origin(name, document), ..template }));
     }
-    let markup =
-        RegexSetBuilder::new(loader.markup.iter().map(|piece| regex::escape(piece))).size_limit(16 * COMPILED).build();
+    let markup = Markup::of(&loader.markup);
     let (pieces, named) = (loader.pieces, loader.named.into_inner());
     match markup {
         Ok(markup) if problems.is_empty() => {

@@ -1,4 +1,4 @@
-//! Layer 3: templates. A template is a TOML file without code: how to know a platform's mails, which of them tell of what, and
+//! The layer of templates. A template is a TOML file without code: how to know a platform's mails, which of them tell of what, and
 //! where in them the fields stand. `docs/adding-a-parser.md` has the language.
 
 mod classify;
@@ -14,13 +14,11 @@ mod schema;
 mod trace;
 mod trial;
 
-use regex::RegexSet;
-
 use super::embedded;
 use super::generic::Generic;
 use super::html::Named;
 use super::lexicon::Lexicon;
-use super::words::PhraseSearch;
+use super::words::{Markup, PhraseSearch};
 use crate::document::{Document, Problem};
 use crate::domain::EventKind;
 
@@ -55,7 +53,7 @@ pub struct Templates {
     /// The generic one first.
     list: Vec<Template>,
     /// The pieces of HTML that templates look for, searched in one pass.
-    markup: RegexSet,
+    markup: Markup,
     /// The phrases that templates look for, searched in one pass too.
     phrases: PhraseSearch,
     /// What rules look at in a page.
@@ -78,7 +76,7 @@ impl Templates {
                 debug_assert!(problems.is_empty(), "{problems:?}");
                 Self {
                     list: Vec::new(),
-                    markup: RegexSet::empty(),
+                    markup: Markup::default(),
                     phrases: PhraseSearch::default(),
                     named: Named::default(),
                     lexicon: Lexicon::default(),

@@ -1,7 +1,7 @@
 //! The parts of a template once it is loaded: everything checked and compiled.
 
 use dom_query::Matcher;
-use regex::{Regex, SetMatches};
+use regex::Regex;
 
 use crate::domain::EventKind;
 use crate::read::body::Body;
@@ -66,8 +66,8 @@ pub(in crate::read) struct Sight<'m> {
     pub(in crate::read) from: Searched<'m>,
     /// Addressees, names and addresses, folded.
     pub(in crate::read) to: Searched<'m>,
-    /// The pieces of HTML that were found.
-    pub(in crate::read) markup: SetMatches,
+    /// For each piece of HTML that templates look for whether it was found.
+    pub(in crate::read) markup: Vec<bool>,
 }
 
 /// A test of a mail. Every part that is given must hold.

@@ -2,6 +2,6 @@
 
 mod open;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 pub(super) use open::{Server, newest_schema};

@@ -27,7 +27,7 @@ const CONNECT_TAKES: Duration = Duration::from_secs(10);
 
 /// What each session is told. A statement and a lock are not waited for without end, a session that was forgotten in the middle of
 /// a transaction gives its locks back, and a commit is durable when it is answered whatever the server's own setting.
-const SESSION: [(&str, &str); 6] = [
+const SESSION: [(&str, &str); 7] = [
     ("synchronous_commit", "on"),
     ("statement_timeout", "30s"),
     ("lock_timeout", "10s"),
@@ -35,6 +35,8 @@ const SESSION: [(&str, &str); 6] = [
     ("client_min_messages", "warning"),
     // Compiling a statement takes longer than any of ours.
     ("jit", "off"),
+    // A page is read along an index that has its order, and ends when it is full. A bitmap would first find all rows and sort them.
+    ("enable_bitmapscan", "off"),
 ];
 
 /// Who writes does the same few things over and over. A plan that is made for the values at hand costs more than most of them do,

@@ -1,7 +1,7 @@
 //! How PostgreSQL carries our statements out: along an index each, on small tables and on large ones.
 
 #[path = "../../../tests/kit/postgres.rs"]
-mod kit;
+pub(in crate::store) mod kit;
 #[path = "../../../tests/kit/said.rs"]
 mod said;
 
@@ -13,13 +13,20 @@ use sqlx::{AssertSqlSafe, PgConnection, Row as _};
 use super::Server;
 use crate::config::Database;
 use crate::store::sql::connection::Connection;
+use crate::store::sql::person_statements as persons;
 use crate::store::sql::statements::{self as sql, Statement};
 
 /// The tables that grow with the years.
-const LARGE: [&str; 6] = ["copy", "copy_body", "invitation", "letter", "decision", "tally"];
+const LARGE: [&str; 8] = ["copy", "copy_body", "invitation", "letter", "decision", "tally", "suppression", "figure"];
 
 /// Pages and batches: as long as their rows come out of an index in order, the first ones cost as little as there are of them.
-const ORDERED: [Statement; 11] = [
+const ORDERED: [Statement; 17] = [
+    sql::IDS_EMAIL,
+    sql::IDS_REFERENCE,
+    sql::STEP_DOWN,
+    sql::WALK,
+    sql::FIRST_SINCE,
+    sql::LAST_BEFORE,
     sql::LIST_ALL,
     sql::IDS_STATE,
     sql::IDS_SHOP_STATE,
@@ -45,8 +52,14 @@ async fn queue(place: &kit::Place<'_>) -> Server {
 }
 
 /// What readers ask, who have a plan made for the values and the tables at hand.
-const READ: [Statement; 30] = [
-    sql::LIST_IDS,
+const READ: [Statement; 39] = [
+    sql::WALK,
+    sql::PICK,
+    sql::STEP_DOWN,
+    sql::FIRST_SINCE,
+    sql::LAST_BEFORE,
+    sql::IDS_EMAIL,
+    sql::IDS_REFERENCE,
     sql::INVITATION,
     sql::LIST_ALL,
     sql::IDS_STATE,
@@ -75,6 +88,9 @@ const READ: [Statement; 30] = [
     sql::COUNT_UNREAD,
     sql::COUNT_HELD,
     sql::STANDING,
+    sql::FIGURES_OF_ALL,
+    sql::FIGURES_OF_SHOP,
+    sql::PAUSES,
     sql::NEXT_DUE,
 ];
 
@@ -127,7 +143,7 @@ async fn every_statement_is_understood_and_what_writes_goes_along_an_index_from_
     let Some(server) = kit::server() else { return };
     let place = server.database();
     let mut conn = Connection::from(queue(&place).await.connect_to_write().await.unwrap());
-    for statement in sql::ALL {
+    for statement in sql::ALL.iter().chain(persons::ALL).chain(&persons::NAMING) {
         let plan = conn.plan(*statement).await;
         if !READ.iter().any(|read| read.name == statement.name) {
             assert_eq!(walks(&plan), [""; 0], "{}:\n{}", statement.name, plan.join("\n"));
@@ -152,10 +168,19 @@ const YEARS: &str = "
         'template' || n % 7, CASE WHEN n % 37 = 0 THEN 'reason ' || n % 3 END
     FROM generate_series(1, 200000) AS n;
     INSERT INTO copy_body (copy_id, received_at, body) SELECT n, n, 'x' FROM generate_series(1, 200000) AS n;
-    INSERT INTO letter (invitation_id, ordinal, kind, phase, attempts, claimed_at, owner, relay)
+    INSERT INTO letter (invitation_id, ordinal, kind, phase, attempts, claimed_at, owner, relay, shop, email_key)
     SELECT n, 1, 'invitation', CASE WHEN n > 199950 THEN 'claimed' ELSE 'accepted' END, 1, n,
-        CASE WHEN n > 199950 THEN 'one' END, 'default'
+        CASE WHEN n > 199950 THEN 'one' END, 'default', 'shop' || n % 20,
+        CASE WHEN n % 10 = 0 AND n <= 100000 THEN 'old' ELSE n % 50000 || '' END || '@example.com'
     FROM generate_series(1, 200000) AS n;
+    INSERT INTO suppression (shop, kind, subject, reason, actor, at)
+    SELECT CASE WHEN n % 3 = 0 THEN '' ELSE 'shop' || n % 20 END, 'address', n || '@example.com', 'unsubscribed', 'customer', n
+    FROM generate_series(1, 50000) AS n;
+    INSERT INTO figure (shop, day, name, n)
+    SELECT 'shop' || s, d, 'rule ' || r, 1 FROM generate_series(0, 19) AS s, generate_series(20000, 20400) AS d,
+        generate_series(1, 9) AS r;
+    INSERT INTO figure (shop, day, name, n) SELECT 'shop' || s, 0, 'state done', 9000 FROM generate_series(0, 19) AS s;
+    INSERT INTO pause (shop, since, actor) VALUES ('shop3', 1, 'support');
     INSERT INTO decision (invitation_id, at, event, to_state, rule, actor)
     SELECT n, n, 'due', 'sending', 'due', 'daemon' FROM generate_series(1, 200000) AS n;
     INSERT INTO tally (shop, hour, event, ignored, held) SELECT 'shop' || n % 20, CAST(n / 20 AS BIGINT) * 3600000, 1, 1, 1
@@ -171,7 +196,7 @@ async fn large_tables_are_never_walked_and_a_page_of_what_is_rare_costs_little()
     let mut conn = queue.connect_to_write().await.unwrap();
     sqlx::raw_sql(YEARS).execute(&mut conn).await.unwrap();
     let mut conn = Connection::from(conn);
-    for statement in sql::ALL {
+    for statement in sql::ALL.iter().chain(persons::ALL).chain(&persons::NAMING) {
         let plan = conn.plan(*statement).await;
         assert_eq!(walks(&plan), [""; 0], "{}:\n{}", statement.name, plan.join("\n"));
         if ORDERED.iter().any(|ordered| ordered.name == statement.name) {
@@ -179,6 +204,23 @@ async fn large_tables_are_never_walked_and_a_page_of_what_is_rare_costs_little()
         }
     }
     pages_cost_little(&queue).await;
+    a_claim_costs_little(&queue).await;
+}
+
+/// What a writer's session does for a round of letters, whatever else is in the tables.
+async fn a_claim_costs_little(queue: &Server) {
+    let mut conn = queue.connect_to_write().await.unwrap();
+    let people = (1..=64).map(|n| format!("\"{n}@example.com\"")).collect::<Vec<_>>().join(", ");
+    for (statement, values, pages) in [
+        (sql::DUE, "'[[\"shop1\", 64], [\"shop2\", 2], [\"shop3\", 64]]', 999999, 64".to_owned(), 500),
+        (sql::CLAIMED_LATELY, "'[[\"shop1\", 199000, 999999, 0], [\"shop2\", 199000, 999999, 1]]'".to_owned(), 100),
+        (sql::PAST_LETTERS, format!("'[{people}]', 1, 500"), 3000),
+        (sql::PAST_LETTERS, "'[\"old@example.com\"]', 1, 100".to_owned(), 600),
+        (sql::SUPPRESSED, format!("'[{people}]'"), 500),
+    ] {
+        let seen = buffers(&mut conn, statement, &values).await;
+        assert!(seen <= pages, "{} ({values}) looked at {seen} pages", statement.name);
+    }
 }
 
 /// What a reader's session does with values of its own, rare ones and common ones.
@@ -196,11 +238,18 @@ async fn pages_cost_little(queue: &Server) {
         (sql::IDS_SHOP_STATE, "999999, 20, 'held', 'shop1'"),
         (sql::IDS_SHOP_STATE, "999999, 20, 'done', 'shop1'"),
         (sql::IDS_SHOP_STATE, "999999, 20, 'done', 'nowhere'"),
-        (sql::LIST_EMAIL, "999999, 20, '7@example.com', NULL, NULL, NULL"),
-        (sql::LIST_EMAIL, "999999, 20, 'old@example.com', NULL, NULL, NULL"),
-        (sql::LIST_EMAIL, "999999, 20, '7@example.com', 'shop7', 'a-10007', '[\"done\"]'"),
-        (sql::LIST_REFERENCE, "999999, 20, 'a-10007', NULL, NULL"),
-        (sql::LIST_REFERENCE, "999999, 20, 'old', NULL, NULL"),
+        (sql::LIST_EMAIL, "999999, 20, '7@example.com'"),
+        (sql::LIST_EMAIL, "999999, 20, 'old@example.com'"),
+        (sql::IDS_EMAIL, "999999, 20, '7@example.com'"),
+        (sql::IDS_EMAIL, "999999, 20, 'old@example.com'"),
+        (sql::IDS_REFERENCE, "999999, 20, 'old'"),
+        (sql::FIRST_SINCE, "150000"),
+        (sql::LAST_BEFORE, "150000"),
+        (sql::STEP_DOWN, "150000, 2000"),
+        (sql::PICK, "'[150000,140000]', 20, 0, NULL, NULL, NULL, NULL, 0, 999999, 0, 999999, NULL, NULL, NULL, NULL"),
+        (sql::WALK, "150000, 20, 148000, NULL, NULL, NULL, NULL, 0, 999999, 0, 999999, NULL, NULL, '%x%', '%x%'"),
+        (sql::LIST_REFERENCE, "999999, 20, 'a-10007'"),
+        (sql::LIST_REFERENCE, "999999, 20, 'old'"),
         (sql::HELD_COPIES, "999999, 20"),
         (sql::HELD_OF_SHOP, "999999, 20, 'shop0', NULL, NULL, NULL, NULL, 0, 999999"),
         (sql::HELD_OF_SHOP, "999999, 20, 'shop1', NULL, NULL, NULL, NULL, 0, 999999"),
@@ -214,6 +263,9 @@ async fn pages_cost_little(queue: &Server) {
         (sql::COPIES_OF_REFERENCE, "'a-10007', 20, NULL"),
         (sql::COPIES_OF_REFERENCE, "'old', 20, NULL"),
         (sql::NEXT_DUE, ""),
+        (sql::STANDING, ""),
+        (sql::FIGURES_OF_SHOP, "20390, 99999, 'shop1'"),
+        (sql::PAUSES, ""),
     ] {
         let seen = buffers(&mut conn, statement, values).await;
         assert!(seen <= 200, "{} ({values}) looked at {seen} pages", statement.name);

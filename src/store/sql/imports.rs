@@ -88,7 +88,7 @@ async fn judge(
     let mut known = by_order(known);
     let drafts = wanted.iter().map(|one| begun(one, policies, now)).collect::<Vec<_>>();
     let drafted = drafts.iter().map(|(invitation, _)| invitation.clone()).collect::<Vec<_>>();
-    let mut people = People::look(conn, &drafted, policies, now).await?;
+    let mut people = People::known(conn, &drafted, policies, now).await?;
     // A letter that the rules forbid whatever else is asked for here is refused; that one of the others comes before it only makes
     // it later, or is for the day on which it is due.
     let alone = drafted.iter().map(|draft| foresee(&people, draft, policies, now)).collect::<Vec<_>>();
@@ -239,11 +239,12 @@ async fn fates(conn: &mut Connection, shop: &ShopId, asked: &[Asked], policies: 
     let without =
         orders.iter().map(|(_, key)| *key).filter(|key| !invitations.contains_key(&(shop.clone(), (*key).to_owned())));
     let mut copies = copies_of(conn, shop, &without.collect::<Vec<_>>()).await?;
-    let people = People::listed(conn, asked.iter().filter_map(|one| one.email.as_ref()), policies).await?;
+    let customers = asked.iter().filter_map(|one| Some(one.email.as_ref()?.key())).collect::<BTreeSet<_>>();
+    let people = People::listed(conn, &customers, policies).await?;
     let fate = |(one, key): (&Asked, String)| {
         let invitations = invitations.get(&(shop.clone(), key.clone())).cloned().unwrap_or_default();
         let ended_by = invitations.iter().filter_map(|one| ended_by.get(&one.id)).flatten().cloned().collect();
-        let suppressed = one.email.as_ref().and_then(|email| people.suppressed(shop, email)).cloned();
+        let suppressed = one.email.as_ref().and_then(|email| people.suppressed_for(shop, &email.key())).cloned();
         Fate { invitations, ended_by, copies: copies.remove(&key).unwrap_or_default(), suppressed }
     };
     Ok(asked.iter().zip(keys).map(fate).collect())

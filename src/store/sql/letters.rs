@@ -159,9 +159,9 @@ pub(super) struct Settle {
 
 #[async_trait]
 impl Joint for Settle {
-    type Answer = Settled;
+    type Answer = Option<Settled>;
 
-    async fn run(jobs: &[&Self], conn: &mut Connection) -> Result<Vec<Settled>, Fault> {
+    async fn run(jobs: &[&Self], conn: &mut Connection) -> Result<Vec<Option<Settled>>, Fault> {
         let ids = to_json(&jobs.iter().map(|job| job.claim.letter).collect::<Vec<_>>())?;
         let mut desk = Settling::new(conn.rows(sql::LETTERS, [ids.into()]).await?)?;
         let mut answers = Vec::with_capacity(jobs.len());
@@ -173,7 +173,9 @@ impl Joint for Settle {
                 policies: &job.policies,
                 at: job.now,
             };
-            answers.push(desk.settle(job.claim.letter, Some(&job.claim), end)?);
+            // Everything about the person may have been erased meanwhile.
+            let is_there = desk.letters.contains_key(&job.claim.letter);
+            answers.push(is_there.then(|| desk.settle(job.claim.letter, Some(&job.claim), end)).transpose()?);
         }
         desk.write(conn).await?;
         Ok(answers)

@@ -3,18 +3,20 @@
 
 mod body;
 pub(super) mod connection;
+mod desk;
 pub(super) mod engine;
 pub(super) mod fault;
 pub(super) mod figures;
 mod held;
 mod imports;
 mod letters;
+mod lists;
 mod moves;
 mod pace;
 mod pauses;
 pub(super) mod people;
 mod person;
-mod person_statements;
+pub(super) mod person_statements;
 mod pulse;
 mod queries;
 mod readers;
@@ -30,6 +32,7 @@ pub(super) mod writer;
 
 pub use person::{Own, Search};
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -44,9 +47,9 @@ use self::reading::{ClaimCopies, FileReadings, HandedOut, Purge, SetAside};
 use self::spool::Spool;
 use self::writer::{Queue, Writer};
 use super::{
-    Actor, Alarm, Claim, ClaimedRound, Counts, DaemonLock, DeskFiling, Discarded, Figure, Filed, FiledReading, Filter,
-    HeldCount, HeldFilter, NewCopy, Pause, Recovered, Round, Settled, ShopHours, Store, StoreError, StoredCopy, Story,
-    Subject, UnreadCopy, WatchFigures,
+    Actor, Alarm, Claim, ClaimedRound, Counts, DaemonLock, DeskAsk, DeskFiling, DeskOutcome, Discarded, Figure, Filed,
+    FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited, Round, Settled, ShopHours,
+    Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
 };
 use crate::domain::{
     Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
@@ -237,7 +240,7 @@ impl Store for SqlStore {
         reply: &str,
         policies: Arc<Policies>,
         now: Timestamp,
-    ) -> Result<Settled, StoreError> {
+    ) -> Result<Option<Settled>, StoreError> {
         let settle = letters::Settle { claim: claim.clone(), attempt, reply: reply.to_owned(), policies, now };
         self.writers.letters.settle(settle).await
     }
@@ -292,17 +295,33 @@ impl Store for SqlStore {
         self.writers.letters.carry_out(letters::Desk { invitation, order, actor: actor.clone(), policies, now }).await
     }
 
-    async fn list(
+    async fn desk_all(
         &self,
-        filter: &Filter,
-        before: Option<InvitationId>,
-        limit: usize,
-    ) -> Result<Vec<Invitation>, StoreError> {
+        asks: Vec<DeskAsk>,
+        actor: &Actor,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Vec<DeskOutcome>, StoreError> {
+        self.writers.letters.carry_out(desk::DeskAll { asks, actor: actor.clone(), policies, now }).await
+    }
+
+    async fn reinvite(
+        &self,
+        invitation: InvitationId,
+        due: Timestamp,
+        actor: &Actor,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Reinvited, StoreError> {
+        self.writers.letters.carry_out(desk::Reinvite { invitation, due, actor: actor.clone(), policies, now }).await
+    }
+
+    async fn list(&self, filter: &Filter, before: Option<InvitationId>, limit: usize) -> Result<Page, StoreError> {
         let filter = Arc::new(filter.clone());
         self.readers
             .read(move |conn| {
                 let filter = Arc::clone(&filter);
-                Box::pin(async move { queries::list(conn, &filter, before, limit).await })
+                Box::pin(async move { lists::list(conn, &filter, before, limit).await })
             })
             .await
     }
@@ -313,6 +332,21 @@ impl Store for SqlStore {
             .read(move |conn| {
                 let subject = Arc::clone(&subject);
                 Box::pin(async move { queries::story(conn, &subject).await })
+            })
+            .await
+    }
+
+    async fn standings(
+        &self,
+        invitations: &[Invitation],
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<HashMap<InvitationId, Standing>, StoreError> {
+        let invitations: Arc<[Invitation]> = invitations.into();
+        self.readers
+            .read(move |conn| {
+                let (invitations, policies) = (Arc::clone(&invitations), Arc::clone(&policies));
+                Box::pin(async move { queries::standings(conn, &invitations, &policies, now).await })
             })
             .await
     }

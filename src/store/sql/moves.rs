@@ -79,6 +79,18 @@ pub(super) async fn invitation(conn: &mut Connection, id: InvitationId) -> Resul
     row.map(Invitation::try_from).transpose()
 }
 
+/// The invitations of these numbers that there are, which nobody else moves before this transaction ends.
+pub(super) async fn invitations(conn: &mut Connection, ids: &[InvitationId]) -> Result<Vec<Invitation>, Fault> {
+    let rows: Vec<InvitationRow> = conn.rows(sql::INVITATIONS_TO_MOVE, [to_json(&ids)?.into()]).await?;
+    records(rows)
+}
+
+/// The invitation of this number as it stands; it may move at any time.
+pub(super) async fn look_at(conn: &mut Connection, id: InvitationId) -> Result<Option<Invitation>, Fault> {
+    let row: Option<InvitationRow> = conn.row(sql::INVITATION, [id.0.into()]).await?;
+    row.map(Invitation::try_from).transpose()
+}
+
 /// All invitations to these orders, whatever their address, oldest first.
 pub(super) async fn of_orders(conn: &mut Connection, orders: &[(&str, &str)]) -> Result<Vec<Invitation>, Fault> {
     let rows: Vec<InvitationRow> = conn.rows(sql::OF_ORDERS, [to_json(&orders)?.into()]).await?;

@@ -13,9 +13,10 @@ use super::rows::count;
 use super::statements as sql;
 use super::turns::{self, Turn};
 use crate::domain::{
-    AddressKey, Case, EmailAddress, Invitation, InvitationId, ListKey, ListKind, OrderDetails, PastLetter, Policies,
-    Ruling, ShopId, State, Suppressed, Timestamp, lookup_keys, product_keys, weigh,
+    AddressKey, Case, Invitation, InvitationId, ListKey, ListKind, OrderDetails, PastLetter, Policies, Ruling, ShopId,
+    State, Suppressed, Timestamp, lookup_keys, product_keys, weigh,
 };
+use crate::store::Standing;
 
 /// Letters to one person that are looked at, the newest: many times what any cap allows, and a bound for an address that gets them by
 /// the thousand, as a shop's own may.
@@ -42,7 +43,8 @@ struct Entry {
 pub(super) struct People {
     /// By the address's key.
     past: HashMap<String, Vec<Past>>,
-    entries: HashMap<ListKey, Vec<Entry>>,
+    /// By kind and subject, as the table has them.
+    entries: HashMap<(String, String), Vec<Entry>>,
     list_key: [u8; 32],
 }
 
@@ -64,46 +66,55 @@ impl People {
         policies: &Policies,
         now: Timestamp,
     ) -> Result<Self, Fault> {
-        let keys = keys_of(due);
-        if !keys.is_empty() {
-            turns::take(conn, keys.iter().map(|key| Turn::Person(key.as_str()))).await?;
+        let mut people = Self { list_key: *policies.list_key(), ..Self::default() };
+        let keys = due.iter().filter(|invitation| is_letter(invitation)).map(|one| one.customer.email.key());
+        let keys = keys.collect::<BTreeSet<_>>();
+        if keys.is_empty() {
+            return Ok(people);
         }
-        Self::look(conn, due, policies, now).await
+        turns::take(conn, keys.iter().map(|key| Turn::Person(key.as_str()))).await?;
+        people.load(conn, &keys, policies, now).await?;
+        Ok(people)
     }
 
-    /// The same for who only looks: letters to them may be claimed at any time.
-    pub(super) async fn look(
+    /// What is known of the people of these invitations, for somebody who only looks.
+    pub(super) async fn known(
         conn: &mut Connection,
-        due: &[Invitation],
+        invitations: &[Invitation],
         policies: &Policies,
         now: Timestamp,
     ) -> Result<Self, Fault> {
-        let keys = keys_of(due);
-        if keys.is_empty() {
-            return Ok(Self { list_key: *policies.list_key(), ..Self::default() });
-        }
-        let letters = due.iter().filter(|invitation| is_letter(invitation));
-        let mut people = Self::listed(conn, letters.map(|invitation| &invitation.customer.email), policies).await?;
-        let back = i64::try_from(policies.look_back().as_millis()).unwrap_or(i64::MAX);
-        if back > 0 {
-            people.load_past(conn, &keys, Timestamp(now.0.saturating_sub(back))).await?;
-        }
+        let mut people = Self { list_key: *policies.list_key(), ..Self::default() };
+        let keys = invitations.iter().map(|one| one.customer.email.key()).collect::<BTreeSet<_>>();
+        people.load(conn, &keys, policies, now).await?;
         Ok(people)
     }
 
     /// What the suppression list says of these addresses, and nothing of their letters.
-    pub(super) async fn listed<'a>(
+    pub(super) async fn listed(
         conn: &mut Connection,
-        addresses: impl Iterator<Item = &'a EmailAddress>,
+        keys: &BTreeSet<AddressKey>,
         policies: &Policies,
     ) -> Result<Self, Fault> {
         let mut people = Self { list_key: *policies.list_key(), ..Self::default() };
-        let wanted = addresses.flat_map(|address| lookup_keys(address, &people.list_key));
-        let texts = wanted.map(|key| key.subject().to_owned()).collect::<BTreeSet<_>>();
-        if !texts.is_empty() {
-            people.load_entries(conn, &texts).await?;
+        if !keys.is_empty() {
+            people.load_entries(conn, keys).await?;
         }
         Ok(people)
+    }
+
+    async fn load(
+        &mut self,
+        conn: &mut Connection,
+        keys: &BTreeSet<AddressKey>,
+        policies: &Policies,
+        now: Timestamp,
+    ) -> Result<(), Fault> {
+        let back = i64::try_from(policies.look_back().as_millis()).unwrap_or(i64::MAX);
+        if back > 0 {
+            self.load_past(conn, keys, Timestamp(now.0.saturating_sub(back))).await?;
+        }
+        self.load_entries(conn, keys).await
     }
 
     async fn load_past(
@@ -132,17 +143,17 @@ impl People {
         Ok(())
     }
 
-    async fn load_entries(&mut self, conn: &mut Connection, subjects: &BTreeSet<String>) -> Result<(), Fault> {
-        let texts = to_json(subjects)?;
+    async fn load_entries(&mut self, conn: &mut Connection, keys: &BTreeSet<AddressKey>) -> Result<(), Fault> {
+        let wanted = keys.iter().flat_map(|key| lookup_keys(key, &self.list_key)).collect::<BTreeSet<_>>();
+        let texts = to_json(&wanted.iter().map(ListKey::subject).collect::<Vec<_>>())?;
         let rows: Vec<(String, String, String, String, i64)> = conn.rows(sql::SUPPRESSED, [texts.into()]).await?;
         for (shop, kind, subject, reason, at) in rows {
-            let unreadable = || Fault::Other("an entry of the suppression list cannot be read".to_owned());
-            let kind = ListKind::parse(&kind).ok_or_else(unreadable)?;
-            let key = ListKey::from_parts(Some(kind), &subject).map_err(|_| unreadable())?;
+            // A kind that only a newer program knows is asked for by nobody here.
+            let Some(known) = ListKind::parse(&kind) else { continue };
             let is_global = shop.is_empty();
-            let suppressed = Suppressed { kind: kind.as_str(), is_global, reason, since: Timestamp(at) };
+            let suppressed = Suppressed { kind: known.as_str(), is_global, reason, since: Timestamp(at) };
             let entry = Entry { shop: (!is_global).then_some(shop), suppressed };
-            self.entries.entry(key).or_default().push(entry);
+            self.entries.entry((kind, subject)).or_default().push(entry);
         }
         Ok(())
     }
@@ -152,24 +163,37 @@ impl People {
         if !is_letter(invitation) {
             return Ruling::Go;
         }
-        let key = invitation.customer.email.key();
-        // An earlier attempt at this very letter is no letter before it.
-        let (id, ordinal) = (invitation.id, ordinal(invitation));
-        let past = self.past.get(key.as_str()).into_iter().flatten();
-        let past = past.filter(|past| (past.invitation, past.ordinal) != (id, ordinal));
-        let past = past.map(|past| past.letter.clone()).collect::<Vec<_>>();
-        let case =
-            Case { invitation, past: &past, suppressed: self.suppressed(&invitation.shop, &invitation.customer.email) };
+        let past = self.past(invitation);
+        let case = Case { invitation, past: &past, suppressed: self.suppressed(invitation) };
         weigh(&case, policies.shop(&invitation.shop), now)
     }
 
+    /// What bears on the next letter of this invitation, but for what rests.
+    pub(super) fn standing(&self, invitation: &Invitation) -> Standing {
+        Standing { past: self.past(invitation), suppressed: self.suppressed(invitation).cloned(), paused: None }
+    }
+
+    /// The letters of this invitation's person. An earlier attempt at the very letter that is next is no letter before it.
+    fn past(&self, invitation: &Invitation) -> Vec<PastLetter> {
+        let (id, ordinal) = (invitation.id, ordinal(invitation));
+        let past = self.past.get(invitation.customer.email.key().as_str()).into_iter().flatten();
+        let past = past.filter(|past| (past.invitation, past.ordinal) != (id, ordinal));
+        past.map(|past| past.letter.clone()).collect()
+    }
+
+    fn suppressed(&self, invitation: &Invitation) -> Option<&Suppressed> {
+        self.suppressed_for(&invitation.shop, &invitation.customer.email.key())
+    }
+
     /// That a shop must not write to this address.
-    pub(super) fn suppressed(&self, shop: &ShopId, address: &EmailAddress) -> Option<&Suppressed> {
+    pub(super) fn suppressed_for(&self, shop: &ShopId, key: &AddressKey) -> Option<&Suppressed> {
         if self.entries.is_empty() {
             return None;
         }
         let theirs = |entry: &&Entry| entry.shop.as_deref().is_none_or(|of| of == shop.as_str());
-        let found = lookup_keys(address, &self.list_key).into_iter().filter_map(|key| self.entries.get(&key));
+        let found = lookup_keys(key, &self.list_key)
+            .into_iter()
+            .filter_map(|key| self.entries.get(&(key.kind().as_str().to_owned(), key.subject().to_owned())));
         found.flatten().find(theirs).map(|entry| &entry.suppressed)
     }
 
@@ -184,11 +208,6 @@ impl People {
         let past = Past { invitation: invitation.id, ordinal: ordinal(invitation), letter };
         self.past.entry(invitation.customer.email.key().as_str().to_owned()).or_default().push(past);
     }
-}
-
-/// To whom letters are due.
-fn keys_of(due: &[Invitation]) -> BTreeSet<AddressKey> {
-    due.iter().filter(|invitation| is_letter(invitation)).map(|one| one.customer.email.key()).collect()
 }
 
 /// Whether what is due is a letter, and not the end of a wait.

@@ -11,6 +11,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Column as _, FromRow, Row as _, TypeInfo as _, ValueRef as _};
 
 use super::connection::Connection;
+use super::engine::Engine;
 use super::fault::Fault;
 use super::moves::{Book, Cause, to_json};
 use super::person_statements as sql;
@@ -207,15 +208,19 @@ impl Erase {
     /// Ends what is open, so that it is counted as ended and nothing of it is sent any more, and takes all of it out of the counts of what
     /// stands.
     async fn end(&self, conn: &mut Connection, invitations: Vec<Invitation>) -> Result<(), Fault> {
-        let mut book = Book::default();
+        let (mut book, mut gone) = (Book::default(), Vec::new());
         for mut invitation in invitations {
             if !invitation.progress.state.has_ended() {
                 let event = Event::Customer(CustomerNews::Erased);
                 let cause = Cause { actor: &self.actor, ..Cause::daemon(event, self.now) };
                 book.tell(&mut invitation, &cause, &self.policies);
             }
+            gone.push((invitation.shop, invitation.progress.state));
         }
         book.write(conn).await?;
+        for (shop, state) in gone {
+            conn.figures.stands(&shop, Some(state), None);
+        }
         Ok(())
     }
 
@@ -234,7 +239,7 @@ impl Erase {
 
     /// What stands on the list in plain text goes; what it says stays as a hash.
     async fn keep_on_the_list(&self, conn: &mut Connection) -> Result<u64, Fault> {
-        let Some(plain) = ListKey::from_key(&self.key) else { return Ok(0) };
+        let plain = ListKey::of(&self.key);
         let hashed = plain.hashed(&self.list_key);
         let there = suppression::with_keys(conn, &[&plain, &hashed]).await?;
         let gone = there.iter().filter(|one| self.mark.is_none() || !one.entry.key.is_hashed());
@@ -340,16 +345,21 @@ impl SqlStore {
     pub async fn tidy(&self) -> Result<bool, StoreError> {
         self.readers.rest().await;
         let tidied = async {
-            let mut conn = self.engine.connect_to_write().await?;
-            let is_done = if let Some(file) = conn.file() {
-                crate::store::sqlite::empty_log(file).await?
-            } else {
-                conn.command("SET statement_timeout = 0").await?;
-                conn.command(VACUUM).await?;
-                true
-            };
-            conn.close().await;
-            Ok::<_, Fault>(is_done)
+            match &self.engine {
+                Engine::Sqlite(file) => {
+                    let mut conn = file.connect_to_write().await?;
+                    let is_done = crate::store::sqlite::empty_log(&mut conn).await?;
+                    Connection::from(conn).close().await;
+                    Ok(is_done)
+                }
+                Engine::Postgres(server) => {
+                    let mut conn = Connection::from(server.connect_to_write().await?);
+                    conn.command("SET statement_timeout = 0").await?;
+                    conn.command(VACUUM).await?;
+                    conn.close().await;
+                    Ok(true)
+                }
+            }
         };
         tidied.await.map_err(Fault::into_store_error)
     }

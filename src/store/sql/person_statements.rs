@@ -27,7 +27,7 @@ macro_rules! naming {
 }
 
 /// In the order of [`crate::store::PersonTable::ALL`]: every column of text that is not the program's own.
-pub(super) const NAMING: [Statement; 7] = [
+pub(in crate::store) const NAMING: [Statement; 7] = [
     naming!(
         "NAMING in copy",
         "copy",
@@ -117,7 +117,7 @@ statements! {
     /// Kept bytes, the oldest copies first.
     BODIES_ABOVE = {
         "SELECT copy_body.copy_id, copy.size, copy_body.body FROM copy_body JOIN copy ON copy.id = copy_body.copy_id \
-        WHERE copy_body.copy_id > $1 ORDER BY copy_body.copy_id LIMIT $2"
+        WHERE copy_body.copy_id > $1 AND copy.id > $1 ORDER BY copy_body.copy_id LIMIT $2"
     };
 
     /// Copies that are to go, as they stand.

@@ -1,78 +1,29 @@
 //! What is only read, on connections that cannot write.
 
+use std::collections::HashMap;
+
 use super::body;
-use super::connection::{Connection, Value};
+use super::connection::Connection;
 use super::fault::Fault;
 use super::figures;
 use super::moves::to_json;
+use super::pauses;
+use super::people::People;
 use super::rows::{CopyRow, DecisionRow, InvitationRow, LetterRow, records};
 use super::statements::{self as sql, Statement};
-use crate::domain::{CopyId, Invitation, InvitationId, ShopId, State, Timestamp};
-use crate::store::{Counts, Filter, STORY_AT_MOST, StoredCopy, Story, Subject};
-
-/// A page of invitations. The narrowest thing that is asked for chooses the index; the rest is looked at row by row.
-pub(super) async fn list(
-    conn: &mut Connection,
-    filter: &Filter,
-    before: Option<InvitationId>,
-    limit: usize,
-) -> Result<Vec<Invitation>, Fault> {
-    let before = before.map_or(i64::MAX, |id| id.0);
-    let shop = filter.shop.as_ref().map(|shop| shop.as_str());
-    let words = filter.states.iter().map(|state| state.as_str()).collect::<Vec<_>>();
-    let states = if words.is_empty() { None } else { Some(to_json(&words)?) };
-    let page = |more: Vec<Value>| [before.into(), limit.into()].into_iter().chain(more);
-    let rows: Vec<InvitationRow> = if let Some(email) = &filter.email {
-        let reference = filter.reference.as_deref();
-        conn.rows(sql::LIST_EMAIL, page(vec![email.as_str().into(), shop.into(), reference.into(), states.into()]))
-            .await?
-    } else if let Some(reference) = &filter.reference {
-        conn.rows(sql::LIST_REFERENCE, page(vec![reference.as_str().into(), shop.into(), states.into()])).await?
-    } else if words.is_empty() && shop.is_none() {
-        conn.rows(sql::LIST_ALL, page(vec![])).await?
-    } else {
-        let words = if words.is_empty() { State::ALL.iter().map(|state| state.as_str()).collect() } else { words };
-        of_states(conn, before, limit, shop, &words).await?
-    };
-    records(rows)
-}
-
-/// The newest invitations in some states: the numbers of each state's newest, of which an index alone knows, and then the rows of
-/// the newest of all.
-async fn of_states(
-    conn: &mut Connection,
-    before: i64,
-    limit: usize,
-    shop: Option<&str>,
-    words: &[&str],
-) -> Result<Vec<InvitationRow>, Fault> {
-    let mut ids: Vec<(i64,)> = Vec::new();
-    for word in words {
-        let given = [before.into(), limit.into(), (*word).into()];
-        ids.extend(match shop {
-            Some(shop) => conn.rows(sql::IDS_SHOP_STATE, given.into_iter().chain([shop.into()])).await?,
-            None => conn.rows::<(i64,)>(sql::IDS_STATE, given).await?,
-        });
-    }
-    ids.sort_unstable_by_key(|(id,)| std::cmp::Reverse(*id));
-    ids.dedup();
-    ids.truncate(limit);
-    if ids.is_empty() {
-        return Ok(Vec::new());
-    }
-    conn.rows(sql::LIST_IDS, [to_json(&ids.into_iter().map(|(id,)| id).collect::<Vec<_>>())?.into()]).await
-}
+use crate::domain::{CopyId, Invitation, InvitationId, Policies, ShopId, Timestamp};
+use crate::store::{Counts, STORY_AT_MOST, Standing, StoredCopy, Story, Subject};
 
 /// All about a subject, from one state of everything.
 pub(super) async fn story(conn: &mut Connection, subject: &Subject) -> Result<Story, Fault> {
     let (copies, invitations): (Vec<CopyRow>, Vec<Invitation>) = match subject {
         Subject::Email(key) => (
             conn.rows(sql::COPIES_OF_EMAIL, [key.as_str().into(), STORY_AT_MOST.into()]).await?,
-            invitations(conn, sql::LIST_EMAIL, key.as_str(), 3).await?,
+            invitations(conn, sql::LIST_EMAIL, key.as_str()).await?,
         ),
         Subject::Reference(reference) => (
             copies_of_reference(conn, &reference.key(), None).await?,
-            invitations(conn, sql::LIST_REFERENCE, &reference.key(), 2).await?,
+            invitations(conn, sql::LIST_REFERENCE, &reference.key()).await?,
         ),
         Subject::Invitation(id) => {
             let row: Option<InvitationRow> = conn.row(sql::INVITATION, [id.0.into()]).await?;
@@ -94,16 +45,25 @@ pub(super) async fn story(conn: &mut Connection, subject: &Subject) -> Result<St
     })
 }
 
-/// The newest invitations by one key, without any of the statement's `filters`.
-async fn invitations(
+/// What bears on the next letters of invitations.
+pub(super) async fn standings(
     conn: &mut Connection,
-    statement: Statement,
-    key: &str,
-    filters: usize,
-) -> Result<Vec<Invitation>, Fault> {
-    let given = [i64::MAX.into(), STORY_AT_MOST.into(), key.into()];
-    let absent = std::iter::repeat_with(|| Value::Text(None)).take(filters);
-    let rows: Vec<InvitationRow> = conn.rows(statement, given.into_iter().chain(absent)).await?;
+    invitations: &[Invitation],
+    policies: &Policies,
+    now: Timestamp,
+) -> Result<HashMap<InvitationId, Standing>, Fault> {
+    let people = People::known(conn, invitations, policies, now).await?;
+    let pauses = pauses::all(conn).await?;
+    let standings = invitations.iter().map(|invitation| {
+        let rests = pauses.iter().find(|pause| pause.shop.as_ref().is_none_or(|shop| *shop == invitation.shop));
+        (invitation.id, Standing { paused: rests.cloned(), ..people.standing(invitation) })
+    });
+    Ok(standings.collect())
+}
+
+/// The newest invitations by one key.
+async fn invitations(conn: &mut Connection, statement: Statement, key: &str) -> Result<Vec<Invitation>, Fault> {
+    let rows: Vec<InvitationRow> = conn.rows(statement, [i64::MAX.into(), STORY_AT_MOST.into(), key.into()]).await?;
     records(rows)
 }
 

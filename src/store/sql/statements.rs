@@ -10,6 +10,7 @@
 //! | | | the planner thinks of their count and of the table |
 //! | `word (texts "$1")` | the same with the array's texts | the same |
 //! | `(words "$1")` | the array's texts | the same |
+//! | `a (like "$1")` | `LIKE`, which knows case in ASCII alone | `ILIKE` |
 //! | `(near "a.id", "$1")` | – (joins go from row to row) | no other rows than those whose number begins a row of `$1` |
 //! | `(lock "a, b")` | – (one writer at a time) | `FOR UPDATE OF a, b` |
 //! | `(skip "a")` | – | `FOR UPDATE OF a SKIP LOCKED` |
@@ -58,6 +59,24 @@ macro_rules! piece {
     ($engine:ident, (copy columns)) => {
         "copy.id, copy.shop, copy.received_at, copy.mail_from, copy.client, copy.size, copy.state, copy.attempts, copy.reading, \
          copy.invitation_id, copy.desk_act, copy.desk_actor, copy.desk_reason, copy.desk_at"
+    };
+    (sqlite, (like $pattern:literal)) => { concat!(" LIKE ", $pattern, r" ESCAPE '\'") };
+    (postgres, (like $pattern:literal)) => { concat!(" ILIKE ", $pattern, r" ESCAPE '\'") };
+    // What a filter on invitations may ask: `$4` the shop, `$5` a JSON array of states, `$6` the address, `$7` the reference; `$8` to
+    // before `$9` when it began, `$10` to before `$11` when it is due; `$12`, `$13` patterns for the order's JSON, `$14` one for texts
+    // and `$15` the same for JSON. All but the times may be absent. No index is to be used for any of it, hence `+`.
+    ($engine:ident, (meant)) => {
+        concat!(
+            " AND ($4 IS NULL OR invitation.shop = $4) AND ($5 IS NULL OR invitation.state IN ", piece!($engine, (words "$5")),
+            ") AND ($6 IS NULL OR invitation.email_key = $6) AND ($7 IS NULL OR invitation.reference_key = $7) \
+            AND + invitation.created_at >= $8 AND + invitation.created_at < $9 \
+            AND COALESCE(invitation.due_at, $10) >= $10 AND COALESCE(invitation.due_at, $10) < $11 \
+            AND ($12 IS NULL OR invitation.details", piece!($engine, (like "$12")),
+            ") AND ($13 IS NULL OR invitation.details", piece!($engine, (like "$13")),
+            ") AND ($14 IS NULL OR invitation.email", piece!($engine, (like "$14")),
+            " OR invitation.reference", piece!($engine, (like "$14")), " OR invitation.name", piece!($engine, (like "$14")),
+            " OR invitation.details", piece!($engine, (like "$15")), ")"
+        )
     };
     // What a filter on held copies may ask: `$3` the shop, `$4` the template, `$5` a JSON array of kinds of reasons, `$6` the
     // reference, `$7` the address, each of which may be absent; from `$8` to before `$9`. A statement that seeks one of them does not
@@ -336,8 +355,26 @@ statements! {
     PROPERTY = { "SELECT value FROM property WHERE name = $1" };
 
     INVITATION = { "SELECT " (invitation columns) " FROM invitation WHERE id = $1" };
+    INVITATIONS_TO_MOVE = {
+        "SELECT " (invitation columns) " FROM invitation WHERE id" (of "$1") " ORDER BY id" (lock "invitation")
+    };
     INVITATION_TO_MOVE = { "SELECT " (invitation columns) " FROM invitation WHERE id = $1" (lock "invitation") };
     LIST_ALL = { "SELECT " (invitation columns) " FROM invitation WHERE id < $1 ORDER BY id DESC LIMIT $2" };
+    /// The number that ends a step of a walk down the invitations: `$2` of them lie between it and `$1`.
+    STEP_DOWN = { "SELECT id FROM invitation WHERE id < $1 ORDER BY id DESC LIMIT 1 OFFSET $2" };
+    /// What a filter means among the invitations below `$1`, down to `$3`; at most `$2`.
+    WALK = {
+        "SELECT " (invitation columns) " FROM invitation WHERE invitation.id < $1 AND invitation.id >= $3" (meant)
+        " ORDER BY invitation.id DESC LIMIT $2"
+    };
+    /// What a filter means among the invitations `$1` whose number is not below `$3`; at most `$2`.
+    PICK = {
+        "SELECT " (invitation columns) " FROM invitation WHERE invitation.id" (of "$1") " AND invitation.id >= $3" (meant)
+        " ORDER BY invitation.id DESC LIMIT $2"
+    };
+    /// The first one that began at an instant or later, and the last one before it.
+    FIRST_SINCE = { "SELECT id FROM invitation WHERE created_at >= $1 ORDER BY created_at, id LIMIT 1" };
+    LAST_BEFORE = { "SELECT id FROM invitation WHERE created_at < $1 ORDER BY created_at DESC, id DESC LIMIT 1" };
     /// The numbers of those in a state. This and what follows is bounded and put in order by all columns of its index, not by the number
     /// alone: of what is frequent, PostgreSQL would rather walk down all invitations, past however many newer ones are none.
     IDS_STATE = {
@@ -348,19 +385,22 @@ statements! {
         "SELECT id FROM invitation WHERE shop = $4 AND state >= $3 AND (state, id) <= ($3, CAST($1 AS BIGINT) - 1) \
         ORDER BY state DESC, id DESC LIMIT $2"
     };
-    LIST_IDS = { "SELECT " (invitation columns) " FROM invitation WHERE id" (of "$1") " ORDER BY id DESC" };
-    /// `$4` is the shop, `$5` the reference, `$6` a JSON array of states; each may be absent.
-    LIST_EMAIL = {
-        "SELECT " (invitation columns) " FROM invitation \
-        WHERE email_key >= $3 AND (email_key, id) <= ($3, CAST($1 AS BIGINT) - 1) AND ($4 IS NULL OR shop = $4) \
-        AND ($5 IS NULL OR reference_key = $5) AND ($6 IS NULL OR state IN " (words "$6") ") \
+    IDS_EMAIL = {
+        "SELECT id FROM invitation WHERE email_key >= $3 AND (email_key, id) <= ($3, CAST($1 AS BIGINT) - 1) \
         ORDER BY email_key DESC, id DESC LIMIT $2"
     };
-    /// `$4` is the shop, `$5` a JSON array of states; each may be absent.
+    IDS_REFERENCE = {
+        "SELECT id FROM invitation WHERE reference_key >= $3 AND (reference_key, id) <= ($3, CAST($1 AS BIGINT) - 1) \
+        ORDER BY reference_key DESC, id DESC LIMIT $2"
+    };
+    LIST_EMAIL = {
+        "SELECT " (invitation columns) " FROM invitation \
+        WHERE email_key >= $3 AND (email_key, id) <= ($3, CAST($1 AS BIGINT) - 1) ORDER BY email_key DESC, id DESC LIMIT $2"
+    };
     LIST_REFERENCE = {
         "SELECT " (invitation columns) " FROM invitation \
-        WHERE reference_key >= $3 AND (reference_key, id) <= ($3, CAST($1 AS BIGINT) - 1) AND ($4 IS NULL OR shop = $4) \
-        AND ($5 IS NULL OR state IN " (words "$5") ") ORDER BY reference_key DESC, id DESC LIMIT $2"
+        WHERE reference_key >= $3 AND (reference_key, id) <= ($3, CAST($1 AS BIGINT) - 1) \
+        ORDER BY reference_key DESC, id DESC LIMIT $2"
     };
 
     COPIES_OF_EMAIL = {

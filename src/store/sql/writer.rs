@@ -109,7 +109,7 @@ impl Queue {
     }
 
     /// Records how an attempt ended.
-    pub(super) async fn settle(&self, job: Settle) -> Result<crate::store::Settled, StoreError> {
+    pub(super) async fn settle(&self, job: Settle) -> Result<Option<crate::store::Settled>, StoreError> {
         self.ask(|reply| Job::Settle(Asked { job, reply })).await
     }
 

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,6 +21,7 @@ use crate::domain::{
 };
 use crate::store::sql::connection::Connection;
 use crate::store::sql::fault::Fault;
+use crate::store::sql::person_statements as persons;
 use crate::store::sql::statements::{self as sql};
 use crate::store::sql::writer::Work;
 use crate::store::{
@@ -117,13 +119,27 @@ async fn no_statement_walks_over_a_whole_table() {
     let place = Place::new().await;
     let mut conn = Connection::from(place.other().await);
     let mut faults = Vec::new();
-    for statement in sql::ALL.iter().filter(|statement| !statement.sqlite.is_empty()) {
+    for statement in
+        sql::ALL.iter().chain(persons::ALL).chain(&persons::NAMING).filter(|statement| !statement.sqlite.is_empty())
+    {
         for step in conn.plan(*statement).await {
             // A partial index holds only the rows that are asked for.
             let is_partial = ["copy_unread", "copy_held", "copy_held_by_reason", "copy_in_hand", "letter_in_hand"];
-            if ["copy", "copy_body", "invitation", "due", "letter", "decision", "tally"]
-                .iter()
-                .any(|table| step == format!("SCAN {table}") || step.starts_with(&format!("SCAN {table} ")))
+            if [
+                "copy",
+                "copy_body",
+                "invitation",
+                "due",
+                "earlier",
+                "letter",
+                "past",
+                "decision",
+                "tally",
+                "figure",
+                "suppression",
+            ]
+            .iter()
+            .any(|table| step == format!("SCAN {table}") || step.starts_with(&format!("SCAN {table} ")))
                 && !is_partial.iter().any(|index| step.ends_with(index))
             {
                 faults.push(format!("{}: {step}", statement.name));
@@ -144,6 +160,13 @@ async fn pages_come_in_order_without_sorting() {
         sql::IDS_STATE,
         sql::IDS_SHOP_STATE,
         sql::LIST_EMAIL,
+        sql::LIST_REFERENCE,
+        sql::IDS_EMAIL,
+        sql::IDS_REFERENCE,
+        sql::STEP_DOWN,
+        sql::WALK,
+        sql::FIRST_SINCE,
+        sql::LAST_BEFORE,
         sql::HELD_COPIES,
         sql::HELD_OF_SHOP,
         sql::HELD_OF_TEMPLATE,
@@ -153,6 +176,14 @@ async fn pages_come_in_order_without_sorting() {
         sql::KEPT,
         sql::HELD_KINDS,
         sql::HOURS_OF,
+        sql::NEXT_DUE,
+        sql::STANDING,
+        sql::FIGURES_OF_SHOP,
+        sql::FIGURES_OF_ALL,
+        sql::PAUSES,
+        sql::CLAIMED_LATELY,
+        sql::PAST_LETTERS,
+        sql::SUPPRESSED,
     ] {
         for step in conn.plan(statement).await {
             assert!(!step.contains("TEMP B-TREE"), "{}: {step}", statement.name);
@@ -351,6 +382,73 @@ async fn a_queue_of_the_first_schema_is_brought_up_to_date_and_goes_on() {
     assert_eq!((sum.event, sum.held, sum.ignored, sum.last_copy_at), (1, 2, 0, Timestamp(7_200_003)));
     let hours = store.watch_hours(std::slice::from_ref(&sum.shop), Timestamp(0)).await.unwrap();
     assert_eq!(hours.iter().map(|(_, hour)| (hour.begins.0, hour.held)).collect::<Vec<_>>(), [(7_200_000, 2)]);
+}
+
+/// Enough rows that there is a middle.
+const MANY: &str = "
+    WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < 2000)
+    INSERT INTO invitation SELECT n, 'nord', 'A-' || n, 'a-' || n, n || '@example.com', n || '@example.com', NULL, '{}', 'done', NULL,
+        NULL, 1, 0, n, n FROM number;
+    INSERT INTO letter (invitation_id, ordinal, kind, phase, attempts, claimed_at)
+        SELECT id, 1, 'invitation', 'accepted', 1, id FROM invitation;
+    INSERT INTO decision (invitation_id, at, event, to_state, rule, actor)
+        SELECT id, id, 'attempt accepted', 'done', 'last-letter-accepted', 'daemon' FROM invitation";
+
+/// Steps of SQLite's machine between two looks.
+const STEPS: i32 = 1000;
+
+#[tokio::test]
+async fn a_migration_that_is_killed_at_any_point_leaves_the_old_schema_whole() {
+    if let Some(path) = childs_path() {
+        let (path, last) = path.to_str().unwrap().rsplit_once('#').unwrap();
+        let file = File::new(Path::new(path));
+        let mut conn = file.connect_to_write().await.unwrap();
+        let (last, looks) = (last.parse::<u64>().unwrap(), Arc::new(AtomicU64::new(0)));
+        let seen = Arc::clone(&looks);
+        conn.lock_handle().await.unwrap().set_progress_handler(STEPS, move || {
+            // As a kill would: nothing is written, closed or unlocked any more.
+            if seen.fetch_add(1, Ordering::Relaxed) == last {
+                std::process::abort();
+            }
+            true
+        });
+        file.migrate(&mut conn).await.unwrap();
+        println!("\nlooks {}", looks.load(Ordering::Relaxed));
+        return;
+    }
+    let test = "a_migration_that_is_killed_at_any_point_leaves_the_old_schema_whole";
+    let folder = tempfile::tempdir().unwrap();
+    let old = folder.path().join("old.db");
+    crate::store::tests::old_file(&old, MANY).await;
+    let run = |last: u64| {
+        let path = folder.path().join(format!("{last}.db"));
+        fs::copy(&old, &path).unwrap();
+        let mut child = child(test, Path::new(&format!("{}#{last}", path.display())));
+        let output = child.stderr(std::process::Stdio::null()).output().unwrap();
+        (path, String::from_utf8(output.stdout).unwrap())
+    };
+    let (_, said) = run(u64::MAX);
+    let looks = said.lines().find_map(|line| line.strip_prefix("looks ")).unwrap().parse::<u64>().unwrap();
+    assert!(looks > 50, "{looks}");
+    for part in 0..10 {
+        let (path, said) = run(looks * part / 10);
+        assert!(!said.contains("looks"), "it was killed");
+        let mut conn = sqlx::sqlite::SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
+        let mut one = async |text| sqlx::query_scalar::<_, i64>(text).fetch_one(&mut conn).await;
+        assert_eq!(one("SELECT MAX(version) FROM _sqlx_migrations").await.unwrap(), 3, "{part}");
+        assert!(
+            one("SELECT COUNT(round) FROM invitation").await.is_err()
+                && one("SELECT COUNT(*) FROM figure").await.is_err()
+        );
+        let whole = "SELECT COUNT(*) FROM invitation JOIN letter ON letter.invitation_id = invitation.id \
+            JOIN decision ON decision.invitation_id = invitation.id";
+        assert_eq!(one(whole).await.unwrap(), 2000, "{part}");
+        sqlx::Connection::close(conn).await.unwrap();
+        let store = open_store(&Database::Sqlite(path), None, Role::Daemon).await.unwrap();
+        assert_eq!(store.counts().await.unwrap().invitations, [(State::Done, 2000)].into());
+        store.check().await.unwrap();
+        store.close().await;
+    }
 }
 
 #[tokio::test]

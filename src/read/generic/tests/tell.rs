@@ -151,6 +151,35 @@ fn a_subject_that_asks_or_waits_does_not_tell() {
 }
 
 #[test]
+fn a_parcel_is_a_part_where_the_mail_says_so() {
+    in_subject(&[
+        ("Your order has been partially shipped", "shipped in part subject"),
+        ("Some items in your order have shipped", "shipped in part subject"),
+        ("Ihre Bestellung wurde teilweise versandt", "shipped in part subject"),
+        ("En del av din order har skickats", "shipped in part subject"),
+        ("The rest of the items: some of your items have shipped", "shipped subject"),
+        ("Your order has shipped", "shipped subject"),
+    ]);
+    in_body(&[
+        ("Part of your order has been shipped.", "shipped in part sentence"),
+        ("Ein Teil Ihrer Bestellung wurde heute versandt.", "shipped in part sentence"),
+        ("Une partie de votre commande a été expédiée.", "shipped in part sentence"),
+        ("En del af din ordre er afsendt.", "shipped in part sentence"),
+        ("En del av bestillingen er sendt.", "shipped in part sentence"),
+        ("Een deel van je bestelling is verzonden.", "shipped in part sentence"),
+        ("Una parte de tu pedido ha sido enviada.", "shipped in part sentence"),
+        ("Una parte del tuo ordine è stata spedita.", "shipped in part sentence"),
+        ("Uma parte da sua encomenda foi enviada.", "shipped in part sentence"),
+        ("Część zamówienia została wysłana.", "shipped in part sentence"),
+        ("Your order has been shipped. Some of the items can be returned.", "shipped sentence"),
+        ("Los artículos que forman parte de tu pedido han sido enviados.", "shipped sentence"),
+        ("The remaining part of your order has been shipped.", "shipped sentence"),
+        ("Order status: Partially shipped", "shipped in part status"),
+        ("Status: Teilweise versendet", "shipped in part status"),
+    ]);
+}
+
+#[test]
 fn a_label_names_the_status_in_its_line_or_the_next() {
     in_body(&[
         ("Order status: Shipped", "shipped status"),

@@ -1,8 +1,16 @@
 //! The whole story of an order in plain sentences: what came in, what was read, what was decided and why, what went out, and
 //! what happens next.
 
-use crate::domain::{Invitation, LetterKind, Outcome, State, Timestamp};
-use crate::store::{CopyState, DecisionRecord, DeskAct, LetterPhase, LetterRecord, StoredCopy, Story};
+mod outlook;
+mod silence;
+
+pub use outlook::Outlook;
+pub use silence::{Silence, silence};
+
+use std::collections::HashMap;
+
+use crate::domain::{Inputs, Invitation, InvitationId, LetterKind, Outcome, Policies, Timestamp};
+use crate::store::{CopyState, DecisionRecord, DeskAct, LetterPhase, LetterRecord, Standing, StoredCopy, Story};
 
 /// A sentence about one instant, or about an invitation as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,8 +21,24 @@ pub struct Line {
     pub text: String,
 }
 
-/// Tells a story. Instants are left to the caller, who knows the reader's zone.
-pub fn tell(story: &Story, when: &dyn Fn(Timestamp) -> String) -> Vec<Line> {
+/// The set-up and the time by which a story is told.
+#[derive(Clone, Copy)]
+pub struct Telling<'t> {
+    /// The shops' rules.
+    pub policies: &'t Policies,
+    /// What bears on the next letters of the invitations.
+    pub standings: &'t HashMap<InvitationId, Standing>,
+    /// Whether the configuration holds all letters back (`hold_all`).
+    pub holds_all: bool,
+    /// The present.
+    pub now: Timestamp,
+    /// How an instant is written: the caller knows the reader's zone.
+    pub when: &'t dyn Fn(Timestamp) -> String,
+}
+
+/// Tells a story.
+pub fn tell(story: &Story, telling: &Telling<'_>) -> Vec<Line> {
+    let when = telling.when;
     let mut lines = Vec::new();
     for invitation in &story.invitations {
         lines.push(heading(invitation));
@@ -34,11 +58,25 @@ pub fn tell(story: &Story, when: &dyn Fn(Timestamp) -> String) -> Vec<Line> {
             .collect::<Vec<_>>();
         told.sort_by_key(|line| line.at);
         lines.extend(told);
-        lines.push(Line { at: None, text: next(invitation, when) });
+        lines.push(Line { at: None, text: next(story, invitation, telling) });
     }
     let others = story.copies.iter().filter(|copy| !story.invitations.iter().any(|one| tells_of(story, copy, one)));
     lines.extend(others.flat_map(copy_lines));
     lines
+}
+
+/// What happens next with an invitation of the story.
+pub fn next(story: &Story, invitation: &Invitation, telling: &Telling<'_>) -> String {
+    let nothing = Standing::default();
+    let outlook = Outlook {
+        rules: telling.policies.shop(&invitation.shop),
+        standing: telling.standings.get(&invitation.id).unwrap_or(&nothing),
+        last: story.decisions.iter().rev().find(|one| one.invitation == invitation.id),
+        followed_by: story.invitations.iter().find(|one| one.follows == Some(invitation.id)).map(|one| one.id),
+        holds_all: telling.holds_all,
+        now: telling.now,
+    };
+    outlook::next(invitation, &outlook, telling.when)
 }
 
 fn tells_of(story: &Story, copy: &StoredCopy, invitation: &Invitation) -> bool {
@@ -48,10 +86,11 @@ fn tells_of(story: &Story, copy: &StoredCopy, invitation: &Invitation) -> bool {
 
 fn heading(invitation: &Invitation) -> Line {
     let name = invitation.customer.name.as_ref().map(|name| format!("{name} ")).unwrap_or_default();
+    let follows = invitation.follows.map(|before| format!(", follows {before}")).unwrap_or_default();
     Line {
         at: None,
         text: format!(
-            "Invitation {}: {}, order {}, {name}<{}>, {}",
+            "Invitation {}: {}, order {}, {name}<{}>, {}{follows}",
             invitation.id, invitation.shop, invitation.reference, invitation.customer.email, invitation.progress.state
         ),
     }
@@ -110,12 +149,23 @@ fn decision_line(decision: &DecisionRecord, when: &dyn Fn(Timestamp) -> String) 
     Line {
         at: Some(decision.at),
         text: format!(
-            "{}{actor}: {moved}{due}, because {} ({}){note}",
+            "{}{actor}: {moved}{due}, because {} ({}){}{note}",
             decision.event,
             decision.rule.sentence(),
-            decision.rule
+            decision.rule,
+            inputs_with(&decision.inputs, when)
         ),
     }
+}
+
+/// What a decision was made from, in parentheses; instants by `when`.
+fn inputs_with(inputs: &Inputs, when: &dyn Fn(Timestamp) -> String) -> String {
+    let told = inputs.iter().map(|(name, value)| {
+        let value = inputs.instant(name).map_or_else(|| value.to_owned(), when);
+        format!("{}: {value}", name.replace('_', " "))
+    });
+    let told = told.collect::<Vec<_>>().join(", ");
+    if told.is_empty() { told } else { format!(" ({told})") }
 }
 
 fn letter_lines(letter: &LetterRecord) -> Vec<Line> {
@@ -135,37 +185,6 @@ fn letter_lines(letter: &LetterRecord) -> Vec<Line> {
         lines.push(Line { at: Some(at), text });
     }
     lines
-}
-
-/// What happens next, and what would have to change for something else to happen.
-fn next(invitation: &Invitation, when: &dyn Fn(Timestamp) -> String) -> String {
-    let id = invitation.id;
-    let due = invitation.progress.due_at.map(when).unwrap_or_default();
-    match invitation.progress.state {
-        State::Waiting => {
-            format!(
-                "Next: it waits for the mail that starts its delay, until {due}. To send at once: invited queue send-now {id}"
-            )
-        }
-        State::Queued | State::Sent => format!(
-            "Next: {} goes out at {due}, unless the order is cancelled. To stop it: invited queue cancel {id}",
-            kind(invitation.next_letter())
-        ),
-        State::Sending => "Next: a letter is being sent at this moment.".to_owned(),
-        State::Done => "Next: nothing; all letters that were meant to go are out, or their time has passed.".to_owned(),
-        State::Cancelled => "Next: nothing; a cancelled invitation is final.".to_owned(),
-        State::Dropped => "Next: nothing; the shop's rules let no letter go.".to_owned(),
-        State::Held => {
-            format!("Next: nothing by itself; after the reason above is put right: invited queue send-now {id}")
-        }
-        State::Failed => format!(
-            "Next: nothing; the relay refused the letter for good. To try once more: invited queue send-now {id}"
-        ),
-        State::InDoubt => format!(
-            "Next: nothing by itself; look into the relay's log for the Message-ID above. If the letter did not go out: \
-             invited queue send-now {id}; if it did: invited queue cancel {id}"
-        ),
-    }
 }
 
 const fn kind(kind: LetterKind) -> &'static str {

@@ -1,0 +1,178 @@
+//! What all that change invitations share: those that a person names are changed one by one, those that filters mean after it was
+//! said how many they are. Nobody changes what somebody else has just changed: who did it, and when, is said instead.
+
+use clap::Args;
+
+use super::filter::FilterArgs;
+use super::told::Told;
+use super::{ConfigArg, Desk, Failure, JsonArg, Who, count, local};
+use crate::cli::confirm::confirm;
+use crate::domain::{Invitation, Timestamp};
+use crate::ops::desk::{self, Answer, Found, Wish};
+use crate::store::Seen;
+
+/// Which invitations a change is for, and why it is made.
+#[derive(Debug, Args)]
+pub(super) struct Change {
+    #[command(flatten)]
+    config: ConfigArg,
+    #[command(flatten)]
+    json: JsonArg,
+    /// Ids; or an order's reference or a customer's address that means one invitation only. Filters may stand in their place
+    #[arg(value_name = "ID")]
+    ids: Vec<String>,
+    /// Take numbers as ids, also where an order has the same number
+    #[arg(long, requires = "ids")]
+    id: bool,
+    /// Every invitation that there is, where no filter is given
+    #[arg(long, conflicts_with = "ids")]
+    all: bool,
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Only say what it would come to
+    #[arg(long)]
+    dry_run: bool,
+    /// Do not ask before many are changed
+    #[arg(long)]
+    yes: bool,
+    #[command(flatten)]
+    who: Who,
+}
+
+/// A change in words.
+pub(super) struct Words {
+    /// How a question begins that goes on with `412 invitations`: `Cancel`.
+    pub(super) ask: &'static str,
+    /// What has become of them: `cancelled`.
+    pub(super) done: &'static str,
+    /// What the question says after that: ` to 2027-01-07`.
+    pub(super) tail: String,
+}
+
+/// The invitation that a word means; `None` when there is none.
+///
+/// # Errors
+/// Exit code 1 with the candidates when it may mean several.
+pub(super) async fn named(desk: &Desk, word: &str, is_id: bool) -> Result<Option<Invitation>, Failure> {
+    match desk::find(&desk.store, word, is_id).await? {
+        Found::One(one) => Ok(Some(*one)),
+        Found::Nothing => Ok(None),
+        Found::Several(several) => {
+            let zone = desk.zone();
+            let mut why = format!("{word:?} may mean several invitations; name one by its id");
+            if several.iter().any(|one| one.id.to_string() == word.trim()) {
+                why.push_str(" (with --id a number is nothing but an id)");
+            }
+            for one in several {
+                let begun = local(one.created_at, &zone);
+                why.push_str(&format!(
+                    "\n  {}: {}, order {}, {}, {}, since {begun}",
+                    one.id, one.shop, one.reference, one.customer.email, one.progress.state
+                ));
+            }
+            Err(Failure::Undone(why))
+        }
+    }
+}
+
+impl Change {
+    /// Carries out the wish, which is made once the desk is open.
+    pub(super) async fn carry_out(
+        self,
+        words: &Words,
+        wish: impl FnOnce(&Desk, Timestamp) -> Result<Wish, Failure>,
+    ) -> Result<(), Failure> {
+        if !self.ids.is_empty() && !self.filter.is_empty() {
+            return Err(Failure::Usage(
+                "ids and filters exclude each other: name invitations, or say which are meant".to_owned(),
+            ));
+        }
+        if self.ids.is_empty() && self.filter.is_empty() && !self.all {
+            return Err(Failure::Usage(
+                "name invitations, or say by filters which are meant; --all means every one".to_owned(),
+            ));
+        }
+        let desk = Desk::open(&self.config).await?;
+        let now = desk.clock.now();
+        let wish = wish(&desk, now)?;
+        if self.ids.is_empty() {
+            self.change_many(&desk, words, &wish, now).await
+        } else {
+            self.change_named(&desk, &wish).await
+        }
+    }
+
+    /// Changes invitations that a person names. Goes on after one that cannot be changed, and fails at the end.
+    async fn change_named(self, desk: &Desk, wish: &Wish) -> Result<(), Failure> {
+        let mut found = Vec::with_capacity(self.ids.len());
+        for word in &self.ids {
+            found.push(named(desk, word, self.id).await?);
+        }
+        let policies = desk.policies();
+        let actor = self.who.actor();
+        let doer = desk::Desk { store: &desk.store, actor: &actor, policies: &policies };
+        let mut told = Told::new(desk, self.json.json);
+        for (word, one) in self.ids.iter().zip(found) {
+            let Some(one) = one else {
+                told.missing(word)?;
+                continue;
+            };
+            let mut answers = Vec::new();
+            if self.dry_run {
+                answers.push((Seen::from(&one), foreseen(wish, &one, desk)));
+            } else {
+                let now = || desk.clock.now();
+                let each = |seen: &Seen, answer| {
+                    answers.push((*seen, answer));
+                    Ok::<(), Failure>(())
+                };
+                doer.carry_out(wish, &[Seen::from(&one)], now, each).await?;
+            }
+            for (seen, answer) in answers {
+                told.named(&seen, answer, self.dry_run).await?;
+            }
+        }
+        told.end()
+    }
+
+    /// Changes everything that the filters mean, after it was said how many that are.
+    async fn change_many(self, desk: &Desk, words: &Words, wish: &Wish, now: Timestamp) -> Result<(), Failure> {
+        let filter = self.filter.filter(desk)?;
+        let policies = desk.policies();
+        let plan = desk::plan(&desk.store, &filter, wish, &policies, now).await?;
+        let mut told = Told::new(desk, self.json.json);
+        let many = plan.seen.len();
+        if many == 0 || self.dry_run {
+            return told.plan(&plan, words, self.dry_run);
+        }
+        let of = self.filter.shop().map(|shop| format!(" of shop {shop}")).unwrap_or_default();
+        let question = format!("{} {}{of}{}?", words.ask, count(many, "invitation"), words.tail);
+        if !confirm(&question, self.yes)? {
+            return Err(Failure::Undone("nothing was changed".to_owned()));
+        }
+        told.spared.clone_from(&plan.spared);
+        let actor = self.who.actor();
+        let doer = desk::Desk { store: &desk.store, actor: &actor, policies: &policies };
+        let each = |seen: &Seen, answer| told.one_of_many(seen, answer);
+        let ended = doer.carry_out(wish, &plan.seen, || desk.clock.now(), each).await;
+        told.sum(words, many, &actor).await?;
+        ended.map_err(|failure| interrupted(failure, told.done, many))
+    }
+}
+
+/// What a wish would come to.
+fn foreseen(wish: &Wish, one: &Invitation, desk: &Desk) -> Answer {
+    match wish.foresee(one, &desk.policies(), desk.clock.now()) {
+        Ok(decision) => Answer::Done(decision, None),
+        Err(why) => Answer::Spared(why),
+    }
+}
+
+fn interrupted(failure: Failure, done: usize, of: usize) -> Failure {
+    match failure {
+        Failure::Undone(why) => {
+            Failure::Undone(format!("{why}; {done} of {of} were changed before, and the same command does the others"))
+        }
+        other => other,
+    }
+}

@@ -1,0 +1,126 @@
+//! `invited suppress list`.
+
+use clap::Args;
+
+use super::{ConfigArg, Desk, Failure, JsonArg, Output, Row, local, shop, shown, whose};
+use crate::cli::when::{Meant, point};
+use crate::domain::{EmailAddress, ListKind, ListReason, Timestamp, lookup_keys};
+use crate::store::{ListFilter, StoredEntry};
+
+/// Which entries.
+#[derive(Debug, Args)]
+pub(super) struct FilterArgs {
+    /// Only those of this shop
+    #[arg(long, value_name = "ID", conflicts_with = "all_shops")]
+    shop: Option<String>,
+    /// Only those for all shops
+    #[arg(long)]
+    all_shops: bool,
+    /// Only addresses, or only domains
+    #[arg(long, value_parser = ["address", "domain"])]
+    kind: Option<String>,
+    /// Only those for this reason
+    #[arg(long, value_parser = ["by_hand", "unsubscribed", "complained", "bounced", "erased", "imported"])]
+    reason: Option<String>,
+    /// Only those put there since then: a date, a time, or a span back from now ("30 days")
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+}
+
+impl FilterArgs {
+    pub(super) fn filter(&self, desk: &Desk) -> Result<ListFilter, Failure> {
+        let of_shop = shop(desk, self.shop.as_deref())?.map(Some);
+        let since = self.since.as_deref();
+        let since =
+            since.map(|text| point("--since", text, Meant::Since, &desk.zone(), desk.clock.now())).transpose()?;
+        Ok(ListFilter {
+            shop: of_shop.or(self.all_shops.then_some(None)),
+            kind: self.kind.as_deref().and_then(ListKind::parse),
+            reason: self.reason.as_deref().and_then(ListReason::parse),
+            since: since.unwrap_or(Timestamp(i64::MIN)),
+        })
+    }
+}
+
+/// What `list` lists.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  The newest entries:
+    invited suppress list
+  Whether an address gets letters, by itself or by its domain, plain or hashed:
+    invited suppress list --address anna@customer.example
+  Who complained within a month, for programs:
+    invited suppress list --reason complained --since \"30 days\" --json")]
+pub(in crate::cli) struct List {
+    #[command(flatten)]
+    config: ConfigArg,
+    #[command(flatten)]
+    json: JsonArg,
+    #[command(flatten)]
+    filter: FilterArgs,
+    /// Only those that mean this address, hashed ones and those of its domains too
+    #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["shop", "all_shops", "kind", "reason", "since", "before"])]
+    address: Option<String>,
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    limit: u32,
+    /// Only those with an id below this one: the next page
+    #[arg(long, value_name = "ID")]
+    before: Option<i64>,
+}
+
+impl List {
+    pub(super) async fn run(self) -> Result<(), Failure> {
+        let desk = Desk::open(&self.config).await?;
+        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
+        let (entries, is_all) = match &self.address {
+            Some(text) => (of_address(&desk, text).await?, true),
+            None => {
+                let filter = self.filter.filter(&desk)?;
+                let entries = desk.store.suppressions(&filter, self.before, limit).await?;
+                let is_all = entries.len() < limit;
+                (entries, is_all)
+            }
+        };
+        let mut out = Output::paged();
+        if self.json.json {
+            for one in &entries {
+                out.json(&Row::new(Some(one.id), &one.entry))?;
+            }
+            return Ok(());
+        }
+        if entries.is_empty() {
+            out.line(match &self.address {
+                Some(address) => format!("{address} is not on the list, and neither is its domain."),
+                None => "No entries.".to_owned(),
+            })?;
+            return Ok(());
+        }
+        let zone = desk.zone();
+        let rows = entries.iter().map(|StoredEntry { id, entry }| {
+            vec![
+                id.to_string(),
+                shown(&entry.key),
+                whose(entry.shop.as_ref()),
+                entry.reason.to_string(),
+                local(entry.at, &zone),
+                entry.actor.clone(),
+                entry.note.clone().unwrap_or_default(),
+            ]
+        });
+        out.table(&["ID", "ADDRESS", "SHOP", "REASON", "SINCE", "BY", "NOTE"], rows.collect())?;
+        if entries.iter().any(|one| one.entry.key.kind() == ListKind::Domain) {
+            out.line("A domain's letters are stopped when they fall due; invitations to it stay queued until then.")?;
+        }
+        if let Some(last) = entries.last().filter(|_| !is_all) {
+            out.line(format!("More: --before {}", last.id))?;
+        }
+        Ok(())
+    }
+}
+
+async fn of_address(desk: &Desk, text: &str) -> Result<Vec<StoredEntry>, Failure> {
+    let address = EmailAddress::parse(text).map_err(|error| Failure::Usage(format!("--address: {error}")))?;
+    Ok(desk.store.suppressed_by(&lookup_keys(&address.key(), &desk.list_key()?)).await?)
+}

@@ -1,0 +1,189 @@
+//! What happens next with an invitation and when, or what would have to change for something to happen. It asks the same functions
+//! that will decide, so nothing is foretold that is not so as things stand.
+
+use crate::domain::{
+    Case, Ground, Invitation, InvitationId, Planned, Rule, Ruling, ShopRules, State, Timestamp, weigh,
+};
+use crate::store::{DecisionRecord, Pause, Standing};
+
+use super::{inputs_with, kind};
+
+/// What the present set-up says beside the invitation itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Outlook<'o> {
+    /// The shop's rules.
+    pub rules: &'o ShopRules,
+    /// What bears on the next letter.
+    pub standing: &'o Standing,
+    /// The newest decision on the invitation.
+    pub last: Option<&'o DecisionRecord>,
+    /// The invitation that follows it.
+    pub followed_by: Option<InvitationId>,
+    /// Whether the configuration holds all letters back (`hold_all`).
+    pub holds_all: bool,
+    /// The present.
+    pub now: Timestamp,
+}
+
+/// The sentence on what comes next.
+pub(super) fn next(invitation: &Invitation, outlook: &Outlook<'_>, when: &dyn Fn(Timestamp) -> String) -> String {
+    let id = invitation.id;
+    let text = match invitation.progress.state {
+        State::Waiting => waiting(invitation, outlook, when),
+        State::Queued | State::Sent => coming(invitation, outlook, when),
+        State::Sending => "a letter is being sent at this moment.".to_owned(),
+        State::Done => match outlook.last.map(|last| last.rule) {
+            Some(Rule::Reviewed) => "nothing; the customer has reviewed the order.".to_owned(),
+            _ if invitation.progress.letters_sent == 0 => ended(invitation, outlook),
+            _ => "nothing; all letters that were meant to go are out, or their time has passed.".to_owned(),
+        },
+        State::Cancelled | State::Dropped => ended(invitation, outlook),
+        State::Held => match outlook.last.map(|last| last.rule) {
+            Some(Rule::ReopenedAfterCancel) => format!(
+                "nothing by itself; a person should say whether the order goes on. If it does: invited queue send-now {id}, \
+                 or queue reschedule {id} --to TIME; if not: invited queue cancel {id}"
+            ),
+            _ => format!("nothing by itself; after the reason above is put right: invited queue send-now {id}"),
+        },
+        State::Failed => match outlook.last.map(|last| last.rule) {
+            Some(Rule::Bounced) => {
+                format!("nothing; the address does not take mail. With another one: invited queue reinvite {id}")
+            }
+            _ => {
+                format!("nothing; the letter did not get through. To try once more: invited queue send-now {id}")
+            }
+        },
+        State::InDoubt => format!(
+            "nothing by itself; look into the relay's log for the Message-ID above. If the letter did not go out: \
+             invited queue send-now {id}; if it did: invited queue cancel {id}"
+        ),
+    };
+    match outlook.followed_by {
+        Some(follower) => format!("Next: {text} It is followed by invitation {follower}."),
+        None => format!("Next: {text}"),
+    }
+}
+
+fn waiting(invitation: &Invitation, outlook: &Outlook<'_>, when: &dyn Fn(Timestamp) -> String) -> String {
+    let due = invitation.progress.due_at.map(when).unwrap_or_default();
+    let trigger = outlook.rules.of(&invitation.order).trigger.as_str();
+    format!(
+        "it waits for the {trigger} mail, which starts its delay, until {due}, and is dropped then. To send at once: \
+         invited queue send-now {}",
+        invitation.id
+    )
+}
+
+/// A letter that has its time.
+fn coming(invitation: &Invitation, outlook: &Outlook<'_>, when: &dyn Fn(Timestamp) -> String) -> String {
+    let id = invitation.id;
+    let due = invitation.progress.due_at.unwrap_or(outlook.now).max(outlook.now);
+    let letter = kind(invitation.next_letter());
+    let case = Case { invitation, past: &outlook.standing.past, suppressed: outlook.standing.suppressed.as_ref() };
+    if let Some(why) = held_back(outlook, when) {
+        return format!("{letter} is due at {}, but {why}", when(due));
+    }
+    match weigh(&case, outlook.rules, due) {
+        Ruling::Go => {
+            let by_rate = match outlook.rules.of(&invitation.order).rate {
+                Some(rate) if invitation.progress.planned != Planned::AtOnce => {
+                    format!(", as the shop's turn comes: {rate} letters an hour at most")
+                }
+                _ => String::new(),
+            };
+            format!(
+                "{letter} goes out at {}{by_rate}, unless the order is cancelled. To stop it: invited queue cancel {id}",
+                when(due)
+            )
+        }
+        Ruling::Wait { until, ground } => match invitation.progress.expires_at.filter(|end| *end < until) {
+            Some(end) => format!(
+                "{letter} is due at {}, but as things stand it is not sent at all: {} and that allows it at {} only, after \
+                 the end of its life at {}. {}",
+                when(due),
+                because(&ground, when),
+                when(until),
+                when(end),
+                remedy(ground.rule, id)
+            ),
+            None => format!(
+                "{letter} is due at {}, and as things stand it waits until {}: {}. {}",
+                when(due),
+                when(until),
+                because(&ground, when),
+                remedy(ground.rule, id)
+            ),
+        },
+        Ruling::Drop(ground) | Ruling::Stop(ground) => format!(
+            "{letter} is due at {}, but as things stand it is not sent: {}. {}",
+            when(due),
+            because(&ground, when),
+            remedy(ground.rule, id)
+        ),
+    }
+}
+
+/// Why nothing leaves, whatever is due.
+fn held_back(outlook: &Outlook<'_>, when: &dyn Fn(Timestamp) -> String) -> Option<String> {
+    if outlook.holds_all {
+        return Some("the configuration holds all letters back (hold_all = true).".to_owned());
+    }
+    let Pause { shop, since, actor } = outlook.standing.paused.as_ref()?;
+    let why = actor.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    let (what, how) = match shop {
+        Some(shop) => (format!("the queue of {shop}"), format!("--shop {shop}")),
+        None => ("the whole queue".to_owned(), "--all".to_owned()),
+    };
+    Some(format!(
+        "{what} is paused since {} by {}{why}. To go on: invited queue resume {how}",
+        when(*since),
+        actor.name
+    ))
+}
+
+/// What ended, by its last decision.
+fn ended(invitation: &Invitation, outlook: &Outlook<'_>) -> String {
+    let id = invitation.id;
+    let what = match invitation.progress.state {
+        State::Cancelled => "nothing; a cancelled invitation is final.",
+        _ => "nothing; the shop's rules let no letter go.",
+    };
+    if invitation.progress.cancelled_at.is_some() {
+        return "nothing; the order was cancelled, so nobody is asked about it.".to_owned();
+    }
+    let remedy = outlook.last.map(|last| match last.rule {
+        Rule::Unsubscribed | Rule::Complained | Rule::Erased => String::new(),
+        rule @ (Rule::Suppressed | Rule::NoConsent | Rule::TooOld | Rule::NotInSample | Rule::AddressClass) => {
+            format!(" {}", after_the_end(rule, id))
+        }
+        _ => format!(" To invite the customer once more: invited queue reinvite {id}"),
+    });
+    format!("{what}{}", remedy.unwrap_or_default())
+}
+
+fn because(ground: &Ground, when: &dyn Fn(Timestamp) -> String) -> String {
+    format!("{}{}", ground.rule.sentence(), inputs_with(&ground.inputs, when))
+}
+
+/// What would have to change for a letter to go that a rule keeps back.
+fn remedy(rule: Rule, id: InvitationId) -> String {
+    match rule {
+        Rule::Suppressed => "To let it go: invited suppress remove ADDRESS".to_owned(),
+        Rule::NoConsent => format!(
+            "A mail of the order that has the shop's words of consent lets it go; so does: invited queue send-now {id}"
+        ),
+        Rule::OrderCap => "letters_per_order and reminders in the shop's policy say how many there are.".to_owned(),
+        _ => format!("To send it all the same, at once: invited queue send-now {id}"),
+    }
+}
+
+/// The same for one that was dropped for it.
+fn after_the_end(rule: Rule, id: InvitationId) -> String {
+    let before = match rule {
+        Rule::Suppressed => "after invited suppress remove ADDRESS, ",
+        _ => "",
+    };
+    format!(
+        "To invite the customer all the same: {before}invited queue reinvite {id} and queue send-now of the new one"
+    )
+}

@@ -1,0 +1,136 @@
+//! Why an order got no invitation of which no copy told: was nothing taken in, is it among the mails that nobody could read, or does
+//! another mail only mention it?
+
+use crate::domain::{OrderReference, ShopId, Timestamp};
+use crate::read::{Readable, readable};
+use crate::store::{CopyState, HeldFilter, ShopSum, Store, StoreError, StoredCopy};
+
+use super::{Line, Telling};
+
+/// How many of the newest held and ignored copies are searched for a reference, each.
+const SEARCHED: usize = 300;
+
+/// What is known of an order of which no copy was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Silence {
+    /// Copies whose text has the reference in it, though it was not read as one; the newest first.
+    pub mentioned: Vec<StoredCopy>,
+    /// How many held and ignored copies were searched.
+    pub searched: usize,
+    /// How the shops fare.
+    pub shops: Vec<ShopSum>,
+    /// Copies that are not read yet.
+    pub unread: u64,
+}
+
+/// Looks for an order among the copies that did not tell of any.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn silence(
+    store: &dyn Store,
+    reference: &OrderReference,
+    shop: Option<&ShopId>,
+) -> Result<Silence, StoreError> {
+    let filter = HeldFilter { shop: shop.cloned(), ..HeldFilter::default() };
+    let mut copies = store.held_copies(&filter, None, SEARCHED).await?;
+    copies.extend(store.ignored_copies(&filter, None, SEARCHED).await?);
+    let searched = copies.len();
+    let wanted = reference.key();
+    let mut mentioned = Vec::new();
+    for copy in copies {
+        let Some((_, Some(message))) = store.copy(copy.id).await? else { continue };
+        let Ok(mail) = readable(&message) else { continue };
+        if says(&mail, &wanted) {
+            mentioned.push(copy);
+        }
+    }
+    let figures = store.watch_figures().await?;
+    let is_meant = |name: &ShopId| shop.is_none_or(|shop| shop == name);
+    Ok(Silence {
+        mentioned,
+        searched,
+        shops: figures.sums.into_iter().filter(|sum| is_meant(&sum.shop)).collect(),
+        unread: figures.unread.iter().filter(|(name, _)| is_meant(name)).map(|(_, copies)| copies).sum(),
+    })
+}
+
+fn says(mail: &Readable, wanted: &str) -> bool {
+    let headers = mail.headers.iter().map(|(_, value)| value);
+    let lines = mail.texts.iter().flat_map(|text| &text.lines).map(|line| &line.text);
+    headers.chain(lines).any(|text| mentions(text, wanted))
+        || mail.attached.as_deref().is_some_and(|attached| says(attached, wanted))
+}
+
+/// Whether a text has the reference in it as a word of its own, without regard to case.
+fn mentions(text: &str, wanted: &str) -> bool {
+    let text = text.to_lowercase();
+    let is_part = |c: char| c.is_alphanumeric();
+    text.match_indices(wanted).any(|(at, _)| {
+        let before = text.get(..at).and_then(|text| text.chars().next_back());
+        let after = text.get(at + wanted.len()..).and_then(|text| text.chars().next());
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
+    })
+}
+
+impl Silence {
+    /// In plain sentences.
+    pub fn tell(&self, reference: &OrderReference, telling: &Telling<'_>) -> Vec<Line> {
+        let mut lines = vec![plain(format!("No copy was read as telling of order {reference}."))];
+        for copy in &self.mentioned {
+            lines.push(Line { at: Some(copy.received_at), text: mention(copy) });
+        }
+        if self.mentioned.is_empty() {
+            lines.push(plain(format!(
+                "Nor does any of the {} newest held and ignored copies have it in its text.",
+                self.searched
+            )));
+        }
+        if self.unread > 0 {
+            lines.push(plain(format!("{} copies have not been read yet.", self.unread)));
+        }
+        for sum in &self.shops {
+            lines.push(plain(format!(
+                "The last copy of {} came in at {}; {} of its copies are held, {} were ignored.",
+                sum.shop,
+                (telling.when)(sum.last_copy_at),
+                sum.held,
+                sum.ignored
+            )));
+        }
+        lines.push(plain(if self.mentioned.is_empty() {
+            "Next: nothing, until a mail about the order comes in. See in the shop's mail server's log whether its mail went to \
+             the BCC address too; to invite the customer without it: invited invite"
+                .to_owned()
+        } else {
+            "Next: nothing by itself. To complete a held copy: invited held release ID --reference REF".to_owned()
+        }));
+        lines
+    }
+}
+
+fn mention(copy: &StoredCopy) -> String {
+    let id = copy.id;
+    let why = copy.reading.as_ref().and_then(|reading| reading.reason.as_deref()).unwrap_or("no reason was given");
+    match copy.state {
+        CopyState::Held => format!("copy {id} has it in its text, but is held: {why}. See: invited held show {id}"),
+        state => format!("copy {id} has it in its text, but was {}: {why}", state.as_str()),
+    }
+}
+
+fn plain(text: String) -> Line {
+    Line { at: None::<Timestamp>, text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_is_mentioned_as_a_word_of_its_own_only() {
+        assert!(mentions("Your order A-10, thank you", "a-10"));
+        assert!(!mentions("Your order A-100", "a-10"));
+        assert!(!mentions("BA-10", "a-10"));
+        assert!(mentions("#1001", "1001"));
+    }
+}
