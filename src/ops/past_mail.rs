@@ -2,6 +2,7 @@
 //! every copy. Before that, the same reader and the same rules say what would come of it.
 
 use std::collections::{HashMap, HashSet};
+use std::panic::catch_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,8 +39,10 @@ pub struct Stamp {
 /// # Errors
 /// Why it cannot be taken: it does not say when it was written, so nobody could say when its customer is to be asked.
 pub fn stamp(message: &[u8], now: Timestamp) -> Result<Stamp, &'static str> {
-    let headers = MessageParser::new().parse_headers(message);
-    let headers = headers.ok_or("it is no mail: it has no header fields")?;
+    // A fault in the parser costs this mail, not all of them.
+    let headers = catch_unwind(|| MessageParser::new().parse_headers(message));
+    let headers =
+        headers.map_err(|_| "its header fields cannot be read")?.ok_or("it is no mail: it has no header fields")?;
     let date = headers.date().filter(|date| date.is_valid()).map(mail_parser::DateTime::to_timestamp);
     let date = date.filter(|seconds| *seconds > 0).ok_or("its Date field is missing or makes no sense")?;
     let mut marks = vec![mark("bytes", message)];

@@ -42,7 +42,7 @@ const REMEDY: &str = "save it as CSV in UTF-8";
 ///
 /// # Errors
 /// With the line, where the bytes are no text in the encoding that the file has.
-pub(super) fn decode(bytes: &[u8]) -> Result<(Encoding, String), Fault> {
+pub fn decode(bytes: &[u8]) -> Result<(Encoding, String), Fault> {
     if let Some(rest) = bytes.strip_prefix(&[0xEF, 0xBB, 0xBF]) {
         return match std::str::from_utf8(rest) {
             Ok(text) => Ok((Encoding::Utf8, text.to_owned())),

@@ -10,9 +10,9 @@ mod rows;
 mod words;
 
 pub use columns::{assign, key};
-pub use encoding::Encoding;
+pub use encoding::{Encoding, decode};
 pub use orders::{Need, OrderLine, Orders, Repeat, locale, orders};
-pub use rows::{Row, Separator, Sheet};
+pub use rows::{Row, Separator, Sheet, rows_of};
 
 use std::fmt;
 

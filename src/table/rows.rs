@@ -84,24 +84,33 @@ impl Sheet {
     /// When it is no text, is empty, or a quote is opened and never closed.
     pub fn read(bytes: &[u8], is_heading: impl Fn(&str) -> bool) -> Result<Self, Fault> {
         let (encoding, text) = decode(bytes)?;
-        // Spreadsheets write the separator into a first line of its own.
-        let (text, told, line) = match told_separator(&text) {
-            Some((separator, rest)) => (rest, Some(separator), 2),
-            None => (text.as_str(), None, 1),
-        };
-        let separator = told.unwrap_or_else(|| find_separator(text, &is_heading));
-        let mut rows = Vec::new();
-        for row in Rows::new(text, separator, line) {
-            let row = row?;
-            if row.fault.is_some() || row.cells.iter().any(|cell| !cell.is_empty()) {
-                rows.push(row);
-            }
-        }
-        if rows.is_empty() {
-            return Err(Fault::file("the file is empty", "give one with a line for each entry"));
-        }
+        let (separator, rows) = rows_of(&text, is_heading)?;
         Ok(Self { encoding, separator, rows })
     }
+}
+
+/// The rows of a text, and what separates their values.
+///
+/// # Errors
+/// When it is empty, or a quote is opened and never closed.
+pub fn rows_of(text: &str, is_heading: impl Fn(&str) -> bool) -> Result<(Separator, Vec<Row>), Fault> {
+    // Spreadsheets write the separator into a first line of its own.
+    let (text, told, line) = match told_separator(text) {
+        Some((separator, rest)) => (rest, Some(separator), 2),
+        None => (text, None, 1),
+    };
+    let separator = told.unwrap_or_else(|| find_separator(text, &is_heading));
+    let mut rows = Vec::new();
+    for row in Rows::new(text, separator, line) {
+        let row = row?;
+        if row.fault.is_some() || row.cells.iter().any(|cell| !cell.is_empty()) {
+            rows.push(row);
+        }
+    }
+    if rows.is_empty() {
+        return Err(Fault::file("the file is empty", "give one with a line for each entry"));
+    }
+    Ok((separator, rows))
 }
 
 /// `sep=;` on the first line, and what follows it.

@@ -181,7 +181,7 @@ impl How {
         let span = self.span(&desk)?;
         let reader = Reader::new(load_templates(desk.config.templates_dir.as_deref()).map_err(Failure::Config)?);
         let limit = desk.config.door.limits.message;
-        let mut report = Report::new(self.json.json, self.dry_run, desk.zone());
+        let mut report = Report::new(&self, desk.zone());
 
         let (mut messages, total) = source.open(limit)?;
         let mut foresight = Foresight::new(&desk.config, &reader, shop, &desk.store, span.now);
@@ -289,14 +289,21 @@ struct Report {
     fresh: usize,
     /// Invitations that would begin.
     begins: usize,
+    /// Which mails are not meant.
+    outside: &'static str,
 }
 
 /// Rows of one table.
 const TABLE: usize = 200;
 
 impl Report {
-    fn new(json: bool, is_dry: bool, zone: Zone) -> Self {
-        Self { json, is_dry, zone, rows: Vec::new(), sums: BTreeMap::new(), fresh: 0, begins: 0 }
+    fn new(how: &How, zone: Zone) -> Self {
+        let outside = match how.since {
+            Some(_) => "outside of the time asked for",
+            None => "older than 90 days (to take those too: --since), or outside of the time asked for",
+        };
+        let (json, is_dry) = (how.json.json, how.dry_run);
+        Self { json, is_dry, zone, rows: Vec::new(), sums: BTreeMap::new(), fresh: 0, begins: 0, outside }
     }
 
     fn met(&mut self, batch: &Batch) -> Result<(), Failure> {
@@ -397,8 +404,8 @@ impl Report {
         for (outcome, text) in [
             ("held", "that a person should look at"),
             ("ignored", "that are no order's"),
-            ("known", "taken in before"),
-            ("outside", "outside of the time asked for"),
+            ("known", "taken in before, or twice in the mailbox"),
+            ("outside", self.outside),
             ("bad", "that cannot be taken"),
         ] {
             if self.of(outcome) > 0 {
