@@ -25,9 +25,8 @@ Examples:
     invited invite --email anna@customer.example --name \"Anna Ek\" --reference LN-2204
   What would happen, and when the letter would go:
     invited invite --email anna@customer.example --reference LN-2204 --dry-run
-  On a day, in the customer's language, about two products:
-    invited invite --email anna@customer.example --reference LN-2204 --at 2027-01-07 --locale sv \\
-      --product \"Blue cup\" --product \"Blue plate\"")]
+  On a day, in the customer's language, about a product:
+    invited invite --email ek@mail.example --reference 7 --at 2027-01-07 --locale sv --product Cup")]
 pub(super) struct Invite {
     #[command(flatten)]
     config: ConfigArg,

@@ -17,6 +17,7 @@ mod claims;
 mod cli;
 mod crash;
 mod held;
+mod imports;
 mod learn;
 mod orders;
 mod peers;

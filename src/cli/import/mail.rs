@@ -48,9 +48,9 @@ pub(in crate::cli) struct FromMbox {
 #[command(after_help = "\
 Examples:
   What would come of the order mails of a year's end; nothing is changed:
-    invited import maildir ~/Maildir/.Orders --shop myshop --since 2026-12-01 --until 2026-12-31 --dry-run
+    invited import maildir ~/Maildir/.Orders --since 2026-12-01 --until 2026-12-31 --dry-run
   The same, done:
-    invited import maildir ~/Maildir/.Orders --shop myshop --since 2026-12-01 --until 2026-12-31 --yes")]
+    invited import maildir ~/Maildir/.Orders --since 2026-12-01 --until 2026-12-31 --yes")]
 pub(in crate::cli) struct FromMaildir {
     /// The folder with `cur` and `new` in it; folders beside them are not looked into
     dir: PathBuf,

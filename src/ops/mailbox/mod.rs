@@ -36,5 +36,5 @@ impl std::fmt::Debug for Found {
 }
 
 fn too_large(limit: usize) -> String {
-    format!("it is larger than a message may be ({limit} bytes, max_message_size)")
+    format!("it is larger than a message may be ({limit} bytes; message in [smtp.limits])")
 }
