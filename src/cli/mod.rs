@@ -30,6 +30,7 @@ mod progress;
 mod queue;
 mod reconcile;
 mod serve;
+mod simulate;
 mod suppress;
 mod template;
 mod template_learn;
@@ -108,6 +109,8 @@ enum Command {
     Erase(erase::Erase),
     /// Tells the whole story of an address, an order or an invitation
     Explain(explain::Explain),
+    /// Shows what other rules would have made of the orders of the last time
+    Simulate(simulate::Simulate),
     /// Moves the queue from an SQLite file to a PostgreSQL server, or back
     Move(move_queue::Move),
     /// Works with the templates that read mails
@@ -213,6 +216,7 @@ impl Command {
             Self::Person(person) => person.run().await,
             Self::Erase(erase) => erase.run().await,
             Self::Explain(explain) => explain.run().await,
+            Self::Simulate(simulate) => simulate.run().await,
             Self::Move(queue) => queue.run().await,
             Self::Template(template) => template.run(),
             Self::Completions(completions) => completions.run(),

@@ -17,6 +17,7 @@ pub mod purge;
 pub mod read;
 pub mod reconcile;
 mod relays;
+pub mod simulate;
 pub mod watch;
 
 pub use house::{House, Keys, Setup};

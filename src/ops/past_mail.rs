@@ -80,7 +80,7 @@ pub enum Outlook {
     /// It would move an invitation, or begin one.
     Event {
         /// What it tells of the order.
-        event: OrderEvent,
+        event: Box<OrderEvent>,
         /// How the invitation would stand then, and why.
         decision: Decision,
         /// Whether it would begin with it.
@@ -194,7 +194,7 @@ impl<'f> Foresight<'f> {
             invitations.push(invitation);
             decision
         });
-        Outlook::Event { event, decision, begins, is_suppressed }
+        Outlook::Event { event: Box::new(event), decision, begins, is_suppressed }
     }
 }
 

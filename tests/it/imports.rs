@@ -25,9 +25,14 @@ fn import(site: &Site, words: &[&str]) -> Ran {
     site.run(&[&["import"], words].concat())
 }
 
-/// The time of a mail, so many days ago. The program has the machine's clock.
+/// The program under test has the machine's clock.
+fn now() -> jiff::Timestamp {
+    invited::clock::Clock::System.now().to_jiff()
+}
+
+/// The time of a mail, so many days ago.
 fn days_ago(days: i64) -> String {
-    let at = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(24 * days);
+    let at = now() - jiff::SignedDuration::from_hours(24 * days);
     at.strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
 }
 
@@ -199,7 +204,7 @@ async fn past_mails_become_invitations_as_if_they_had_come_in_then() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_list_of_orders_is_compared_with_the_queue() {
     let (site, _relay) = site().await;
-    let today = jiff::Timestamp::now().strftime("%Y-%m-%d").to_string();
+    let today = now().strftime("%Y-%m-%d").to_string();
     for reference in ["L-1", "L-2", "L-3"] {
         let email = format!("{}@customer.example.net", reference.to_lowercase());
         site.run(&["invite", "--email", &email, "--reference", reference, "--delay", "3 days"]).ended(0);
