@@ -18,6 +18,7 @@ mod cli;
 mod crash;
 mod desk;
 mod held;
+mod imports;
 mod learn;
 mod orders;
 mod peers;

@@ -8,6 +8,7 @@ pub(super) mod engine;
 pub(super) mod fault;
 pub(super) mod figures;
 mod held;
+mod imports;
 mod letters;
 mod lists;
 mod moves;
