@@ -7,6 +7,7 @@ mod desk;
 mod error;
 mod filter;
 mod held;
+mod imports;
 mod lock;
 mod people;
 mod postgres;
@@ -17,6 +18,7 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod views;
 
 pub use desk::{DeskAsk, DeskOutcome, Reinvited, Seen};
 pub use error::StoreError;
@@ -24,6 +26,7 @@ pub use filter::{Filter, FreeText, Page};
 pub use held::{
     Alarm, DeskAct, DeskFiling, DeskMark, Discarded, HeldCount, HeldFilter, ShopHours, ShopSum, WatchFigures,
 };
+pub use imports::{Asked, CopiesOf, Fate, Foreseen, Invited, PastCopy, Wanted};
 pub use lock::DaemonLock;
 pub use people::{Bodies, Erased, Erasure, ListFilter, Listed, NewEntry, PersonTable, RawRow, StoredEntry, Stretch};
 pub use records::{
@@ -33,6 +36,7 @@ pub use records::{
 };
 pub use sql::{Own, Search, SqlStore};
 pub use transfer::{Content, Ending, Moved, MovedTable, Place, Step, Watch, transfer};
+pub use views::{Deferred, InHand, Stopped};
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -8,6 +8,7 @@ pub(super) mod engine;
 pub(super) mod fault;
 pub(super) mod figures;
 mod held;
+mod imports;
 mod letters;
 mod lists;
 mod moves;
@@ -26,6 +27,7 @@ pub(super) mod statements;
 mod suppression;
 mod tally;
 mod turns;
+pub(super) mod views;
 pub(super) mod writer;
 
 pub use person::{Own, Search};

@@ -215,11 +215,11 @@ impl Erase {
                 let cause = Cause { actor: &self.actor, ..Cause::daemon(event, self.now) };
                 book.tell(&mut invitation, &cause, &self.policies);
             }
-            gone.push((invitation.shop, invitation.progress.state));
+            gone.push(invitation);
         }
         book.write(conn).await?;
-        for (shop, state) in gone {
-            conn.figures.stands(&shop, Some(state), None);
+        for one in gone {
+            conn.figures.erased(&one.shop, one.created_at, &one.progress);
         }
         Ok(())
     }
