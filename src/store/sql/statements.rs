@@ -358,7 +358,6 @@ statements! {
     INVITATIONS_TO_MOVE = {
         "SELECT " (invitation columns) " FROM invitation WHERE id" (of "$1") " ORDER BY id" (lock "invitation")
     };
-    INVITATION_TO_MOVE = { "SELECT " (invitation columns) " FROM invitation WHERE id = $1" (lock "invitation") };
     LIST_ALL = { "SELECT " (invitation columns) " FROM invitation WHERE id < $1 ORDER BY id DESC LIMIT $2" };
     /// The number that ends a step of a walk down the invitations: `$2` of them lie between it and `$1`.
     STEP_DOWN = { "SELECT id FROM invitation WHERE id < $1 ORDER BY id DESC LIMIT 1 OFFSET $2" };
