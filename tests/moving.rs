@@ -24,7 +24,7 @@ use invited::domain::{
 };
 use invited::store::{
     self, Actor, Alarm, CopyState, Counts, Ending, Figure, FiledReading, Filter, HeldFilter, ListFilter, Moved,
-    NewCopy, NewEntry, Pause, Place, RelayShare, Role, Round, SqlStore, Step, Store, StoreError, StoredCopy,
+    NewCopy, NewEntry, PastCopy, Pause, Place, RelayShare, Role, Round, SqlStore, Step, Store, StoreError, StoredCopy,
     StoredEntry, Story, Subject, Watch, WatchFigures, transfer,
 };
 use place::database_at;
@@ -35,7 +35,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, Ro
 const T0: Timestamp = Timestamp(1_795_251_600_000);
 
 /// What moves.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "copy",
     "copy_body",
     "invitation",
@@ -47,6 +47,7 @@ const TABLES: [&str; 11] = [
     "suppression",
     "pause",
     "figure",
+    "imported",
 ];
 
 fn after(days: u32) -> Timestamp {
@@ -304,6 +305,8 @@ async fn filled(spot: Spot) -> Spot {
     };
     let entries = Arc::new([NewEntry { entry, twin: None, person: None }]);
     store.suppress(entries, policies(), T0).await.unwrap();
+    let past = PastCopy { copy: mail("nord", b"a past mail", T0), marks: vec!["bytes:0123".to_owned()] };
+    assert!(store.take_past(vec![past]).await.unwrap()[0].is_some());
     store.close().await;
     spot
 }

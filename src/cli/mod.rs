@@ -17,18 +17,27 @@ mod csv;
 mod demo;
 mod erase;
 mod explain;
+mod fairness;
+mod glyphs;
 mod held;
+mod import;
 mod init;
+mod invite;
 mod man;
 mod move_queue;
 mod output;
 mod pager;
 mod person;
+mod progress;
 mod queue;
+mod reconcile;
 mod serve;
+mod simulate;
+mod stats;
 mod suppress;
 mod template;
 mod template_learn;
+mod watch;
 mod when;
 mod who;
 
@@ -88,6 +97,13 @@ enum Command {
     /// Deals with copies that a person should look at
     #[command(subcommand)]
     Held(held::Held),
+    /// Takes in orders that did not come by BCC
+    #[command(subcommand)]
+    Import(import::Import),
+    /// Invites one customer
+    Invite(invite::Invite),
+    /// Says which orders of a list got an invitation, which did not and why, and which invitations have no order
+    Reconcile(reconcile::Reconcile),
     /// Keeps the list of those who get no letter, whatever the orders say
     #[command(subcommand)]
     Suppress(suppress::Suppress),
@@ -97,6 +113,10 @@ enum Command {
     Erase(erase::Erase),
     /// Tells the whole story of an address, an order or an invitation
     Explain(explain::Explain),
+    /// Shows what other rules would have made of the orders of the last time
+    Simulate(simulate::Simulate),
+    /// Accounts for all invitations: what became of them, and whom people stopped and why
+    Fairness(fairness::Fairness),
     /// Moves the queue from an SQLite file to a PostgreSQL server, or back
     Move(move_queue::Move),
     /// Works with the templates that read mails
@@ -195,10 +215,15 @@ impl Command {
             Self::Check(check) => check.run().await,
             Self::Queue(queue) => queue.run().await,
             Self::Held(held) => held.run().await,
+            Self::Import(import) => import.run().await,
+            Self::Invite(invite) => invite.run().await,
+            Self::Reconcile(reconcile) => reconcile.run().await,
             Self::Suppress(suppress) => suppress.run().await,
             Self::Person(person) => person.run().await,
             Self::Erase(erase) => erase.run().await,
             Self::Explain(explain) => explain.run().await,
+            Self::Simulate(simulate) => simulate.run().await,
+            Self::Fairness(fairness) => fairness.run().await,
             Self::Move(queue) => queue.run().await,
             Self::Template(template) => template.run(),
             Self::Completions(completions) => completions.run(),

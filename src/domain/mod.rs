@@ -9,6 +9,7 @@ mod inputs;
 mod invitation;
 mod lifecycle;
 mod order;
+mod outturn;
 mod place;
 mod policy;
 mod reading;
@@ -39,6 +40,7 @@ pub use lifecycle::{
     open_by_hand,
 };
 pub use order::{Customer, EventKind, OrderDate, OrderEvent, OrderReference, PersonName, Product, Total};
+pub use outturn::Outturn;
 pub use place::{Place, Places};
 pub use policy::{Cap, CapScope, Consent, DAY, Fallback, InDoubt, Policies, Policy, ShopRules, Trigger, When};
 pub use reading::{Field, Finding, Layer, Outcome, Reading};

@@ -7,6 +7,7 @@ mod desk;
 mod error;
 mod filter;
 mod held;
+mod imports;
 mod lock;
 mod people;
 mod postgres;
@@ -17,6 +18,7 @@ mod sqlite;
 #[cfg(test)]
 mod tests;
 mod transfer;
+mod views;
 
 pub use desk::{DeskAsk, DeskOutcome, Reinvited, Seen};
 pub use error::StoreError;
@@ -24,6 +26,7 @@ pub use filter::{Filter, FreeText, Page};
 pub use held::{
     Alarm, DeskAct, DeskFiling, DeskMark, Discarded, HeldCount, HeldFilter, ShopHours, ShopSum, WatchFigures,
 };
+pub use imports::{Asked, CopiesOf, Fate, Foreseen, Invited, PastCopy, Wanted};
 pub use lock::DaemonLock;
 pub use people::{Bodies, Erased, Erasure, ListFilter, Listed, NewEntry, PersonTable, RawRow, StoredEntry, Stretch};
 pub use records::{
@@ -33,6 +36,7 @@ pub use records::{
 };
 pub use sql::{Own, Search, SqlStore};
 pub use transfer::{Content, Ending, Moved, MovedTable, Place, Step, Watch, transfer};
+pub use views::{Deferred, InHand, Stopped};
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -226,6 +230,15 @@ pub trait Store: Send + Sync + 'static {
     /// copies are those from which the address or the reference was read, also when they were held or ignored; of an invitation
     /// all copies of its order, since a cancellation counts whatever its address. Empty when nothing is known.
     async fn story(&self, subject: &Subject) -> Result<Story, StoreError>;
+
+    /// A page of the invitations that began since `since`, the oldest first, after the one that began then with that number. Each
+    /// comes with what began it and what happened to it from outside: news of the order, of the customer, and people's orders.
+    async fn histories(
+        &self,
+        since: Timestamp,
+        after: Option<(Timestamp, InvitationId)>,
+        limit: usize,
+    ) -> Result<Vec<(Invitation, Vec<DecisionRecord>)>, StoreError>;
 
     /// What bears on the next letters of these invitations, by the look back of `policies`.
     async fn standings(

@@ -14,7 +14,7 @@ use crate::program::{BCC, Dialog, Ran, Site, command, run};
 use crate::relay::{Act, TestRelay};
 
 /// A terminal of so many rows of 120 columns.
-fn terminal(rows: u16) -> (File, File) {
+pub(crate) fn terminal(rows: u16) -> (File, File) {
     let master = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
     grantpt(&master).unwrap();
     unlockpt(&master).unwrap();

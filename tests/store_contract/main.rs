@@ -39,6 +39,7 @@ mod daemons;
 mod desk;
 mod figures;
 mod held;
+mod imports;
 mod letters;
 mod lives;
 mod looking;

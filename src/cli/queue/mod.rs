@@ -42,6 +42,10 @@ pub(super) enum Queue {
     Resume(pause::Resume),
     /// Writes invitations to a file, for a spreadsheet or a program
     Export(export::Export),
+    /// A live screen: the queue, what is due next, rates, relays and held copies
+    Watch(super::watch::Show),
+    /// Invitations, letters, bounces and reviews over time, as charts and in a table
+    Stats(super::stats::Show),
 }
 
 impl Queue {
@@ -56,6 +60,8 @@ impl Queue {
             Self::Pause(pause) => pause.run().await,
             Self::Resume(resume) => resume.run().await,
             Self::Export(export) => export.run().await,
+            Self::Watch(show) => show.run().await,
+            Self::Stats(show) => show.run().await,
         }
     }
 }

@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::fault::Fault;
 use super::moves::to_json;
 use super::statements as sql;
-use crate::domain::{Rule, ShopId, State, Timestamp};
+use crate::domain::{Outturn, Progress, Rule, ShopId, State, Timestamp};
 use crate::store::Figure;
 
 /// Milliseconds of a day.
@@ -40,6 +40,12 @@ enum Name {
     Begun,
     Rule(Rule),
     State(State),
+    FirstLetter,
+    Reminder,
+    Dropped,
+    Outturn(Outturn),
+    DroppedBy(Rule),
+    NotDropped,
 }
 
 impl Name {
@@ -48,6 +54,12 @@ impl Name {
             Self::Begun => "begun".to_owned(),
             Self::Rule(rule) => rule.as_str().to_owned(),
             Self::State(state) => format!("{STATE}{state}"),
+            Self::FirstLetter => "letter first".to_owned(),
+            Self::Reminder => "letter reminder".to_owned(),
+            Self::Dropped => "letter dropped".to_owned(),
+            Self::Outturn(outturn) => format!("became {}", outturn.as_str()),
+            Self::DroppedBy(rule) => format!("dropped {rule}"),
+            Self::NotDropped => "dropped undone".to_owned(),
         }
     }
 }
@@ -78,6 +90,49 @@ impl Figures {
         if let Some(now) = now {
             self.add(shop, STANDING, Name::State(now), 1);
         }
+    }
+
+    /// An invitation of `begun_at` that stood `before` stands `now` by this rule: what became of it, and whether a letter went.
+    pub(super) fn became(
+        &mut self,
+        shop: &ShopId,
+        begun_at: Timestamp,
+        before: Option<&Progress>,
+        now: &Progress,
+        rule: Rule,
+        at: Timestamp,
+    ) {
+        let letters_before = before.map_or(0, |before| before.letters_sent);
+        if now.letters_sent > letters_before {
+            let name = if letters_before == 0 { Name::FirstLetter } else { Name::Reminder };
+            self.add(shop, day_of(at), name, 1);
+        }
+        let (was, is) = (before.map(Outturn::of), Outturn::of(now));
+        if was == Some(is) {
+            return;
+        }
+        if is == Outturn::Dropped {
+            self.add(shop, day_of(at), Name::Dropped, 1);
+            self.add(shop, day_of(begun_at), Name::DroppedBy(rule), 1);
+        }
+        self.turned_out(shop, begun_at, was, is);
+    }
+
+    /// An invitation of `begun_at` is erased as it stands.
+    pub(super) fn erased(&mut self, shop: &ShopId, begun_at: Timestamp, progress: &Progress) {
+        self.stands(shop, Some(progress.state), None);
+        self.turned_out(shop, begun_at, Some(Outturn::of(progress)), Outturn::Erased);
+    }
+
+    fn turned_out(&mut self, shop: &ShopId, begun_at: Timestamp, was: Option<Outturn>, is: Outturn) {
+        let day = day_of(begun_at);
+        if let Some(was) = was {
+            self.add(shop, day, Name::Outturn(was), -1);
+        }
+        if was == Some(Outturn::Dropped) {
+            self.add(shop, day, Name::NotDropped, 1);
+        }
+        self.add(shop, day, Name::Outturn(is), 1);
     }
 
     /// Adds what another gathered.

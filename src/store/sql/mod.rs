@@ -8,6 +8,7 @@ pub(super) mod engine;
 pub(super) mod fault;
 pub(super) mod figures;
 mod held;
+mod imports;
 mod letters;
 mod lists;
 mod moves;
@@ -27,6 +28,7 @@ pub(super) mod statements;
 mod suppression;
 mod tally;
 mod turns;
+pub(super) mod views;
 pub(super) mod writer;
 
 pub use person::{Own, Search};
@@ -46,9 +48,9 @@ use self::reading::{ClaimCopies, FileReadings, HandedOut, Purge, SetAside};
 use self::spool::Spool;
 use self::writer::{Queue, Writer};
 use super::{
-    Actor, Alarm, Claim, ClaimedRound, Counts, DaemonLock, DeskAsk, DeskFiling, DeskOutcome, Discarded, Figure, Filed,
-    FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited, Round, Settled, ShopHours,
-    Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
+    Actor, Alarm, Claim, ClaimedRound, Counts, DaemonLock, DecisionRecord, DeskAsk, DeskFiling, DeskOutcome, Discarded,
+    Figure, Filed, FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited, Round,
+    Settled, ShopHours, Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
 };
 use crate::domain::{
     Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
@@ -332,6 +334,17 @@ impl Store for SqlStore {
                 let subject = Arc::clone(&subject);
                 Box::pin(async move { queries::story(conn, &subject).await })
             })
+            .await
+    }
+
+    async fn histories(
+        &self,
+        since: Timestamp,
+        after: Option<(Timestamp, InvitationId)>,
+        limit: usize,
+    ) -> Result<Vec<(Invitation, Vec<DecisionRecord>)>, StoreError> {
+        self.readers
+            .read(move |conn| Box::pin(async move { queries::histories(conn, since, after, limit).await }))
             .await
     }
 

@@ -11,8 +11,8 @@ use super::figures::Figures;
 use super::rows::{InvitationRow, OpenedRow, records};
 use super::statements as sql;
 use crate::domain::{
-    Attempt, CopyId, Customer, Decision, DeskOrder, Event, Invitation, InvitationId, OrderEvent, Policies, ShopId,
-    State, Timestamp, decide,
+    Attempt, CopyId, Customer, Decision, DeskOrder, Event, Invitation, InvitationId, OrderEvent, Policies, Progress,
+    ShopId, State, Timestamp, decide,
 };
 
 /// What is recorded beside a decision.
@@ -128,7 +128,7 @@ impl Book {
             invitation.updated_at = cause.at;
             self.moved.insert(invitation.id, moved(invitation));
         }
-        self.note(invitation, Some(before.state), &decision, &cause.record());
+        self.note(invitation, Some(&before), &decision, &cause.record());
         decision
     }
 
@@ -191,10 +191,12 @@ impl Book {
         }
     }
 
-    fn note(&mut self, invitation: &Invitation, from: Option<State>, decision: &Decision, record: &Record<'_>) {
-        let after = &decision.progress;
-        self.figures.decided(&invitation.shop, decision.rule, record.at);
-        self.figures.stands(&invitation.shop, from, Some(after.state));
+    fn note(&mut self, invitation: &Invitation, before: Option<&Progress>, decision: &Decision, record: &Record<'_>) {
+        let (after, shop) = (&decision.progress, &invitation.shop);
+        let from = before.map(|before| before.state);
+        self.figures.decided(shop, decision.rule, record.at);
+        self.figures.stands(shop, from, Some(after.state));
+        self.figures.became(shop, invitation.created_at, before, after, decision.rule, record.at);
         // Numbers and names only, so this cannot fail; and a decision without them is better than none.
         let inputs = (!decision.inputs.is_empty()).then(|| to_json(&decision.inputs).ok()).flatten();
         let row = json!([

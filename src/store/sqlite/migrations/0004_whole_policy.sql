@@ -96,4 +96,39 @@ INSERT INTO figure (shop, day, name, n)
     SELECT invitation.shop, decision.at / 86400000, decision.rule, COUNT(*)
     FROM decision CROSS JOIN invitation ON invitation.id = decision.invitation_id GROUP BY 1, 2, 3;
 
+-- What became of the invitations that began on a day, and the letters of a day, as `domain::Outturn` and the counters of later
+-- moves have it. Who was stopped by a person says so from here on.
+UPDATE invitation SET planned = 'stopped' WHERE state = 'cancelled' AND EXISTS
+    (SELECT 1 FROM decision WHERE decision.invitation_id = invitation.id AND decision.rule = 'desk-cancels');
+INSERT INTO figure (shop, day, name, n)
+    SELECT shop, created_at / 86400000, 'became ' || CASE
+            WHEN letters_sent > 0 THEN 'invited'
+            WHEN state IN ('waiting', 'queued', 'sending', 'sent') THEN 'under_way'
+            WHEN state = 'cancelled' AND planned = 'stopped' THEN 'stopped'
+            WHEN state = 'cancelled' THEN 'order_cancelled'
+            WHEN state = 'done' THEN 'dropped'
+            ELSE state END, COUNT(*)
+    FROM invitation GROUP BY 1, 2, 3;
+INSERT INTO figure (shop, day, name, n)
+    SELECT invitation.shop, invitation.created_at / 86400000, 'dropped ' || decision.rule, COUNT(*)
+    FROM decision CROSS JOIN invitation ON invitation.id = decision.invitation_id
+    WHERE invitation.letters_sent = 0 AND invitation.state = 'done' AND decision.to_state = 'done' AND decision.from_state <> 'done'
+    GROUP BY 1, 2, 3;
+INSERT INTO figure (shop, day, name, n)
+    SELECT invitation.shop, decision.at / 86400000, 'letter dropped', COUNT(*)
+    FROM decision CROSS JOIN invitation ON invitation.id = decision.invitation_id
+    WHERE invitation.letters_sent = 0 AND invitation.state = 'done' AND decision.to_state = 'done' AND decision.from_state <> 'done'
+    GROUP BY 1, 2;
+INSERT INTO figure (shop, day, name, n)
+    SELECT shop, settled_at / 86400000, CASE kind WHEN 'reminder' THEN 'letter reminder' ELSE 'letter first' END, COUNT(*)
+    FROM letter WHERE phase = 'accepted' AND settled_at IS NOT NULL AND shop IS NOT NULL GROUP BY 1, 2, 3;
+
+-- Past mails that were imported, by hashes of their bytes and of their Message-IDs: none is taken in twice.
+CREATE TABLE imported (
+    id   INTEGER PRIMARY KEY AUTOINCREMENT,
+    shop TEXT    NOT NULL,
+    mark TEXT    NOT NULL,
+    UNIQUE (shop, mark)
+) STRICT;
+
 UPDATE property SET value = '4' WHERE name = 'compatible_from';
