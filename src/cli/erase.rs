@@ -13,7 +13,7 @@ use super::who::Who;
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
 use crate::config::Database;
 use crate::domain::{EmailAddress, ShopId};
-use crate::ops::person::{Erasing, Found, Names, Order, Remains, erase, mark, remains, whose_own};
+use crate::ops::person::{Erasing, Found, Names, Order, Remains, erase, mark, remains, rewrite, whose_own};
 use crate::store::PersonTable;
 
 /// Erases everything that is stored about one person.
@@ -48,8 +48,24 @@ pub(super) struct Erase {
     /// Take the address off the suppression list too: the next order is invited again
     #[arg(long)]
     forget_suppression: bool,
+    /// Write a file of more than 256 MB anew too, where that is needed: nobody else can write to it meanwhile
+    #[arg(long)]
+    rewrite: bool,
     #[command(flatten)]
     who: Who,
+}
+
+/// A file of so many bytes is written anew without asking, in a second or two: as long as others wait for each other anyway.
+const REWRITTEN_AT_ONCE: u64 = 256 * 1024 * 1024;
+
+/// Writes the file anew, where rows that were moved within it have left their bytes.
+async fn rewritten(desk: &Desk) -> Result<bool, Failure> {
+    let mut bar = Bar::default();
+    let is_tidy = rewrite(&desk.store, &mut |looked| bar.show(looked)).await;
+    bar.end();
+    is_tidy.map_err(|error| {
+        Failure::Undone(format!("everything was erased, but the file cannot be written anew: {error}"))
+    })
 }
 
 impl Erase {
@@ -78,8 +94,16 @@ impl Erase {
         if !confirm(&question, self.yes)? {
             return Err(Failure::Undone("nothing was erased".to_owned()));
         }
-        let erasing = self.carry_out(&desk, &address, found.clone(), shop).await?;
-        let left = look_at_the_files(&desk, found.names(), &erasing.longer)?;
+        let mut erasing = self.carry_out(&desk, &address, found.clone(), shop).await?;
+        let mut left = look_at_the_files(&desk, found.names(), &erasing.longer)?;
+        if let Some(remains) = &left
+            && remains.places > 0
+            && erasing.is_tidy
+            && (self.rewrite || remains.files.iter().all(|(_, bytes)| *bytes <= REWRITTEN_AT_ONCE))
+        {
+            erasing.is_tidy = rewritten(&desk).await?;
+            left = look_at_the_files(&desk, found.names(), &erasing.longer)?;
+        }
         self.tell(&desk, &address, &erasing, left.as_ref())
     }
 
@@ -240,7 +264,7 @@ fn unfinished(erasing: &Erasing, places: Option<u64>) -> String {
     let places = places.unwrap_or(0);
     if erasing.is_tidy {
         format!(
-            "the address still stands in {places} places of the files; stop the daemon and run: sqlite3 FILE VACUUM, then this again"
+            "the address still stands in {places} places of the file, where rows were moved within it; run this again with --rewrite"
         )
     } else {
         format!("the address still stands in {places} places of the files, in the log that others use; run this again")

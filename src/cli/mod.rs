@@ -28,6 +28,7 @@ mod pager;
 mod person;
 mod queue;
 mod serve;
+mod simulate;
 mod stats;
 mod suppress;
 mod template;
@@ -101,6 +102,8 @@ enum Command {
     Erase(erase::Erase),
     /// Tells the whole story of an address, an order or an invitation
     Explain(explain::Explain),
+    /// Shows what other rules would have made of the orders of the last time
+    Simulate(simulate::Simulate),
     /// Accounts for all invitations: what became of them, and whom people stopped and why
     Fairness(fairness::Fairness),
     /// Moves the queue from an SQLite file to a PostgreSQL server, or back
@@ -205,6 +208,7 @@ impl Command {
             Self::Person(person) => person.run().await,
             Self::Erase(erase) => erase.run().await,
             Self::Explain(explain) => explain.run().await,
+            Self::Simulate(simulate) => simulate.run().await,
             Self::Fairness(fairness) => fairness.run().await,
             Self::Move(queue) => queue.run().await,
             Self::Template(template) => template.run(),

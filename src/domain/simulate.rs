@@ -125,9 +125,9 @@ impl<'w> World<'w> {
     pub fn begin(&mut self, life: usize, facts: &Invitation, outside: &Outside, now: Timestamp) -> Decision {
         let policy = self.policies.of(&facts.shop, &facts.order);
         let same_order = self.by_order.entry((facts.shop.clone(), facts.reference.key())).or_default();
-        let cancelled = same_order.iter().filter_map(|life| self.lives.get(&life));
+        let cancelled = same_order.iter().filter_map(|life| self.lives.get(life));
         let cancelled = cancelled.filter_map(|life| life.invitation.progress.order_cancelled_at()).max();
-        let before = facts.follows.and_then(|id| self.by_id.get(&id)).and_then(|life| self.lives.get(&life));
+        let before = facts.follows.and_then(|id| self.by_id.get(&id)).and_then(|life| self.lives.get(life));
         let decision = match (outside, before) {
             (Outside::Order(news), _) => open(*news, cancelled, policy, now),
             (Outside::Invited(due), Some(before)) => {

@@ -14,6 +14,7 @@ pub mod person;
 pub mod purge;
 pub mod read;
 mod relays;
+pub mod simulate;
 pub mod stats;
 pub mod watch;
 

@@ -409,6 +409,16 @@ async fn wait_for_the_wire(
     Ok(store.own_rows(&address.key()).await?.on_the_wire)
 }
 
+/// Writes the database's file anew and empties its log.
+///
+/// # Errors
+/// When the store fails.
+pub async fn rewrite(store: &SqlStore, progress: Progress<'_>) -> Result<bool, StoreError> {
+    progress(Looked { what: "writing the database's file anew", done: 0, of: 0 });
+    store.rewrite().await?;
+    tidy(store, progress).await
+}
+
 async fn tidy(store: &SqlStore, progress: Progress<'_>) -> Result<bool, StoreError> {
     for tried in 0..TIDY_TRIES {
         match store.tidy().await {

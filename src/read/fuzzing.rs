@@ -8,7 +8,6 @@ use super::html::{Named, harmless};
 use super::lexicon::Lexicon;
 use super::message::Message;
 use super::template::Templates;
-use super::words::Pieces;
 use super::{Context, Reader, microdata, schema_org, snippet};
 use crate::document::{Document, Problems};
 use crate::domain::{Field, Finding, Layer, Outcome, is_invisible};
@@ -64,11 +63,9 @@ pub fn data(page: &str) {
 /// Any text as a file of words: it loads, or is refused with problems that have a place.
 pub fn lexicon(words: &str) {
     let problems = Problems::default();
-    let mut pieces = Pieces::default();
-    let lexicon = Lexicon::read(&[Document::new("fuzz.toml", words)], &mut pieces, &problems);
+    let lexicon = Lexicon::read(&[Document::new("fuzz.toml", words)], &problems);
     if problems.is_empty() {
-        let generic = super::generic::Generic::of(&lexicon);
-        drop((generic, pieces.into_search()));
+        drop(super::generic::Generic::of(&lexicon));
     } else {
         assert!(!problems.into_sorted().is_empty());
     }

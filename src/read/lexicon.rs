@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use super::dates::Months;
-use super::words::{Label, Phrase, Phrases, Pieces, Searched, fold};
+use super::phrases::{Phrase, Phrases, Searched};
+use super::words::{Label, fold};
 use crate::document::{Document, Entry, Problems, Table};
 use crate::domain::EventKind;
 
@@ -119,7 +120,7 @@ pub(super) enum Where {
 
 impl Lexicon {
     /// Reads the files of all languages; what is wrong with them goes to `problems`.
-    pub(super) fn read(documents: &[Document], pieces: &mut Pieces, problems: &Problems) -> Self {
+    pub(super) fn read(documents: &[Document], problems: &Problems) -> Self {
         let mut lexicon = Self::default();
         let mut languages: Vec<String> = Vec::new();
         for document in documents {
@@ -133,7 +134,7 @@ impl Lexicon {
                         .problem("is the language of another file too", "put all words of a language into one file");
                 }
                 languages.push(language.value.to_owned());
-                lexicon.language(table, language.value, pieces);
+                lexicon.language(table, language.value);
                 Some(())
             });
         }
@@ -141,9 +142,9 @@ impl Lexicon {
             // A longer label goes first, so that `Order` does not take `Order number`.
             list.sort_by_key(|label| std::cmp::Reverse(label.text.chars().count()));
         }
-        let mut phrases = |list| {
+        let phrases = |list| {
             let labels = lexicon.labels(list).iter();
-            Phrases(labels.filter_map(|label| Phrase::parse(&label.text, label.language.as_deref(), pieces)).collect())
+            Phrases(labels.filter_map(|label| Phrase::parse(&label.text, label.language.as_deref())).collect())
         };
         let order_words = phrases("order_words");
         lexicon.inline = INLINE.iter().map(|list| (*list, phrases(list))).collect();
@@ -151,7 +152,7 @@ impl Lexicon {
         lexicon
     }
 
-    fn language(&mut self, table: &Table<'_>, language: &str, pieces: &mut Pieces) {
+    fn language(&mut self, table: &Table<'_>, language: &str) {
         let tag = (language != "any").then_some(language);
         let months = table.strings("months").unwrap_or_default();
         if !months.len().is_multiple_of(12) {
@@ -176,14 +177,14 @@ impl Lexicon {
                 }
                 let list = lists.entry(name.value.to_owned()).or_default();
                 for text in texts {
-                    match Phrase::parse(text.value, tag, pieces) {
+                    match Phrase::parse(text.value, tag) {
                         Some(phrase) => list.0.push(phrase),
                         None => text.problem("has no words", "write the words that stand in the mail"),
                     }
                     if name.value == "confirmed"
                         && let Some(apart) = apart(text.value, &order_words)
                     {
-                        list.0.extend(Phrase::parse(&apart, tag, pieces));
+                        list.0.extend(Phrase::parse(&apart, tag));
                     }
                 }
             }
@@ -296,7 +297,7 @@ pub(super) fn laid_over(files: Vec<Document>, shipped: Vec<Document>) -> Vec<Doc
 #[cfg(test)]
 pub(super) fn problems_of(documents: &[Document]) -> Vec<crate::document::Problem> {
     let problems = Problems::default();
-    Lexicon::read(documents, &mut Pieces::default(), &problems);
+    Lexicon::read(documents, &problems);
     problems.into_sorted()
 }
 
@@ -337,7 +338,7 @@ mod tests {
             Document::new("a", "language = \"de\"\n[labels]\nproduct = [\"Artikel\", \"Ware\"]"),
             Document::new("b", "language = \"nl\"\n[labels]\nproduct = \"Artikel\""),
         ];
-        let lexicon = Lexicon::read(&files, &mut Pieces::default(), &Problems::default());
+        let lexicon = Lexicon::read(&files, &Problems::default());
         let shown = lexicon.labels("product").iter().map(|label| (label.text.as_str(), label.language.as_deref()));
         assert_eq!(shown.collect::<Vec<_>>(), [("Artikel", None), ("Ware", Some("de"))]);
     }

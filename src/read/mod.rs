@@ -24,6 +24,7 @@ mod learn;
 mod lexicon;
 mod message;
 mod microdata;
+mod phrases;
 mod placeholders;
 mod readable;
 mod repair;
@@ -136,7 +137,7 @@ impl Reader {
             microdata::read(tree, &mut evidence);
         }
         for words in context.consent_words {
-            if words::says(&body.folded, words) {
+            if phrases::says(&body.folded, words) {
                 evidence.add(Layer::Mail, "consent-words", Value::Consent(true, Some(words.clone())));
             }
         }

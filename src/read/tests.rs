@@ -33,6 +33,13 @@ fn no_template_that_ships_makes_the_reader_look_at_whole_pages() {
     assert!(!reader().templates.named.look_at_anything());
 }
 
+/// Their patterns are compiled when they are first asked; those of a shop's files are when they are loaded.
+#[test]
+fn every_pattern_that_ships_can_be_compiled() {
+    let problems = Templates::with_overrides(Templates::shipped()).err().unwrap_or_default();
+    assert!(problems.is_empty(), "{}", problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"));
+}
+
 #[test]
 fn consent_is_what_the_shops_words_or_its_data_say() {
     let words = ["I agree to receive review invitations".to_owned(), "Newsletter: ja".to_owned()];

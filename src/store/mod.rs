@@ -229,6 +229,15 @@ pub trait Store: Send + Sync + 'static {
     /// all copies of its order, since a cancellation counts whatever its address. Empty when nothing is known.
     async fn story(&self, subject: &Subject) -> Result<Story, StoreError>;
 
+    /// A page of the invitations that began since `since`, the oldest first, after the one that began then with that number. Each
+    /// comes with what began it and what happened to it from outside: news of the order, of the customer, and people's orders.
+    async fn histories(
+        &self,
+        since: Timestamp,
+        after: Option<(Timestamp, InvitationId)>,
+        limit: usize,
+    ) -> Result<Vec<(Invitation, Vec<DecisionRecord>)>, StoreError>;
+
     /// What bears on the next letters of these invitations, by the look back of `policies`.
     async fn standings(
         &self,

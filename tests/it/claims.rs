@@ -44,7 +44,8 @@ async fn order(store: &dyn Store, shop: &ShopId) {
     let copy = store.spool(vec![copy]).await.unwrap()[0];
     let reading = Reading {
         event: Some(EventKind::Placed),
-        customer_email: EmailAddress::parse("anna@customer.example.net").ok(),
+        // One person each: two letters to one within days would wait for each other.
+        customer_email: EmailAddress::parse(&format!("anna.{shop}@customer.example.net")).ok(),
         reference: OrderReference::parse("A-1"),
         ..Reading::without_findings(Outcome::Event, "")
     };

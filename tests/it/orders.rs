@@ -120,7 +120,7 @@ async fn a_shop_that_counts_from_the_shipment_waits_for_it() {
     house.hand_in(&order()).await;
     assert_eq!(house.invitation(REFERENCE).await.progress.state, State::Waiting);
     house.pass(DAY * 61);
-    house.until_state(REFERENCE, State::Done).await;
+    house.until_state(REFERENCE, State::Dropped).await;
     assert!(house.relay.taken().is_empty());
 }
 

@@ -189,8 +189,10 @@ async fn a_person_is_shown_whole_and_erased_to_the_last_byte_while_the_daemon_ru
     let note = format!("is the same person as {ANNA}");
     site.run(&["queue", "cancel", &others, "--reason", &note, "--actor", "maria"]);
     until("letters are out", async || {
-        (site.number("SELECT count(*) FROM invitation WHERE state IN ('queued', 'sending', 'sent')").await == 0)
-            .then_some(())
+        // Hers goes to her once: the second waits for some days.
+        let done = site.number("SELECT count(*) FROM invitation WHERE state = 'done'").await;
+        let sending = site.number("SELECT count(*) FROM invitation WHERE state = 'sending'").await;
+        (done >= 41 && sending == 0).then_some(())
     })
     .await;
 
@@ -253,8 +255,10 @@ async fn a_person_is_erased_from_a_server_and_its_statistics() {
     for reference in ["A-1", "A-2"] {
         hand_in(&service, &order_mail(reference, "Anna Lind", ANNA)).await;
     }
+    // Statistics of a table that is left without a row are not made anew.
+    hand_in(&service, &order_mail("B-1", "Bo Ek", "bo@customer.example.net")).await;
     hand_in(&service, &hidden(ANNA)).await;
-    until_read(&site, 3).await;
+    until_read(&site, 4).await;
     relay.until(|seen| seen.taken.len() == 2).await;
     let mut conn = site.server().await;
     sqlx::raw_sql("ANALYZE").execute(&mut conn).await.unwrap();

@@ -9,9 +9,9 @@ use invited::domain::{
     Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
 };
 use invited::store::{
-    Actor, Alarm, Claim, ClaimedRound, Counts, DeskAsk, DeskFiling, DeskOutcome, Discarded, Figure, Filed,
-    FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited, Round, Settled, ShopHours,
-    Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
+    Actor, Alarm, Claim, ClaimedRound, Counts, DecisionRecord, DeskAsk, DeskFiling, DeskOutcome, Discarded, Figure,
+    Filed, FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited, Round, Settled,
+    ShopHours, Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
 };
 
 /// Hands every call on to another store, save those that were told to fail.
@@ -79,6 +79,7 @@ hand_on! {
     reinvite(invitation: InvitationId, due: Timestamp, actor: &Actor, policies: Arc<Policies>, now: Timestamp) -> Reinvited;
     list(filter: &Filter, before: Option<InvitationId>, limit: usize) -> Page;
     story(subject: &Subject) -> Story;
+    histories(since: Timestamp, after: Option<(Timestamp, InvitationId)>, limit: usize) -> Vec<(Invitation, Vec<DecisionRecord>)>;
     standings(invitations: &[Invitation], policies: Arc<Policies>, now: Timestamp) -> HashMap<InvitationId, Standing>;
     held_copies(filter: &HeldFilter, before: Option<CopyId>, limit: usize) -> Vec<StoredCopy>;
     ignored_copies(filter: &HeldFilter, before: Option<CopyId>, limit: usize) -> Vec<StoredCopy>;

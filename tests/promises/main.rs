@@ -4,6 +4,8 @@
 //!
 //! `INVITED_HISTORIES=N cargo test --test promises` plays N histories; a failure names its seed, and `INVITED_SEED=N` plays that one.
 #![expect(clippy::unwrap_used, reason = "what a test does not expect is its failure")]
+#![expect(clippy::print_stderr, reason = "a failure is looked into by its story")]
+#![expect(clippy::disallowed_methods, reason = "a seed and a number are given by the environment")]
 
 mod chance;
 mod drive;

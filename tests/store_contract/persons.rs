@@ -58,7 +58,7 @@ async fn an_address_on_the_list_ends_what_is_open_and_gets_no_letter_afterwards(
         let first = tell(&store, "nord", EventKind::Placed, &format!("A-{hashes}"), &address, T0).await[0].0;
         let other = tell(&store, "doubles", EventKind::Placed, &format!("A-{hashes}"), &address, T0).await[0].0;
         let for_nord = new(&address, Some("nord"), hashes, after(1));
-        assert_eq!(suppress(&store, &[for_nord.clone()], after(1)).await, [(true, vec![first.0])]);
+        assert_eq!(suppress(&store, std::slice::from_ref(&for_nord), after(1)).await, [(true, vec![first.0])]);
         assert_eq!(state_of(&store, first).await, State::Cancelled);
         assert_eq!(state_of(&store, other).await, State::Queued, "another shop's");
         let story = store.story(&Subject::Invitation(first)).await.unwrap();

@@ -20,9 +20,7 @@ const PAGE: usize = 1000;
 /// How they are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// Comma-separated values (RFC 4180) with a heading
     Csv,
-    /// One JSON object a line, as `queue show --json` has it
     Jsonl,
 }
 
@@ -34,13 +32,13 @@ Examples:
   All invitations of a shop for a spreadsheet:
     invited queue export --shop nord --bom --out invitations.csv
   What was cancelled in a month, for a program:
-    invited queue export --state cancelled --since 2027-01-01 --until 2027-01-31 --format jsonl --out jan.jsonl
+    invited queue export --state cancelled --newer-than 30d --format jsonl --out month.jsonl
   To standard output:
     invited queue export --newer-than 7d | gzip > week.csv.gz")]
 pub(in crate::cli) struct Export {
     #[command(flatten)]
     config: ConfigArg,
-    /// How they are written
+    /// CSV (RFC 4180) with a heading, or one JSON object a line as `queue show --json` has it
     #[arg(long, value_enum, default_value = "csv")]
     format: Format,
     /// The same as --format jsonl

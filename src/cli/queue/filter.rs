@@ -8,7 +8,6 @@ use crate::store::{Filter, FreeText};
 
 /// Filters; everything given must hold.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Which invitations")]
 pub(super) struct FilterArgs {
     /// Only of this shop
     #[arg(long, value_name = "ID")]

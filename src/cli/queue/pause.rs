@@ -15,9 +15,7 @@ Examples:
     invited queue pause --shop nord --reason \"names are wrong since the update\"
   Everything, and what rests now:
     invited queue pause --all --reason \"the relay is being moved\"
-    invited queue pause --list
-  Letters go again:
-    invited queue resume --all")]
+    invited queue pause --list")]
 pub(in crate::cli) struct Pause {
     #[command(flatten)]
     config: ConfigArg,

@@ -65,7 +65,7 @@ impl Generic {
         let layouts = sight.body.texts.iter().map(|text| Layout::of(text, &self.index)).collect::<Vec<_>>();
         let empty = Layout { lines: &[], heads: Vec::new(), labelled: Vec::new() };
         let best = layouts.first().unwrap_or(&empty);
-        let says = |word: &str| self.index.head(word).is_some() || tell::is_news(word, sight.phrases, lexicon);
+        let says = |word: &str| self.index.head(word).is_some() || tell::is_news(word, lexicon);
         let mut references = Candidates::find(&self.numbers, &sight.message.subject, best, says);
         references.agree(&sight.message.subject, || links::references(&sight.message.html, &sight.message.text));
         let (mut told, asks) = tell::told(sight, lexicon, layouts.first());
@@ -134,7 +134,7 @@ impl Generic {
             _ => None,
         };
         let author = message.from.name.as_deref();
-        let people = People { lexicon, phrases: sight.phrases, addressee, mailbox, author };
+        let people = People { lexicon, addressee, mailbox, author };
         let Names { best, is_for_another } = people.names(layout);
         let named = best.as_ref().map(|(name, _)| people::words(name.as_str())).unwrap_or_default();
         if let Some((name, rule)) = best {

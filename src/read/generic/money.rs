@@ -3,7 +3,8 @@
 use super::layout::Layout;
 use super::products::price_in;
 use crate::read::lexicon::Lexicon;
-use crate::read::words::{Searched, fold};
+use crate::read::phrases::Searched;
+use crate::read::words::fold;
 
 /// Amounts of one kind that are looked at.
 const AMOUNTS: usize = 12;

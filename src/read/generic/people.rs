@@ -4,7 +4,8 @@
 use super::layout::{Labelled, Layout, Place};
 use crate::domain::{EmailAddress, PersonName};
 use crate::read::lexicon::Lexicon;
-use crate::read::words::{Label, PhraseSearch, beginning, fold};
+use crate::read::phrases::Searched;
+use crate::read::words::{Label, beginning, fold};
 
 /// Small words in names.
 const PARTICLES: &[&str] = &[
@@ -31,7 +32,6 @@ pub(super) struct Names {
 /// Where to look for a name.
 pub(super) struct People<'l> {
     pub(super) lexicon: &'l Lexicon,
-    pub(super) phrases: &'l PhraseSearch,
     /// The display name of the one addressee.
     pub(super) addressee: Option<&'l str>,
     /// The local part of the one addressee's address.
@@ -209,7 +209,7 @@ impl People<'_> {
     /// Whether a word for an order is one of the words of a text: `Kaufmann` is none.
     fn speaks_of_an_order(&self, text: &str) -> bool {
         let folded = fold(text);
-        let possible = self.lexicon.order_words().possible_in(&self.phrases.search(folded.as_str()));
+        let possible = self.lexicon.order_words().possible_in(&Searched::of(folded.as_str()));
         possible.into_iter().any(|phrase| {
             let after = phrase.after(&folded);
             after.is_some_and(|after| after.chars().next().is_none_or(|c| !c.is_alphanumeric() || c >= '\u{2E80}'))

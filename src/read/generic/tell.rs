@@ -5,8 +5,9 @@
 use super::layout::Layout;
 use crate::domain::EventKind;
 use crate::read::lexicon::{Lexicon, NEWS, Where};
+use crate::read::phrases::{Phrase, Searched, first_of};
 use crate::read::template::Sight;
-use crate::read::words::{Phrase, PhraseSearch, Searched, first_of, fold};
+use crate::read::words::fold;
 
 /// Lines of the body that are listened to, those of tables left out.
 const LINES: usize = 40;
@@ -151,8 +152,8 @@ fn mention(sight: &Sight<'_>, lexicon: &Lexicon) -> Option<News> {
 }
 
 /// Whether a short text is a word for something that happens to orders.
-pub(super) fn is_news(text: &str, search: &PhraseSearch, lexicon: &Lexicon) -> bool {
-    let text = search.search(fold(text));
+pub(super) fn is_news(text: &str, lexicon: &Lexicon) -> bool {
+    let text = Searched::of(fold(text));
     let lists = NEWS.iter().map(|(list, _)| *list).chain(["not_yet", "update", "placed"]);
     lists.filter_map(|list| lexicon.phrases(Where::Subject, list)).any(|phrases| phrases.find(&text).is_some())
 }
@@ -306,7 +307,7 @@ fn of_status(layout: &Layout<'_>, sight: &Sight<'_>, lexicon: &Lexicon) -> Statu
         let after = after.trim_start_matches([':', ' ', '-', '"', '=']);
         let next = || layout.lines.get(number + 1).map(|line| fold(&line.chars().take(100).collect::<String>()));
         let value = if after.is_empty() { next() } else { Some(after.to_owned()) };
-        match value.map_or(State::Unknown, |value| state(&sight.phrases.search(value), lexicon)) {
+        match value.map_or(State::Unknown, |value| state(&Searched::of(value), lexicon)) {
             State::News(news) => return Status::News(news),
             State::Open => {}
             State::Unknown if after.is_empty() || folded.contains(':') => status = Status::Unknown,

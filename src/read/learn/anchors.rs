@@ -7,7 +7,8 @@ use super::rule::{Look, Rule};
 use super::view::View;
 use crate::read::body::{Cell, Text, lines_of};
 use crate::read::lexicon::Lexicon;
-use crate::read::words::{Searched, fold};
+use crate::read::phrases::Searched;
+use crate::read::words::fold;
 
 /// What may stand between a label and its value.
 const JOINTS: &[char] = &[' ', ':', '：', '#', '№', '(', '[', '=', '-', '–', '.', '「', '【', '\u{a0}'];

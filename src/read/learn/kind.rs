@@ -7,7 +7,8 @@ use super::view::View;
 use crate::domain::{EmailAddress, EventKind};
 use crate::read::embedded;
 use crate::read::lexicon::{Lexicon, NEWS, Where};
-use crate::read::words::{Searched, fold};
+use crate::read::phrases::Searched;
+use crate::read::words::fold;
 
 /// Lines of a body among which the sentence is that says what happened.
 const LINES: usize = 30;
@@ -167,8 +168,7 @@ fn sentence(views: &[View], event: EventKind, lexicon: &Lexicon) -> Option<Strin
         // Also where the subject says it: an order's state in a sentence is the one that counts.
         let everywhere = || {
             rest.iter().all(|view| {
-                let mut all = crate::read::words::Pieces::default();
-                crate::read::words::Phrase::parse(&folded, None, &mut all)
+                crate::read::phrases::Phrase::parse(&folded, None)
                     .is_some_and(|one| one.after(&view.body.folded).is_some())
             })
         };

@@ -5,6 +5,7 @@ use super::{GENERIC, Templates};
 use crate::read::body::Body;
 use crate::read::customer::Ours;
 use crate::read::message::Message;
+use crate::read::phrases::Searched;
 use crate::read::words::fold;
 
 /// What the rules of a template say about a mail.
@@ -26,15 +27,14 @@ impl Templates {
             let shown = |mailbox: &crate::read::message::Mailbox| {
                 format!("{} <{}>", mailbox.name.as_deref().unwrap_or_default(), mailbox.email)
             };
-            self.phrases.search(fold(&boxes.iter().map(shown).collect::<Vec<_>>().join(", ")))
+            Searched::of(fold(&boxes.iter().map(shown).collect::<Vec<_>>().join(", ")))
         };
         Sight {
             message,
             body,
             ours,
-            phrases: &self.phrases,
-            subject: self.phrases.search(fold(&message.subject)),
-            text: self.phrases.search(body.folded.as_str()),
+            subject: Searched::of(fold(&message.subject)),
+            text: Searched::of(body.folded.as_str()),
             from: boxes(std::slice::from_ref(&message.from)),
             to: boxes(&message.to),
             markup: self.markup.found_in(&message.html),

@@ -10,7 +10,8 @@ use crate::domain::EventKind;
 use crate::read::generic::Generic;
 use crate::read::html::Named;
 use crate::read::lexicon::{self, Lexicon, Where};
-use crate::read::words::{Label, Markup, Phrase, Phrases, Pieces, fold};
+use crate::read::phrases::{Markup, Phrase, Phrases};
+use crate::read::words::{Label, fold};
 
 /// Loads templates and words of `files` over those that ship.
 pub(super) fn load(
@@ -20,8 +21,8 @@ pub(super) fn load(
 ) -> Result<Templates, Vec<Problem>> {
     let problems = Problems::default();
     let (words, files) = files.into_iter().partition::<Vec<_>, _>(lexicon::is_lexicon);
-    let mut pieces = Pieces::default();
-    let lexicon = Lexicon::read(&lexicon::laid_over(words, shipped_words), &mut pieces, &problems);
+    let has_own_words = !words.is_empty();
+    let lexicon = Lexicon::read(&lexicon::laid_over(words, shipped_words), &problems);
     let named = |documents: Vec<Document>| {
         documents
             .into_iter()
@@ -42,7 +43,7 @@ pub(super) fn load(
     let mut all = files.iter().chain(shipped).collect::<Vec<_>>();
     // The generic template goes first; among equals the order stays.
     all.sort_by_key(|(name, _)| name != GENERIC);
-    let mut loader = Loader::new(&lexicon, pieces);
+    let mut loader = Loader::new(&lexicon);
     let mut list: Vec<Template> = Vec::new();
     for (name, document) in &all {
         if list.iter().any(|known| known.name == *name) {
@@ -54,15 +55,16 @@ pub(super) fn load(
             continue;
         }
         loader.generic = name == GENERIC;
+        loader.tested = !has_own_words && !files.iter().any(|(own, _)| own == name);
         let template = document.read(&problems, |table| loader.template(name, table));
         list.extend(template.map(|template| Template { origin: origin(name, document), ..template }));
     }
     let markup = Markup::of(&loader.markup);
-    let (pieces, named) = (loader.pieces, loader.named.into_inner());
+    let named = loader.named.into_inner();
     match markup {
         Ok(markup) if problems.is_empty() => {
             let generic = Generic::of(&lexicon);
-            Ok(Templates { list, markup, phrases: pieces.into_search(), named, lexicon, generic, files: Vec::new() })
+            Ok(Templates { list, markup, named, lexicon, generic, files: Vec::new() })
         }
         Ok(_) => Err(problems.into_sorted()),
         Err(error) => {
@@ -129,23 +131,23 @@ pub(super) struct Loader<'l> {
     /// The languages that the template was checked against.
     languages: Vec<String>,
     markup: Vec<String>,
-    /// Pieces of all phrases.
-    pieces: Pieces,
     /// What selectors speak of.
     pub(super) named: RefCell<Named>,
     generic: bool,
+    /// The template ships, and all words that its patterns may speak of too: a test has compiled them.
+    pub(super) tested: bool,
 }
 
 impl<'l> Loader<'l> {
-    pub(super) fn new(lexicon: &'l Lexicon, pieces: Pieces) -> Self {
+    pub(super) fn new(lexicon: &'l Lexicon) -> Self {
         Self {
             lexicon,
             own: BTreeMap::new(),
             languages: Vec::new(),
             markup: Vec::new(),
-            pieces,
             named: RefCell::default(),
             generic: false,
+            tested: false,
         }
     }
 
@@ -263,11 +265,7 @@ impl<'l> Loader<'l> {
             return self.shared_phrases(table, key, list.get_ref().as_str());
         }
         let mut all = Vec::new();
-        let mut add = |entry: &Entry<'_, &str>, language: Option<&str>| match Phrase::parse(
-            entry.value,
-            language,
-            &mut self.pieces,
-        ) {
+        let mut add = |entry: &Entry<'_, &str>, language: Option<&str>| match Phrase::parse(entry.value, language) {
             Some(phrase) => all.push(phrase),
             None => entry.problem("has no words", "write the words that stand in the mail"),
         };
@@ -348,9 +346,9 @@ pub(super) const LANGUAGES: &[&str] = &[
 /// Every key that is asked for while a template is read, there or not.
 #[cfg(test)]
 pub(super) fn keys_asked(document: &Document) -> std::collections::BTreeSet<String> {
-    let (problems, mut pieces) = (Problems::default(), Pieces::default());
-    let lexicon = Lexicon::read(&crate::read::embedded::lexicon(), &mut pieces, &Problems::default());
-    let mut loader = Loader::new(&lexicon, pieces);
+    let problems = Problems::default();
+    let lexicon = Lexicon::read(&crate::read::embedded::lexicon(), &Problems::default());
+    let mut loader = Loader::new(&lexicon);
     document.read(&problems, |table| loader.template("acme", table));
     let asked = problems.asked();
     assert!(problems.is_empty(), "{:?}", problems.into_sorted());

@@ -3,17 +3,15 @@
 use std::fmt::Display;
 
 use dom_query::Matcher;
-use regex::{Regex, RegexBuilder};
 
 use super::load::Loader;
+use super::pattern::Pattern;
 use super::rules::{FieldRule, Fields, Part, Place, ProductRule, ProductSource, Source, Target};
 use crate::document::{Entry, Table};
 use crate::read::words::Labels;
 
 /// Bytes of a pattern as it is written.
 pub(super) const PATTERN: usize = 1_000;
-/// Bytes of a compiled pattern.
-pub(super) const COMPILED: usize = 4 * 1024 * 1024;
 
 impl Loader<'_> {
     /// The extraction rules of a template or a kind of mail.
@@ -34,7 +32,7 @@ impl Loader<'_> {
         sources.extend(
             table.string("header").map(|entry| ("header", Some(Source::Header(entry.value.to_ascii_lowercase())))),
         );
-        for (name, make) in [("subject", Source::Subject as fn(Regex) -> Source), ("text", Source::Text)] {
+        for (name, make) in [("subject", Source::Subject as fn(Pattern) -> Source), ("text", Source::Text)] {
             if table.keys().any(|known| known == name) {
                 sources.push((name, self.pattern(table, name).map(make)));
             }
@@ -103,7 +101,7 @@ impl Loader<'_> {
     }
 
     /// A regex, with `{name}` standing for a list of labels.
-    pub(super) fn pattern(&self, table: &Table<'_>, key: &'static str) -> Option<Regex> {
+    pub(super) fn pattern(&self, table: &Table<'_>, key: &'static str) -> Option<Pattern> {
         let entry = table.string(key)?;
         if entry.value.len() > PATTERN {
             entry.problem(format!("is longer than {PATTERN} bytes"), "split it into two rules");
@@ -116,7 +114,10 @@ impl Loader<'_> {
                 return None;
             }
         };
-        match RegexBuilder::new(&expanded).size_limit(COMPILED).nest_limit(50).build() {
+        if self.tested {
+            return Some(Pattern::known(expanded));
+        }
+        match Pattern::checked(expanded) {
             Ok(pattern) if pattern.is_match("") => {
                 entry.problem("matches the empty text", "ask for something that must be there");
                 None

@@ -7,6 +7,7 @@ mod grammar;
 mod lint;
 mod load;
 mod load_fields;
+mod pattern;
 mod products;
 mod reload;
 mod rules;
@@ -18,7 +19,7 @@ use super::embedded;
 use super::generic::Generic;
 use super::html::Named;
 use super::lexicon::Lexicon;
-use super::words::{Markup, PhraseSearch};
+use super::phrases::Markup;
 use crate::document::{Document, Problem};
 use crate::domain::EventKind;
 
@@ -54,8 +55,6 @@ pub struct Templates {
     list: Vec<Template>,
     /// The pieces of HTML that templates look for, searched in one pass.
     markup: Markup,
-    /// The phrases that templates look for, searched in one pass too.
-    phrases: PhraseSearch,
     /// What rules look at in a page.
     pub(super) named: Named,
     /// The words of all languages.
@@ -77,7 +76,6 @@ impl Templates {
                 Self {
                     list: Vec::new(),
                     markup: Markup::default(),
-                    phrases: PhraseSearch::default(),
                     named: Named::default(),
                     lexicon: Lexicon::default(),
                     generic: Generic::default(),

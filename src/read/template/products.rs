@@ -22,13 +22,13 @@ pub(super) fn read(rule: &ProductRule, body: &Body) -> Vec<Product> {
         ProductSource::Columns { name, sku, quantity, price } => body
             .texts
             .iter()
-            .map(|text| table(text, &Columns { name, sku, quantity, price }, rule.pattern.as_ref()))
+            .map(|text| table(text, &Columns { name, sku, quantity, price }, rule.pattern.as_deref()))
             .find(|products| !products.is_empty())
             .unwrap_or_default(),
         ProductSource::Rows { rows, name, parts } => body.tree.as_ref().map_or_else(Vec::new, |tree| {
             let found = tree.select_matcher(rows);
             let nodes = found.nodes().iter().take(PRODUCTS);
-            nodes.filter_map(|node| element(node, name, parts, rule.pattern.as_ref())).collect()
+            nodes.filter_map(|node| element(node, name, parts, rule.pattern.as_deref())).collect()
         }),
         ProductSource::Line(pattern) => {
             body.texts.iter().map(|text| lines(text, pattern)).find(|products| !products.is_empty()).unwrap_or_default()

@@ -1,13 +1,14 @@
 //! The parts of a template once it is loaded: everything checked and compiled.
 
 use dom_query::Matcher;
-use regex::Regex;
 
+use super::pattern::Pattern;
 use crate::domain::EventKind;
 use crate::read::body::Body;
 use crate::read::customer::Ours;
 use crate::read::message::Message;
-use crate::read::words::{Labels, PhraseSearch, Phrases, Searched};
+use crate::read::phrases::{Phrases, Searched};
+use crate::read::words::Labels;
 
 /// One template.
 pub(in crate::read) struct Template {
@@ -56,8 +57,6 @@ pub(in crate::read) struct Sight<'m> {
     pub(in crate::read) message: &'m Message,
     pub(in crate::read) body: &'m Body,
     pub(in crate::read) ours: &'m Ours<'m>,
-    /// Prepares further texts for phrases.
-    pub(in crate::read) phrases: &'m PhraseSearch,
     /// The subject, folded.
     pub(in crate::read) subject: Searched<'m>,
     /// The texts of the body, folded.
@@ -77,9 +76,9 @@ pub(in crate::read) struct Condition {
     pub(in crate::read) from: Option<Phrases>,
     pub(in crate::read) to: Option<Phrases>,
     pub(in crate::read) subject: Option<Phrases>,
-    pub(in crate::read) subject_pattern: Option<Regex>,
+    pub(in crate::read) subject_pattern: Option<Pattern>,
     pub(in crate::read) text: Option<Phrases>,
-    pub(in crate::read) text_pattern: Option<Regex>,
+    pub(in crate::read) text_pattern: Option<Pattern>,
     /// Places in [`super::Templates::markup`].
     pub(in crate::read) html: Option<Vec<usize>>,
     pub(in crate::read) css: Vec<Matcher>,
@@ -160,14 +159,14 @@ pub(in crate::read) struct FieldRule {
     pub(in crate::read) id: String,
     pub(in crate::read) source: Source,
     /// Cuts the value out of what the source gave.
-    pub(in crate::read) pattern: Option<Regex>,
+    pub(in crate::read) pattern: Option<Pattern>,
 }
 
 /// Where a rule looks.
 pub(in crate::read) enum Source {
     Header(String),
-    Subject(Regex),
-    Text(Regex),
+    Subject(Pattern),
+    Text(Pattern),
     Label { labels: Labels, place: Place },
     Css { matcher: Matcher, attribute: Option<String> },
 }
@@ -192,7 +191,7 @@ pub(in crate::read) struct ProductRule {
     pub(in crate::read) id: String,
     pub(in crate::read) kind: ProductSource,
     /// Takes a name cell apart: groups `name`, `quantity`, `price`, `sku`.
-    pub(in crate::read) pattern: Option<Regex>,
+    pub(in crate::read) pattern: Option<Pattern>,
 }
 
 /// Where products stand.
@@ -202,7 +201,7 @@ pub(in crate::read) enum ProductSource {
     /// Elements, one a product, with elements inside for its parts.
     Rows { rows: Matcher, name: Matcher, parts: Vec<(Part, Matcher, Option<String>)> },
     /// Lines of text that match, with groups `name`, `quantity`, `price`, `sku`.
-    Line(Regex),
+    Line(Pattern),
 }
 
 /// A part of a product.

@@ -11,7 +11,6 @@ use crate::read::body::Body;
 use crate::read::dates::Habits;
 use crate::read::evidence::Value;
 use crate::read::lexicon::Lexicon;
-use crate::read::words::Pieces;
 
 /// Whether labels may be written under this key.
 pub(in crate::read) fn is_language(tag: &str) -> bool {
@@ -26,7 +25,7 @@ impl Trial {
     pub(in crate::read) fn of(text: &str, lexicon: &Lexicon) -> Option<Self> {
         let problems = Problems::default();
         let document = Document::new("trial", format!("match = {{ from = \"trial\" }}\n{text}"));
-        let mut loader = Loader::new(lexicon, Pieces::default());
+        let mut loader = Loader::new(lexicon);
         let template = document.read(&problems, |table| loader.template("trial", table));
         template.filter(|_| problems.is_empty()).map(Self)
     }

@@ -47,9 +47,9 @@ use self::reading::{ClaimCopies, FileReadings, HandedOut, Purge, SetAside};
 use self::spool::Spool;
 use self::writer::{Queue, Writer};
 use super::{
-    Actor, Alarm, Claim, ClaimedRound, Counts, DaemonLock, DeskAsk, DeskFiling, DeskOutcome, Discarded, Figure, Filed,
-    FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited, Round, Settled, ShopHours,
-    Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
+    Actor, Alarm, Claim, ClaimedRound, Counts, DaemonLock, DecisionRecord, DeskAsk, DeskFiling, DeskOutcome, Discarded,
+    Figure, Filed, FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited, Round,
+    Settled, ShopHours, Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
 };
 use crate::domain::{
     Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
@@ -333,6 +333,17 @@ impl Store for SqlStore {
                 let subject = Arc::clone(&subject);
                 Box::pin(async move { queries::story(conn, &subject).await })
             })
+            .await
+    }
+
+    async fn histories(
+        &self,
+        since: Timestamp,
+        after: Option<(Timestamp, InvitationId)>,
+        limit: usize,
+    ) -> Result<Vec<(Invitation, Vec<DecisionRecord>)>, StoreError> {
+        self.readers
+            .read(move |conn| Box::pin(async move { queries::histories(conn, since, after, limit).await }))
             .await
     }
 

@@ -12,7 +12,7 @@ use super::people::People;
 use super::rows::{CopyRow, DecisionRow, InvitationRow, LetterRow, records};
 use super::statements::{self as sql, Statement};
 use crate::domain::{CopyId, Invitation, InvitationId, Policies, ShopId, Timestamp};
-use crate::store::{Counts, STORY_AT_MOST, Standing, StoredCopy, Story, Subject};
+use crate::store::{Counts, DecisionRecord, STORY_AT_MOST, Standing, StoredCopy, Story, Subject};
 
 /// All about a subject, from one state of everything.
 pub(super) async fn story(conn: &mut Connection, subject: &Subject) -> Result<Story, Fault> {
@@ -43,6 +43,30 @@ pub(super) async fn story(conn: &mut Connection, subject: &Subject) -> Result<St
         decisions: oldest_first(records(decisions)?),
         letters: oldest_first(records(letters)?),
     })
+}
+
+/// A page of the invitations that began since `since`, each with what happened to it from outside, the oldest first.
+pub(super) async fn histories(
+    conn: &mut Connection,
+    since: Timestamp,
+    after: Option<(Timestamp, InvitationId)>,
+    limit: usize,
+) -> Result<Vec<(Invitation, Vec<DecisionRecord>)>, Fault> {
+    let (at, id) = after.unwrap_or((since, InvitationId(0)));
+    let rows: Vec<InvitationRow> =
+        conn.rows(sql::BEGUN_SINCE, [since.into(), at.into(), id.0.into(), limit.into()]).await?;
+    let invitations: Vec<Invitation> = records(rows)?;
+    let ids = to_json(&invitations.iter().map(|invitation| invitation.id).collect::<Vec<_>>())?;
+    let rows: Vec<DecisionRow> = conn.rows(sql::FROM_OUTSIDE, [ids.into()]).await?;
+    let mut decisions: HashMap<InvitationId, Vec<DecisionRecord>> = HashMap::new();
+    for decision in records::<_, DecisionRecord>(rows)? {
+        decisions.entry(decision.invitation).or_default().push(decision);
+    }
+    let told = invitations.into_iter().map(|invitation| {
+        let decisions = decisions.remove(&invitation.id).unwrap_or_default();
+        (invitation, decisions)
+    });
+    Ok(told.collect())
 }
 
 /// What bears on the next letters of invitations.

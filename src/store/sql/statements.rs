@@ -410,6 +410,17 @@ statements! {
         "SELECT " (copy columns) " FROM copy WHERE reference_key >= $1 AND reference_key <= $1 AND ($3 IS NULL OR shop = $3) \
         ORDER BY reference_key DESC, id DESC LIMIT $2"
     };
+    /// Those that began since `$1`, the oldest first, after the one that began at `$2` with the number `$3`.
+    BEGUN_SINCE = {
+        "SELECT " (invitation columns) " FROM invitation WHERE created_at >= $1 AND (created_at, id) > ($2, $3) \
+        ORDER BY created_at, id LIMIT $4"
+    };
+    /// What began these invitations, and what came to them from outside.
+    FROM_OUTSIDE = {
+        "SELECT invitation_id, at, event, from_state, to_state, due_at, rule, actor, note, copy_id, inputs \
+        FROM decision WHERE invitation_id" (of "$1") " AND (from_state IS NULL OR event LIKE 'order %' \
+        OR event LIKE 'desk %' OR event LIKE 'customer %') ORDER BY id"
+    };
     DECISIONS_ON = {
         "SELECT invitation_id, at, event, from_state, to_state, due_at, rule, actor, note, copy_id, inputs \
         FROM decision \

@@ -257,6 +257,9 @@ impl File {
         if let sqlx::Error::Configuration(why) = &error {
             return self.refuse(&why.to_string());
         }
+        if result_code(&error) == Some(code::IOERR_SHMSIZE) {
+            return Fault::Sql(error).into_store_error();
+        }
         match result_code(&error).map(|code| code & 0xff) {
             Some(code::NO_DATABASE) => {
                 self.refuse("it is not a SQLite database, or its first page is damaged; restore a backup")

@@ -17,7 +17,8 @@ use super::open::{self, BUSY_TIMEOUT};
 use super::{File, newest_schema};
 use crate::config::Database;
 use crate::domain::{
-    CopyId, EmailAddress, EventKind, OrderNews, OrderReference, Outcome, Reading, ShopId, State, Timestamp,
+    CopyId, EmailAddress, EventKind, InvitationId, OrderNews, OrderReference, Outcome, Reading, ShopId, State,
+    Timestamp,
 };
 use crate::store::sql::connection::Connection;
 use crate::store::sql::fault::Fault;
@@ -26,8 +27,8 @@ use crate::store::sql::statements::{self as sql};
 use crate::store::sql::views;
 use crate::store::sql::writer::Work;
 use crate::store::{
-    CopyState, DaemonLock, FiledReading, HeldFilter, NewCopy, Role, SqlStore, Store, StoreError, create_if_missing,
-    open as open_store, open_file,
+    CopyState, DaemonLock, FiledReading, Filter, FreeText, HeldFilter, NewCopy, Role, SqlStore, Store, StoreError,
+    create_if_missing, open as open_store, open_file,
 };
 
 const NOW: Timestamp = Timestamp(1_795_251_600_000);
@@ -194,6 +195,39 @@ async fn pages_come_in_order_without_sorting() {
             assert!(!step.contains("TEMP B-TREE"), "{}: {step}", statement.name);
         }
     }
+}
+
+/// Invitations of many days, of which few are meant.
+const MANY_ENDED: &str = "WITH RECURSIVE counted (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM counted WHERE n < 230000) \
+    INSERT INTO invitation (shop, reference, reference_key, email, email_key, name, details, state, letters_sent, attempts, \
+        created_at, updated_at) \
+    SELECT 'shop' || n % 2, 'A-' || n, 'a-' || n, n || '@example.com', n || '@example.com', \
+        CASE WHEN n = 5 THEN 'Needle' ELSE 'Anna' END, '{}', 'done', 1, 0, n, n FROM counted";
+
+#[tokio::test]
+async fn a_list_looks_at_so_many_and_says_how_far_it_came() {
+    let place = Place::new().await;
+    place.run(MANY_ENDED).await;
+    let store = place.open().await;
+    let text = |text: &str| Filter { text: FreeText::parse(text), ..Filter::default() };
+    let shop = ShopId::parse("shop0").ok();
+    for (filter, down_to, found) in [
+        (text("needle"), Some(30_001), Some(5)),
+        // The engine cannot tell these from names that are as long, so fewer are looked at.
+        (text("\u{447}\u{430}\u{439}"), Some(210_001), None),
+        (Filter { template: Some("own".to_owned()), ..Filter::default() }, Some(30_001), None),
+        (Filter { shop: shop.clone(), ..text("needle") }, None, None),
+        (Filter { begun_before: Timestamp(100), ..text("needle") }, Some(30_001), Some(5)),
+    ] {
+        let first = store.list(&filter, None, 50).await.unwrap();
+        assert_eq!(first.looked_down_to.map(|id| id.0), down_to, "{filter:?}");
+        assert_eq!(first.invitations, [], "{filter:?}");
+        let rest = store.list(&filter, Some(InvitationId(30_001)), 50).await.unwrap();
+        assert_eq!(rest.invitations.first().map(|one| one.id.0), found, "{filter:?}");
+    }
+    let one = store.list(&text("anna"), None, 3).await.unwrap();
+    assert_eq!(one.invitations.iter().map(|one| one.id.0).collect::<Vec<_>>(), [230_000, 229_999, 229_998]);
+    assert_eq!(one.looked_down_to, Some(InvitationId(229_998)));
 }
 
 #[tokio::test]
