@@ -196,7 +196,7 @@ fn screen(written: &str) -> String {
         }
         let mut sequence = String::new();
         let mut last = characters.next();
-        while let Some(c) = characters.next() {
+        for c in characters.by_ref() {
             last = Some(c);
             if c.is_ascii_alphabetic() {
                 break;
