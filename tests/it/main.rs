@@ -19,6 +19,7 @@ mod claims;
 mod cli;
 mod crash;
 mod desk;
+mod explain;
 mod held;
 mod imports;
 mod learn;

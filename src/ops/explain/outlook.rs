@@ -15,7 +15,7 @@ pub struct Outlook<'o> {
     pub rules: &'o ShopRules,
     /// What bears on the next letter.
     pub standing: &'o Standing,
-    /// The newest decision on the invitation.
+    /// The newest decision that moved the invitation to where it stands.
     pub last: Option<&'o DecisionRecord>,
     /// The invitation that follows it.
     pub followed_by: Option<InvitationId>,
@@ -32,12 +32,11 @@ pub(super) fn next(invitation: &Invitation, outlook: &Outlook<'_>, when: &dyn Fn
         State::Waiting => waiting(invitation, outlook, when),
         State::Queued | State::Sent => coming(invitation, outlook, when),
         State::Sending => "a letter is being sent at this moment.".to_owned(),
-        State::Done => match outlook.last.map(|last| last.rule) {
+        State::Done if invitation.progress.letters_sent > 0 => match outlook.last.map(|last| last.rule) {
             Some(Rule::Reviewed) => "nothing; the customer has reviewed the order.".to_owned(),
-            _ if invitation.progress.letters_sent == 0 => ended(invitation, outlook),
             _ => "nothing; all letters that were meant to go are out, or their time has passed.".to_owned(),
         },
-        State::Cancelled | State::Dropped => ended(invitation, outlook),
+        State::Done | State::Cancelled | State::Dropped => ended(invitation, outlook),
         State::Held => match outlook.last.map(|last| last.rule) {
             Some(Rule::ReopenedAfterCancel) => format!(
                 "nothing by itself; a person should say whether the order goes on. If it does: invited queue send-now {id}, \
@@ -46,9 +45,10 @@ pub(super) fn next(invitation: &Invitation, outlook: &Outlook<'_>, when: &dyn Fn
             _ => format!("nothing by itself; after the reason above is put right: invited queue send-now {id}"),
         },
         State::Failed => match outlook.last.map(|last| last.rule) {
-            Some(Rule::Bounced) => {
-                format!("nothing; the address does not take mail. With another one: invited queue reinvite {id}")
-            }
+            Some(Rule::Bounced) => format!(
+                "nothing; the address does not take mail. With another one: invited invite --email ADDRESS --reference {} --shop {}",
+                invitation.reference, invitation.shop
+            ),
             _ => {
                 format!("nothing; the letter did not get through. To try once more: invited queue send-now {id}")
             }
@@ -104,21 +104,21 @@ fn coming(invitation: &Invitation, outlook: &Outlook<'_>, when: &dyn Fn(Timestam
                 because(&ground, when),
                 when(until),
                 when(end),
-                remedy(ground.rule, id)
+                remedy(ground.rule, invitation, outlook)
             ),
             None => format!(
                 "{letter} is due at {}, and as things stand it waits until {}: {}. {}",
                 when(due),
                 when(until),
                 because(&ground, when),
-                remedy(ground.rule, id)
+                remedy(ground.rule, invitation, outlook)
             ),
         },
         Ruling::Drop(ground) | Ruling::Stop(ground) => format!(
             "{letter} is due at {}, but as things stand it is not sent: {}. {}",
             when(due),
             because(&ground, when),
-            remedy(ground.rule, id)
+            remedy(ground.rule, invitation, outlook)
         ),
     }
 }
@@ -126,7 +126,10 @@ fn coming(invitation: &Invitation, outlook: &Outlook<'_>, when: &dyn Fn(Timestam
 /// Why nothing leaves, whatever is due.
 fn held_back(outlook: &Outlook<'_>, when: &dyn Fn(Timestamp) -> String) -> Option<String> {
     if outlook.holds_all {
-        return Some("the configuration holds all letters back (hold_all = true).".to_owned());
+        return Some(
+            "the configuration holds all letters back. To go on: take hold_all = true out of it and reload the daemon."
+                .to_owned(),
+        );
     }
     let Pause { shop, since, actor } = outlook.standing.paused.as_ref()?;
     let why = actor.reason.as_deref().map(|reason| format!(": {reason}")).unwrap_or_default();
@@ -141,34 +144,35 @@ fn held_back(outlook: &Outlook<'_>, when: &dyn Fn(Timestamp) -> String) -> Optio
     ))
 }
 
-/// What ended, by its last decision.
+/// What ended without a letter, or before all were out, by what ended it.
 fn ended(invitation: &Invitation, outlook: &Outlook<'_>) -> String {
-    let id = invitation.id;
-    let what = match invitation.progress.state {
-        State::Cancelled => "nothing; a cancelled invitation is final.",
-        _ => "nothing; the shop's rules let no letter go.",
-    };
-    if invitation.progress.cancelled_at.is_some() {
-        return "nothing; the order was cancelled, so nobody is asked about it.".to_owned();
+    let progress = &invitation.progress;
+    if progress.cancelled_at.is_some() {
+        let reopens = match progress.planned {
+            Planned::Stopped | Planned::Declined => "",
+            _ if progress.state != State::Cancelled => "",
+            _ => " Should a later mail of the shop say that the order goes on, a person is asked.",
+        };
+        return format!("nothing; the order was cancelled, so nobody is asked about it.{reopens}");
     }
-    let remedy = outlook.last.map(|last| match last.rule {
-        Rule::Unsubscribed | Rule::Complained | Rule::Erased => String::new(),
-        rule @ (Rule::Suppressed | Rule::NoConsent | Rule::TooOld | Rule::NotInSample | Rule::AddressClass) => {
-            format!(" {}", after_the_end(rule, id))
-        }
-        _ => format!(" To invite the customer once more: invited queue reinvite {id}"),
-    });
-    format!("{what}{}", remedy.unwrap_or_default())
+    let rule = outlook.last.map(|last| last.rule);
+    let why = rule.map_or("the invitation has ended", Rule::sentence);
+    let remedy = match (outlook.followed_by, progress.planned) {
+        (Some(_), _) | (_, Planned::Declined) => String::new(),
+        _ => format!(" {}", after_the_end(rule, invitation, outlook)),
+    };
+    format!("nothing; {why}.{remedy}")
 }
 
 fn because(ground: &Ground, when: &dyn Fn(Timestamp) -> String) -> String {
-    format!("{}{}", ground.rule.sentence(), inputs_with(&ground.inputs, when))
+    format!("{}{}", ground.rule.sentence(), inputs_with(&ground.inputs, when, (" (", ")")))
 }
 
 /// What would have to change for a letter to go that a rule keeps back.
-fn remedy(rule: Rule, id: InvitationId) -> String {
+fn remedy(rule: Rule, invitation: &Invitation, outlook: &Outlook<'_>) -> String {
+    let id = invitation.id;
     match rule {
-        Rule::Suppressed => "To let it go: invited suppress remove ADDRESS".to_owned(),
+        Rule::Suppressed => format!("To let it go: {}", off_the_list(invitation, outlook).unwrap_or_default()),
         Rule::NoConsent => format!(
             "A mail of the order that has the shop's words of consent lets it go; so does: invited queue send-now {id}"
         ),
@@ -177,13 +181,29 @@ fn remedy(rule: Rule, id: InvitationId) -> String {
     }
 }
 
-/// The same for one that was dropped for it.
-fn after_the_end(rule: Rule, id: InvitationId) -> String {
-    let before = match rule {
-        Rule::Suppressed => "after invited suppress remove ADDRESS, ",
-        _ => "",
-    };
-    format!(
-        "To invite the customer all the same: {before}invited queue reinvite {id} and queue send-now of the new one"
-    )
+/// The same for one that has ended, by whatever ended it.
+fn after_the_end(rule: Option<Rule>, invitation: &Invitation, outlook: &Outlook<'_>) -> String {
+    let id = invitation.id;
+    let off = off_the_list(invitation, outlook).map(|off| format!("{off}, then ")).unwrap_or_default();
+    match rule {
+        // What the rules let no letter go to is dropped again when it falls due, unless a person sends it.
+        Some(Rule::NoConsent | Rule::TooOld | Rule::NotInSample | Rule::AddressClass) => format!(
+            "To invite the customer all the same: {off}invited queue reinvite {id} --at \"1 hour\", then invited queue send-now \
+             with the id that it names"
+        ),
+        _ => format!("To invite the customer once more: {off}invited queue reinvite {id}"),
+    }
+}
+
+/// What takes the person off the suppression list, if they are on it.
+fn off_the_list(invitation: &Invitation, outlook: &Outlook<'_>) -> Option<String> {
+    let entry = outlook.standing.suppressed.as_ref()?;
+    let email = &invitation.customer.email;
+    let shop = if entry.is_global { String::new() } else { format!(" --shop {}", invitation.shop) };
+    Some(match entry.kind {
+        "address" => format!("invited suppress remove {email}{shop}"),
+        kind => {
+            format!("invited suppress remove{shop} with the {kind} that invited suppress list --address {email} shows")
+        }
+    })
 }

@@ -98,15 +98,45 @@ impl Silence {
                 sum.ignored
             )));
         }
-        lines.push(plain(if self.mentioned.is_empty() {
-            "Next: nothing, until a mail about the order comes in. See in the shop's mail server's log whether its mail went to \
-             the BCC address too; to invite the customer without it: invited invite"
-                .to_owned()
-        } else {
-            "Next: nothing by itself. To complete a held copy: invited held release ID --reference REF".to_owned()
+        let held = self.mentioned.iter().find(|copy| copy.state == CopyState::Held);
+        lines.push(plain(match held {
+            Some(copy) => format!(
+                "Next: nothing by itself. If copy {id} tells of the order: invited held release {id} --reference {reference}; it says \
+                 what else is missing",
+                id = copy.id
+            ),
+            None if self.mentioned.is_empty() => format!(
+                "Next: nothing, until a mail about the order comes in. See in the shop's mail server's log whether its mail went to \
+                 the BCC address too. {}",
+                without_a_mail(reference)
+            ),
+            None => format!("Next: nothing; mails of this kind ask nobody. {}", without_a_mail(reference)),
         }));
         lines
     }
+}
+
+/// How a customer is invited of whose order no mail tells.
+fn without_a_mail(reference: &OrderReference) -> String {
+    format!("To invite the customer without one: invited invite --email ADDRESS --reference {reference}")
+}
+
+/// What happens next with a copy that led to no invitation; `None` when it was discarded.
+pub(super) fn what_next(copy: &StoredCopy) -> Option<String> {
+    let id = copy.id;
+    let reference = copy.reading.as_ref().and_then(|reading| reading.reference.as_ref());
+    Some(match copy.state {
+        CopyState::Unread => format!("copy {id} is read as soon as a daemon runs."),
+        CopyState::Held => format!(
+            "nothing by itself; copy {id} waits for a person. What it says and what is missing: invited held show {id}; if it is of no \
+             use: invited held discard {id}"
+        ),
+        CopyState::Ignored => match reference {
+            Some(reference) => format!("nothing; mails of this kind ask nobody. {}", without_a_mail(reference)),
+            None => "nothing; mails of this kind ask nobody.".to_owned(),
+        },
+        CopyState::Event | CopyState::Discarded => return None,
+    })
 }
 
 fn mention(copy: &StoredCopy) -> String {
