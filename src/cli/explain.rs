@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
+use super::given::parsed;
 use super::output::{local, one_line};
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
 use crate::domain::{EmailAddress, InvitationId, OrderReference, ShopId, Timestamp};
@@ -39,8 +40,7 @@ pub(super) struct Explain {
 impl Explain {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let subjects = self.subjects()?;
-        let shop = self.shop.as_deref().map(ShopId::parse).transpose();
-        let shop = shop.map_err(|error| Failure::Usage(format!("--shop: {error}")))?;
+        let shop = parsed("--shop", self.shop.as_deref(), ShopId::parse)?;
         let desk = Desk::open(&self.config).await?;
         let mut story = Story::default();
         for subject in &subjects {
@@ -52,7 +52,7 @@ impl Explain {
         }
         let zone = desk.zone();
         let when = |at: Timestamp| local(at, &zone);
-        let policies = desk.foretelling_policies()?;
+        let policies = desk.policies()?;
         let standings = desk.store.standings(&story.invitations, Arc::clone(&policies), desk.clock.now()).await?;
         let telling = Telling {
             policies: &policies,

@@ -18,6 +18,7 @@ mod demo;
 mod erase;
 mod explain;
 mod fairness;
+mod given;
 mod glyphs;
 mod held;
 mod import;
@@ -286,14 +287,15 @@ impl Desk {
         list_key(&self.config).map_err(|problem| Failure::Config(vec![problem]))
     }
 
-    fn policies(&self) -> Arc<Policies> {
-        Arc::new(self.config.policies())
+    /// The shops' rules, by which letters are judged: with the key of the suppression list, without which its hashed entries stop
+    /// nobody.
+    fn policies(&self) -> Result<Arc<Policies>, Failure> {
+        Ok(Arc::new(self.config.policies().with_list_key(self.list_key()?)))
     }
 
-    /// The policies with the key of the suppression list, for who foretells what will come of a letter.
-    fn foretelling_policies(&self) -> Result<Arc<Policies>, Failure> {
-        let key = list_key(&self.config).map_err(|problem| Failure::Config(vec![problem]))?;
-        Ok(Arc::new(self.config.policies().with_list_key(key)))
+    /// The shops' rules for who judges no letter, but moves invitations that are there; no key is needed for that.
+    fn policies_without_list(&self) -> Arc<Policies> {
+        Arc::new(self.config.policies())
     }
 
     /// The zone in which times are shown: the shop's, and UTC when there are several that differ.

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::import::{read_orders, shop_of};
+use super::given::shop_or_only;
+use super::import::read_orders;
 use super::output::{count, local};
 use super::progress::Progress;
 use super::when::{Meant, point};
@@ -64,7 +65,7 @@ impl Reconcile {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let found = read_orders(&self.orders, Need::Reconcile)?;
         let desk = Desk::open(&self.config).await?;
-        let shop = shop_of(&desk.config, self.shop.as_deref())?;
+        let shop = shop_or_only(&desk, self.shop.as_deref())?;
         let now = desk.clock.now();
         let since = self.since.as_deref();
         let since = since.map(|text| point("--since", text, Meant::Since, &desk.zone(), now)).transpose()?;
@@ -72,7 +73,7 @@ impl Reconcile {
             Some(since) => Some((since, Timestamp(i64::MAX))),
             None => span(shop, &found.orders),
         };
-        let policies = desk.policies();
+        let policies = desk.policies()?;
         let mut progress = Progress::new("orders looked up", found.orders.len() as u64);
         let matches = look_up(&desk.store, shop, &found.orders, &policies, |done| progress.at(done as u64)).await?;
         drop(progress);

@@ -10,6 +10,7 @@ use invited::domain::{
 };
 use invited::store::{Actor, FiledReading, NewCopy, RelayShare, Round, SqlStore, Store};
 
+use crate::by_hand;
 use crate::kit::START;
 use crate::program::{Site, command, run};
 use crate::relay::{Act, TestRelay};
@@ -67,7 +68,7 @@ async fn history(store: &SqlStore, start: Timestamp) {
     let now = start.plus(DAY);
     for (id, reason) in [(1, Some("asked by telephone")), (2, Some("a|b\u{1b}[2J")), (3, None)] {
         let id = invited::domain::InvitationId(id);
-        store.desk(id, DeskOrder::Cancel, &kim(reason), policies(), now).await.unwrap().unwrap();
+        by_hand::order(store, id, DeskOrder::Cancel, &kim(reason), &policies(), now).await.unwrap();
     }
     let now = start.plus(DAY * 7 * 2 + DAY * 10);
     let relay = Some(RelayShare { name: "default".to_owned(), connections: 100 });

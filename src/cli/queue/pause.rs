@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::{ConfigArg, Desk, Failure, JsonArg, Output, Who, local};
+use crate::cli::given::{parsed, shop};
 use crate::domain::{ShopId, Timestamp};
 use crate::store::{Pause as Resting, Store};
 
@@ -59,19 +60,6 @@ pub(super) struct Whose {
     all: bool,
 }
 
-impl Whose {
-    /// A shop of the configuration, or `None` for all.
-    fn shop(&self, desk: &Desk) -> Result<Option<ShopId>, Failure> {
-        let Some(text) = &self.shop else { return Ok(None) };
-        let shop = ShopId::parse(text).map_err(|error| Failure::Usage(format!("--shop: {error}")))?;
-        if desk.config.shops.iter().any(|one| one.id == shop) {
-            return Ok(Some(shop));
-        }
-        let shops = desk.config.shops.iter().map(|one| one.id.as_str()).collect::<Vec<_>>().join(", ");
-        Err(Failure::Undone(format!("there is no shop {shop} in the configuration; there are: {shops}")))
-    }
-}
-
 impl Pause {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let desk = Desk::open(&self.config).await?;
@@ -88,7 +76,7 @@ impl Pause {
             }
             return Ok(());
         }
-        let shop = self.whose.shop(&desk)?;
+        let shop = shop(&desk, self.whose.shop.as_deref())?;
         let actor = self.who.actor();
         let is_new = desk.store.pause(shop.as_ref(), &actor, desk.clock.now()).await?;
         let pauses = desk.store.pauses().await?;
@@ -111,8 +99,7 @@ impl Resume {
         }
         let desk = Desk::open(&self.config).await?;
         // A shop that is gone from the configuration may still rest.
-        let shop = self.whose.shop.as_deref().map(ShopId::parse).transpose();
-        let shop = shop.map_err(|error| Failure::Usage(format!("--shop: {error}")))?;
+        let shop = parsed("--shop", self.whose.shop.as_deref(), ShopId::parse)?;
         let is_done = desk.store.resume(shop.as_ref()).await?;
         let zone = desk.zone();
         let at = |at| local(at, &zone);
