@@ -216,7 +216,7 @@ impl<'a> Asked<'a> {
         let filter = match call {
             Call::ByState => Filter { states: vec![State::Done], ..none },
             Call::ByShop => Filter { shop, ..none },
-            Call::ByShopAndState => Filter { shop, states: vec![State::Queued], ..none },
+            Call::ByShopAndState => Filter { shop, states: vec![State::Done], ..none },
             Call::ByEmail => Filter { email: Some(EmailAddress::parse(&fill::email(order, self.all))?.key()), ..none },
             Call::ByReference => Filter { reference: Some(fill::reference(order)), ..none },
             Call::ByAge => Filter { begun_before: Timestamp(self.now - 600 * 86_400_000), ..none },

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 use invited::config::Database;
-use invited::store::{Role, SqlStore, Store as _, create_if_missing, open};
+use invited::domain::{InvitationId, State};
+use invited::store::{Filter, Role, SqlStore, Store as _, create_if_missing, open};
 use serde::Serialize;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 use tokio::runtime::Runtime;
@@ -111,8 +112,9 @@ pub(crate) fn measure(engine: Engine, plan: Plan, now: i64, work: &Path) -> Resu
         eprintln!("{name}: {all} invitations filled in {} s", start.elapsed().as_secs());
         queues.push(queue);
     }
-    runtime.block_on(calls(plan, now, &queues, &mut found))?;
-    commands(plan, &queues, work, &mut found)?;
+    let queued = runtime.block_on(calls(plan, now, &queues, &mut found))?;
+    let desks = queues.iter().zip(queued).map(|(queue, queued)| Desk::new(work, &queue.url, queue.all, queued));
+    commands(plan, &desks.collect::<Result<Vec<_>>>()?, &mut found)?;
     Ok(Some(found))
 }
 
@@ -145,8 +147,8 @@ async fn close(raw: Raw) -> Result<()> {
     }
 }
 
-/// Through the store.
-async fn calls(plan: Plan, now: i64, queues: &[Queue], found: &mut Found) -> Result<()> {
+/// Through the store. What comes back are invitations of each queue that wait for their time.
+async fn calls(plan: Plan, now: i64, queues: &[Queue], found: &mut Found) -> Result<Vec<Vec<InvitationId>>> {
     let mut stores: Vec<SqlStore> = Vec::new();
     for queue in queues {
         stores.push(open(&queue.database, None, Role::Daemon).await?);
@@ -168,15 +170,18 @@ async fn calls(plan: Plan, now: i64, queues: &[Queue], found: &mut Found) -> Res
         found.calls.push(row(call.name(), call.is_search(), times, store::plan(&mut raw, call).await?));
     }
     close(raw).await?;
+    let mut queued = Vec::new();
     for store in stores {
+        let filter = Filter { states: vec![State::Queued], ..Filter::default() };
+        let page = store.list(&filter, None, 50).await?.invitations;
+        queued.push(page.iter().map(|one| one.id).collect());
         store.close().await;
     }
-    Ok(())
+    Ok(queued)
 }
 
 /// As a person has it.
-fn commands(plan: Plan, queues: &[Queue], work: &Path, found: &mut Found) -> Result<()> {
-    let desks = queues.iter().map(|queue| Desk::new(work, &queue.url, queue.all)).collect::<Result<Vec<_>>>()?;
+fn commands(plan: Plan, desks: &[Desk], found: &mut Found) -> Result<()> {
     let mut times: BTreeMap<usize, Vec<Vec<Duration>>> = BTreeMap::new();
     let mut rows = Vec::new();
     for round in 0..=plan.commands {
@@ -196,7 +201,7 @@ fn commands(plan: Plan, queues: &[Queue], work: &Path, found: &mut Found) -> Res
     }
     let person = desks.iter().map(|desk| Ok(vec![desk.run(&desk.person())?])).collect::<Result<Vec<_>>>()?;
     found.commands.push(row("person ADDRESS (reads everything)", true, person, Vec::new()));
-    for desk in &desks {
+    for desk in desks {
         found.exports.push(desk.export()?);
     }
     Ok(())
