@@ -71,7 +71,7 @@ impl Erase {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let address = parse(&self.address)?;
         let desk = Desk::open(&self.config).await?;
-        let shop = super::given::shop(&desk, self.shop.as_deref())?;
+        let shop = super::suppress::shop(&desk, self.shop.as_deref())?;
         if let Some(shop) = whose_own(&desk.config, &address) {
             return Err(Failure::Undone(format!(
                 "{address} is an address of {shop} itself, which every copy names; nothing was erased"

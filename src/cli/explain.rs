@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::given::parsed;
 use super::output::{local, one_line};
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
 use crate::domain::{EmailAddress, InvitationId, OrderReference, ShopId, Timestamp};
@@ -40,7 +39,8 @@ pub(super) struct Explain {
 impl Explain {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let subjects = self.subjects()?;
-        let shop = parsed("--shop", self.shop.as_deref(), ShopId::parse)?;
+        let shop = self.shop.as_deref().map(ShopId::parse).transpose();
+        let shop = shop.map_err(|error| Failure::Usage(format!("--shop: {error}")))?;
         let desk = Desk::open(&self.config).await?;
         let mut story = Story::default();
         for subject in &subjects {

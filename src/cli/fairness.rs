@@ -2,8 +2,8 @@
 
 use clap::Args;
 
-use super::given::shop;
 use super::output::one_line;
+use super::suppress::shop;
 use super::when::{Meant, point};
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
 use crate::domain::{ShopId, Timestamp};

@@ -4,8 +4,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::given::shop_or_only;
-use super::import::{due, letter};
+use super::import::{due, letter, shop_of};
 use super::output::local;
 use super::who::Who;
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
@@ -68,7 +67,7 @@ impl Invite {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let (customer, reference, order) = self.order()?;
         let desk = Desk::open(&self.config).await?;
-        let shop = shop_or_only(&desk, self.shop.as_deref())?.id.clone();
+        let shop = shop_of(&desk, self.shop.as_deref())?.id.clone();
         let now = desk.clock.now();
         let due = due(&desk, self.delay.as_deref(), self.at.as_deref(), now)?;
         let email = customer.email.clone();

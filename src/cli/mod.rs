@@ -18,7 +18,6 @@ mod demo;
 mod erase;
 mod explain;
 mod fairness;
-mod given;
 mod glyphs;
 mod held;
 mod import;
@@ -52,7 +51,7 @@ use crate::app::{StartError, database_password, list_key, load_config};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::document::Problem;
-use crate::domain::Policies;
+use crate::domain::{Policies, ShopId};
 use crate::store::{self, Role, SqlStore, StoreError};
 use output::{Output, printable};
 
@@ -296,6 +295,18 @@ impl Desk {
     /// The shops' rules for who judges no letter, but moves invitations that are there; no key is needed for that.
     fn policies_without_list(&self) -> Arc<Policies> {
         Arc::new(self.config.policies())
+    }
+
+    /// A shop of the configuration.
+    fn shop(&self, text: &str) -> Result<ShopId, Failure> {
+        let known = self.config.shops.iter().map(|shop| shop.id.as_str()).collect::<Vec<_>>();
+        match ShopId::parse(text) {
+            Ok(id) if known.contains(&id.as_str()) => Ok(id),
+            _ => {
+                let known = known.join(", ");
+                Err(Failure::Undone(format!("there is no shop {text:?} in the configuration; there are: {known}")))
+            }
+        }
     }
 
     /// The zone in which times are shown: the shop's, and UTC when there are several that differ.

@@ -5,8 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::given::shop_or_only;
-use super::import::read_orders;
+use super::import::{read_orders, shop_of};
 use super::output::{count, local};
 use super::progress::Progress;
 use super::when::{Meant, point};
@@ -65,7 +64,7 @@ impl Reconcile {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let found = read_orders(&self.orders, Need::Reconcile)?;
         let desk = Desk::open(&self.config).await?;
-        let shop = shop_or_only(&desk, self.shop.as_deref())?;
+        let shop = shop_of(&desk, self.shop.as_deref())?;
         let now = desk.clock.now();
         let since = self.since.as_deref();
         let since = since.map(|text| point("--since", text, Meant::Since, &desk.zone(), now)).transpose()?;

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::given::shop;
 use super::output::{count, local, one_line};
 use super::when::{Meant, point};
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
@@ -46,10 +45,14 @@ pub(super) struct Simulate {
 
 impl Simulate {
     pub(super) async fn run(self) -> Result<(), Failure> {
+        let shop = self.shop.as_deref().map(ShopId::parse).transpose();
+        let shop = shop.map_err(|error| Failure::Usage(format!("--shop: {error}")))?;
         let other = load_config(&self.policy).map_err(Failure::Config)?;
         let desk = Desk::open(&self.config).await?;
         let (zone, now) = (desk.zone(), desk.clock.now());
-        let shop = shop(&desk, self.shop.as_deref())?;
+        if let Some(shop) = shop.as_ref().filter(|shop| desk.config.shop(shop).is_none()) {
+            return Err(Failure::Usage(format!("--shop: there is no shop {:?} in the configuration", shop.as_str())));
+        }
         let since = point("--since", &self.since, Meant::Since, &zone, now)?;
         let present = desk.policies()?;
         let (rules, unchanged) = with_those_of(&desk.config, &other);

@@ -244,7 +244,8 @@ async fn letters_rest_until_they_are_resumed_and_lists_say_so() {
     assert_eq!(site.run(&["queue", "pause", "--list"]).ended(0).out, "Nothing is paused.\n");
     let unknown = site.run(&["queue", "pause", "--shop", "nord"]).ended(1);
     assert!(
-        unknown.err.contains("there is no shop \"nord\"") && unknown.err.contains("there are: shop"),
+        unknown.err.contains("there is no shop \"nord\" in the configuration")
+            && unknown.err.contains("there are: shop"),
         "{unknown:?}"
     );
     for words in [&["pause"][..], &["resume"], &["pause", "--all", "--shop", "shop"], &["pause", "--list", "--all"]] {

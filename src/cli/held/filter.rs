@@ -2,7 +2,6 @@
 
 use clap::Args;
 
-use crate::cli::given::parsed;
 use crate::cli::when::{Meant, point};
 use crate::cli::{Desk, Failure};
 use crate::domain::{EmailAddress, OrderReference, ShopId};
@@ -46,15 +45,30 @@ impl FilterArgs {
         };
         let everything = HeldFilter::default();
         Ok(HeldFilter {
-            shop: parsed("--shop", self.shop.as_deref(), ShopId::parse)?,
+            shop: self
+                .shop
+                .as_deref()
+                .map(ShopId::parse)
+                .transpose()
+                .map_err(|error| Failure::Usage(format!("--shop: {error}")))?,
             template: self.template.clone(),
             since: time("--since", self.since.as_deref(), Meant::Since)?.unwrap_or(everything.since),
             until: time("--until", self.until.as_deref(), Meant::Until)?.unwrap_or(everything.until),
             reason: why.map(str::to_owned),
-            reference: parsed("--reference", self.reference.as_deref(), |text| {
-                OrderReference::parse(text).ok_or("no order reference").map(|reference| reference.key())
-            })?,
-            email: parsed("--address", self.address.as_deref(), EmailAddress::parse)?.map(|address| address.key()),
+            reference: match self.reference.as_deref() {
+                Some(text) => Some(
+                    OrderReference::parse(text)
+                        .ok_or_else(|| Failure::Usage("--reference: no order reference".to_owned()))?
+                        .key(),
+                ),
+                None => None,
+            },
+            email: self
+                .address
+                .as_deref()
+                .map(|text| EmailAddress::parse(text).map(|address| address.key()))
+                .transpose()
+                .map_err(|error| Failure::Usage(format!("--address: {error}")))?,
         })
     }
 }

@@ -6,9 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
-use super::{due, read_orders};
+use super::{due, read_orders, shop_of};
 use crate::cli::confirm::confirm;
-use crate::cli::given::shop_or_only;
 use crate::cli::output::{count, local};
 use crate::cli::progress::Progress;
 use crate::cli::who::Who;
@@ -89,7 +88,7 @@ impl Csv {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let found = read_orders(&self.file, Need::Invite)?;
         let desk = Desk::open(&self.config).await?;
-        let shop = shop_or_only(&desk, self.shop.as_deref())?;
+        let shop = shop_of(&desk, self.shop.as_deref())?;
         let now = desk.clock.now();
         let due = due(&desk, self.delay.as_deref(), self.at.as_deref(), now)?;
         self.say_what_was_read(&found)?;

@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::shop_of;
 use crate::app::load_templates;
 use crate::cli::confirm::confirm;
-use crate::cli::given::shop_or_only;
 use crate::cli::output::{count, local};
 use crate::cli::progress::Progress;
 use crate::cli::when::{Meant, point};
@@ -177,7 +177,7 @@ struct Batch {
 impl How {
     async fn run(self, source: &Source) -> Result<(), Failure> {
         let desk = Desk::open(&self.config).await?;
-        let shop = shop_or_only(&desk, self.shop.as_deref())?;
+        let shop = shop_of(&desk, self.shop.as_deref())?;
         let span = self.span(&desk)?;
         let reader = Reader::new(load_templates(desk.config.templates_dir.as_deref()).map_err(Failure::Config)?);
         let limit = desk.config.door.limits.message;

@@ -3,7 +3,6 @@
 use clap::Args;
 
 use super::{Desk, Failure, Meant, point};
-use crate::cli::given::parsed;
 use crate::domain::{EmailAddress, OrderReference, ShopId, State, Timestamp};
 use crate::store::{Filter, FreeText};
 
@@ -95,10 +94,10 @@ impl FilterArgs {
         let (until, older) = (time("--until", &self.until, Meant::Until)?, age("--older-than", &self.older_than)?);
         let everything = Filter::default();
         Ok(Filter {
-            shop: parsed("--shop", self.shop.as_deref(), ShopId::parse)?,
+            shop: parsed("--shop", &self.shop, ShopId::parse)?,
             states: self.state.iter().map(|word| state(word)).collect::<Result<_, _>>()?,
-            email: parsed("--email", self.email.as_deref(), EmailAddress::parse)?.map(|address| address.key()),
-            reference: parsed("--reference", self.reference.as_deref(), |text| {
+            email: parsed("--email", &self.email, EmailAddress::parse)?.map(|address| address.key()),
+            reference: parsed("--reference", &self.reference, |text| {
                 OrderReference::parse(text).ok_or("no order reference").map(|reference| reference.key())
             })?,
             template: self.template.clone(),
@@ -107,9 +106,17 @@ impl FilterArgs {
             begun_before: earlier(until, older).unwrap_or(everything.begun_before),
             due_from: time("--due-after", &self.due_after, Meant::Coming)?,
             due_before: time("--due-before", &self.due_before, Meant::Coming)?,
-            text: parsed("--text", self.text.as_deref(), |text| FreeText::parse(text).ok_or("no text"))?,
+            text: parsed("--text", &self.text, |text| FreeText::parse(text).ok_or("no text"))?,
         })
     }
+}
+
+fn parsed<T, E: std::fmt::Display>(
+    flag: &str,
+    text: &Option<String>,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<Option<T>, Failure> {
+    text.as_deref().map(parse).transpose().map_err(|error| Failure::Usage(format!("{flag}: {error}")))
 }
 
 fn state(word: &str) -> Result<State, Failure> {

@@ -3,7 +3,6 @@
 use clap::Args;
 
 use super::{ConfigArg, Desk, Failure, JsonArg, Output, Who, local};
-use crate::cli::given::{parsed, shop};
 use crate::domain::{ShopId, Timestamp};
 use crate::store::{Pause as Resting, Store};
 
@@ -60,6 +59,13 @@ pub(super) struct Whose {
     all: bool,
 }
 
+impl Whose {
+    /// A shop of the configuration, or `None` for all.
+    fn shop(&self, desk: &Desk) -> Result<Option<ShopId>, Failure> {
+        self.shop.as_deref().map(|text| desk.shop(text)).transpose()
+    }
+}
+
 impl Pause {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let desk = Desk::open(&self.config).await?;
@@ -76,7 +82,7 @@ impl Pause {
             }
             return Ok(());
         }
-        let shop = shop(&desk, self.whose.shop.as_deref())?;
+        let shop = self.whose.shop(&desk)?;
         let actor = self.who.actor();
         let is_new = desk.store.pause(shop.as_ref(), &actor, desk.clock.now()).await?;
         let pauses = desk.store.pauses().await?;
@@ -99,7 +105,8 @@ impl Resume {
         }
         let desk = Desk::open(&self.config).await?;
         // A shop that is gone from the configuration may still rest.
-        let shop = parsed("--shop", self.whose.shop.as_deref(), ShopId::parse)?;
+        let shop = self.whose.shop.as_deref().map(ShopId::parse).transpose();
+        let shop = shop.map_err(|error| Failure::Usage(format!("--shop: {error}")))?;
         let is_done = desk.store.resume(shop.as_ref()).await?;
         let zone = desk.zone();
         let at = |at| local(at, &zone);

@@ -5,8 +5,8 @@ mod chart;
 use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 
-use super::given::shop;
 use super::glyphs::{Glyphs, columns};
+use super::suppress::shop;
 use super::when::{Meant, point};
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
 use crate::ops::fairness::percent;

@@ -8,7 +8,6 @@ mod remove;
 use clap::Subcommand;
 use serde::Serialize;
 
-use super::given::shop;
 use super::output::{count, local};
 use super::who::Who;
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
@@ -84,6 +83,11 @@ fn shown(key: &ListKey) -> String {
 /// For whom an entry counts.
 fn whose(shop: Option<&ShopId>) -> String {
     shop.map_or_else(|| "all shops".to_owned(), ToString::to_string)
+}
+
+/// A shop of the configuration.
+pub(super) fn shop(desk: &Desk, text: Option<&str>) -> Result<Option<ShopId>, Failure> {
+    text.map(|text| desk.shop(text)).transpose()
 }
 
 /// What is written beside an entry: one of the reasons' own words, or a note to `otherwise`.

@@ -18,9 +18,9 @@ use ratatui::crossterm::event::{self, Event, KeyEvent, KeyEventKind};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-use super::given::shop;
 use super::glyphs::Glyphs;
 use super::output::{local, one_line};
+use super::suppress::shop;
 use super::{ConfigArg, Desk, Failure, Output};
 use crate::domain::{InvitationId, ShopId, Timestamp};
 use crate::ops::explain::{Telling, tell};
