@@ -52,7 +52,7 @@ impl Explain {
         }
         let zone = desk.zone();
         let when = |at: Timestamp| local(at, &zone);
-        let policies = desk.foretelling_policies()?;
+        let policies = desk.policies()?;
         let standings = desk.store.standings(&story.invitations, Arc::clone(&policies), desk.clock.now()).await?;
         let telling = Telling {
             policies: &policies,

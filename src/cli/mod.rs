@@ -51,7 +51,7 @@ use crate::app::{StartError, database_password, list_key, load_config};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::document::Problem;
-use crate::domain::Policies;
+use crate::domain::{Policies, ShopId};
 use crate::store::{self, Role, SqlStore, StoreError};
 use output::{Output, printable};
 
@@ -286,14 +286,27 @@ impl Desk {
         list_key(&self.config).map_err(|problem| Failure::Config(vec![problem]))
     }
 
-    fn policies(&self) -> Arc<Policies> {
+    /// The shops' rules, by which letters are judged: with the key of the suppression list, without which its hashed entries stop
+    /// nobody.
+    fn policies(&self) -> Result<Arc<Policies>, Failure> {
+        Ok(Arc::new(self.config.policies().with_list_key(self.list_key()?)))
+    }
+
+    /// The shops' rules for who judges no letter, but moves invitations that are there; no key is needed for that.
+    fn policies_without_list(&self) -> Arc<Policies> {
         Arc::new(self.config.policies())
     }
 
-    /// The policies with the key of the suppression list, for who foretells what will come of a letter.
-    fn foretelling_policies(&self) -> Result<Arc<Policies>, Failure> {
-        let key = list_key(&self.config).map_err(|problem| Failure::Config(vec![problem]))?;
-        Ok(Arc::new(self.config.policies().with_list_key(key)))
+    /// A shop of the configuration.
+    fn shop(&self, text: &str) -> Result<ShopId, Failure> {
+        let known = self.config.shops.iter().map(|shop| shop.id.as_str()).collect::<Vec<_>>();
+        match ShopId::parse(text) {
+            Ok(id) if known.contains(&id.as_str()) => Ok(id),
+            _ => {
+                let known = known.join(", ");
+                Err(Failure::Undone(format!("there is no shop {text:?} in the configuration; there are: {known}")))
+            }
+        }
     }
 
     /// The zone in which times are shown: the shop's, and UTC when there are several that differ.

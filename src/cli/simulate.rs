@@ -54,7 +54,7 @@ impl Simulate {
             return Err(Failure::Usage(format!("--shop: there is no shop {:?} in the configuration", shop.as_str())));
         }
         let since = point("--since", &self.since, Meant::Since, &zone, now)?;
-        let present = desk.foretelling_policies()?;
+        let present = desk.policies()?;
         let (rules, unchanged) = with_those_of(&desk.config, &other);
         let rules = rules.with_list_key(*present.list_key());
         let comparison = compare(&desk.store, since, shop.as_ref(), present, &rules, now).await?;

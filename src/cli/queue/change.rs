@@ -108,7 +108,7 @@ impl Change {
         for word in &self.ids {
             found.push(named(desk, word, self.id).await?);
         }
-        let policies = desk.policies();
+        let policies = desk.policies_without_list();
         let actor = self.who.actor();
         let doer = desk::Desk { store: &desk.store, actor: &actor, policies: &policies };
         let mut told = Told::new(desk, self.json.json);
@@ -138,7 +138,7 @@ impl Change {
     /// Changes everything that the filters mean, after it was said how many that are.
     async fn change_many(self, desk: &Desk, words: &Words, wish: &Wish, now: Timestamp) -> Result<(), Failure> {
         let filter = self.filter.filter(desk)?;
-        let policies = desk.policies();
+        let policies = desk.policies_without_list();
         let plan = desk::plan(&desk.store, &filter, wish, &policies, now).await?;
         let mut told = Told::new(desk, self.json.json);
         let many = plan.seen.len();
@@ -162,7 +162,7 @@ impl Change {
 
 /// What a wish would come to.
 fn foreseen(wish: &Wish, one: &Invitation, desk: &Desk) -> Answer {
-    match wish.foresee(one, &desk.policies(), desk.clock.now()) {
+    match wish.foresee(one, &desk.policies_without_list(), desk.clock.now()) {
         Ok(decision) => Answer::Done(decision, None),
         Err(why) => Answer::Spared(why),
     }

@@ -62,13 +62,7 @@ pub(super) struct Whose {
 impl Whose {
     /// A shop of the configuration, or `None` for all.
     fn shop(&self, desk: &Desk) -> Result<Option<ShopId>, Failure> {
-        let Some(text) = &self.shop else { return Ok(None) };
-        let shop = ShopId::parse(text).map_err(|error| Failure::Usage(format!("--shop: {error}")))?;
-        if desk.config.shops.iter().any(|one| one.id == shop) {
-            return Ok(Some(shop));
-        }
-        let shops = desk.config.shops.iter().map(|one| one.id.as_str()).collect::<Vec<_>>().join(", ");
-        Err(Failure::Undone(format!("there is no shop {shop} in the configuration; there are: {shops}")))
+        self.shop.as_deref().map(|text| desk.shop(text)).transpose()
     }
 }
 

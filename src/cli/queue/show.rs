@@ -57,7 +57,7 @@ impl Show {
             }
             out.table(&[], rows(one, followed_by, &zone))?;
             let story = desk.store.story(&Subject::Invitation(one.id)).await?;
-            let policies = desk.foretelling_policies()?;
+            let policies = desk.policies()?;
             let standings = desk.store.standings(&story.invitations, Arc::clone(&policies), desk.clock.now()).await?;
             let telling = Telling {
                 policies: &policies,

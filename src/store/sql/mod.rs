@@ -4,6 +4,7 @@
 mod body;
 pub(super) mod connection;
 mod desk;
+pub(super) mod desk_statements;
 pub(super) mod engine;
 pub(super) mod fault;
 pub(super) mod figures;

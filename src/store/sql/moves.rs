@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::{Value as Json, json};
 
 use super::connection::Connection;
+use super::desk_statements as look;
 use super::fault::Fault;
 use super::figures::Figures;
 use super::rows::{InvitationRow, OpenedRow, records};
@@ -81,7 +82,7 @@ pub(super) async fn invitations(conn: &mut Connection, ids: &[InvitationId]) -> 
 
 /// The invitation of this number as it stands; it may move at any time.
 pub(super) async fn look_at(conn: &mut Connection, id: InvitationId) -> Result<Option<Invitation>, Fault> {
-    let row: Option<InvitationRow> = conn.row(sql::INVITATION, [id.0.into()]).await?;
+    let row: Option<InvitationRow> = conn.row(look::INVITATION, [id.0.into()]).await?;
     row.map(Invitation::try_from).transpose()
 }
 
