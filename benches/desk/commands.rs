@@ -136,15 +136,23 @@ impl Desk {
         ]
     }
 
-    /// The one that goes through everything, and says so: a person's right to know all that is kept.
-    pub(crate) fn person(&self) -> Asked {
-        let words = ["person".to_owned(), fill::email(self.all / 3 + 7, self.all)];
-        Asked {
-            name: "person ADDRESS (reads everything)",
-            words: words.into(),
+    /// Those that go through everything, or through all that began in two months, and that are asked once: a person's right to know
+    /// all that is kept, and other rules tried on the last day.
+    pub(crate) fn long(&self) -> [Asked; LONG] {
+        let asked = |name, words: &[&str]| Asked {
+            name,
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
             is_search: true,
             expected: String::new(),
-        }
+        };
+        [
+            asked("person ADDRESS", &["person", &fill::email(self.all / 3 + 7, self.all)]),
+            asked("simulate --since 1d", &["simulate", "--policy", &self.file(TRIAL), "--since", "1d"]),
+        ]
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.folder.join(name).display().to_string()
     }
 
     /// How long a command takes, from its start to its end.
