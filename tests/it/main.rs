@@ -29,3 +29,4 @@ mod simulate;
 mod templates;
 mod terminal;
 mod views;
+mod zones;

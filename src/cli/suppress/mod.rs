@@ -87,12 +87,7 @@ fn whose(shop: Option<&ShopId>) -> String {
 
 /// A shop of the configuration.
 pub(super) fn shop(desk: &Desk, text: Option<&str>) -> Result<Option<ShopId>, Failure> {
-    let Some(text) = text else { return Ok(None) };
-    let known = desk.config.shops.iter().map(|shop| shop.id.as_str()).collect::<Vec<_>>();
-    match ShopId::parse(text) {
-        Ok(id) if known.contains(&id.as_str()) => Ok(Some(id)),
-        _ => Err(Failure::Undone(format!("there is no shop {text:?}; the configuration has: {}", known.join(", ")))),
-    }
+    text.map(|text| desk.shop(text)).transpose()
 }
 
 /// What is written beside an entry: one of the reasons' own words, or a note to `otherwise`.
