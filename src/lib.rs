@@ -9,6 +9,7 @@ pub mod config;
 pub mod letter;
 pub mod link;
 pub mod read;
+pub mod table;
 
 #[cfg(feature = "daemon")]
 pub mod app;

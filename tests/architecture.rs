@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(&str, &[&str], Purity)] = &[
     ("domain", &[], Purity::Pure),
     ("document", &[], Purity::Pure),
+    ("table", &["domain"], Purity::Pure),
     ("link", &["domain"], Purity::Pure),
     ("config", &["domain", "document", "link"], Purity::Pure),
     ("read", &["domain", "document"], Purity::Pure),
@@ -17,7 +18,11 @@ const ROOMS: &[(&str, &[&str], Purity)] = &[
     ("clock", &["domain"], Purity::Shell),
     ("store", &["domain", "config"], Purity::Shell),
     ("send", &["domain", "config", "letter"], Purity::Shell),
-    ("ops", &["domain", "document", "config", "read", "link", "letter", "clock", "store", "send"], Purity::Shell),
+    (
+        "ops",
+        &["domain", "document", "table", "config", "read", "link", "letter", "clock", "store", "send"],
+        Purity::Shell,
+    ),
     ("door", &["domain", "config", "ops"], Purity::Shell),
     ("scheduler", &["domain", "config", "clock", "store", "ops"], Purity::Shell),
     (
@@ -25,6 +30,7 @@ const ROOMS: &[(&str, &[&str], Purity)] = &[
         &[
             "domain",
             "document",
+            "table",
             "config",
             "read",
             "link",
@@ -43,6 +49,7 @@ const ROOMS: &[(&str, &[&str], Purity)] = &[
         &[
             "domain",
             "document",
+            "table",
             "config",
             "read",
             "link",

@@ -4,6 +4,8 @@
 #![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+#[path = "kit/by_hand.rs"]
+mod by_hand;
 #[path = "kit/place.rs"]
 mod place;
 #[path = "kit/postgres.rs"]
@@ -24,7 +26,7 @@ use invited::domain::{
 };
 use invited::store::{
     self, Actor, Alarm, CopyState, Counts, Ending, Figure, FiledReading, Filter, HeldFilter, ListFilter, Moved,
-    NewCopy, NewEntry, Pause, Place, RelayShare, Role, Round, SqlStore, Step, Store, StoreError, StoredCopy,
+    NewCopy, NewEntry, PastCopy, Pause, Place, RelayShare, Role, Round, SqlStore, Step, Store, StoreError, StoredCopy,
     StoredEntry, Story, Subject, Watch, WatchFigures, transfer,
 };
 use place::database_at;
@@ -35,7 +37,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, Ro
 const T0: Timestamp = Timestamp(1_795_251_600_000);
 
 /// What moves.
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 12] = [
     "copy",
     "copy_body",
     "invitation",
@@ -47,6 +49,7 @@ const TABLES: [&str; 11] = [
     "suppression",
     "pause",
     "figure",
+    "imported",
 ];
 
 fn after(days: u32) -> Timestamp {
@@ -207,7 +210,7 @@ async fn fill(store: &dyn Store) {
     send(store, Some(Attempt::Accepted), without_reminder).await;
     let cancelled = tell(store, "nord", EventKind::Placed, "cancelled", T0).await;
     let support = Actor { name: "support".to_owned(), reason: Some("\u{2764}\u{fe0f}\u{202e}".to_owned()) };
-    store.desk(cancelled, DeskOrder::Cancel, &support, policies(), T0).await.unwrap();
+    by_hand::order(store, cancelled, DeskOrder::Cancel, &support, &policies(), T0).await.unwrap();
     tell(store, "slow", EventKind::Placed, "waiting", T0).await;
     tell(store, "nord", EventKind::Placed, "queued", after(1)).await;
     // Too late: ends without a letter.
@@ -304,6 +307,8 @@ async fn filled(spot: Spot) -> Spot {
     };
     let entries = Arc::new([NewEntry { entry, twin: None, person: None }]);
     store.suppress(entries, policies(), T0).await.unwrap();
+    let past = PastCopy { copy: mail("nord", b"a past mail", T0), marks: vec!["bytes:0123".to_owned()] };
+    assert!(store.take_past(vec![past]).await.unwrap()[0].is_some());
     store.close().await;
     spot
 }
@@ -488,7 +493,7 @@ async fn an_order_of_the_desk_during_the_last_pass_is_not_lost() {
     let act = |step: &Step| {
         if (step.pass, step.table) == (1, "decision") {
             let support = Actor { name: "support".to_owned(), reason: None };
-            block(desk.desk(InvitationId(1), DeskOrder::Cancel, &support, policies(), T0)).unwrap();
+            block(by_hand::order(&desk, InvitationId(1), DeskOrder::Cancel, &support, &policies(), T0)).unwrap();
         }
         ControlFlow::Continue(())
     };

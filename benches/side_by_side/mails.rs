@@ -3,6 +3,9 @@
 
 use std::fmt::Write;
 
+use invited::domain::Reading;
+use invited::read::{Context, Reader, Templates};
+
 /// Stands in the pattern wherever a mail has its number; as long as the numbers are.
 const MARK: &[u8] = b"########";
 
@@ -69,4 +72,9 @@ pub(crate) fn order(reference: &str, email: &str, octets: usize) -> String {
         );
     }
     mail + end
+}
+
+/// What the daemon reads from a mail of ours.
+pub(crate) fn read(mail: &str) -> Reading {
+    Reader::new(Templates::embedded()).read(mail.as_bytes(), &Context::default())
 }

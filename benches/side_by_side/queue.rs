@@ -10,13 +10,11 @@ use anyhow::{Context as _, Result, ensure};
 use futures_util::future::try_join_all;
 use invited::config::Database;
 use invited::domain::{
-    Attempt, DeskOrder, EmailAddress, InvitationId, OrderNews, OrderReference, Policies, Reading, ShopId, State,
-    Timestamp,
+    Attempt, DeskOrder, EmailAddress, InvitationId, OrderNews, OrderReference, Policies, ShopId, State, Timestamp,
 };
-use invited::read::{Context, Reader, Templates};
 use invited::store::{
-    Actor, ClaimedLetter, FiledReading, Filter, NewCopy, RelayShare, Role, Round, SqlStore, Store, Subject,
-    create_if_missing, open,
+    Actor, ClaimedLetter, DeskAsk, DeskOutcome, FiledReading, Filter, NewCopy, RelayShare, Role, Round, Seen, SqlStore,
+    Store, Subject, create_if_missing, open,
 };
 use serde::Serialize;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
@@ -25,7 +23,7 @@ use tokio::runtime::Runtime;
 use crate::Plan;
 use crate::peers::Missing;
 use crate::postgres::Cluster;
-use crate::queue_fill::{self as fill, NOW, Raw, SHOPS, Size};
+use crate::queue_fill::{self as fill, Contents, NOW, Raw, SHOPS, Size};
 use crate::{mails, postgres, queue_report};
 
 /// Letters claimed at once, and invitations on a page.
@@ -115,11 +113,6 @@ pub(crate) fn measure(plan: Plan, work: &Path) -> Result<Queue> {
     Ok(queue)
 }
 
-/// What the daemon reads from a mail of ours.
-pub(crate) fn read(mail: &str) -> Reading {
-    Reader::new(Templates::embedded()).read(mail.as_bytes(), &Context::default())
-}
-
 async fn engine(plan: Plan, databases: Vec<(u64, String)>, folder: &Path, queue: &mut Queue) -> Result<()> {
     let mut places = Vec::new();
     let mut engine = "";
@@ -189,7 +182,7 @@ impl Place {
                 Raw::Postgres(PgConnection::connect(&database.replacen(postgres::ROLE, "postgres", 1)).await?)
             }
         };
-        raw.fill(all).await?;
+        raw.fill(Contents::lean(all)).await?;
         let filled = start.elapsed();
         let sizes = raw.sizes(all).await?;
         match raw {
@@ -328,7 +321,7 @@ impl Place {
         };
         let (shop, now) = (ShopId::parse(&fill::shop(order))?, Timestamp(NOW));
         let mail = mails::order(&fill::reference(order), &fill::email(order, self.all), 4096);
-        let reading = read(&mail);
+        let reading = mails::read(&mail);
         let news = reading.order_event().map(|event| OrderNews::new(event.kind, now));
         ensure!(news.is_some(), "the order was not read");
         let copy = NewCopy {
@@ -366,10 +359,12 @@ impl Place {
             self.store.list(&filter, None, CANCELLED.min(usize::try_from(self.all / 1000)?)).await?.invitations
         {
             let start = Instant::now();
-            let (order, policies) = (DeskOrder::Cancel, Arc::clone(&self.policies));
-            let decision = self.store.desk(queued.id, order, &actor, policies, Timestamp(NOW)).await?;
+            let asks = vec![DeskAsk { seen: Seen::from(&queued), order: DeskOrder::Cancel }];
+            let mut outcomes = self.store.desk_all(asks, &actor, Arc::clone(&self.policies), Timestamp(NOW)).await?;
             self.took(queue_report::CANCEL, start);
-            ensure!(decision.is_some_and(|decision| decision.progress.state == State::Cancelled), "not cancelled");
+            let is_cancelled =
+                |one| matches!(one, DeskOutcome::Decided(decision) if decision.progress.state == State::Cancelled);
+            ensure!(outcomes.pop().is_some_and(is_cancelled), "not cancelled");
         }
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! A queue as it stands after years, written by a few statements that both engines understand: shops, orders, letters, decisions,
-//! and copies of the newest orders. Nothing of the schema is changed and each row goes through all indexes, so that these are as
-//! wide as those of a queue that grew.
+//! copies, who is not written to, and the counts of it all. Nothing of the schema is changed and each row goes through all indexes,
+//! so that these are as wide as those of a queue that grew.
+
+#![allow(dead_code, reason = "each benchmark that fills a queue asks for other things of it")]
 
 use anyhow::{Context, Result, ensure};
 use serde::Serialize;
@@ -16,8 +18,15 @@ pub(crate) const NOW: i64 = 1_772_442_000_000;
 /// Shops, which share the orders evenly; their names are [`shop`].
 pub(crate) const SHOPS: u64 = 20;
 
-/// Copies are kept of the newest orders.
+/// Copies are kept of the newest orders, with their bytes.
 const COPIES: u64 = 100_000;
+
+/// Orders with [`RARE`] in the name of a product, in a whole queue of any size.
+pub(crate) const RARE_ORDERS: u64 = 5;
+
+/// A word that few orders have, and one that none has.
+pub(crate) const RARE: &str = "Zirconium";
+pub(crate) const NONE: &str = "Unobtainium";
 
 /// Rows in one transaction.
 const CHUNK: u64 = 100_000;
@@ -26,7 +35,32 @@ const CHUNK: u64 = 100_000;
 const MARK: u64 = 12_345_678;
 
 /// The tables whose size is told.
-const TABLES: [&str; 5] = ["invitation", "letter", "decision", "copy", "copy_body"];
+const TABLES: [&str; 7] = ["invitation", "letter", "decision", "copy", "copy_body", "suppression", "figure"];
+
+/// What a queue is filled with.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Contents {
+    /// Invitations.
+    pub(crate) all: u64,
+    /// When it is, milliseconds.
+    pub(crate) now: i64,
+    /// How long after one order the next one came, milliseconds.
+    pub(crate) apart: i64,
+    /// Five decisions on each order and a copy of it without its bytes, instead of what is needed to send letters.
+    pub(crate) is_whole: bool,
+}
+
+impl Contents {
+    /// What matters to those who send letters.
+    pub(crate) const fn lean(all: u64) -> Self {
+        Self { all, now: NOW, apart: 60_000, is_whole: false }
+    }
+
+    /// What matters to those who look for something: two years of orders, however many.
+    pub(crate) fn whole(all: u64, now: i64) -> Result<Self> {
+        Ok(Self { all, now, apart: 63_072_000_000 / i64::try_from(all)?, is_whole: true })
+    }
+}
 
 /// A connection past the store.
 pub(crate) enum Raw {
@@ -83,19 +117,21 @@ impl Raw {
         }
     }
 
-    /// Fills an empty queue with so many invitations.
-    pub(crate) async fn fill(&mut self, all: u64) -> Result<()> {
+    /// Fills an empty queue.
+    pub(crate) async fn fill(&mut self, contents: Contents) -> Result<()> {
         self.hurry().await?;
-        let copies = self.copies()?;
+        let all = contents.all;
+        let copies = self.copies(contents)?;
         for from in (1..=all).step_by(usize::try_from(CHUNK)?) {
             let to = all.min(from + CHUNK - 1);
-            let mut chunk = vec![invitations(from, to, all), letters(from, to), decisions(from, to)];
-            let from = from.max(all.saturating_sub(COPIES) + 1);
+            let mut chunk = vec![invitations(from, to, contents), letters(from, to), decisions(from, to, contents)];
+            let from = if contents.is_whole { from } else { from.max(all.saturating_sub(COPIES) + 1) };
             if from <= to {
                 chunk.push(copies.replace("{from}", &from.to_string()).replace("{to}", &to.to_string()));
             }
             self.run(&format!("BEGIN; {}; COMMIT", chunk.join("; "))).await?;
         }
+        self.run(&format!("BEGIN; {}; {COUNTS}; COMMIT", suppressions(contents))).await?;
         let written = self.number("SELECT MAX(id) FROM invitation").await?;
         ensure!(written == all, "of {all} invitations the last has the number {written}");
         self.settle_down().await
@@ -123,10 +159,10 @@ impl Raw {
     }
 
     /// Copies and their bodies: a real mail of 4 KB, read and packed as the daemon does it. The range is left open.
-    fn copies(&self) -> Result<String> {
+    fn copies(&self, contents: Contents) -> Result<String> {
         let mark = MARK.to_string();
         let mail = mails::order(&format!("{mark}-2026"), &format!("customer{mark}@example.net"), 4096);
-        let reading = serde_json::to_string(&crate::queue::read(&mail))?.replace('\'', "''");
+        let reading = serde_json::to_string(&mails::read(&mail))?.replace('\'', "''");
         ensure!(reading.contains(&mark), "the order was not read");
         let body = zstd::bulk::compress(mail.as_bytes(), 1)?;
         let hex = body.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
@@ -134,16 +170,19 @@ impl Raw {
             Self::Sqlite(_) => format!("X'{hex}'"),
             Self::Postgres(_) => format!("CAST('\\x{hex}' AS BYTEA)"),
         };
+        let bodies = format!(
+            "; INSERT INTO copy_body (copy_id, received_at, body) SELECT id, received_at, {body} FROM copy \
+             WHERE id > (SELECT COALESCE(MAX(copy_id), 0) FROM copy_body) ORDER BY id"
+        );
         Ok(format!(
             "INSERT INTO copy (shop, mail_from, rcpt_to, client, hello, tls, size, received_at, state, attempts, read_at, reading, \
              email_key, reference_key, invitation_id) \
              SELECT shop, 'bounces@shop.example.com', shop || '@in.example.com', '192.0.2.25', 'mail.shop.example.com', 1, {size}, \
              created_at, 'event', 1, created_at, replace('{reading}', '{mark}', {}), email_key, reference_key, id \
-             FROM invitation WHERE id BETWEEN {{from}} AND {{to}} ORDER BY id; \
-             INSERT INTO copy_body (copy_id, received_at, body) SELECT id, received_at, {body} FROM copy \
-             WHERE id > (SELECT COALESCE(MAX(copy_id), 0) FROM copy_body) ORDER BY id",
+             FROM invitation WHERE id BETWEEN {{from}} AND {{to}} ORDER BY id{bodies}",
             digits("id"),
             size = mail.len(),
+            bodies = if contents.is_whole { "" } else { &bodies },
         ))
     }
 
@@ -192,8 +231,12 @@ impl Raw {
 
 /// Orders as old as their numbers are small. The newest 5 % are queued, the next 1 % are due, the next 4 % have had their first letter,
 /// and of the rest most are done; among all of them are some that ended otherwise, and among the newest some that wait.
-fn invitations(from: u64, to: u64, all: u64) -> String {
-    let details = r#"{"locale":"en","order_date":"2026-02-20T09:00:00Z","expected_delivery":null,"products":[{"name":"Lamp no. 7-1eef","sku":"L-7","url":"https://shop.example.com/lamps/7","image":null,"price":"13.50 EUR","quantity":1}]}"#;
+fn invitations(from: u64, to: u64, contents: Contents) -> String {
+    let Contents { all, now, apart, .. } = contents;
+    let details = format!(
+        r#"'{{"locale":"en","order_date":"2026-02-20T09:00:00Z","expected_delivery":null,"products":[{{"name":"' || CASE WHEN n % {each} = {each} / 2 THEN '{RARE}' ELSE 'Lamp' END || ' no. ' || (n % 977) || '","sku":"L-' || (n % 977) || '","url":"https://shop.example.com/lamps/' || (n % 977) || '","image":null,"price":"13.50 EUR","quantity":1}}],"country":"SE","tags":[' || CASE n % 200 WHEN 7 THEN '"vip"' WHEN 8 THEN '"trade","gift"' ELSE '' END || '],"template":"' || CASE n % 4 WHEN 0 THEN 'woocommerce' WHEN 1 THEN 'magento' ELSE 'shopify' END || '","consent":null}}'"#,
+        each = (all / RARE_ORDERS).max(1),
+    );
     format!(
         "WITH RECURSIVE numbers (n) AS (SELECT CAST({from} AS BIGINT) UNION ALL SELECT n + 1 FROM numbers WHERE n < {to}), \
          aged AS (SELECT n, ({all} - n) * 1000 / {all} AS age, n / {SHOPS} % 100 AS lot FROM numbers), \
@@ -201,14 +244,14 @@ fn invitations(from: u64, to: u64, all: u64) -> String {
              WHEN lot = 3 AND n % 7 = 0 THEN 'held' WHEN lot = 3 AND n % 7 = 1 THEN 'failed' \
              WHEN lot = 3 AND n % 7 = 2 THEN 'in_doubt' WHEN age < 60 AND lot < 10 THEN 'waiting' \
              WHEN age < 60 THEN 'queued' WHEN age < 100 THEN 'sent' ELSE 'done' END AS state, \
-             {NOW} - ({all} - n) * 60000 AS created_at, n * 2654435761 % {customers} AS customer FROM aged) \
+             {now} - ({all} - n) * {apart} AS created_at, n * 2654435761 % {customers} AS customer FROM aged) \
          INSERT INTO invitation (shop, reference, reference_key, email, email_key, name, details, state, due_at, expires_at, \
          letters_sent, attempts, created_at, updated_at) \
          SELECT 'shop-' || (n % {SHOPS}), {reference} || '-2026', {reference} || '-2026', 'customer' || {customer} || '@example.net', \
-         'customer' || {customer} || '@example.net', 'Anna Example', '{details}', state, \
+         'customer' || {customer} || '@example.net', 'Anna Example', {details}, state, \
          CASE WHEN state IN ('waiting', 'sent') OR state = 'queued' AND age < 50 \
-             THEN {NOW} + 3600000 + n * 104729 % 600000 * 1000 WHEN state = 'queued' THEN {NOW} - n * 104729 % 3600000 - 1 END, \
-         CASE WHEN state IN ('queued', 'sent') THEN {NOW} + 2592000000 END, \
+             THEN {now} + 3600000 + n * 104729 % 600000 * 1000 WHEN state = 'queued' THEN {now} - n * 104729 % 3600000 - 1 END, \
+         CASE WHEN state IN ('queued', 'sent') THEN {now} + 2592000000 END, \
          CASE WHEN state = 'sent' OR state = 'done' AND n % 3 > 0 THEN 1 WHEN state = 'done' THEN 2 ELSE 0 END, \
          0, created_at, created_at + 604800000 FROM stood ORDER BY n",
         customers = customers(all),
@@ -222,24 +265,67 @@ fn letters(from: u64, to: u64) -> String {
     let kind = |ordinal: u8, kind: &str| {
         format!(
             "INSERT INTO letter (invitation_id, ordinal, kind, phase, attempts, message_id, relay, claimed_at, on_the_wire_at, \
-             settled_at, reply) \
+             settled_at, reply, shop, email_key) \
              SELECT id, {ordinal}, '{kind}', 'accepted', 1, '<' || id || '.{ordinal}.4f9a1c77d2e0b853@shop.example.com>', 'relay', \
-             updated_at, updated_at + 90, updated_at + 120, '250 2.0.0 Ok: queued as 4ZxYpQ2mJtz7N' || (id % 10) \
+             updated_at, updated_at + 90, updated_at + 120, '250 2.0.0 Ok: queued as 4ZxYpQ2mJtz7N' || (id % 10), shop, email_key \
              FROM invitation WHERE id BETWEEN {from} AND {to} AND letters_sent >= {ordinal} ORDER BY id"
         )
     };
     format!("{}; {}", kind(1, "invitation"), kind(2, "reminder"))
 }
 
-/// How each began, and what became of its letter.
-fn decisions(from: u64, to: u64) -> String {
+/// How each began, and what became of its letter; of a whole queue five decisions on each.
+fn decisions(from: u64, to: u64, contents: Contents) -> String {
+    let columns = "invitation_id, at, event, from_state, to_state, due_at, rule, actor, note, copy_id, inputs";
     let of = format!("FROM invitation WHERE id BETWEEN {from} AND {to}");
+    let reply = "'250 2.0.0 Ok: queued as 4ZxYpQ2mJtz7N' || (id % 10)";
+    let one = |what: &str, which: &str| {
+        format!("INSERT INTO decision ({columns}) SELECT id, {what} {of} {which} ORDER BY id")
+    };
+    let began = "created_at, 'order placed', NULL, 'queued', created_at + 604800000, 'trigger-starts-delay', 'daemon', NULL, id, \
+                 '{\"trigger\":\"order\",\"delay\":\"7 days\",\"told at\":\"2026-02-20T09:00:00Z\"}'";
+    let accepted = format!(
+        "updated_at, 'attempt accepted', 'sending', state, due_at, 'letter-accepted', 'daemon', {reply}, NULL, NULL"
+    );
+    let sent = "AND letters_sent > 0";
+    let mut all = vec![one(began, ""), one(&accepted, sent)];
+    if contents.is_whole {
+        let again = |hours: u32, event: &str| {
+            format!(
+                "created_at + {hours} * 3600000, 'order {event}', 'queued', 'queued', created_at + 604800000, \
+                 'repeat-changes-nothing', 'daemon', NULL, NULL, '{{\"event\":\"{event}\"}}'"
+            )
+        };
+        let due = |rule: &str, to_state: &str| {
+            format!(
+                "updated_at - 60000, 'due', 'queued', '{to_state}', updated_at, '{rule}', 'daemon', NULL, NULL, \
+                 '{{\"letters to the person\":\"1\",\"letters at most\":\"5\",\"within\":\"30 days\"}}'"
+            )
+        };
+        all.extend([
+            one(&again(1, "paid"), ""),
+            one(&due("outside-window", "queued"), sent),
+            one(&due("due-letter-claimed", "sending"), sent),
+        ]);
+        // Of those that had no letter the shop told more often.
+        all.extend([30, 50, 70].map(|hours| one(&again(hours, "shipped"), "AND letters_sent = 0")));
+    }
+    all.join("; ")
+}
+
+/// One in twenty customers.
+fn suppressions(contents: Contents) -> String {
     format!(
-        "INSERT INTO decision (invitation_id, at, event, from_state, to_state, due_at, rule, actor, copy_id) \
-         SELECT id, created_at, 'order placed', NULL, 'queued', created_at + 604800000, 'trigger-starts-delay', 'daemon', id \
-         {of} ORDER BY id; \
-         INSERT INTO decision (invitation_id, at, event, from_state, to_state, due_at, rule, actor, note) \
-         SELECT id, updated_at, 'attempt accepted', 'sending', state, due_at, 'letter-accepted', 'daemon', \
-         '250 2.0.0 Ok: queued as 4ZxYpQ2mJtz7N' || (id % 10) {of} AND letters_sent > 0 ORDER BY id"
+        "INSERT INTO suppression (shop, kind, subject, reason, actor, at) \
+         SELECT DISTINCT CASE id % 3 WHEN 0 THEN '' ELSE shop END, 'address', email_key, \
+         CASE id % 4 WHEN 0 THEN 'bounced' ELSE 'unsubscribed' END, 'customer', created_at \
+         FROM invitation WHERE id % 20 = 3 AND id <= {} - {} / 10 ORDER BY created_at ON CONFLICT (kind, subject, shop) DO NOTHING",
+        contents.all, contents.all
     )
 }
+
+/// As the migration that made the table counted what was there.
+const COUNTS: &str = "INSERT INTO figure (shop, day, name, n) SELECT shop, 0, 'state ' || state, COUNT(*) FROM invitation GROUP BY 1, 3; \
+    INSERT INTO figure (shop, day, name, n) SELECT shop, created_at / 86400000, 'begun', COUNT(*) FROM invitation GROUP BY 1, 2; \
+    INSERT INTO figure (shop, day, name, n) SELECT invitation.shop, decision.at / 86400000, decision.rule, COUNT(*) \
+    FROM decision CROSS JOIN invitation WHERE invitation.id = decision.invitation_id GROUP BY 1, 2, 3";

@@ -20,13 +20,17 @@ mod explain;
 mod fairness;
 mod glyphs;
 mod held;
+mod import;
 mod init;
+mod invite;
 mod man;
 mod move_queue;
 mod output;
 mod pager;
 mod person;
+mod progress;
 mod queue;
+mod reconcile;
 mod serve;
 mod simulate;
 mod stats;
@@ -93,6 +97,13 @@ enum Command {
     /// Deals with copies that a person should look at
     #[command(subcommand)]
     Held(held::Held),
+    /// Takes in orders that did not come by BCC
+    #[command(subcommand)]
+    Import(import::Import),
+    /// Invites one customer
+    Invite(invite::Invite),
+    /// Says which orders of a list got an invitation, which did not and why, and which invitations have no order
+    Reconcile(reconcile::Reconcile),
     /// Keeps the list of those who get no letter, whatever the orders say
     #[command(subcommand)]
     Suppress(suppress::Suppress),
@@ -204,6 +215,9 @@ impl Command {
             Self::Check(check) => check.run().await,
             Self::Queue(queue) => queue.run().await,
             Self::Held(held) => held.run().await,
+            Self::Import(import) => import.run().await,
+            Self::Invite(invite) => invite.run().await,
+            Self::Reconcile(reconcile) => reconcile.run().await,
             Self::Suppress(suppress) => suppress.run().await,
             Self::Person(person) => person.run().await,
             Self::Erase(erase) => erase.run().await,

@@ -14,11 +14,11 @@ use crate::domain::{Fate, Rule, ShopId, Zone};
 use crate::ops::simulate::{Comparison, Difference, Sum, compare, with_those_of};
 
 /// Shows what would have been sent, deferred and dropped by other rules. Nothing is changed.
+///
+/// The orders that began since then are played twice to their end, as if every letter were taken at once: by the rules as they are,
+/// and by those of FILE. The rate, pauses and the relay are not played. Shops that FILE does not name keep their rules.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The orders that began since then are played twice to their end, as if every letter were taken at once: by the rules as they are, and
-by those of FILE. The rate, pauses and the relay are not played. Shops that FILE does not name keep their rules.
-
 Examples:
   What a configuration that is being tried out would have changed in the last month:
     invited simulate --policy /tmp/trial.toml

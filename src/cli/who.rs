@@ -1,5 +1,7 @@
 //! Who does something at the desk, and why.
 
+use std::path::Path;
+
 use clap::Args;
 
 use crate::domain::clean;
@@ -21,6 +23,17 @@ pub(super) struct Who {
 }
 
 impl Who {
+    /// As it is stored for what is done with a file, whose name stands beside the reason, or for it.
+    pub(super) fn actor_for(self, file: &Path) -> Actor {
+        let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let actor = self.actor();
+        let reason = match actor.reason {
+            Some(reason) => format!("{reason} ({name})"),
+            None => name,
+        };
+        Actor { reason: Some(clean(&reason, REASON)), ..actor }
+    }
+
     /// As it is stored: one line each, for both are shown in lines of a story later.
     pub(super) fn actor(self) -> Actor {
         let name = clean(&self.actor.unwrap_or_else(login_name), NAME);

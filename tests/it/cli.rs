@@ -550,7 +550,9 @@ fn commands(words: &[String], found: &mut BTreeMap<String, BTreeSet<String>>) {
         commands(&[words, &[name.to_owned()]].concat(), found);
     }
     if is_leaf {
-        let flags = part("Options").lines().filter_map(|line| {
+        // What an option means goes on further to the right, and may begin with the name of another.
+        let options = part("Options").lines().filter(|line| !line.starts_with("       "));
+        let flags = options.filter_map(|line| {
             let line = line.trim_start();
             line.starts_with('-').then(|| line.split([' ', ',', '=', '.']).find(|word| word.starts_with("--")).unwrap())
         });

@@ -2,6 +2,8 @@
 #![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "what a test does not expect is its failure")]
 
+#[path = "../kit/by_hand.rs"]
+mod by_hand;
 #[path = "../kit/flaky.rs"]
 mod flaky;
 mod kit;
@@ -18,6 +20,7 @@ mod cli;
 mod crash;
 mod desk;
 mod held;
+mod imports;
 mod learn;
 mod orders;
 mod peers;

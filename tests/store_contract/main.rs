@@ -4,6 +4,8 @@
 #![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+#[path = "../kit/by_hand.rs"]
+mod by_hand;
 #[path = "../kit/flaky.rs"]
 mod flaky;
 #[path = "../kit/place.rs"]
@@ -39,6 +41,7 @@ mod daemons;
 mod desk;
 mod figures;
 mod held;
+mod imports;
 mod letters;
 mod lives;
 mod looking;

@@ -11,6 +11,7 @@ use super::{ConfigArg, Desk, Failure, JsonArg, Output, Row, Who, count, new_entr
 use crate::cli::csv;
 use crate::domain::{ListKey, ListKind, ListReason, ShopId, SuppressionEntry, Timestamp, Zone, clean};
 use crate::store::NewEntry;
+use crate::table::{Row as TableRow, decode, rows_of};
 
 /// Entries that are written in one transaction.
 const BATCH: usize = 2_000;
@@ -264,11 +265,7 @@ fn read(file: &Path) -> Result<String, Failure> {
     if bytes.len() as u64 > BYTES_AT_MOST {
         return Err(undone(&"it is larger than 256 MB"));
     }
-    String::from_utf8(bytes).map_err(|error| {
-        let line =
-            error.as_bytes()[..error.utf8_error().valid_up_to()].iter().filter(|byte| **byte == b'\n').count() + 1;
-        undone(&format!("line {line} is no UTF-8 text"))
-    })
+    decode(&bytes).map(|(_, text)| text).map_err(|fault| undone(&fault))
 }
 
 type Line = (usize, Result<Written, String>);
@@ -285,20 +282,27 @@ fn lines(text: &str) -> Result<Vec<Line>, Failure> {
             })
             .collect());
     }
-    let separator = [';', '\t'].into_iter().find(|separator| first.contains(*separator)).unwrap_or(',');
-    let header = first.split(separator).map(|cell| column(cell.trim().trim_matches('"'))).collect::<Vec<_>>();
+    let names = first.split([',', ';', '\t', '|']).map(|cell| column(cell.trim().trim_matches('"')));
+    if !names.into_iter().any(|name| name == Some("entry")) && !first.starts_with("sep=") {
+        return Ok(one_a_line(text));
+    }
+    let (_, rows) = rows_of(text, |cell| column(cell).is_some())
+        .map_err(|fault| Failure::Undone(format!("{fault}; nothing was imported")))?;
+    let header =
+        rows.first().map(|row| row.cells.iter().map(|cell| column(cell)).collect::<Vec<_>>()).unwrap_or_default();
     if !header.contains(&Some("entry")) {
         return Ok(one_a_line(text));
     }
-    let records = csv::records(text, separator)
-        .map_err(|line| Failure::Undone(format!("line {line}: a quote is left open; nothing was imported")))?;
-    let lines = records.into_iter().skip(1).map(|(line, cells)| {
+    let lines = rows.into_iter().skip(1).map(|TableRow { line, cells, fault }| {
+        let line = usize::try_from(line).unwrap_or(usize::MAX);
+        if let Some(fault) = fault {
+            return (line, Err(format!("{}; {}", fault.what, fault.remedy)));
+        }
         if cells.len() > header.len() {
             return (line, Err(format!("it has {} cells, and the header has {}", cells.len(), header.len())));
         }
         let mut written = Written::default();
-        for (name, cell) in header.iter().zip(&cells) {
-            let cell = csv::unguarded(cell).to_owned();
+        for (name, cell) in header.iter().zip(cells) {
             match name {
                 Some("entry") => written.entry = cell,
                 Some("kind") => written.kind = Some(cell),

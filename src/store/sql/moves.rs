@@ -73,12 +73,6 @@ fn words(event: &Event) -> String {
     }
 }
 
-/// The invitation of this number, which nobody else moves before this transaction ends.
-pub(super) async fn invitation(conn: &mut Connection, id: InvitationId) -> Result<Option<Invitation>, Fault> {
-    let row: Option<InvitationRow> = conn.row(sql::INVITATION_TO_MOVE, [id.0.into()]).await?;
-    row.map(Invitation::try_from).transpose()
-}
-
 /// The invitations of these numbers that there are, which nobody else moves before this transaction ends.
 pub(super) async fn invitations(conn: &mut Connection, ids: &[InvitationId]) -> Result<Vec<Invitation>, Fault> {
     let rows: Vec<InvitationRow> = conn.rows(sql::INVITATIONS_TO_MOVE, [to_json(&ids)?.into()]).await?;

@@ -90,6 +90,19 @@ impl People {
         Ok(people)
     }
 
+    /// What the suppression list says of these addresses, and nothing of their letters.
+    pub(super) async fn listed(
+        conn: &mut Connection,
+        keys: &BTreeSet<AddressKey>,
+        policies: &Policies,
+    ) -> Result<Self, Fault> {
+        let mut people = Self { list_key: *policies.list_key(), ..Self::default() };
+        if !keys.is_empty() {
+            people.load_entries(conn, keys).await?;
+        }
+        Ok(people)
+    }
+
     async fn load(
         &mut self,
         conn: &mut Connection,
@@ -169,11 +182,16 @@ impl People {
     }
 
     fn suppressed(&self, invitation: &Invitation) -> Option<&Suppressed> {
+        self.suppressed_for(&invitation.shop, &invitation.customer.email.key())
+    }
+
+    /// That a shop must not write to this address.
+    pub(super) fn suppressed_for(&self, shop: &ShopId, key: &AddressKey) -> Option<&Suppressed> {
         if self.entries.is_empty() {
             return None;
         }
-        let theirs = |entry: &&Entry| entry.shop.as_deref().is_none_or(|of| of == invitation.shop.as_str());
-        let found = lookup_keys(&invitation.customer.email.key(), &self.list_key)
+        let theirs = |entry: &&Entry| entry.shop.as_deref().is_none_or(|of| of == shop.as_str());
+        let found = lookup_keys(key, &self.list_key)
             .into_iter()
             .filter_map(|key| self.entries.get(&(key.kind().as_str().to_owned(), key.subject().to_owned())));
         found.flatten().find(theirs).map(|entry| &entry.suppressed)

@@ -358,7 +358,6 @@ statements! {
     INVITATIONS_TO_MOVE = {
         "SELECT " (invitation columns) " FROM invitation WHERE id" (of "$1") " ORDER BY id" (lock "invitation")
     };
-    INVITATION_TO_MOVE = { "SELECT " (invitation columns) " FROM invitation WHERE id = $1" (lock "invitation") };
     LIST_ALL = { "SELECT " (invitation columns) " FROM invitation WHERE id < $1 ORDER BY id DESC LIMIT $2" };
     /// The number that ends a step of a walk down the invitations: `$2` of them lie between it and `$1`.
     STEP_DOWN = { "SELECT id FROM invitation WHERE id < $1 ORDER BY id DESC LIMIT 1 OFFSET $2" };
@@ -544,6 +543,42 @@ statements! {
         postgres: "DELETE FROM copy_body WHERE copy_id = ANY (ARRAY(SELECT old.copy_id FROM copy_body AS old \
             JOIN copy ON copy.id = old.copy_id WHERE old.received_at < $1 AND copy.state <> 'unread' \
             ORDER BY old.received_at LIMIT $2 FOR UPDATE OF old SKIP LOCKED))"
+    };
+    /// As [`OF_ORDERS`], for who only looks.
+    LOOK_AT_ORDERS = {
+        sqlite: concat!("SELECT ", piece!(sqlite, (invitation columns)), " FROM json_each($1) AS told CROSS JOIN invitation \
+            WHERE invitation.shop = told.value ->> 0 AND invitation.reference_key = told.value ->> 1 ORDER BY invitation.id"),
+        postgres: concat!("SELECT ", piece!(postgres, (invitation columns)), " FROM json_array_elements($1::json) AS told \
+            JOIN invitation ON invitation.shop = told.value ->> 0 AND invitation.reference_key = told.value ->> 1 \
+            WHERE invitation.reference_key = ANY (ARRAY(SELECT value ->> 1 FROM json_array_elements($1::json))) \
+            ORDER BY invitation.id")
+    };
+    /// How many copies of the shop `$2` tell of these orders, in each state, and the newest of them.
+    COPIES_OF_ORDERS = {
+        "SELECT reference_key, state, COUNT(*) AS copies, MAX(id) AS newest FROM copy WHERE reference_key" (texts "$1") " \
+        AND shop = $2 GROUP BY reference_key, state"
+    };
+    /// The decisions that brought these invitations where they stand.
+    LAST_MOVES = {
+        sqlite: "SELECT invitation_id, at, event, from_state, to_state, due_at, rule, actor, note, copy_id, inputs FROM decision \
+            WHERE id IN (SELECT MAX(moving.id) FROM decision AS moving \
+                WHERE moving.invitation_id IN (SELECT value FROM json_each($1)) \
+                AND (moving.from_state IS NULL OR moving.from_state <> moving.to_state) GROUP BY moving.invitation_id) ORDER BY id",
+        postgres: "SELECT invitation_id, at, event, from_state, to_state, due_at, rule, actor, note, copy_id, inputs FROM decision \
+            WHERE id = ANY (ARRAY(SELECT MAX(moving.id) FROM decision AS moving \
+                WHERE moving.invitation_id = ANY (ARRAY(SELECT CAST(json_array_elements_text($1::json) AS BIGINT))) \
+                AND (moving.from_state IS NULL OR moving.from_state <> moving.to_state) GROUP BY moving.invitation_id)) ORDER BY id"
+    };
+    /// Invitations that began after `$1`, or with it and a number above `$2`, and before `$3`.
+    BEGUN_BETWEEN = {
+        "SELECT " (invitation columns) " FROM invitation WHERE created_at >= $1 AND (created_at, id) > ($1, $2) \
+        AND created_at < $3 AND shop = $4 ORDER BY created_at, id LIMIT $5"
+    };
+    /// Which of these marks of past mails are known already.
+    IMPORTED = { "SELECT mark FROM imported WHERE shop = $1 AND mark" (texts "$2") };
+    IMPORT = {
+        "INSERT INTO imported (shop, mark) SELECT value ->> 0, value ->> 1 FROM " (each "$1") " AS told WHERE true \
+        ON CONFLICT (shop, mark) DO NOTHING"
     };
     /// The turns of orders, relays and persons (PostgreSQL): see [`super::turns`].
     TAKE_TURNS = {

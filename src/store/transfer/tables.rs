@@ -129,6 +129,7 @@ pub(super) const TABLES: &[Table] = &[
         "shop" = text 1, "since" = int 2, "actor" = text 3, "reason" = text 4),
     table!("figure" by "id", numbered: true, weight: "0", parent: "true",
         "shop" = text 1, "day" = int 2, "name" = text 3, "n" = int 4),
+    table!("imported" by "id", numbered: true, weight: "0", parent: "true", "shop" = text 1, "mark" = text 2),
 ];
 
 /// The schema's number.
@@ -151,7 +152,7 @@ pub(super) const READ_ONLY: &str = "SET default_transaction_read_only = on";
 
 /// Keeps everybody from writing until the transaction ends, while reading goes on.
 pub(super) const HUSH: &str = "LOCK TABLE copy, copy_body, invitation, letter, decision, tally, shop_sum, alarm, suppression, pause, figure, \
-     daemon IN SHARE MODE";
+     imported, daemon IN SHARE MODE";
 
 /// The highest number that a table's rows were ever given.
 pub(super) const LAST_NUMBER: Statement = Statement {
@@ -188,5 +189,4 @@ pub(super) const SET_MARK: Statement =
 /// Takes it away.
 pub(super) const CLEAR_MARK: Statement = same!("CLEAR_MARK", "DELETE FROM property WHERE name = 'moved_from'");
 /// A database that was filled all at once has no statistics yet.
-pub(super) const ANALYZE: &str =
-    "ANALYZE copy, copy_body, invitation, letter, decision, tally, shop_sum, alarm, suppression, pause, figure";
+pub(super) const ANALYZE: &str = "ANALYZE copy, copy_body, invitation, letter, decision, tally, shop_sum, alarm, suppression, pause, figure, imported";

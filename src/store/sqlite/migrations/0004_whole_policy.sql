@@ -123,4 +123,12 @@ INSERT INTO figure (shop, day, name, n)
     SELECT shop, settled_at / 86400000, CASE kind WHEN 'reminder' THEN 'letter reminder' ELSE 'letter first' END, COUNT(*)
     FROM letter WHERE phase = 'accepted' AND settled_at IS NOT NULL AND shop IS NOT NULL GROUP BY 1, 2, 3;
 
+-- Past mails that were imported, by hashes of their bytes and of their Message-IDs: none is taken in twice.
+CREATE TABLE imported (
+    id   INTEGER PRIMARY KEY AUTOINCREMENT,
+    shop TEXT    NOT NULL,
+    mark TEXT    NOT NULL,
+    UNIQUE (shop, mark)
+) STRICT;
+
 UPDATE property SET value = '4' WHERE name = 'compatible_from';

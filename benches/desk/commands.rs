@@ -1,0 +1,178 @@
+//! Whole commands of the program, from its start to its end, as a support person has them: on a terminal it is this that is waited for.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use invited::config::{Answers, template};
+use invited::domain::InvitationId;
+
+use crate::call::many_minutes;
+use crate::process::Tree;
+use crate::queue_fill::{self as fill, NONE, RARE};
+
+/// The program beside a queue.
+pub(crate) struct Desk {
+    configuration: PathBuf,
+    folder: PathBuf,
+    all: u64,
+    /// Invitations that wait for their time.
+    queued: Vec<InvitationId>,
+}
+
+/// A command and what is expected of it.
+pub(crate) struct Asked {
+    /// In the table.
+    pub(crate) name: &'static str,
+    pub(crate) words: Vec<String>,
+    /// Whether it looks at more the more there is, up to a bound.
+    pub(crate) is_search: bool,
+    /// A word in its output.
+    expected: String,
+}
+
+impl Desk {
+    pub(crate) fn new(folder: &Path, database: &str, all: u64, queued: Vec<InvitationId>) -> Result<Self> {
+        let folder = folder.join(format!("desk-{all}"));
+        fs::create_dir_all(&folder)?;
+        let mut answers = Answers::new("shop.example.com", "abcdefgh23456789abcd");
+        database.clone_into(&mut answers.database);
+        fill::shop(0).clone_into(&mut answers.shop);
+        let configuration = folder.join("invited.toml");
+        fs::write(&configuration, template(&answers))?;
+        let key = folder.join("master.key");
+        fs::write(&key, "0123456789abcdef0123456789abcdef\n")?;
+        fs::set_permissions(&key, fs::Permissions::from_mode(0o600))?;
+        Ok(Self { configuration, folder, all, queued })
+    }
+
+    /// The commands of one round; `round` counts, so that not all rounds are about one order.
+    pub(crate) fn asked(&self, round: u64) -> Vec<Asked> {
+        let all = self.all;
+        // One that has had its letter, and one that waits for it.
+        let order = all / 3 + 7 + round * 40;
+        let queued =
+            usize::try_from(round).ok().and_then(|round| self.queued.get(round)).copied().unwrap_or(InvitationId(0));
+        let (email, reference) = (fill::email(order, all), fill::reference(order));
+        let (deep, minutes) = ((all / 2).to_string(), format!("{} minutes", many_minutes(all)));
+        let list = |name, words: &[&str], expected: &str| {
+            let words = ["queue", "list"].iter().chain(words).map(|word| (*word).to_owned()).collect();
+            Asked { name, words, is_search: false, expected: expected.to_owned() }
+        };
+        let other = |name, words: &[&str], expected: &str| Asked {
+            name,
+            words: words.iter().map(|word| (*word).to_owned()).collect(),
+            is_search: false,
+            expected: expected.to_owned(),
+        };
+        let search = |asked: Asked| Asked { is_search: true, ..asked };
+        let shop = fill::shop(3);
+        vec![
+            list("queue list", &[], "More: --before"),
+            list("queue list --before ID", &["--before", &deep], "More: --before"),
+            list("queue list --state done", &["--state", "done"], "More: --before"),
+            list("queue list --shop S --state done", &["--shop", &shop, "--state", "done"], "More: --before"),
+            list("queue list --email", &["--email", &email], &reference),
+            list("queue list --reference", &["--reference", &reference], &reference),
+            list("queue list --older-than", &["--older-than", "600d"], "More: --before"),
+            list("queue list --newer-than", &["--newer-than", "20d"], "More: --before"),
+            list("queue list --due-before", &["--due-before", "1 day"], "More: --before"),
+            list("queue list --template", &["--template", "magento"], "More: --before"),
+            search(list("queue list --tag (1 in 200)", &["--tag", "vip"], "2026")),
+            search(list("queue list --text that 5 have", &["--text", RARE], "")),
+            search(list("queue list --text that none has", &["--text", NONE], "No invitations")),
+            other("queue show ID", &["queue", "show", "--id", &order.to_string()], &reference),
+            other("explain ADDRESS", &["explain", &email], &reference),
+            other("explain REF", &["explain", &reference], &reference),
+            other("explain --id ID", &["explain", "--id", &order.to_string()], &reference),
+            other("explain --order REF of nothing", &["explain", "--order", "LN-000-77"], ""),
+            other(
+                "queue cancel … --dry-run of 400",
+                &["queue", "cancel", "--state", "queued", "--newer-than", &minutes, "--dry-run"],
+                "invitations",
+            ),
+            other(
+                "queue cancel ID",
+                &["queue", "cancel", "--id", &queued.to_string(), "--reason", "asked by telephone", "--actor", "anna"],
+                "",
+            ),
+            other("suppress list", &["suppress", "list"], "unsubscribed"),
+        ]
+    }
+
+    /// The one that goes through everything, and says so: a person's right to know all that is kept.
+    pub(crate) fn person(&self) -> Asked {
+        let words = ["person".to_owned(), fill::email(self.all / 3 + 7, self.all)];
+        Asked {
+            name: "person ADDRESS (reads everything)",
+            words: words.into(),
+            is_search: true,
+            expected: String::new(),
+        }
+    }
+
+    /// How long a command takes, from its start to its end.
+    pub(crate) fn run(&self, asked: &Asked) -> Result<Duration> {
+        let start = Instant::now();
+        let output = self.command(&asked.words).output().context("invited")?;
+        let took = start.elapsed();
+        let said = String::from_utf8_lossy(&output.stdout);
+        ensure!(
+            output.status.success() && said.contains(&asked.expected),
+            "{:?} ended with {} and said {}{}",
+            asked.words,
+            output.status,
+            said.chars().take(500).collect::<String>(),
+            String::from_utf8_lossy(&output.stderr)
+        );
+        Ok(took)
+    }
+
+    /// Exports everything: how long it takes, and the most that was resident.
+    pub(crate) fn export(&self) -> Result<Export> {
+        let file = self.folder.join("all.csv");
+        let words = ["queue", "export", "--out"].map(str::to_owned).into_iter().chain([file.display().to_string()]);
+        let start = Instant::now();
+        let mut child = self.command(&words.collect::<Vec<_>>()).spawn().context("invited")?;
+        let tree = Tree::of(child.id())?;
+        let mut peak = 0;
+        let status = loop {
+            peak = tree.peak_of_root().max(peak);
+            if let Some(status) = child.try_wait()? {
+                break status;
+            }
+            std::thread::sleep(Duration::from_millis(2));
+        };
+        let seconds = start.elapsed().as_secs_f64();
+        ensure!(status.success(), "the export ended with {status}");
+        let bytes = fs::metadata(&file)?.len();
+        fs::remove_file(file)?;
+        Ok(Export {
+            invitations: self.all,
+            seconds,
+            rows_per_second: self.all as f64 / seconds,
+            bytes,
+            peak_resident: peak,
+        })
+    }
+
+    fn command(&self, words: &[String]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_invited"));
+        command.args(words).env("INVITED_CONFIG", &self.configuration).env("NO_COLOR", "1");
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+}
+
+/// What `queue export` of everything costs.
+#[derive(Debug, serde::Serialize)]
+pub(crate) struct Export {
+    pub(crate) invitations: u64,
+    pub(crate) seconds: f64,
+    pub(crate) rows_per_second: f64,
+    pub(crate) bytes: u64,
+    pub(crate) peak_resident: u64,
+}
