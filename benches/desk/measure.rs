@@ -13,7 +13,7 @@ use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
 use tokio::runtime::Runtime;
 
 use crate::call::{Asked, Call};
-use crate::commands::{Desk, Export};
+use crate::commands::{Desk, Export, LONG};
 use crate::postgres::{self, Cluster};
 use crate::queue_fill::{Contents, Raw, Size};
 use crate::store;
@@ -43,6 +43,8 @@ pub(crate) struct Found {
     pub(crate) filled_seconds: Vec<u64>,
     pub(crate) calls: Vec<Row>,
     pub(crate) commands: Vec<Row>,
+    /// Commands that go through everything, or nearly.
+    pub(crate) long: Vec<Row>,
     pub(crate) exports: Vec<Export>,
     pub(crate) tables: Vec<Size>,
 }
@@ -92,6 +94,7 @@ pub(crate) fn measure(engine: Engine, plan: Plan, now: i64, work: &Path) -> Resu
         filled_seconds: Vec::new(),
         calls: Vec::new(),
         commands: Vec::new(),
+        long: Vec::new(),
         exports: Vec::new(),
         tables: Vec::new(),
     };
@@ -199,8 +202,15 @@ fn commands(plan: Plan, desks: &[Desk], found: &mut Found) -> Result<()> {
     for (n, (name, is_search)) in rows.into_iter().enumerate() {
         found.commands.push(row(name, is_search, times.remove(&n).context(name)?, Vec::new()));
     }
-    let person = desks.iter().map(|desk| Ok(vec![desk.run(&desk.person())?])).collect::<Result<Vec<_>>>()?;
-    found.commands.push(row("person ADDRESS (reads everything)", true, person, Vec::new()));
+    for n in 0..LONG {
+        let (mut name, mut times) = ("", Vec::new());
+        for desk in desks {
+            let asked = &desk.long()[n];
+            name = asked.name;
+            times.push(vec![desk.run(asked)?]);
+        }
+        found.long.push(row(name, true, times, Vec::new()));
+    }
     for desk in desks {
         found.exports.push(desk.export()?);
     }

@@ -27,7 +27,7 @@ pub(crate) const SPOOL: &str = "keep a copy";
 pub(crate) const FILE_NEW: &str = "claim and file it: new order";
 pub(crate) const FILE_KNOWN: &str = "claim and file it: known order";
 pub(crate) const CANCEL: &str = "cancel one of a shop";
-pub(crate) const COUNT: &str = "count (grows with what is counted)";
+pub(crate) const COUNT: &str = "count";
 pub(crate) const PURGE: &str = "purge 1000 copies";
 
 /// How many times longer the largest queue takes than the smallest, for each engine: claiming, and the worst way to list.

@@ -45,14 +45,10 @@ pub(super) struct Simulate {
 
 impl Simulate {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let shop = self.shop.as_deref().map(ShopId::parse).transpose();
-        let shop = shop.map_err(|error| Failure::Usage(format!("--shop: {error}")))?;
         let other = load_config(&self.policy).map_err(Failure::Config)?;
         let desk = Desk::open(&self.config).await?;
-        let (zone, now) = (desk.zone(), desk.clock.now());
-        if let Some(shop) = shop.as_ref().filter(|shop| desk.config.shop(shop).is_none()) {
-            return Err(Failure::Usage(format!("--shop: there is no shop {:?} in the configuration", shop.as_str())));
-        }
+        let shop = self.shop.as_deref().map(|text| desk.shop(text)).transpose()?;
+        let (zone, now) = (desk.zone_of_all(shop.iter()), desk.clock.now());
         let since = point("--since", &self.since, Meant::Since, &zone, now)?;
         let present = desk.policies()?;
         let (rules, unchanged) = with_those_of(&desk.config, &other);

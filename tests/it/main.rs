@@ -33,3 +33,4 @@ mod simulate;
 mod templates;
 mod terminal;
 mod views;
+mod zones;

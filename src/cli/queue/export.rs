@@ -61,7 +61,7 @@ pub(in crate::cli) struct Export {
 impl Export {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let desk = Desk::open(&self.config).await?;
-        let filter = self.filter.filter(&desk)?;
+        let filter = self.filter.filter(&desk).await?;
         let format = if self.json { Format::Jsonl } else { self.format };
         let Some(path) = &self.out else {
             let mut out = BufWriter::new(io::stdout().lock());

@@ -24,7 +24,7 @@ pub(in crate::cli) struct Pause {
     #[command(flatten)]
     whose: Whose,
     /// Only say what rests
-    #[arg(long, conflicts_with_all = ["shop", "all"], required_unless_present_any = ["shop", "all"])]
+    #[arg(long, conflicts_with_all = ["shop", "all"])]
     list: bool,
     #[command(flatten)]
     who: Who,
@@ -68,6 +68,9 @@ impl Whose {
 
 impl Pause {
     pub(super) async fn run(self) -> Result<(), Failure> {
+        if self.whose.shop.is_none() && !self.whose.all && !self.list {
+            return Err(Failure::Usage("say whose letters: --shop ID, or --all; --list says what rests".to_owned()));
+        }
         let desk = Desk::open(&self.config).await?;
         let zone = desk.zone();
         let at = |at| local(at, &zone);

@@ -56,10 +56,11 @@ statements! {
         "SELECT " (copy columns) " FROM copy WHERE reference_key >= $1 AND reference_key <= $1 AND ($3 IS NULL OR shop = $3) \
         ORDER BY reference_key DESC, id DESC LIMIT $2"
     };
-    /// Those that began since `$1`, the oldest first, after the one that began at `$2` with the number `$3`.
+    /// Those that began after `$1`, or with it and a number above `$2`, the oldest first. SQLite seeks by the first bound alone, so
+    /// that moves on from page to page.
     BEGUN_SINCE = {
-        "SELECT " (invitation columns) " FROM invitation WHERE created_at >= $1 AND (created_at, id) > ($2, $3) \
-        ORDER BY created_at, id LIMIT $4"
+        "SELECT " (invitation columns) " FROM invitation WHERE created_at >= $1 AND (created_at, id) > ($1, $2) \
+        ORDER BY created_at, id LIMIT $3"
     };
     /// What began these invitations, and what came to them from outside.
     FROM_OUTSIDE = {

@@ -55,8 +55,7 @@ pub(super) async fn histories(
     limit: usize,
 ) -> Result<Vec<(Invitation, Vec<DecisionRecord>)>, Fault> {
     let (at, id) = after.unwrap_or((since, InvitationId(0)));
-    let rows: Vec<InvitationRow> =
-        conn.rows(look::BEGUN_SINCE, [since.into(), at.into(), id.0.into(), limit.into()]).await?;
+    let rows: Vec<InvitationRow> = conn.rows(look::BEGUN_SINCE, [at.into(), id.0.into(), limit.into()]).await?;
     let invitations: Vec<Invitation> = records(rows)?;
     let ids = to_json(&invitations.iter().map(|invitation| invitation.id).collect::<Vec<_>>())?;
     let rows: Vec<DecisionRow> = conn.rows(look::FROM_OUTSIDE, [ids.into()]).await?;
