@@ -4,6 +4,8 @@
 #![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+#[path = "kit/by_hand.rs"]
+mod by_hand;
 #[path = "kit/place.rs"]
 mod place;
 #[path = "kit/postgres.rs"]
@@ -208,7 +210,7 @@ async fn fill(store: &dyn Store) {
     send(store, Some(Attempt::Accepted), without_reminder).await;
     let cancelled = tell(store, "nord", EventKind::Placed, "cancelled", T0).await;
     let support = Actor { name: "support".to_owned(), reason: Some("\u{2764}\u{fe0f}\u{202e}".to_owned()) };
-    store.desk(cancelled, DeskOrder::Cancel, &support, policies(), T0).await.unwrap();
+    by_hand::order(store, cancelled, DeskOrder::Cancel, &support, &policies(), T0).await.unwrap();
     tell(store, "slow", EventKind::Placed, "waiting", T0).await;
     tell(store, "nord", EventKind::Placed, "queued", after(1)).await;
     // Too late: ends without a letter.
@@ -491,7 +493,7 @@ async fn an_order_of_the_desk_during_the_last_pass_is_not_lost() {
     let act = |step: &Step| {
         if (step.pass, step.table) == (1, "decision") {
             let support = Actor { name: "support".to_owned(), reason: None };
-            block(desk.desk(InvitationId(1), DeskOrder::Cancel, &support, policies(), T0)).unwrap();
+            block(by_hand::order(&desk, InvitationId(1), DeskOrder::Cancel, &support, &policies(), T0)).unwrap();
         }
         ControlFlow::Continue(())
     };

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, unused_imports, reason = "only what the desk asks is looked at")]
 
+#[path = "../../src/store/sql/desk_statements.rs"]
+pub(crate) mod desk_statements;
 #[path = "../../src/store/sql/person_statements.rs"]
 pub(crate) mod person_statements;
 #[path = "../../src/store/sql/statements.rs"]
@@ -12,6 +14,7 @@ use sqlx::{AssertSqlSafe, Row as _};
 
 use crate::call::Call;
 use crate::queue_fill::Raw;
+use desk_statements as look;
 use person_statements as persons;
 use statements::{self as sql, Statement};
 
@@ -50,8 +53,8 @@ fn statements_of(call: Call) -> Vec<(&'static str, Statement)> {
         ($($room:ident :: $name:ident),* $(,)?) => { vec![$((stringify!($name), $room::$name)),*] };
     }
     let moved = || named![sql::MOVE, sql::DECIDED, sql::COUNT_UP];
-    let picked = || named![sql::PICK];
-    let story = || named![sql::DECISIONS_ON, sql::LETTERS_OF, sql::PAST_LETTERS, sql::SUPPRESSED, sql::PAUSES];
+    let picked = || named![look::PICK];
+    let story = || named![look::DECISIONS_ON, look::LETTERS_OF, sql::PAST_LETTERS, sql::SUPPRESSED, sql::PAUSES];
     let with = |mut some: Vec<_>, more: Vec<_>| {
         some.extend(more);
         some
@@ -69,19 +72,19 @@ fn statements_of(call: Call) -> Vec<(&'static str, Statement)> {
             moved(),
         ),
         Call::NextDue => named![sql::NEXT_DUE],
-        Call::FirstPage | Call::DeepPage => named![sql::LIST_ALL],
-        Call::ByState | Call::ByDue | Call::DryRun => with(named![sql::IDS_STATE], picked()),
-        Call::ByShop | Call::ByShopAndState => with(named![sql::IDS_SHOP_STATE], picked()),
-        Call::ByEmail => with(named![sql::IDS_EMAIL], picked()),
-        Call::ByReference => with(named![sql::IDS_REFERENCE], picked()),
-        Call::ByTemplate | Call::ByTag | Call::ByRareText | Call::ByNoText => named![sql::STEP_DOWN, sql::WALK],
-        Call::ByAge => named![sql::LAST_BEFORE, sql::FIRST_SINCE, sql::STEP_DOWN, sql::WALK],
-        Call::ExplainAddress => with(named![sql::COPIES_OF_EMAIL, sql::LIST_EMAIL], story()),
-        Call::ExplainReference => with(named![sql::COPIES_OF_REFERENCE, sql::LIST_REFERENCE], story()),
-        Call::ExplainId => with(named![sql::INVITATION, sql::COPIES_OF_REFERENCE], story()),
+        Call::FirstPage | Call::DeepPage => named![look::LIST_ALL],
+        Call::ByState | Call::ByDue | Call::DryRun => with(named![look::IDS_STATE], picked()),
+        Call::ByShop | Call::ByShopAndState => with(named![look::IDS_SHOP_STATE], picked()),
+        Call::ByEmail => with(named![look::IDS_EMAIL], picked()),
+        Call::ByReference => with(named![look::IDS_REFERENCE], picked()),
+        Call::ByTemplate | Call::ByTag | Call::ByRareText | Call::ByNoText => named![look::STEP_DOWN, look::WALK],
+        Call::ByAge => named![look::LAST_BEFORE, look::FIRST_SINCE, look::STEP_DOWN, look::WALK],
+        Call::ExplainAddress => with(named![look::COPIES_OF_EMAIL, look::LIST_EMAIL], story()),
+        Call::ExplainReference => with(named![look::COPIES_OF_REFERENCE, look::LIST_REFERENCE], story()),
+        Call::ExplainId => with(named![look::INVITATION, look::COPIES_OF_REFERENCE], story()),
         Call::Figures => named![sql::FIGURES_OF_ALL],
         Call::FiguresOfShop => named![sql::FIGURES_OF_SHOP],
-        Call::Counts => named![sql::COUNT_UNREAD, sql::COUNT_HELD, sql::STANDING],
+        Call::Counts => named![look::COUNT_UNREAD, look::COUNT_HELD, sql::STANDING],
         Call::Cancel => with(named![sql::INVITATIONS_TO_MOVE], moved()),
         Call::Suppressions => named![persons::ENTRIES_BELOW],
     }

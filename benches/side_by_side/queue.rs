@@ -13,8 +13,8 @@ use invited::domain::{
     Attempt, DeskOrder, EmailAddress, InvitationId, OrderNews, OrderReference, Policies, ShopId, State, Timestamp,
 };
 use invited::store::{
-    Actor, ClaimedLetter, FiledReading, Filter, NewCopy, RelayShare, Role, Round, SqlStore, Store, Subject,
-    create_if_missing, open,
+    Actor, ClaimedLetter, DeskAsk, DeskOutcome, FiledReading, Filter, NewCopy, RelayShare, Role, Round, Seen, SqlStore,
+    Store, Subject, create_if_missing, open,
 };
 use serde::Serialize;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
@@ -359,10 +359,12 @@ impl Place {
             self.store.list(&filter, None, CANCELLED.min(usize::try_from(self.all / 1000)?)).await?.invitations
         {
             let start = Instant::now();
-            let (order, policies) = (DeskOrder::Cancel, Arc::clone(&self.policies));
-            let decision = self.store.desk(queued.id, order, &actor, policies, Timestamp(NOW)).await?;
+            let asks = vec![DeskAsk { seen: Seen::from(&queued), order: DeskOrder::Cancel }];
+            let mut outcomes = self.store.desk_all(asks, &actor, Arc::clone(&self.policies), Timestamp(NOW)).await?;
             self.took(queue_report::CANCEL, start);
-            ensure!(decision.is_some_and(|decision| decision.progress.state == State::Cancelled), "not cancelled");
+            let is_cancelled =
+                |one| matches!(one, DeskOutcome::Decided(decision) if decision.progress.state == State::Cancelled);
+            ensure!(outcomes.pop().is_some_and(is_cancelled), "not cancelled");
         }
         Ok(())
     }

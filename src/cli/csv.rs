@@ -3,17 +3,17 @@
 
 use std::borrow::Cow;
 
-/// Characters with which a spreadsheet takes a cell for a formula (OWASP, "CSV Injection"), and the one that says it is none.
-const FORMULA: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\''];
+use crate::table::FORMULA;
 
 /// One record as a line without its end.
-pub(super) fn record<'c>(cells: impl IntoIterator<Item = &'c str>) -> String {
+pub(super) fn record(cells: impl IntoIterator<Item = impl AsRef<str>>) -> String {
     let mut line = String::new();
     for (place, cell) in cells.into_iter().enumerate() {
         if place > 0 {
             line.push(',');
         }
-        let cell = guarded(cell);
+        let cell = guarded(cell.as_ref());
+        // Some programs split at semicolons and tabs too.
         if cell.contains([',', '"', '\n', '\r', ';', '\t']) || cell.trim() != cell {
             line.push('"');
             line.push_str(&cell.replace('"', "\"\""));
@@ -51,5 +51,34 @@ mod tests {
             let trimmed = |cell: &str| if cell.starts_with('\t') { cell.to_owned() } else { cell.trim().to_owned() };
             assert_eq!(row.cells, cells.map(trimmed), "{line}");
         }
+    }
+    #[test]
+    fn no_value_is_a_formula_in_whatever_spreadsheet() {
+        for (value, written) in [
+            ("plain", "plain"),
+            ("", ""),
+            ("a,b", "\"a,b\""),
+            ("a;b", "\"a;b\""),
+            ("say \"hi\"", "\"say \"\"hi\"\"\""),
+            ("two\r\nlines", "\"two\r\nlines\""),
+            ("=1+1", "'=1+1"),
+            ("+49", "'+49"),
+            ("-2", "'-2"),
+            ("@SUM(A1)", "'@SUM(A1)"),
+            ("\tx", "\"'\tx\""),
+            ("\rx", "\"'\rx\""),
+            ("\0x", "'\0x"),
+            ("\u{ff1d}1", "'\u{ff1d}1"),
+            ("\u{ff0b}1", "'\u{ff0b}1"),
+            ("\u{ff0d}1", "'\u{ff0d}1"),
+            ("\u{ff20}x", "'\u{ff20}x"),
+            ("=HYPERLINK(\"http://a\",\"b\")", "\"'=HYPERLINK(\"\"http://a\"\",\"\"b\"\")\""),
+            ("1=1", "1=1"),
+            ("'x", "''x"),
+            (" x", "\" x\""),
+        ] {
+            assert_eq!(record([value]), written, "{value:?}");
+        }
+        assert_eq!(record(["a", "b,c"]), "a,\"b,c\"");
     }
 }

@@ -1,14 +1,13 @@
 //! `invited erase`: everything that is stored about one person goes (GDPR, article 17). What stays is a keyed hash on the suppression
 //! list, so that nobody writes to them again, and figures that name nobody.
 
-use std::sync::Arc;
-
 use clap::Args;
 use serde_json::json;
 
 use super::confirm::confirm;
 use super::output::count;
-use super::person::{Bar, look, parse};
+use super::person::{look, parse};
+use super::progress::Search;
 use super::who::Who;
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
 use crate::config::Database;
@@ -60,9 +59,9 @@ const REWRITTEN_AT_ONCE: u64 = 256 * 1024 * 1024;
 
 /// Writes the file anew, where rows that were moved within it have left their bytes.
 async fn rewritten(desk: &Desk) -> Result<bool, Failure> {
-    let mut bar = Bar::default();
-    let is_tidy = rewrite(&desk.store, &mut |looked| bar.show(looked)).await;
-    bar.end();
+    let mut search = Search::default();
+    let is_tidy = rewrite(&desk.store, &mut |looked| search.at(looked)).await;
+    drop(search);
     is_tidy.map_err(|error| {
         Failure::Undone(format!("everything was erased, but the file cannot be written anew: {error}"))
     })
@@ -114,21 +113,20 @@ impl Erase {
         found: Found,
         shop: Option<ShopId>,
     ) -> Result<Erasing, Failure> {
-        let list_key = desk.list_key()?;
+        let policies = desk.policies()?;
         let actor = self.who.clone().actor();
         // A note that names the person would keep what is to go.
         let note = actor.reason.filter(|reason| !found.names().stand_in(reason.as_bytes()));
-        let stays = mark(address, shop, &list_key, &actor.name, note, desk.clock.now());
+        let stays = mark(address, shop, policies.list_key(), &actor.name, note, desk.clock.now());
         let order = Order {
             mark: (!self.forget_suppression).then_some(stays),
             actor: actor.name,
-            policies: Arc::new(desk.config.policies().with_list_key(list_key)),
+            policies,
             clock: desk.clock.clone(),
         };
-        let mut bar = Bar::default();
-        let mut progress = |looked| bar.show(looked);
-        let erasing = erase(&desk.store, address, found, &order, &mut progress).await;
-        bar.end();
+        let mut search = Search::default();
+        let erasing = erase(&desk.store, address, found, &order, &mut |looked| search.at(looked)).await;
+        drop(search);
         Ok(erasing?)
     }
 
@@ -208,9 +206,9 @@ fn foretell(found: &Found, forgets: bool, out: &mut Output) -> Result<(), Failur
 /// Reads the files of the database; a server's are its own business.
 fn look_at_the_files(desk: &Desk, names: &Names, longer: &[String]) -> Result<Option<Remains>, Failure> {
     let Database::Sqlite(path) = &desk.config.database else { return Ok(None) };
-    let mut bar = Bar::default();
-    let left = remains(path, names, longer, &mut |looked| bar.show(looked));
-    bar.end();
+    let mut search = Search::default();
+    let left = remains(path, names, longer, &mut |looked| search.at(looked));
+    drop(search);
     left.map(Some).map_err(|error| {
         Failure::Undone(format!("everything was erased, but {} cannot be read to see it: {error}", path.display()))
     })

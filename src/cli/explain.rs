@@ -39,9 +39,11 @@ pub(super) struct Explain {
 impl Explain {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let subjects = self.subjects()?;
-        let shop = self.shop.as_deref().map(ShopId::parse).transpose();
-        let shop = shop.map_err(|error| Failure::Usage(format!("--shop: {error}")))?;
         let desk = Desk::open(&self.config).await?;
+        let shop = match &self.shop {
+            Some(shop) => Some(desk.shop_ever(shop).await?),
+            None => None,
+        };
         let mut story = Story::default();
         for subject in &subjects {
             story = desk.store.story(subject).await?;
@@ -50,9 +52,10 @@ impl Explain {
                 break;
             }
         }
-        let zone = desk.zone();
+        let shops = story.invitations.iter().map(|one| &one.shop).chain(story.copies.iter().map(|copy| &copy.shop));
+        let zone = desk.zone_of_all(shops.chain(shop.as_ref()));
         let when = |at: Timestamp| local(at, &zone);
-        let policies = desk.foretelling_policies()?;
+        let policies = desk.policies()?;
         let standings = desk.store.standings(&story.invitations, Arc::clone(&policies), desk.clock.now()).await?;
         let telling = Telling {
             policies: &policies,

@@ -201,8 +201,8 @@ fn markdown(account: &Account, days: Days, out: &mut Output) -> Result<(), Failu
         let row = |cells: Vec<String>| format!("| {} |", cells.join(" | "));
         let heading = section.heading.iter().map(|cell| lower(cell)).collect();
         out.line(row(heading))?;
-        let is_number = |column: &&str| matches!(*column, "HOW MANY" | "WITHOUT LETTER" | "SHARE");
-        let rule = section.heading.iter().map(|column| if is_number(&column) { "--:" } else { "---" }.to_owned());
+        let is_number = |column: &str| matches!(column, "HOW MANY" | "WITHOUT LETTER" | "SHARE");
+        let rule = section.heading.iter().map(|column| if is_number(column) { "--:" } else { "---" }.to_owned());
         out.line(row(rule.collect()))?;
         for cells in section.rows {
             out.line(row(cells.iter().map(|cell| escaped(cell)).collect()))?;

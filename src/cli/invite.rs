@@ -67,14 +67,15 @@ impl Invite {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let (customer, reference, order) = self.order()?;
         let desk = Desk::open(&self.config).await?;
-        let shop = shop_of(&desk.config, self.shop.as_deref())?.id.clone();
+        let shop = shop_of(&desk, self.shop.as_deref())?.id.clone();
         let now = desk.clock.now();
         let due = due(&desk, self.delay.as_deref(), self.at.as_deref(), now)?;
         let email = customer.email.clone();
         let wanted: Arc<[Wanted]> = Arc::new([Wanted { shop, reference: reference.clone(), customer, order, due }]);
+        let policies = desk.policies()?;
         let outcomes = match self.dry_run {
-            true => desk.store.foresee(wanted, desk.policies(), now).await?,
-            false => desk.store.invite(wanted, &self.who.actor(), desk.policies(), now).await?,
+            true => desk.store.foresee(wanted, policies, now).await?,
+            false => desk.store.invite(wanted, &self.who.actor(), policies, now).await?,
         };
         let zone = desk.zone();
         match outcomes.into_iter().next() {

@@ -51,8 +51,8 @@ use crate::app::{StartError, database_password, list_key, load_config};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::document::Problem;
-use crate::domain::Policies;
-use crate::store::{self, Role, SqlStore, StoreError};
+use crate::domain::{Policies, ShopId, Zone};
+use crate::store::{self, Filter, HeldFilter, Role, SqlStore, Store as _, StoreError};
 use output::{Output, printable};
 
 /// Self-hosted automatic feedback service: reads BCC'd order mail and sends review invitations at the right time.
@@ -286,22 +286,62 @@ impl Desk {
         list_key(&self.config).map_err(|problem| Failure::Config(vec![problem]))
     }
 
-    fn policies(&self) -> Arc<Policies> {
+    /// The shops' rules, by which letters are judged: with the key of the suppression list, without which its hashed entries stop
+    /// nobody.
+    fn policies(&self) -> Result<Arc<Policies>, Failure> {
+        Ok(Arc::new(self.config.policies().with_list_key(self.list_key()?)))
+    }
+
+    /// The shops' rules for who judges no letter, but moves invitations that are there; no key is needed for that.
+    fn policies_without_list(&self) -> Arc<Policies> {
         Arc::new(self.config.policies())
     }
 
-    /// The policies with the key of the suppression list, for who foretells what will come of a letter.
-    fn foretelling_policies(&self) -> Result<Arc<Policies>, Failure> {
-        let key = list_key(&self.config).map_err(|problem| Failure::Config(vec![problem]))?;
-        Ok(Arc::new(self.config.policies().with_list_key(key)))
+    /// A shop of the configuration.
+    fn shop(&self, text: &str) -> Result<ShopId, Failure> {
+        let known = self.config.shops.iter().map(|shop| shop.id.as_str()).collect::<Vec<_>>();
+        match ShopId::parse(text) {
+            Ok(id) if known.contains(&id.as_str()) => Ok(id),
+            _ => {
+                let known = known.join(", ");
+                Err(Failure::Undone(format!("there is no shop {text:?} in the configuration; there are: {known}")))
+            }
+        }
     }
 
-    /// The zone in which times are shown: the shop's, and UTC when there are several that differ.
-    fn zone(&self) -> crate::domain::Zone {
+    /// A shop of the configuration, or one that is gone from it and has left something behind.
+    async fn shop_ever(&self, text: &str) -> Result<ShopId, Failure> {
+        let (known, Ok(shop)) = (self.shop(text), ShopId::parse(text)) else { return self.shop(text) };
+        if known.is_ok() {
+            return known;
+        }
+        let invitations = Filter { shop: Some(shop.clone()), ..Filter::default() };
+        let copies = HeldFilter { shop: Some(shop.clone()), ..HeldFilter::default() };
+        let is_gone = self.store.list(&invitations, None, 1).await?.invitations.is_empty()
+            && self.store.held_copies(&copies, None, 1).await?.is_empty();
+        if is_gone { known } else { Ok(shop) }
+    }
+
+    /// The zone of what concerns one shop: its own.
+    fn zone_of(&self, shop: &ShopId) -> Zone {
+        let shop = self.config.shops.iter().find(|one| one.id == *shop);
+        shop.map_or_else(|| self.zone(), |shop| shop.zone.clone())
+    }
+
+    /// The zone of what concerns all of these: theirs, and that of [`Desk::zone`] when they are of several shops.
+    fn zone_of_all<'s>(&self, mut shops: impl Iterator<Item = &'s ShopId>) -> Zone {
+        match shops.next() {
+            Some(first) if shops.all(|shop| shop == first) => self.zone_of(first),
+            _ => self.zone(),
+        }
+    }
+
+    /// The zone of what concerns no shop alone: that of all shops, and UTC when they differ.
+    fn zone(&self) -> Zone {
         let mut zones = self.config.shops.iter().map(|shop| &shop.zone);
         match zones.next() {
             Some(first) if zones.all(|zone| zone == first) => first.clone(),
-            _ => crate::domain::Zone::UTC,
+            _ => Zone::UTC,
         }
     }
 }

@@ -9,11 +9,11 @@ use base64ct::{Base64, Encoding as _};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::confirm::can_ask;
 use super::output::count;
+use super::progress::Search;
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
 use crate::domain::{CopyId, EmailAddress, Timestamp};
-use crate::ops::person::{Found, Looked, find};
+use crate::ops::person::{Found, find};
 use crate::store::{PersonTable, RawRow, Store};
 
 /// Shows everything that is stored about one person.
@@ -68,38 +68,8 @@ pub(super) fn parse(text: &str) -> Result<EmailAddress, Failure> {
 
 /// Looks for a person everywhere, and says on standard error how far it has come where somebody watches.
 pub(super) async fn look(desk: &Desk, address: &EmailAddress) -> Result<Found, Failure> {
-    let mut bar = Bar::default();
-    let found = find(&desk.store, address, &desk.list_key()?, &mut |looked| bar.show(looked)).await;
-    bar.end();
-    Ok(found?)
-}
-
-/// One line of progress on a terminal, written over and over; nothing elsewhere.
-#[derive(Default)]
-pub(super) struct Bar {
-    last: Option<std::time::Instant>,
-}
-
-/// Between two looks at the same line.
-const PACE: std::time::Duration = std::time::Duration::from_millis(200);
-
-impl Bar {
-    pub(super) fn show(&mut self, looked: Looked) {
-        if !can_ask() || self.last.is_some_and(|last| last.elapsed() < PACE) {
-            return;
-        }
-        self.last = Some(std::time::Instant::now());
-        let Looked { what, done, of } = looked;
-        let of = if of > 0 { format!("/{of}") } else { String::new() };
-        // Nothing can be done about a standard error that is closed.
-        let _ = write!(io::stderr().lock(), "\r\u{1b}[K{what}: {done}{of}");
-    }
-
-    pub(super) fn end(&mut self) {
-        if self.last.take().is_some() {
-            let _ = write!(io::stderr().lock(), "\r\u{1b}[K");
-        }
-    }
+    let mut search = Search::default();
+    Ok(find(&desk.store, address, &desk.list_key()?, &mut |looked| search.at(looked)).await?)
 }
 
 /// Everything about a person.

@@ -64,7 +64,7 @@ impl Reconcile {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let found = read_orders(&self.orders, Need::Reconcile)?;
         let desk = Desk::open(&self.config).await?;
-        let shop = shop_of(&desk.config, self.shop.as_deref())?;
+        let shop = shop_of(&desk, self.shop.as_deref())?;
         let now = desk.clock.now();
         let since = self.since.as_deref();
         let since = since.map(|text| point("--since", text, Meant::Since, &desk.zone(), now)).transpose()?;
@@ -72,7 +72,7 @@ impl Reconcile {
             Some(since) => Some((since, Timestamp(i64::MAX))),
             None => span(shop, &found.orders),
         };
-        let policies = desk.policies();
+        let policies = desk.policies()?;
         let mut progress = Progress::new("orders looked up", found.orders.len() as u64);
         let matches = look_up(&desk.store, shop, &found.orders, &policies, |done| progress.at(done as u64)).await?;
         drop(progress);

@@ -130,7 +130,12 @@ fn tell_systemd(state: &[sd_notify::NotifyState<'_>]) {
 struct Watchdog(Option<tokio::time::Interval>);
 
 fn watchdog() -> Watchdog {
-    Watchdog(sd_notify::watchdog_enabled().map(|span: Duration| tokio::time::interval(span / 2)))
+    Watchdog(sd_notify::watchdog_enabled().map(|span: Duration| {
+        let mut interval = tokio::time::interval(span / 2);
+        // One word is enough after a time in which nothing could be said; a burst fills systemd's socket, and signals wait then.
+        interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        interval
+    }))
 }
 
 impl Watchdog {

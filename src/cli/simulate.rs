@@ -14,11 +14,11 @@ use crate::domain::{Fate, Rule, ShopId, Zone};
 use crate::ops::simulate::{Comparison, Difference, Sum, compare, with_those_of};
 
 /// Shows what would have been sent, deferred and dropped by other rules. Nothing is changed.
+///
+/// The orders that began since then are played twice to their end, as if every letter were taken at once: by the rules as they are,
+/// and by those of FILE. The rate, pauses and the relay are not played. Shops that FILE does not name keep their rules.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The orders that began since then are played twice to their end, as if every letter were taken at once: by the rules as they are, and
-by those of FILE. The rate, pauses and the relay are not played. Shops that FILE does not name keep their rules.
-
 Examples:
   What a configuration that is being tried out would have changed in the last month:
     invited simulate --policy /tmp/trial.toml
@@ -45,16 +45,12 @@ pub(super) struct Simulate {
 
 impl Simulate {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let shop = self.shop.as_deref().map(ShopId::parse).transpose();
-        let shop = shop.map_err(|error| Failure::Usage(format!("--shop: {error}")))?;
         let other = load_config(&self.policy).map_err(Failure::Config)?;
         let desk = Desk::open(&self.config).await?;
-        let (zone, now) = (desk.zone(), desk.clock.now());
-        if let Some(shop) = shop.as_ref().filter(|shop| desk.config.shop(shop).is_none()) {
-            return Err(Failure::Usage(format!("--shop: there is no shop {:?} in the configuration", shop.as_str())));
-        }
+        let shop = self.shop.as_deref().map(|text| desk.shop(text)).transpose()?;
+        let (zone, now) = (desk.zone_of_all(shop.iter()), desk.clock.now());
         let since = point("--since", &self.since, Meant::Since, &zone, now)?;
-        let present = desk.foretelling_policies()?;
+        let present = desk.policies()?;
         let (rules, unchanged) = with_those_of(&desk.config, &other);
         let rules = rules.with_list_key(*present.list_key());
         let comparison = compare(&desk.store, since, shop.as_ref(), present, &rules, now).await?;

@@ -109,14 +109,21 @@ pub struct Foresight<'f> {
 }
 
 impl<'f> Foresight<'f> {
-    /// For the mails of a shop.
-    pub fn new(config: &'f Config, reader: &'f Reader, shop: &'f Shop, store: &'f SqlStore, now: Timestamp) -> Self {
+    /// For the mails of a shop. The policies have the key of the suppression list.
+    pub fn new(
+        config: &'f Config,
+        reader: &'f Reader,
+        shop: &'f Shop,
+        store: &'f SqlStore,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Self {
         Self {
             config,
             reader,
             shop,
             store,
-            policies: Arc::new(config.policies()),
+            policies,
             now,
             orders: HashMap::new(),
             suppressed: HashSet::new(),

@@ -48,9 +48,7 @@ use self::sql::engine::Engine;
 use self::sql::fault::Fault;
 use self::sqlite::File;
 use crate::config::Database;
-use crate::domain::{
-    Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
-};
+use crate::domain::{Attempt, CopyId, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp};
 
 /// How many copies, invitations, decisions and letters [`Store::story`] tells of at most, each.
 pub const STORY_AT_MOST: usize = 200;
@@ -191,16 +189,6 @@ pub trait Store: Send + Sync + 'static {
         policies: Arc<Policies>,
         now: Timestamp,
     ) -> Result<Recovered, StoreError>;
-
-    /// Carries out a person's order. `None` when there is no such invitation.
-    async fn desk(
-        &self,
-        invitation: InvitationId,
-        order: DeskOrder,
-        actor: &Actor,
-        policies: Arc<Policies>,
-        now: Timestamp,
-    ) -> Result<Option<Decision>, StoreError>;
 
     /// Carries out a person's orders, all in one transaction, and says of each what came of it, in the order asked. An invitation
     /// that is not as it was seen is left alone.

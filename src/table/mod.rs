@@ -16,6 +16,11 @@ pub use rows::{Row, Separator, Sheet, rows_of};
 
 use std::fmt;
 
+/// What a spreadsheet takes for the begin of a formula (OWASP ASVS 5.0, 1.2.10; some programs turn the full-width forms into the plain
+/// ones), and what our own tables therefore put a `'` before, and before a `'` too. It is taken off again when a table is read.
+pub const FORMULA: [char; 13] =
+    ['=', '+', '-', '@', '\t', '\r', '\n', '\0', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}', '\''];
+
 /// Something in a file that cannot be used: where, what, and what to do about it. It repeats nothing of a person's from the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {

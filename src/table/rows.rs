@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::encoding::{Encoding, decode};
-use super::{Fault, words};
+use super::{FORMULA, Fault};
 
 /// Rows that are looked at to find the separator.
 const LOOKED_AT: usize = 50;
@@ -239,6 +239,6 @@ impl Iterator for Rows<'_> {
 
 /// A value without the `'` that an export of ours puts before what a spreadsheet would take for a formula.
 fn without_mark(value: &str) -> String {
-    let bare = value.strip_prefix('\'').filter(|rest| rest.starts_with(words::FORMULA));
+    let bare = value.strip_prefix('\'').filter(|rest| rest.starts_with(FORMULA));
     bare.unwrap_or(value).to_owned()
 }

@@ -2,9 +2,6 @@
 //! eTrusted), of the order exports of shop platforms (Magento, WooCommerce, Shopify, PrestaShop), of our own exports, and plain words
 //! in ten languages. Of several that stand in one file the one that comes first here counts.
 
-/// What a spreadsheet takes for the begin of a formula, and what our exports therefore put a `'` before, and before a `'` too.
-pub(super) const FORMULA: [char; 7] = ['=', '+', '-', '@', '\t', '\r', '\''];
-
 /// What a column of orders holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Column {

@@ -242,7 +242,6 @@ async fn queue_list_and_show_have_the_promised_names() {
     assert_eq!(one(&["--limit", "2", "--before", "2"]), [1]);
     assert_eq!(one(&["--state", "done", "--state", "sent"]), [0; 0]);
     assert_eq!(one(&["--shop", "shop"]), [3, 2, 1]);
-    assert_eq!(one(&["--shop", "other"]), [0; 0]);
     let table = site.run(&["queue", "list", "--limit", "2"]).ended(0).out;
     assert!(table.contains("REFERENCE") || table.contains("ORDER"), "{table}");
     assert!(table.contains("More: --before 2") && table.contains("CE"), "times in the shop's zone: {table}");
@@ -411,12 +410,12 @@ Invitation 1: shop, order Q-1, Anna Exempel <person1@customer.example.net>, canc
   DATE TIME ZONE    reference: Q-1 (headers subject.marked)
   DATE TIME ZONE    locale: en (generic words)
   DATE TIME ZONE  order placed: begins as queued, next at DATE TIME ZONE, because the delay before the first letter began \
-(trigger-starts-delay)
+(trigger-starts-delay): the mail was written at DATE TIME ZONE
   DATE TIME ZONE  desk reschedule by sam: stays queued, next at DATE TIME ZONE, because support chose another time for the \
 letter (desk-reschedules)
   DATE TIME ZONE  desk cancel by kim: queued becomes cancelled, because support cancelled the invitation (desk-cancels) \
 [asked by telephone]
-Next: nothing; a cancelled invitation is final.
+Next: nothing; support cancelled the invitation. To invite the customer once more: invited queue reinvite 1
 ";
 
 #[tokio::test(flavor = "multi_thread")]
@@ -551,7 +550,9 @@ fn commands(words: &[String], found: &mut BTreeMap<String, BTreeSet<String>>) {
         commands(&[words, &[name.to_owned()]].concat(), found);
     }
     if is_leaf {
-        let flags = part("Options").lines().filter_map(|line| {
+        // What an option means goes on further to the right, and may begin with the name of another.
+        let options = part("Options").lines().filter(|line| !line.starts_with("       "));
+        let flags = options.filter_map(|line| {
             let line = line.trim_start();
             line.starts_with('-').then(|| line.split([' ', ',', '=', '.']).find(|word| word.starts_with("--")).unwrap())
         });

@@ -40,7 +40,8 @@ async fn hand_in(service: &Service, mail: &[u8]) {
 /// A daemon with a template of the shop's own, and a way to write that anew.
 async fn opened() -> (Site, TestRelay, Service) {
     let relay = TestRelay::start(|_| Act::Ok).await;
-    let site = Site::new(relay.address, &[("templates", "\"templates\"")]).await;
+    // Its orders are all of one customer, who gets a letter about each here.
+    let site = Site::new(relay.address, &[("templates", "\"templates\""), ("apart", "false")]).await;
     std::fs::create_dir(site.path("templates")).unwrap();
     std::fs::write(site.path("templates/acme.toml"), UNFINISHED).unwrap();
     let service = site.serve().await;

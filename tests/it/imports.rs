@@ -121,6 +121,11 @@ async fn one_customer_is_invited_and_refusals_say_why() {
     site.run(&["suppress", "add", "bo@customer.example.net"]).ended(0);
     let listed = invite(&["--email", "bo@customer.example.net"]).ended(1);
     assert!(listed.err.contains("invited suppress remove bo@customer.example.net"), "{}", listed.err);
+    site.run(&["suppress", "add", "--hashed", "cy@customer.example.net"]).ended(0);
+    for words in [&["--dry-run"][..], &[]] {
+        let hashed = invite(&[&["--email", "cy@customer.example.net"], words].concat()).ended(1);
+        assert!(hashed.err.contains("suppress"), "{}", hashed.err);
+    }
     invite(&["--email", "nobody"]).ended(2);
     invite(&["--email", "anna@customer.example.net", "--at", "2020-01-01"]).ended(1);
     assert!(site.invitations().await.is_empty());
@@ -210,7 +215,7 @@ async fn a_list_of_orders_is_compared_with_the_queue() {
         site.run(&["invite", "--email", &email, "--reference", reference, "--delay", "3 days"]).ended(0);
     }
     site.run(&["queue", "cancel", "2", "--yes", "--reason", "test order"]).ended(0);
-    site.run(&["suppress", "add", "sup@customer.example.net"]).ended(0);
+    site.run(&["suppress", "add", "--hashed", "sup@customer.example.net"]).ended(0);
     let list = format!(
         "Order Number;Email;Order date\nL-1;;{today}\nl-1;;{today}\nL-2;;{today}\nL-8;sup@customer.example.net;{today}\nL-9;;{today}\n"
     );

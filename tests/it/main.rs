@@ -2,6 +2,8 @@
 #![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "what a test does not expect is its failure")]
 
+#[path = "../kit/by_hand.rs"]
+mod by_hand;
 #[path = "../kit/flaky.rs"]
 mod flaky;
 mod kit;
@@ -17,6 +19,7 @@ mod claims;
 mod cli;
 mod crash;
 mod desk;
+mod explain;
 mod held;
 mod imports;
 mod learn;
@@ -30,3 +33,4 @@ mod simulate;
 mod templates;
 mod terminal;
 mod views;
+mod zones;

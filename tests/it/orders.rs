@@ -5,6 +5,7 @@ use std::time::Duration;
 use invited::domain::{DAY, DeskOrder, Rule, State};
 use invited::store::{Actor, CopyState};
 
+use crate::by_hand;
 use crate::kit::{House, fixture, opened, order_mail};
 use crate::relay::{Act, At, Moment};
 
@@ -132,7 +133,7 @@ async fn support_cancels_moves_and_sends() {
     let desk = async |reference: &str, order| {
         let id = house.invitation(reference).await.id;
         let now = house.clock.now();
-        house.store().desk(id, order, &actor, policies.clone(), now).await.unwrap().unwrap()
+        by_hand::order(house.store(), id, order, &actor, &policies, now).await.unwrap()
     };
     for reference in ["1001-AB", "1002-AB", "1003-AB"] {
         house.hand_in(&order_mail(reference, "Anna Example", "anna@customer.example.net")).await;
@@ -169,7 +170,8 @@ async fn a_cancellation_before_the_dot_stops_the_letter_on_its_way() {
     let policies = house.daemon.house().setup().policies.clone();
     let actor = Actor { name: "sam".to_owned(), reason: None };
     let now = house.clock.now();
-    let decision = house.store().desk(invitation.id, DeskOrder::Cancel, &actor, policies, now).await.unwrap().unwrap();
+    let decision =
+        by_hand::order(house.store(), invitation.id, DeskOrder::Cancel, &actor, &policies, now).await.unwrap();
     assert_eq!(decision.rule, Rule::DeskCancels);
     go.send(()).unwrap();
     house.relay.until(|seen| seen.open == 0 && seen.lines.iter().any(|(_, line)| line == "DATA")).await;

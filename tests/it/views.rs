@@ -10,6 +10,7 @@ use invited::domain::{
 };
 use invited::store::{Actor, FiledReading, NewCopy, RelayShare, Round, SqlStore, Store};
 
+use crate::by_hand;
 use crate::kit::START;
 use crate::program::{Site, command, run};
 use crate::relay::{Act, TestRelay};
@@ -67,7 +68,7 @@ async fn history(store: &SqlStore, start: Timestamp) {
     let now = start.plus(DAY);
     for (id, reason) in [(1, Some("asked by telephone")), (2, Some("a|b\u{1b}[2J")), (3, None)] {
         let id = invited::domain::InvitationId(id);
-        store.desk(id, DeskOrder::Cancel, &kim(reason), policies(), now).await.unwrap().unwrap();
+        by_hand::order(store, id, DeskOrder::Cancel, &kim(reason), &policies(), now).await.unwrap();
     }
     let now = start.plus(DAY * 7 * 2 + DAY * 10);
     let relay = Some(RelayShare { name: "default".to_owned(), connections: 100 });
@@ -181,10 +182,41 @@ async fn a_shop_accounts_for_all_its_invitations() {
     site.run(&["fairness", "--json", "--markdown"]).ended(2);
 }
 
-/// Runs the live screen on a terminal, types one key after another, each when the screen shows what comes before it, and gives all that
-/// was shown.
-fn watched(site: &Site, colours: bool, steps: &[(&str, &[u8])]) -> (i32, String) {
-    let (mut master, slave) = terminal(24);
+/// What stands on a terminal after all that was written to it. Knows what the live screen uses: texts, and a cursor that is set.
+fn screen(written: &str) -> String {
+    let mut cells = vec![vec![' '; 120]; 24];
+    let (mut row, mut column) = (0, 0);
+    let mut characters = written.chars();
+    while let Some(c) = characters.next() {
+        if c != '\u{1b}' {
+            if let Some(cell) = cells.get_mut(row).and_then(|line| line.get_mut(column)) {
+                *cell = c;
+            }
+            column += 1;
+            continue;
+        }
+        let mut sequence = String::new();
+        let mut last = characters.next();
+        for c in characters.by_ref() {
+            last = Some(c);
+            if c.is_ascii_alphabetic() {
+                break;
+            }
+            sequence.push(c);
+        }
+        if last == Some('H')
+            && let Some((to_row, to_column)) = sequence.split_once(';')
+        {
+            (row, column) = (to_row.parse::<usize>().unwrap() - 1, to_column.parse::<usize>().unwrap() - 1);
+        }
+    }
+    cells.into_iter().map(|line| line.into_iter().chain(['\n']).collect::<String>()).collect()
+}
+
+/// Runs the live screen on a terminal and types keys one after another, each when the screen shows what comes before it. Gives the exit
+/// code, all that was written, and whether the terminal is as before.
+fn watched(site: &Site, colours: bool, steps: &[(&str, &[u8])]) -> (i32, String, bool) {
+    let (master, slave) = terminal(24);
     let mut watch = command();
     watch.args(["queue", "watch", "--every", "200ms", "--config"]).arg(site.config());
     watch.env("TERM", "xterm").env("LC_ALL", "C.UTF-8");
@@ -194,45 +226,47 @@ fn watched(site: &Site, colours: bool, steps: &[(&str, &[u8])]) -> (i32, String)
     watch.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave.try_clone().unwrap());
     let mut child = watch.spawn().unwrap();
     drop(watch);
-    let before = rustix::termios::tcgetattr(&slave).unwrap();
-    let (mut shown, mut at, mut steps) = (String::new(), 0, steps.iter());
-    let mut step = steps.next();
-    let mut buffer = [0; 65_536];
-    loop {
-        while let Some((wanted, keys)) = step
-            && let Some(found) = shown[at..].find(wanted)
-        {
-            at += found + wanted.len();
-            master.write_all(keys).unwrap();
-            step = steps.next();
-        }
-        if step.is_none() {
-            break;
-        }
-        let read = master.read(&mut buffer).unwrap();
-        shown.push_str(&String::from_utf8_lossy(&buffer[..read]));
-    }
-    // Whatever is still drawn has to be taken, or the program waits for it.
-    let drain = std::thread::spawn(move || {
-        let mut rest = Vec::new();
-        while let Ok(read) = master.read(&mut buffer) {
-            if read == 0 {
+    let mut keyboard = master.try_clone().unwrap();
+    let (sender, written) = std::sync::mpsc::channel();
+    let mut reads = master;
+    std::thread::spawn(move || {
+        let mut buffer = [0; 65_536];
+        while let Ok(read) = reads.read(&mut buffer) {
+            if read == 0 || sender.send(buffer[..read].to_vec()).is_err() {
                 break;
             }
-            rest.extend_from_slice(&buffer[..read]);
         }
-        rest
     });
+    let mut bytes = Vec::new();
+    for (wanted, keys) in steps {
+        loop {
+            let shown = screen(&String::from_utf8_lossy(&bytes));
+            if shown.contains(wanted) {
+                break;
+            }
+            match written.recv_timeout(PATIENCE) {
+                Ok(more) => bytes.extend(more),
+                Err(_) => {
+                    child.kill().unwrap();
+                    panic!("{wanted:?} does not come:\n{shown}");
+                }
+            }
+        }
+        keyboard.write_all(keys).unwrap();
+    }
     let code = child.wait().unwrap().code().unwrap_or(-1);
-    let after = rustix::termios::tcgetattr(&slave).unwrap();
-    assert!(
-        after.local_modes.contains(rustix::termios::LocalModes::ECHO | rustix::termios::LocalModes::ICANON),
-        "{before:?}"
-    );
+    let modes = rustix::termios::tcgetattr(&slave).unwrap().local_modes;
+    let is_back = modes.contains(rustix::termios::LocalModes::ECHO | rustix::termios::LocalModes::ICANON);
     drop(slave);
-    shown.push_str(&String::from_utf8_lossy(&drain.join().unwrap()));
-    (code, shown)
+    drop(keyboard);
+    while let Ok(more) = written.recv_timeout(std::time::Duration::from_millis(500)) {
+        bytes.extend(more);
+    }
+    (code, String::from_utf8_lossy(&bytes).into_owned(), is_back)
 }
+
+/// How long what is waited for may take before the test has failed; the screen is drawn every second.
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(20);
 
 /// Ends the alternate screen.
 const BACK: &str = "\u{1b}[?1049l";
@@ -249,13 +283,13 @@ async fn the_live_screen_shows_the_queue_tells_a_story_and_gives_the_terminal_ba
             ("Esc back", b"\x1b"),
             ("Next, 1 of", b"q"),
         ];
-        let (code, shown) = watched(&site, true, &steps);
+        let (code, shown, is_back) = watched(&site, true, &steps);
         assert_eq!(code, 0, "{shown}");
-        assert!(shown.contains(BACK), "{shown:?}");
+        assert!(is_back && shown.contains(BACK), "{shown:?}");
         assert!(!shown.contains("\u{1b}]0;x"), "a relay's words steer nothing");
-        let (code, plain) = watched(&site, false, &[("Next, 1 of", b"\x03")]);
+        let (code, plain, is_back) = watched(&site, false, &[("Next, 1 of", b"\x03")]);
         assert_eq!(code, 0, "Ctrl-C leaves");
-        assert!(plain.contains(BACK), "{plain:?}");
+        assert!(is_back && plain.contains(BACK), "{plain:?}");
         let is_colour =
             |text: &str| text.contains("\u{1b}[38;") || text.contains("\u{1b}[33m") || text.contains("\u{1b}[31m");
         assert!(is_colour(&shown) && !is_colour(&plain), "{plain:?}");

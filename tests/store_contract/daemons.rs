@@ -3,7 +3,7 @@
 use invited::domain::{Attempt, CopyId, DeskOrder, EventKind, Rule, State};
 use invited::store::{Claim, LetterPhase, Recovered, Subject};
 
-use super::{Place, T0, after, claim, mail, person, policies, state_of, tell};
+use super::{Place, T0, after, by_hand, claim, mail, person, policies, state_of, tell};
 
 async fn what_a_dead_daemon_left_is_cleared_up_when_its_lease_is_over(place: Place) {
     let store = place.desk().await;
@@ -14,7 +14,7 @@ async fn what_a_dead_daemon_left_is_cleared_up_when_its_lease_is_over(place: Pla
     let letters = claim(&*store, "dead", after(7)).await;
     assert!(store.mark_on_the_wire(&letters[1].claim, "<2@x>", after(7)).await.unwrap());
     let cancelled = letters[2].invitation.id;
-    store.desk(cancelled, DeskOrder::Cancel, &person(""), policies(), after(7)).await.unwrap();
+    by_hand::order(&*store, cancelled, DeskOrder::Cancel, &person(""), &policies(), after(7)).await.unwrap();
 
     let recover = async |owner: &str, now| store.recover(owner, policies(), now).await.unwrap();
     assert_eq!(recover("new", after(7)).await, Recovered::default(), "the lease is not over");

@@ -5,7 +5,7 @@ use invited::domain::{
 };
 use invited::store::{DeskAsk, DeskOutcome, Filter, FreeText, Reinvited, Seen, Store, Subject};
 
-use super::{Place, T0, after, filing, mail, order, person, policies, shop, tell};
+use super::{Place, T0, after, by_hand, filing, mail, order, person, policies, shop, tell};
 
 /// An order with everything that can be filtered by.
 struct Told {
@@ -187,7 +187,7 @@ async fn a_new_round_follows_one_that_has_ended_and_takes_the_news(place: Place)
     tell(&*store, "nord", EventKind::Placed, "A-1", "anna@example.com", T0).await;
     assert_eq!(reinvite(&*store, 1, after(1)).await, Reinvited::Refused(Rule::StillUnderWay));
     assert_eq!(reinvite(&*store, 9, after(1)).await, Reinvited::Missing);
-    store.desk(InvitationId(1), DeskOrder::Cancel, &person(""), policies(), after(1)).await.unwrap();
+    cancel(&*store, 1, after(1)).await;
     let Reinvited::Opened { id, decision } = reinvite(&*store, 1, after(2)).await else { panic!() };
     assert_eq!((decision.rule, decision.progress.state), (Rule::DeskReinvites, State::Queued));
     assert_eq!(decision.progress.due_at, Some(after(2)));
@@ -209,15 +209,20 @@ async fn a_new_round_follows_one_that_has_ended_and_takes_the_news(place: Place)
 async fn an_order_that_was_cancelled_under_another_address_gets_no_new_round(place: Place) {
     let store = place.daemon().await;
     tell(&*store, "nord", EventKind::Placed, "A-1", "anna@example.com", T0).await;
-    store.desk(InvitationId(1), DeskOrder::Cancel, &person(""), policies(), after(1)).await.unwrap();
+    cancel(&*store, 1, after(1)).await;
     tell(&*store, "nord", EventKind::Cancelled, "A-1", "bo@example.com", after(2)).await;
     assert_eq!(reinvite(&*store, 1, after(3)).await, Reinvited::Refused(Rule::OrderIsCancelled));
+}
+
+/// Somebody cancels.
+async fn cancel(store: &dyn Store, id: i64, now: Timestamp) {
+    by_hand::order(store, InvitationId(id), DeskOrder::Cancel, &person(""), &policies(), now).await.unwrap();
 }
 
 async fn two_people_begin_one_new_round_between_them(place: Place) {
     let stores = [place.daemon().await, place.desk().await];
     tell(&*stores[0], "nord", EventKind::Placed, "A-1", "anna@example.com", T0).await;
-    stores[0].desk(InvitationId(1), DeskOrder::Cancel, &person(""), policies(), after(1)).await.unwrap();
+    cancel(&*stores[0], 1, after(1)).await;
     let (one, two) = tokio::join!(reinvite(&*stores[0], 1, after(2)), reinvite(&*stores[1], 1, after(2)));
     let opened = |answer: &Reinvited| matches!(answer, Reinvited::Opened { .. });
     assert!(opened(&one) != opened(&two), "{one:?} {two:?}");

@@ -8,7 +8,7 @@ use invited::domain::{Attempt, DAY, DeskOrder, EmailAddress, EventKind, Outturn,
 use invited::ops::fairness::{Account, Part};
 use invited::store::{DeskAct, DeskFiling, Erasure, Figure, Filter, Role, SqlStore, Store, Subject};
 
-use super::{Place, T0, after, claim, filing, mail, order, person, policies, shop, tell};
+use super::{Place, T0, after, by_hand, claim, filing, mail, order, person, policies, shop, tell};
 
 /// Milliseconds of a day.
 const DAY_MS: i64 = DAY.as_millis() as i64;
@@ -92,7 +92,8 @@ async fn something(store: &Arc<dyn Store>, lot: u64, now: Timestamp) {
             let listed = store.list(&Filter { shop: Some(shop(name)), ..Filter::default() }, None, 50).await.unwrap();
             let order = [DeskOrder::Cancel, DeskOrder::SendNow, DeskOrder::Reschedule(now.plus(DAY))];
             if let Some(one) = listed.invitations.get(lot.below(20) as usize) {
-                store.desk(one.id, order[lot.below(3) as usize], &person("a call"), policies(), now).await.unwrap();
+                let order = order[lot.below(3) as usize];
+                by_hand::order(&**store, one.id, order, &person("a call"), &policies(), now).await;
             }
         }
         _ => {

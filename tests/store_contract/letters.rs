@@ -6,7 +6,7 @@ use std::sync::Arc;
 use invited::domain::{Attempt, DeskOrder, EventKind, InvitationId, Rule, State};
 use invited::store::{Claim, LetterPhase, Subject};
 
-use super::{Place, T0, after, claim, person, policies, round, state_of, tell};
+use super::{Place, T0, after, by_hand, claim, person, policies, round, state_of, tell};
 
 async fn a_letter_is_claimed_by_one_owner_only(place: Place) {
     let store = place.daemon().await;
@@ -33,11 +33,10 @@ async fn an_invitation_that_is_stopped_after_its_claim_is_not_sent(place: Place)
     let store = place.daemon().await;
     tell(&*store, "nord", EventKind::Placed, "A-1", "anna@example.com", T0).await;
     let letter = claim(&*store, "one", after(7)).await.remove(0);
-    let stopped = store
-        .desk(InvitationId(1), DeskOrder::Cancel, &person("asked for it"), policies(), after(7))
-        .await
-        .unwrap()
-        .unwrap();
+    let stopped =
+        by_hand::order(&*store, InvitationId(1), DeskOrder::Cancel, &person("asked for it"), &policies(), after(7))
+            .await
+            .unwrap();
     assert_eq!(stopped.rule, Rule::DeskCancels);
     assert!(!store.mark_on_the_wire(&letter.claim, "<1@x>", after(7)).await.unwrap());
     let story = store.story(&Subject::Invitation(InvitationId(1))).await.unwrap();

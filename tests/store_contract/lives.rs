@@ -7,7 +7,7 @@ use invited::store::{Filter, LetterPhase, Store, Subject};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
 
-use super::{Place, after, claim, person, policies, tell};
+use super::{Place, after, by_hand, claim, person, policies, tell};
 
 /// One step of a random life.
 #[derive(Debug, Clone)]
@@ -53,7 +53,7 @@ async fn take(store: &dyn Store, step: Step, now: Timestamp) {
         Step::Desk(id, order) => {
             let order =
                 [DeskOrder::Cancel, DeskOrder::SendNow, DeskOrder::Reschedule(now.plus(DAY))][usize::from(order)];
-            store.desk(InvitationId(id.into()), order, &person(""), policies(), now).await.unwrap();
+            by_hand::order(store, InvitationId(id.into()), order, &person(""), &policies(), now).await;
         }
         Step::Recover => {
             store.recover("two", policies(), now).await.unwrap();

@@ -4,6 +4,8 @@
 #![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where")]
 
+#[path = "../kit/by_hand.rs"]
+mod by_hand;
 #[path = "../kit/flaky.rs"]
 mod flaky;
 #[path = "../kit/place.rs"]

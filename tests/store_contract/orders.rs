@@ -9,7 +9,7 @@ use invited::domain::{
 };
 use invited::store::{CopyState, LetterPhase, Subject};
 
-use super::{Place, T0, after, claim, filing, mail, order, person, policies, shop, tell};
+use super::{Place, T0, after, by_hand, claim, filing, mail, order, person, policies, shop, tell};
 
 async fn an_order_goes_from_its_mail_to_both_letters(place: Place) {
     let store = place.daemon().await;
@@ -134,12 +134,13 @@ async fn support_moves_and_stops_invitations_and_is_told_why_not(place: Place) {
     let store = place.daemon().await;
     tell(&*store, "nord", EventKind::Placed, "A-1", "anna@example.com", T0).await;
     let id = InvitationId(1);
-    let desk = async |order| store.desk(id, order, &person("a call"), policies(), after(1)).await.unwrap().unwrap();
+    let desk =
+        async |order| by_hand::order(&*store, id, order, &person("a call"), &policies(), after(1)).await.unwrap();
     assert_eq!(desk(DeskOrder::Reschedule(after(3))).await.progress.due_at, Some(after(3)));
     assert_eq!(desk(DeskOrder::SendNow).await.progress.due_at, Some(after(1)));
     assert_eq!(desk(DeskOrder::Cancel).await.rule, Rule::DeskCancels);
     assert_eq!(desk(DeskOrder::SendNow).await.rule, Rule::AlreadyEnded);
-    let nobody = store.desk(InvitationId(99), DeskOrder::Cancel, &person(""), policies(), T0).await.unwrap();
+    let nobody = by_hand::order(&*store, InvitationId(99), DeskOrder::Cancel, &person(""), &policies(), T0).await;
     assert_eq!(nobody, None);
     let events = store.story(&Subject::Invitation(id)).await.unwrap().decisions;
     let events = events.iter().map(|decision| decision.event.as_str()).collect::<Vec<_>>();

@@ -9,7 +9,7 @@ use invited::domain::{
 };
 use invited::store::{Claim, ClaimedLetter, DecisionRecord, RelayShare, Round, Store, Subject};
 
-use super::{Place, T0, after, filing, free, mail, order, person, shop, tell};
+use super::{Place, T0, after, by_hand, filing, free, mail, order, person, shop, tell};
 
 /// Both shops with this policy.
 fn both(policy: &Policy) -> Arc<Policies> {
@@ -80,7 +80,7 @@ async fn letters_of_one_batch_to_one_person_see_each_other(place: Place) {
     assert_eq!(claim(&*store, &policies, after(12)).await.len(), 1);
     // At once is at once.
     let waits = InvitationId(3);
-    store.desk(waits, DeskOrder::SendNow, &person("a call"), Arc::clone(&policies), after(12)).await.unwrap();
+    by_hand::order(&*store, waits, DeskOrder::SendNow, &person("a call"), &policies, after(12)).await.unwrap();
     assert_eq!(claim(&*store, &policies, after(12)).await[0].invitation.id, waits);
 }
 
@@ -209,7 +209,7 @@ async fn who_is_on_the_list_gets_no_letter_by_address_domain_or_hash(place: Plac
     {
         let id = tell(&*store, "nord", EventKind::Placed, &format!("A-{n}"), email, T0).await[0].0;
         // Not even at once.
-        store.desk(id, DeskOrder::SendNow, &person(""), Arc::clone(&policies), after(7)).await.unwrap();
+        by_hand::order(&*store, id, DeskOrder::SendNow, &person(""), &policies, after(7)).await.unwrap();
         let claimed = claim(&*store, &policies, after(7)).await;
         assert_eq!(claimed.len(), usize::from(entry.is_none()), "{email}");
         let (state, decision) = last_decision(&*store, id).await;

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use invited::domain::{
-    Attempt, CopyId, EmailAddress, EventKind, InvitationId, ListKey, ListKind, ListReason, Outcome, Policies, Reading,
-    Rule, State, SuppressionEntry, Timestamp, lookup_keys,
+    Attempt, CopyId, DeskOrder, EmailAddress, EventKind, InvitationId, ListKey, ListKind, ListReason, Outcome,
+    Policies, Reading, Rule, State, SuppressionEntry, Timestamp, lookup_keys,
 };
 use invited::store::{
     CopyState, DeskAct, DeskFiling, Erasure, ListFilter, NewEntry, PersonTable, Role, SqlStore, Store, Subject,
 };
 
-use super::{Place, T0, after, claim, filing, mail, order, person, policies, shop, state_of, tell};
+use super::{Place, T0, after, by_hand, claim, filing, mail, order, person, policies, shop, state_of, tell};
 
 const KEY: [u8; 32] = [7; 32];
 
@@ -178,7 +178,7 @@ async fn erasing_takes_what_is_theirs_and_leaves_what_is_others(place: Place) {
     filled(&store).await;
     // What support wrote beside another's order.
     let note = person("the same as anna@example.com");
-    store.desk(InvitationId(2), invited::domain::DeskOrder::Cancel, &note, policies(), after(4)).await.unwrap();
+    by_hand::order(&store, InvitationId(2), DeskOrder::Cancel, &note, &policies(), after(4)).await.unwrap();
     suppress(&store, &[new("anna@example.com", Some("nord"), false, after(5))], after(5)).await;
     let before = store.watch_figures().await.unwrap();
 

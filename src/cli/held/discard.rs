@@ -55,7 +55,7 @@ impl Discard {
         let desk = Desk::open(&self.config).await?;
         let mut ids = self.ids;
         if self.all {
-            let filter = self.filter.filter(self.why.as_deref(), &desk)?;
+            let filter = self.filter.filter(self.why.as_deref(), &desk).await?;
             ids = matching(&desk.store, &filter, false).await?;
         }
         let (actor, is_dry) = (self.who.actor(), self.dry_run);
@@ -109,6 +109,6 @@ async fn why_not(desk: &Desk, id: CopyId) -> Result<String, Failure> {
     let copy = desk.store.copy(id).await?;
     Ok(copy.map_or_else(
         || "there is no such copy".to_owned(),
-        |(copy, _)| format!("it is not held: {}", standing(&copy, &local_in(&desk.zone()))),
+        |(copy, _)| format!("it is not held: {}", standing(&copy, &local_in(&desk.zone_of(&copy.shop)))),
     ))
 }

@@ -4,7 +4,7 @@ use clap::Args;
 
 use crate::cli::when::{Meant, point};
 use crate::cli::{Desk, Failure};
-use crate::domain::{EmailAddress, OrderReference, ShopId};
+use crate::domain::{EmailAddress, OrderReference};
 use crate::store::HeldFilter;
 
 /// Filters; everything given must hold.
@@ -38,19 +38,18 @@ impl FilterArgs {
     }
 
     /// The filter, with a text that is looked for in the reasons.
-    pub(super) fn filter(&self, why: Option<&str>, desk: &Desk) -> Result<HeldFilter, Failure> {
-        let (zone, now) = (desk.zone(), desk.clock.now());
+    pub(super) async fn filter(&self, why: Option<&str>, desk: &Desk) -> Result<HeldFilter, Failure> {
+        let shop = match &self.shop {
+            Some(shop) => Some(desk.shop_ever(shop).await?),
+            None => None,
+        };
+        let (zone, now) = (desk.zone_of_all(shop.iter()), desk.clock.now());
         let time = |flag: &str, text: Option<&str>, meant: Meant| {
             text.map(|text| point(flag, text, meant, &zone, now)).transpose()
         };
         let everything = HeldFilter::default();
         Ok(HeldFilter {
-            shop: self
-                .shop
-                .as_deref()
-                .map(ShopId::parse)
-                .transpose()
-                .map_err(|error| Failure::Usage(format!("--shop: {error}")))?,
+            shop,
             template: self.template.clone(),
             since: time("--since", self.since.as_deref(), Meant::Since)?.unwrap_or(everything.since),
             until: time("--until", self.until.as_deref(), Meant::Until)?.unwrap_or(everything.until),

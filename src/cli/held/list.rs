@@ -44,7 +44,7 @@ pub(in crate::cli) struct List {
 impl List {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let desk = Desk::open(&self.config).await?;
-        let filter = self.filter.filter(self.reason.as_deref(), &desk)?;
+        let filter = self.filter.filter(self.reason.as_deref(), &desk).await?;
         let zone = desk.zone();
         let mut out = Output::paged();
         if !self.json.json {
@@ -69,7 +69,7 @@ impl List {
             out.line("No held copies.")?;
             return Ok(());
         }
-        let rows = copies.iter().map(|copy| row(copy, &zone)).collect();
+        let rows = copies.iter().map(|copy| row(copy, &desk.zone_of(&copy.shop))).collect();
         out.table(&["COPY", "SHOP", "CAME IN", "ORDER", "WHY IT IS HELD"], rows)?;
         if copies.len() == limit
             && let Some(last) = copies.last()

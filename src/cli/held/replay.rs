@@ -60,7 +60,7 @@ impl Replay {
         let reader = Reader::new(load_templates(desk.config.templates_dir.as_deref()).map_err(Failure::Config)?);
         let mut ids = self.ids;
         if ids.is_empty() {
-            let filter = self.filter.filter(self.why.as_deref(), &desk)?;
+            let filter = self.filter.filter(self.why.as_deref(), &desk).await?;
             ids = matching(&desk.store, &filter, self.include_ignored).await?;
         }
         // Oldest first, so that an order is placed before it is cancelled; each once.

@@ -49,7 +49,7 @@ impl Show {
         if self.json.json {
             return Ok(out.json(&json(&copy))?);
         }
-        let zone = desk.zone();
+        let zone = desk.zone_of(&copy.shop);
         facts(&copy, &zone, &mut out)?;
         let nothing = Reading::without_findings(Outcome::Held, "");
         let marker = Marker::new(copy.reading.as_ref().unwrap_or(&nothing), out.has_colours());

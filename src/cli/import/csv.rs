@@ -88,7 +88,7 @@ impl Csv {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let found = read_orders(&self.file, Need::Invite)?;
         let desk = Desk::open(&self.config).await?;
-        let shop = shop_of(&desk.config, self.shop.as_deref())?;
+        let shop = shop_of(&desk, self.shop.as_deref())?;
         let now = desk.clock.now();
         let due = due(&desk, self.delay.as_deref(), self.at.as_deref(), now)?;
         self.say_what_was_read(&found)?;
@@ -100,7 +100,7 @@ impl Csv {
             )));
         }
         let (asked, places) = asked(&shop.id, &found.orders, due);
-        let policies = desk.policies();
+        let policies = desk.policies()?;
         let mut progress = Progress::new("orders looked at", asked.len() as u64);
         let foreseen = foresee(&desk.store, &asked, &policies, now, |done| progress.at(done as u64)).await?;
         drop(progress);

@@ -177,14 +177,14 @@ struct Batch {
 impl How {
     async fn run(self, source: &Source) -> Result<(), Failure> {
         let desk = Desk::open(&self.config).await?;
-        let shop = shop_of(&desk.config, self.shop.as_deref())?;
+        let shop = shop_of(&desk, self.shop.as_deref())?;
         let span = self.span(&desk)?;
         let reader = Reader::new(load_templates(desk.config.templates_dir.as_deref()).map_err(Failure::Config)?);
         let limit = desk.config.door.limits.message;
         let mut report = Report::new(&self, desk.zone());
 
         let (mut messages, total) = source.open(limit)?;
-        let mut foresight = Foresight::new(&desk.config, &reader, shop, &desk.store, span.now);
+        let mut foresight = Foresight::new(&desk.config, &reader, shop, &desk.store, desk.policies()?, span.now);
         let mut progress = Progress::new("read", total);
         loop {
             let batch = next_batch(source, &mut messages, &span)?;

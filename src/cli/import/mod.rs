@@ -14,7 +14,7 @@ use clap::Subcommand;
 
 use super::when::{Meant, point};
 use super::{Desk, Failure};
-use crate::config::{Config, Shop};
+use crate::config::Shop;
 use crate::domain::Timestamp;
 use crate::ops::import::AHEAD_AT_MOST;
 use crate::table::{Need, Orders, orders};
@@ -44,15 +44,15 @@ impl Import {
 }
 
 /// The shop that is meant: the named one, or the only one.
-pub(super) fn shop_of<'c>(config: &'c Config, named: Option<&str>) -> Result<&'c Shop, Failure> {
-    let names = config.shops.iter().map(|shop| shop.id.as_str()).collect::<Vec<_>>().join(", ");
-    match (named, config.shops.as_slice()) {
-        (Some(name), shops) => shops
-            .iter()
-            .find(|shop| shop.id.as_str() == name)
-            .ok_or_else(|| Failure::Usage(format!("--shop: there is no shop {name:?}; there are: {names}"))),
-        (None, [only]) => Ok(only),
-        (None, _) => Err(Failure::Usage(format!("say which shop with --shop: {names}"))),
+pub(super) fn shop_of<'d>(desk: &'d Desk, named: Option<&str>) -> Result<&'d Shop, Failure> {
+    let id = named.map(|name| desk.shop(name)).transpose()?;
+    let mut meant = desk.config.shops.iter().filter(|shop| id.as_ref().is_none_or(|id| shop.id == *id));
+    match (meant.next(), meant.next()) {
+        (Some(shop), None) => Ok(shop),
+        _ => {
+            let names = desk.config.shops.iter().map(|shop| shop.id.as_str()).collect::<Vec<_>>().join(", ");
+            Err(Failure::Usage(format!("say which shop with --shop: {names}")))
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use super::filter::FilterArgs;
 use super::told::Told;
 use super::{ConfigArg, Desk, Failure, JsonArg, Who, count, local};
 use crate::cli::confirm::confirm;
-use crate::domain::{Invitation, Timestamp};
+use crate::domain::{Invitation, Timestamp, Zone};
 use crate::ops::desk::{self, Answer, Found, Wish};
 use crate::store::Seen;
 
@@ -58,13 +58,12 @@ pub(super) async fn named(desk: &Desk, word: &str, is_id: bool) -> Result<Option
         Found::One(one) => Ok(Some(*one)),
         Found::Nothing => Ok(None),
         Found::Several(several) => {
-            let zone = desk.zone();
             let mut why = format!("{word:?} may mean several invitations; name one by its id");
             if several.iter().any(|one| one.id.to_string() == word.trim()) {
                 why.push_str(" (with --id a number is nothing but an id)");
             }
             for one in several {
-                let begun = local(one.created_at, &zone);
+                let begun = local(one.created_at, &desk.zone_of(&one.shop));
                 why.push_str(&format!(
                     "\n  {}: {}, order {}, {}, {}, since {begun}",
                     one.id, one.shop, one.reference, one.customer.email, one.progress.state
@@ -80,7 +79,7 @@ impl Change {
     pub(super) async fn carry_out(
         self,
         words: &Words,
-        wish: impl FnOnce(&Desk, Timestamp) -> Result<Wish, Failure>,
+        wish: impl Fn(&Zone, Timestamp) -> Result<Wish, Failure>,
     ) -> Result<(), Failure> {
         if !self.ids.is_empty() && !self.filter.is_empty() {
             return Err(Failure::Usage(
@@ -94,21 +93,23 @@ impl Change {
         }
         let desk = Desk::open(&self.config).await?;
         let now = desk.clock.now();
-        let wish = wish(&desk, now)?;
         if self.ids.is_empty() {
-            self.change_many(&desk, words, &wish, now).await
+            let zone = self.filter.zone(&desk);
+            self.change_many(&desk, words, &wish(&zone, now)?, now).await
         } else {
-            self.change_named(&desk, &wish).await
+            // Each by the clocks of its own shop; what is no time in one zone is none in any, and nothing is looked up for it.
+            wish(&desk.zone(), now)?;
+            self.change_named(&desk, |zone| wish(zone, now)).await
         }
     }
 
     /// Changes invitations that a person names. Goes on after one that cannot be changed, and fails at the end.
-    async fn change_named(self, desk: &Desk, wish: &Wish) -> Result<(), Failure> {
+    async fn change_named(self, desk: &Desk, wish: impl Fn(&Zone) -> Result<Wish, Failure>) -> Result<(), Failure> {
         let mut found = Vec::with_capacity(self.ids.len());
         for word in &self.ids {
             found.push(named(desk, word, self.id).await?);
         }
-        let policies = desk.policies();
+        let policies = desk.policies_without_list();
         let actor = self.who.actor();
         let doer = desk::Desk { store: &desk.store, actor: &actor, policies: &policies };
         let mut told = Told::new(desk, self.json.json);
@@ -117,19 +118,20 @@ impl Change {
                 told.missing(word)?;
                 continue;
             };
+            let wish = wish(&desk.zone_of(&one.shop))?;
             let mut answers = Vec::new();
             if self.dry_run {
-                answers.push((Seen::from(&one), foreseen(wish, &one, desk)));
+                answers.push(foreseen(&wish, &one, desk));
             } else {
                 let now = || desk.clock.now();
-                let each = |seen: &Seen, answer| {
-                    answers.push((*seen, answer));
+                let each = |_: &Seen, answer| {
+                    answers.push(answer);
                     Ok::<(), Failure>(())
                 };
-                doer.carry_out(wish, &[Seen::from(&one)], now, each).await?;
+                doer.carry_out(&wish, &[Seen::from(&one)], now, each).await?;
             }
-            for (seen, answer) in answers {
-                told.named(&seen, answer, self.dry_run).await?;
+            for answer in answers {
+                told.named(&one, answer, self.dry_run).await?;
             }
         }
         told.end()
@@ -137,8 +139,8 @@ impl Change {
 
     /// Changes everything that the filters mean, after it was said how many that are.
     async fn change_many(self, desk: &Desk, words: &Words, wish: &Wish, now: Timestamp) -> Result<(), Failure> {
-        let filter = self.filter.filter(desk)?;
-        let policies = desk.policies();
+        let filter = self.filter.filter(desk).await?;
+        let policies = desk.policies_without_list();
         let plan = desk::plan(&desk.store, &filter, wish, &policies, now).await?;
         let mut told = Told::new(desk, self.json.json);
         let many = plan.seen.len();
@@ -162,7 +164,7 @@ impl Change {
 
 /// What a wish would come to.
 fn foreseen(wish: &Wish, one: &Invitation, desk: &Desk) -> Answer {
-    match wish.foresee(one, &desk.policies(), desk.clock.now()) {
+    match wish.foresee(one, &desk.policies_without_list(), desk.clock.now()) {
         Ok(decision) => Answer::Done(decision, None),
         Err(why) => Answer::Spared(why),
     }

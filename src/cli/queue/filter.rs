@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::{Desk, Failure, Meant, point};
-use crate::domain::{EmailAddress, OrderReference, ShopId, State, Timestamp};
+use crate::domain::{EmailAddress, OrderReference, ShopId, State, Timestamp, Zone};
 use crate::store::{Filter, FreeText};
 
 /// Filters; everything given must hold.
@@ -78,9 +78,15 @@ impl FilterArgs {
         self.shop.as_deref()
     }
 
+    /// The zone of dates and local times: that of the shop that is meant, else that of all.
+    pub(super) fn zone(&self, desk: &Desk) -> Zone {
+        let shop = self.shop.as_deref().and_then(|shop| ShopId::parse(shop).ok());
+        shop.map_or_else(|| desk.zone(), |shop| desk.zone_of(&shop))
+    }
+
     /// The filter.
-    pub(super) fn filter(&self, desk: &Desk) -> Result<Filter, Failure> {
-        let (zone, now) = (desk.zone(), desk.clock.now());
+    pub(super) async fn filter(&self, desk: &Desk) -> Result<Filter, Failure> {
+        let (zone, now) = (self.zone(desk), desk.clock.now());
         let time = |flag: &str, text: &Option<String>, meant: Meant| {
             text.as_deref().map(|text| point(flag, text, meant, &zone, now)).transpose()
         };
@@ -93,8 +99,12 @@ impl FilterArgs {
         let (since, newer) = (time("--since", &self.since, Meant::Since)?, age("--newer-than", &self.newer_than)?);
         let (until, older) = (time("--until", &self.until, Meant::Until)?, age("--older-than", &self.older_than)?);
         let everything = Filter::default();
+        let shop = match &self.shop {
+            Some(shop) => Some(desk.shop_ever(shop).await?),
+            None => None,
+        };
         Ok(Filter {
-            shop: parsed("--shop", &self.shop, ShopId::parse)?,
+            shop,
             states: self.state.iter().map(|word| state(word)).collect::<Result<_, _>>()?,
             email: parsed("--email", &self.email, EmailAddress::parse)?.map(|address| address.key()),
             reference: parsed("--reference", &self.reference, |text| {

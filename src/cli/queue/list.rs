@@ -46,7 +46,7 @@ pub(in crate::cli) struct List {
 impl List {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let desk = Desk::open(&self.config).await?;
-        let filter = self.filter.filter(&desk)?;
+        let filter = self.filter.filter(&desk).await?;
         let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let page = desk.store.list(&filter, self.before, limit).await?;
         let is_full = page.invitations.len() >= limit;
@@ -72,7 +72,7 @@ impl List {
         if page.invitations.is_empty() {
             out.line(if looked_down_to.is_some() { "No invitations so far." } else { "No invitations." })?;
         } else {
-            let rows = page.invitations.iter().map(|one| cells(one, &zone)).collect();
+            let rows = page.invitations.iter().map(|one| cells(one, &desk.zone_of(&one.shop))).collect();
             out.table(&HEADINGS, rows)?;
         }
         match (looked_down_to, page.invitations.last().filter(|_| is_full)) {

@@ -24,7 +24,7 @@ pub(in crate::cli) struct Pause {
     #[command(flatten)]
     whose: Whose,
     /// Only say what rests
-    #[arg(long, conflicts_with_all = ["shop", "all"], required_unless_present_any = ["shop", "all"])]
+    #[arg(long, conflicts_with_all = ["shop", "all"])]
     list: bool,
     #[command(flatten)]
     who: Who,
@@ -62,18 +62,15 @@ pub(super) struct Whose {
 impl Whose {
     /// A shop of the configuration, or `None` for all.
     fn shop(&self, desk: &Desk) -> Result<Option<ShopId>, Failure> {
-        let Some(text) = &self.shop else { return Ok(None) };
-        let shop = ShopId::parse(text).map_err(|error| Failure::Usage(format!("--shop: {error}")))?;
-        if desk.config.shops.iter().any(|one| one.id == shop) {
-            return Ok(Some(shop));
-        }
-        let shops = desk.config.shops.iter().map(|one| one.id.as_str()).collect::<Vec<_>>().join(", ");
-        Err(Failure::Undone(format!("there is no shop {shop} in the configuration; there are: {shops}")))
+        self.shop.as_deref().map(|text| desk.shop(text)).transpose()
     }
 }
 
 impl Pause {
     pub(super) async fn run(self) -> Result<(), Failure> {
+        if self.whose.shop.is_none() && !self.whose.all && !self.list {
+            return Err(Failure::Usage("say whose letters: --shop ID, or --all; --list says what rests".to_owned()));
+        }
         let desk = Desk::open(&self.config).await?;
         let zone = desk.zone();
         let at = |at| local(at, &zone);

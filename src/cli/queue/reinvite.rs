@@ -3,7 +3,8 @@
 use clap::Args;
 
 use super::change::{Change, Words};
-use super::{Desk, Failure, Meant, point};
+use super::{Failure, Meant, point};
+use crate::domain::Zone;
 use crate::ops::desk::Wish;
 
 /// Begins new invitations after some that have ended, such as cancelled ones, which is final. The old ones stay as they are, and the
@@ -31,8 +32,8 @@ impl Reinvite {
         let Self { change, at } = self;
         let tail = at.as_ref().map(|at| format!(" with a letter at {at}")).unwrap_or_default();
         let words = Words { ask: "Begin a new invitation after each of", done: "followed by a new one", tail };
-        let wish = |desk: &Desk, now| {
-            let at = at.as_deref().map(|at| point("--at", at, Meant::Ahead, &desk.zone(), now)).transpose()?;
+        let wish = |zone: &Zone, now| {
+            let at = at.as_deref().map(|at| point("--at", at, Meant::Ahead, zone, now)).transpose()?;
             Ok(Wish::Reinvite(at.unwrap_or(now)))
         };
         change.carry_out(&words, wish).await

@@ -37,7 +37,6 @@ pub(in crate::cli) struct Show {
 impl Show {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let desk = Desk::open(&self.config).await?;
-        let zone = desk.zone();
         let mut all = Vec::with_capacity(self.ids.len());
         for word in &self.ids {
             let found = named(&desk, word, self.id).await?;
@@ -45,6 +44,7 @@ impl Show {
         }
         let mut out = Output::paged();
         for (place, one) in all.iter().enumerate() {
+            let zone = desk.zone_of(&one.shop);
             let followed_by = followed_by(&desk.store, one).await?;
             if self.json.json {
                 let mut value = long(one);
@@ -57,7 +57,7 @@ impl Show {
             }
             out.table(&[], rows(one, followed_by, &zone))?;
             let story = desk.store.story(&Subject::Invitation(one.id)).await?;
-            let policies = desk.foretelling_policies()?;
+            let policies = desk.policies()?;
             let standings = desk.store.standings(&story.invitations, Arc::clone(&policies), desk.clock.now()).await?;
             let telling = Telling {
                 policies: &policies,

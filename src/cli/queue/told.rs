@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use super::change::Words;
 use super::row::{HEADINGS, cells};
 use super::{Desk, Failure, Output, count, local};
-use crate::domain::{Invitation, InvitationId, Rule, State, Timestamp};
+use crate::domain::{Invitation, InvitationId, Rule, ShopId, State, Timestamp};
 use crate::ops::desk::{self, Answer, LeftAlone, Plan, Spared};
 use crate::store::{Actor, Seen};
 
@@ -34,8 +34,8 @@ impl<'d> Told<'d> {
         Self { desk, is_json, out: Output::new(), done: 0, refused: 0, spared: Spared::new(), changed: Vec::new() }
     }
 
-    fn at(&self) -> impl Fn(Timestamp) -> String + use<> {
-        let zone = self.desk.zone();
+    fn at(&self, shop: &ShopId) -> impl Fn(Timestamp) -> String + use<> {
+        let zone = self.desk.zone_of(shop);
         move |at| local(at, &zone)
     }
 
@@ -50,9 +50,9 @@ impl<'d> Told<'d> {
     }
 
     /// Tells what came of a wish for one that a person named.
-    pub(super) async fn named(&mut self, seen: &Seen, answer: Answer, is_dry: bool) -> Result<(), Failure> {
-        let id = seen.id;
-        let at = self.at();
+    pub(super) async fn named(&mut self, one: &Invitation, answer: Answer, is_dry: bool) -> Result<(), Failure> {
+        let id = one.id;
+        let at = self.at(&one.shop);
         match answer {
             Answer::Done(decision, opened) => {
                 self.done += 1;
@@ -103,7 +103,7 @@ impl<'d> Told<'d> {
         let Some((one, moved)) = desk::standing(&self.desk.store, id).await? else {
             return Ok((LeftAlone::Missing.sentence().to_owned(), None));
         };
-        let stands = desk::tell_standing(&one, moved.as_ref(), &self.at());
+        let stands = desk::tell_standing(&one, moved.as_ref(), &self.at(&one.shop));
         let text = match why {
             LeftAlone::By(Rule::AlreadyEnded) | LeftAlone::Changed => stands,
             LeftAlone::By(Rule::StillUnderWay | Rule::OrderIsCancelled | Rule::CustomerHadTheirSay) => {
@@ -148,8 +148,10 @@ impl<'d> Told<'d> {
         } else {
             if many > 0 {
                 self.out.line(format!("{} would be {}{}:", count(many, "invitation"), words.done, words.tail))?;
-                let zone = self.desk.zone();
-                self.out.table(&HEADINGS, plan.first.iter().map(|one| cells(one, &zone)).collect())?;
+                self.out.table(
+                    &HEADINGS,
+                    plan.first.iter().map(|one| cells(one, &self.desk.zone_of(&one.shop))).collect(),
+                )?;
                 let more = many - plan.first.len();
                 if more > 0 {
                     self.out.line(format!("and {more} more"))?;

@@ -40,7 +40,7 @@ pub(super) fn chart(bars: &[(String, u64)], width: usize, glyphs: Glyphs) -> Vec
         let mark = match row {
             _ if row == ROWS - 1 => top.to_string(),
             // The middle stands at the upper edge of the fourth row.
-            row if row == ROWS / 2 - 1 && top % 2 == 0 => (top / 2).to_string(),
+            row if row == ROWS / 2 - 1 && top.is_multiple_of(2) => (top / 2).to_string(),
             _ => String::new(),
         };
         let mut line = format!("{mark:>digits$} {wall}");

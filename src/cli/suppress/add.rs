@@ -52,7 +52,7 @@ impl Add {
             at: now,
         };
         let entries = keys.iter().cloned().map(|key| new_entry(entry(key), &list_key, hashes)).collect::<Vec<_>>();
-        let listed = desk.store.suppress(entries.clone().into(), desk.policies(), now).await?;
+        let listed = desk.store.suppress(entries.clone().into(), desk.policies()?, now).await?;
         let mut out = Output::new();
         for ((key, new), listed) in keys.iter().zip(&entries).zip(&listed) {
             if self.json.json {

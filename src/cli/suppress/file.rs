@@ -188,7 +188,7 @@ impl Import {
             }
         } else {
             for batch in entries.chunks(BATCH) {
-                let listed = desk.store.suppress(batch.into(), desk.policies(), desk.clock.now()).await?;
+                let listed = desk.store.suppress(batch.into(), desk.policies()?, desk.clock.now()).await?;
                 known += listed.iter().filter(|one| one.since.is_some()).count();
                 new += listed.iter().filter(|one| one.since.is_none()).count();
                 stopped += listed.iter().map(|one| one.stopped.len()).sum::<usize>();

@@ -11,7 +11,7 @@ use serde::Serialize;
 use super::output::{count, local};
 use super::who::Who;
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
-use crate::domain::{ListKey, ListReason, ShopId, SuppressionEntry, clean};
+use crate::domain::{EmailAddress, ListKey, ListKind, ListReason, ShopId, SuppressionEntry, clean};
 use crate::store::NewEntry;
 
 /// Keeps the list of those who get no letter, whatever the orders say.
@@ -87,12 +87,7 @@ fn whose(shop: Option<&ShopId>) -> String {
 
 /// A shop of the configuration.
 pub(super) fn shop(desk: &Desk, text: Option<&str>) -> Result<Option<ShopId>, Failure> {
-    let Some(text) = text else { return Ok(None) };
-    let known = desk.config.shops.iter().map(|shop| shop.id.as_str()).collect::<Vec<_>>();
-    match ShopId::parse(text) {
-        Ok(id) if known.contains(&id.as_str()) => Ok(Some(id)),
-        _ => Err(Failure::Undone(format!("there is no shop {text:?}; the configuration has: {}", known.join(", ")))),
-    }
+    text.map(|text| desk.shop(text)).transpose()
 }
 
 /// What is written beside an entry: one of the reasons' own words, or a note to `otherwise`.
@@ -109,10 +104,8 @@ fn reason(text: Option<&str>, otherwise: ListReason) -> (ListReason, Option<Stri
 /// An entry on its way to the list. `hashes` says that no plain text is to stand there.
 fn new_entry(entry: SuppressionEntry, list_key: &[u8; 32], hashes: bool) -> NewEntry {
     let person = match entry.key.kind() {
-        crate::domain::ListKind::Address => {
-            crate::domain::EmailAddress::parse(entry.key.subject()).ok().map(|address| address.key())
-        }
-        crate::domain::ListKind::Domain => None,
+        ListKind::Address => EmailAddress::parse(entry.key.subject()).ok().map(|address| address.key()),
+        ListKind::Domain => None,
     };
     if entry.key.is_hashed() {
         return NewEntry { entry, twin: None, person: None };

@@ -291,8 +291,7 @@ async fn look_again(desk: Arc<Desk>, shop: Option<ShopId>, every: Duration, news
 async fn story(desk: &Desk, id: InvitationId) -> Result<Vec<String>, String> {
     let failed = |error: StoreError| format!("The story cannot be read: {error}");
     let story = desk.store.story(&Subject::Invitation(id)).await.map_err(failed)?;
-    let policies =
-        desk.foretelling_policies().map_err(|_| "The key of the suppression list cannot be read.".to_owned())?;
+    let policies = desk.policies().map_err(|_| "The key of the suppression list cannot be read.".to_owned())?;
     let now = desk.clock.now();
     let standings = match story.invitations.is_empty() {
         true => HashMap::new(),

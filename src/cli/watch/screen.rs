@@ -237,25 +237,22 @@ impl Face<'_> {
             cells.extend([due.what, &due.shop, &due.reference, &due.customer].map(Cell::new));
             Row::new(cells)
         });
-        let mut widths = vec![Constraint::Length(8), Constraint::Length(10)];
-        let mut heading = vec!["ID", "IN"];
-        if is_wide {
-            widths.push(Constraint::Length(22));
-            heading.push("DUE");
-        }
         let names = if is_wide { [20, 30] } else { [10, 14] };
-        widths.extend([
-            Constraint::Length(8),
-            Constraint::Length(names[0]),
-            Constraint::Length(names[1]),
-            Constraint::Min(10),
+        let mut columns = vec![("ID", Constraint::Length(8)), ("IN", Constraint::Length(10))];
+        if is_wide {
+            columns.push(("DUE", Constraint::Length(22)));
+        }
+        columns.extend([
+            ("WHAT", Constraint::Length(8)),
+            ("SHOP", Constraint::Length(names[0])),
+            ("ORDER", Constraint::Length(names[1])),
+            ("CUSTOMER", Constraint::Min(10)),
         ]);
-        heading.extend(["WHAT", "SHOP", "ORDER", "CUSTOMER"]);
         let title = match seen.upcoming.len() {
             0 => "Next: nothing is due".to_owned(),
             n => format!("Next, {} of {n}", self.view.row(Panel::Due).min(n - 1) + 1),
         };
-        self.table(frame, area, Panel::Due, title, rows.collect(), &widths, Some(&heading));
+        self.table(frame, area, Panel::Due, title, rows.collect(), &columns);
     }
 
     fn relays(&self, frame: &mut Frame<'_>, area: Rect, seen: &Snapshot) {
@@ -306,18 +303,18 @@ impl Face<'_> {
                 Cell::new(one.last.map(|last| ago(last, self.now)).unwrap_or_default()),
             ])
         });
-        let widths = [
-            Constraint::Min(8),
-            Constraint::Length(6),
-            Constraint::Length(6),
-            Constraint::Length(6),
-            Constraint::Length(7),
+        let columns = [
+            ("SHOP", Constraint::Min(8)),
+            ("UNREAD", Constraint::Length(6)),
+            ("HELD", Constraint::Length(6)),
+            ("READ", Constraint::Length(6)),
+            ("LAST", Constraint::Length(7)),
         ];
         let title = format!("Copies: {} held, {} unread", short(held), short(unread));
-        let heading = ["SHOP", "UNREAD", "HELD", "READ", "LAST"];
-        self.table(frame, area, Panel::Copies, title, rows.collect(), &widths, Some(&heading));
+        self.table(frame, area, Panel::Copies, title, rows.collect(), &columns);
     }
 
+    /// A panel with rows below a heading.
     fn table(
         &self,
         frame: &mut Frame<'_>,
@@ -325,15 +322,12 @@ impl Face<'_> {
         panel: Panel,
         title: String,
         rows: Vec<Row<'_>>,
-        widths: &[Constraint],
-        heading: Option<&[&str]>,
+        columns: &[(&str, Constraint)],
     ) {
         let count = rows.len();
-        let mut table = Table::new(rows, widths.to_vec()).block(self.block(title, self.view.panel == panel));
-        if let Some(heading) = heading {
-            table = table.header(Row::new(heading.iter().map(|name| (*name).to_owned())).style(self.dim()));
-        }
-        self.rows(frame, area, panel, table, count);
+        let heading = Row::new(columns.iter().map(|(name, _)| (*name).to_owned())).style(self.dim());
+        let table = Table::new(rows, columns.iter().map(|(_, width)| *width)).header(heading);
+        self.rows(frame, area, panel, table.block(self.block(title, self.view.panel == panel)), count);
     }
 
     /// A table in which a row is chosen, when its panel is.

@@ -61,7 +61,10 @@ pub fn tell(story: &Story, telling: &Telling<'_>) -> Vec<Line> {
         lines.push(Line { at: None, text: next(story, invitation, telling) });
     }
     let others = story.copies.iter().filter(|copy| !story.invitations.iter().any(|one| tells_of(story, copy, one)));
-    lines.extend(others.flat_map(copy_lines));
+    for copy in others {
+        lines.extend(copy_lines(copy));
+        lines.extend(silence::what_next(copy).map(|text| Line { at: None, text: format!("Next: {text}") }));
+    }
     lines
 }
 
@@ -71,8 +74,7 @@ pub fn next(story: &Story, invitation: &Invitation, telling: &Telling<'_>) -> St
     let outlook = Outlook {
         rules: telling.policies.shop(&invitation.shop),
         standing: telling.standings.get(&invitation.id).unwrap_or(&nothing),
-        last: story.decisions.iter().rev().find(|one| one.invitation == invitation.id),
-        followed_by: story.invitations.iter().find(|one| one.follows == Some(invitation.id)).map(|one| one.id),
+        last: story.decisions.iter().rev().find(|one| one.invitation == invitation.id && one.from != Some(one.to)),
         holds_all: telling.holds_all,
         now: telling.now,
     };
@@ -153,19 +155,39 @@ fn decision_line(decision: &DecisionRecord, when: &dyn Fn(Timestamp) -> String) 
             decision.event,
             decision.rule.sentence(),
             decision.rule,
-            inputs_with(&decision.inputs, when)
+            inputs_with(&decision.inputs, when, (": ", ""))
         ),
     }
 }
 
-/// What a decision was made from, in parentheses; instants by `when`.
-fn inputs_with(inputs: &Inputs, when: &dyn Fn(Timestamp) -> String) -> String {
-    let told = inputs.iter().map(|(name, value)| {
+/// What a decision was made from, in words, between two marks; instants by `when`.
+fn inputs_with(inputs: &Inputs, when: &dyn Fn(Timestamp) -> String, (before, after): (&str, &str)) -> String {
+    let told = inputs.iter().filter_map(|(name, value)| {
         let value = inputs.instant(name).map_or_else(|| value.to_owned(), when);
-        format!("{}: {value}", name.replace('_', " "))
+        Some(match name {
+            // A decision tells the next time beside it.
+            "to" => return None,
+            "told_at" => format!("the mail was written at {value}"),
+            "expected_by" => format!("the parcel is expected by {value}"),
+            "preferred" => format!("the mail asks for {value}"),
+            "order_cancelled" => format!("it was cancelled at {value}"),
+            "end_of_life" => format!("its time was over at {value}"),
+            "last" => format!("the last one went at {value}"),
+            "apart_days" => format!("at least {value} days lie between two"),
+            "once_in_days" => format!("once in {value} days"),
+            "at_most" => format!("at most {value}"),
+            "within_days" => format!("within {value} days"),
+            "age_days" => format!("{value} days old"),
+            "at_most_days" => format!("at most {value} days"),
+            "letters" => format!("{value} went"),
+            "said" => format!("what the mails said of it: {value}"),
+            "shops" if value == "all" => "for all shops".to_owned(),
+            "shops" => "for this shop".to_owned(),
+            _ => format!("{} {value}", name.replace('_', " ")),
+        })
     });
     let told = told.collect::<Vec<_>>().join(", ");
-    if told.is_empty() { told } else { format!(" ({told})") }
+    if told.is_empty() { told } else { format!("{before}{told}{after}") }
 }
 
 fn letter_lines(letter: &LetterRecord) -> Vec<Line> {

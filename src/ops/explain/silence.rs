@@ -98,15 +98,45 @@ impl Silence {
                 sum.ignored
             )));
         }
-        lines.push(plain(if self.mentioned.is_empty() {
-            "Next: nothing, until a mail about the order comes in. See in the shop's mail server's log whether its mail went to \
-             the BCC address too; to invite the customer without it: invited invite"
-                .to_owned()
-        } else {
-            "Next: nothing by itself. To complete a held copy: invited held release ID --reference REF".to_owned()
+        let held = self.mentioned.iter().find(|copy| copy.state == CopyState::Held);
+        lines.push(plain(match held {
+            Some(copy) => format!(
+                "Next: nothing by itself. If copy {id} tells of the order: invited held release {id} --reference {reference}; it says \
+                 what else is missing",
+                id = copy.id
+            ),
+            None if self.mentioned.is_empty() => format!(
+                "Next: nothing, until a mail about the order comes in. See in the shop's mail server's log whether its mail went to \
+                 the BCC address too. {}",
+                without_a_mail(reference)
+            ),
+            None => format!("Next: nothing; mails of this kind ask nobody. {}", without_a_mail(reference)),
         }));
         lines
     }
+}
+
+/// How a customer is invited of whose order no mail tells.
+fn without_a_mail(reference: &OrderReference) -> String {
+    format!("To invite the customer without one: invited invite --email ADDRESS --reference {reference}")
+}
+
+/// What happens next with a copy that led to no invitation; `None` when it was discarded.
+pub(super) fn what_next(copy: &StoredCopy) -> Option<String> {
+    let id = copy.id;
+    let reference = copy.reading.as_ref().and_then(|reading| reading.reference.as_ref());
+    Some(match copy.state {
+        CopyState::Unread => format!("copy {id} is read as soon as a daemon runs."),
+        CopyState::Held => format!(
+            "nothing by itself; copy {id} waits for a person. What it says and what is missing: invited held show {id}; if it is of no \
+             use: invited held discard {id}"
+        ),
+        CopyState::Ignored => match reference {
+            Some(reference) => format!("nothing; mails of this kind ask nobody. {}", without_a_mail(reference)),
+            None => "nothing; mails of this kind ask nobody.".to_owned(),
+        },
+        CopyState::Event | CopyState::Discarded => return None,
+    })
 }
 
 fn mention(copy: &StoredCopy) -> String {
@@ -124,7 +154,10 @@ fn plain(text: String) -> Line {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
+    use crate::domain::{CopyId, Outcome, Policies, Reading};
 
     #[test]
     fn a_reference_is_mentioned_as_a_word_of_its_own_only() {
@@ -132,5 +165,55 @@ mod tests {
         assert!(!mentions("Your order A-100", "a-10"));
         assert!(!mentions("BA-10", "a-10"));
         assert!(mentions("#1001", "1001"));
+    }
+
+    #[test]
+    fn a_copy_without_an_invitation_says_who_is_to_do_what() {
+        for (state, says) in [
+            (CopyState::Held, "invited held show 7"),
+            (CopyState::Ignored, "invited invite --email ADDRESS --reference A-10"),
+            (CopyState::Unread, "as soon as a daemon runs"),
+        ] {
+            let text = what_next(&copy(state)).unwrap_or_default();
+            assert!(text.contains(says), "{says:?} is not in: {text}");
+        }
+        assert_eq!(what_next(&copy(CopyState::Discarded)), None, "a person has said so");
+    }
+
+    #[test]
+    fn an_order_that_nobody_told_of_is_offered_what_the_copies_that_name_it_allow() {
+        let reference = OrderReference::parse("A-10").unwrap();
+        let (policies, standings, now) = (Policies::default(), HashMap::new(), Timestamp(0));
+        let how =
+            Telling { policies: &policies, standings: &standings, holds_all: false, now, when: &|_| String::new() };
+        for (mentioned, says, not) in [
+            (vec![], "until a mail about the order comes in", "held release"),
+            (vec![copy(CopyState::Ignored)], "mails of this kind ask nobody", "held release"),
+            (vec![copy(CopyState::Held)], "invited held release 7 --reference A-10", "invited invite"),
+        ] {
+            let lines = Silence { mentioned, searched: 3, shops: vec![], unread: 2 }.tell(&reference, &how);
+            let text = lines.into_iter().map(|line| line.text).collect::<Vec<_>>().join("\n");
+            assert!(text.contains(says) && !text.contains(not), "{text}");
+            assert!(text.contains("2 copies have not been read yet"), "{text}");
+        }
+    }
+
+    fn copy(state: CopyState) -> StoredCopy {
+        StoredCopy {
+            id: CopyId(7),
+            shop: ShopId::parse("nord").unwrap(),
+            received_at: Timestamp(0),
+            mail_from: String::new(),
+            client: None,
+            size: 1,
+            state,
+            attempts: 1,
+            reading: Some(Reading {
+                reference: OrderReference::parse("A-10"),
+                ..Reading::without_findings(Outcome::Held, "")
+            }),
+            invitation: None,
+            desk: None,
+        }
     }
 }

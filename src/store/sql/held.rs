@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use async_trait::async_trait;
 
 use super::connection::{Connection, Value};
+use super::desk_statements as look;
 use super::fault::Fault;
 use super::moves::to_json;
 use super::rows::{CopyRow, copy_state, records};
@@ -76,7 +77,7 @@ async fn given(
 
 /// The kinds of reasons with this text in them, for which copies are held.
 async fn kinds(conn: &mut Connection, shop: Option<&ShopId>, text: &str) -> Result<Vec<HeldCount>, Fault> {
-    let rows: Vec<KindRow> = conn.rows(sql::HELD_KINDS, []).await?;
+    let rows: Vec<KindRow> = conn.rows(look::HELD_KINDS, []).await?;
     let text = crate::domain::kind_of_reason(text).to_lowercase();
     let mut kinds: Vec<HeldCount> = records(rows)?;
     kinds.retain(|kind| {
@@ -96,19 +97,19 @@ pub(super) async fn held(
     let (values, kinds) = given(conn, filter, before, limit).await?;
     let whole_time = HeldFilter { since: filter.since, until: filter.until, ..HeldFilter::default() };
     let statement = if filter.email.is_some() {
-        sql::HELD_OF_EMAIL
+        look::HELD_OF_EMAIL
     } else if filter.reference.is_some() {
-        sql::HELD_OF_REFERENCE
+        look::HELD_OF_REFERENCE
     } else if filter.reason.is_some() {
         return of_kinds(conn, filter, kinds, before, limit).await;
     } else if filter.template.is_some() {
-        sql::HELD_OF_TEMPLATE
+        look::HELD_OF_TEMPLATE
     } else if filter.shop.is_some() {
-        sql::HELD_OF_SHOP
+        look::HELD_OF_SHOP
     } else if *filter == whole_time && *filter != HeldFilter::default() {
         return in_time(conn, filter, before, limit).await;
     } else {
-        return page(conn, sql::HELD_COPIES, vec![before.map_or(i64::MAX, |id| id.0).into(), limit.into()]).await;
+        return page(conn, look::HELD_COPIES, vec![before.map_or(i64::MAX, |id| id.0).into(), limit.into()]).await;
     };
     page(conn, statement, values).await
 }
@@ -131,7 +132,7 @@ async fn of_kinds(
         let of_shop = HeldFilter { shop: Some(kind.shop), reason: None, ..filter.clone() };
         let (mut values, _) = Box::pin(given(conn, &of_shop, before, limit)).await?;
         values.push(kind.reason.into());
-        ids.extend(conn.rows::<(i64,)>(sql::HELD_OF_REASON, values).await?);
+        ids.extend(conn.rows::<(i64,)>(look::HELD_OF_REASON, values).await?);
     }
     of_ids(conn, ids, limit).await
 }
@@ -144,7 +145,7 @@ async fn in_time(
 ) -> Result<Vec<StoredCopy>, Fault> {
     let before = before.map_or(i64::MAX, |id| id.0);
     let values = [before.into(), limit.into(), filter.since.into(), filter.until.into()];
-    let ids = conn.rows(sql::HELD_IN_TIME, values).await?;
+    let ids = conn.rows(look::HELD_IN_TIME, values).await?;
     of_ids(conn, ids, limit).await
 }
 
@@ -156,7 +157,7 @@ async fn of_ids(conn: &mut Connection, mut ids: Vec<(i64,)>, limit: usize) -> Re
         return Ok(Vec::new());
     }
     let ids = to_json(&ids.into_iter().map(|(id,)| id).collect::<Vec<_>>())?;
-    page(conn, sql::COPIES_BY_IDS, vec![ids.into()]).await
+    page(conn, look::COPIES_BY_IDS, vec![ids.into()]).await
 }
 
 /// A page of ignored copies. What is kept is bounded and what was ever ignored is not, so the kept ones are gone through. Reasons
@@ -171,12 +172,12 @@ pub(super) async fn ignored(
     let mut found = Vec::new();
     let mut before = before.map_or(i64::MAX, |id| id.0);
     while found.len() < limit {
-        let kept: Vec<(i64,)> = conn.rows(sql::KEPT, [before.into(), LOOKED_AT.into()]).await?;
+        let kept: Vec<(i64,)> = conn.rows(look::KEPT, [before.into(), LOOKED_AT.into()]).await?;
         let Some((last,)) = kept.last() else { break };
         let (mut values, _) = given(conn, &filter, Some(CopyId(before)), limit - found.len()).await?;
         before = *last;
         values.push(to_json(&kept.into_iter().map(|(id,)| id).collect::<Vec<_>>())?.into());
-        found.extend(page(conn, sql::IGNORED_AMONG, values).await?);
+        found.extend(page(conn, look::IGNORED_AMONG, values).await?);
     }
     Ok(found)
 }
@@ -184,10 +185,10 @@ pub(super) async fn ignored(
 /// How many copies are held, by shop and kind of reason.
 pub(super) async fn counts(conn: &mut Connection, filter: &HeldFilter) -> Result<Vec<HeldCount>, Fault> {
     if *filter == HeldFilter::default() {
-        return records(conn.rows::<KindRow>(sql::HELD_KINDS, []).await?);
+        return records(conn.rows::<KindRow>(look::HELD_KINDS, []).await?);
     }
     let (values, _) = given(conn, filter, None, 1).await?;
-    records(conn.rows::<KindRow>(sql::COUNT_HELD_BY, values).await?)
+    records(conn.rows::<KindRow>(look::COUNT_HELD_BY, values).await?)
 }
 
 /// Discards copies.

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 
 use super::SqlStore;
 use super::connection::Connection;
+use super::desk_statements as look;
 use super::fault::Fault;
 use super::moves::{self, Book, Record, to_json};
 use super::people::People;
@@ -41,7 +42,7 @@ fn by_order(invitations: Vec<Invitation>) -> HashMap<OrderKey, Vec<Invitation>> 
 }
 
 async fn look_at_orders(conn: &mut Connection, orders: &[(&str, &str)]) -> Result<Vec<Invitation>, Fault> {
-    let rows: Vec<InvitationRow> = conn.rows(sql::LOOK_AT_ORDERS, [to_json(&orders)?.into()]).await?;
+    let rows: Vec<InvitationRow> = conn.rows(look::LOOK_AT_ORDERS, [to_json(&orders)?.into()]).await?;
     records(rows)
 }
 
@@ -231,7 +232,7 @@ async fn fates(conn: &mut Connection, shop: &ShopId, asked: &[Asked], policies: 
     let ended = ended.collect::<Vec<_>>();
     let mut ended_by: HashMap<InvitationId, Vec<DecisionRecord>> = HashMap::new();
     if !ended.is_empty() {
-        let rows: Vec<DecisionRow> = conn.rows(sql::LAST_MOVES, [to_json(&ended)?.into()]).await?;
+        let rows: Vec<DecisionRow> = conn.rows(look::LAST_MOVES, [to_json(&ended)?.into()]).await?;
         for decision in records::<_, DecisionRecord>(rows)? {
             ended_by.entry(decision.invitation).or_default().push(decision);
         }
@@ -261,9 +262,9 @@ async fn copies_of(
         return Ok(copies);
     }
     let given = [to_json(&keys)?.into(), shop.as_str().into()];
-    let counted: Vec<(String, String, i64, i64)> = conn.rows(sql::COPIES_OF_ORDERS, given).await?;
+    let counted: Vec<(String, String, i64, i64)> = conn.rows(look::COPIES_OF_ORDERS, given).await?;
     let newest = counted.iter().map(|(.., newest)| *newest).collect::<Vec<_>>();
-    let rows: Vec<CopyRow> = conn.rows(sql::COPIES_BY_IDS, [to_json(&newest)?.into()]).await?;
+    let rows: Vec<CopyRow> = conn.rows(look::COPIES_BY_IDS, [to_json(&newest)?.into()]).await?;
     let mut newest =
         records::<_, StoredCopy>(rows)?.into_iter().map(|copy| (copy.id.0, copy)).collect::<HashMap<_, _>>();
     for (key, _, number, id) in counted {
@@ -377,7 +378,7 @@ impl SqlStore {
             .read(move |conn| {
                 let given = [from.into(), number.0.into(), until.into(), shop.as_str().into(), limit.into()];
                 Box::pin(async move {
-                    let rows: Vec<InvitationRow> = conn.rows(sql::BEGUN_BETWEEN, given).await?;
+                    let rows: Vec<InvitationRow> = conn.rows(look::BEGUN_BETWEEN, given).await?;
                     records(rows)
                 })
             })

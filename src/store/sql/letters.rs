@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 
 use super::connection::Connection;
 use super::fault::Fault;
-use super::moves::{self, Book, Cause, to_json};
+use super::moves::{Book, Cause, to_json};
 use super::pace::Pace;
 use super::people::People;
 use super::rows::{ClaimedRow, InvitationRow, LetterInHandRow, count};
@@ -17,10 +17,9 @@ use super::statements as sql;
 use super::turns::{self, Turn};
 use super::writer::{Joint, Work};
 use crate::domain::{
-    Attempt, Decision, DeskOrder, Event, Inputs, Invitation, InvitationId, LetterId, Policies, Rule, State, Timestamp,
-    clean,
+    Attempt, Decision, Event, Inputs, Invitation, InvitationId, LetterId, Policies, Rule, State, Timestamp, clean,
 };
-use crate::store::{Actor, Claim, ClaimedLetter, ClaimedRound, LetterPhase, Recovered, Round, Settled};
+use crate::store::{Claim, ClaimedLetter, ClaimedRound, LetterPhase, Recovered, Round, Settled};
 
 /// A relay's words are kept up to this many characters.
 const REPLY_CHARS: usize = 500;
@@ -399,34 +398,5 @@ impl Work for Release {
         let in_hand = to_json(&self.in_hand)?;
         let unknown = conn.rows(sql::UNKNOWN_CLAIMS, [self.owner.as_str().into(), in_hand.into()]).await?;
         take_back(unknown, &self.policies, self.now, conn).await
-    }
-}
-
-/// Carries out a person's order.
-pub(super) struct Desk {
-    pub(super) invitation: InvitationId,
-    pub(super) order: DeskOrder,
-    pub(super) actor: Actor,
-    pub(super) policies: Arc<Policies>,
-    pub(super) now: Timestamp,
-}
-
-#[async_trait]
-impl Work for Desk {
-    type Answer = Option<Decision>;
-
-    async fn run(&self, conn: &mut Connection) -> Result<Self::Answer, Fault> {
-        let Some(mut invitation) = moves::invitation(conn, self.invitation).await? else {
-            return Ok(None);
-        };
-        let cause = Cause {
-            actor: &self.actor.name,
-            note: self.actor.reason.as_deref(),
-            ..Cause::daemon(Event::Desk(self.order), self.now)
-        };
-        let mut book = Book::default();
-        let decision = book.tell(&mut invitation, &cause, &self.policies);
-        book.write(conn).await?;
-        Ok(Some(decision))
     }
 }

@@ -5,10 +5,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::connection::{Connection, Value};
+use super::desk_statements as sql;
 use super::fault::Fault;
 use super::moves::to_json;
 use super::rows::{InvitationRow, records};
-use super::statements::{self as sql, Statement};
+use super::statements::Statement;
 use crate::domain::{DAY, Invitation, InvitationId, Timestamp};
 use crate::store::filter::{tag_pattern, template_pattern};
 use crate::store::{Filter, Page};

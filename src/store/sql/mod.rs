@@ -4,6 +4,7 @@
 mod body;
 pub(super) mod connection;
 mod desk;
+pub(super) mod desk_statements;
 pub(super) mod engine;
 pub(super) mod fault;
 pub(super) mod figures;
@@ -23,7 +24,6 @@ mod readers;
 mod reading;
 mod rows;
 mod spool;
-
 pub(super) mod statements;
 mod suppression;
 mod tally;
@@ -52,9 +52,7 @@ use super::{
     Figure, Filed, FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited, Round,
     Settled, ShopHours, Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
 };
-use crate::domain::{
-    Attempt, CopyId, Decision, DeskOrder, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp,
-};
+use crate::domain::{Attempt, CopyId, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp};
 
 /// How far this machine's clock may be from the server's before it is said.
 const CLOCKS_APART_AT_MOST: Duration = Duration::from_secs(5);
@@ -285,17 +283,6 @@ impl Store for SqlStore {
         self.writers.letters.carry_out(letters::Release { owner: owner.to_owned(), in_hand, policies, now }).await
     }
 
-    async fn desk(
-        &self,
-        invitation: InvitationId,
-        order: DeskOrder,
-        actor: &Actor,
-        policies: Arc<Policies>,
-        now: Timestamp,
-    ) -> Result<Option<Decision>, StoreError> {
-        self.writers.letters.carry_out(letters::Desk { invitation, order, actor: actor.clone(), policies, now }).await
-    }
-
     async fn desk_all(
         &self,
         asks: Vec<DeskAsk>,
@@ -318,23 +305,11 @@ impl Store for SqlStore {
     }
 
     async fn list(&self, filter: &Filter, before: Option<InvitationId>, limit: usize) -> Result<Page, StoreError> {
-        let filter = Arc::new(filter.clone());
-        self.readers
-            .read(move |conn| {
-                let filter = Arc::clone(&filter);
-                Box::pin(async move { lists::list(conn, &filter, before, limit).await })
-            })
-            .await
+        self.readers.ask(filter.clone(), move |conn, filter| Box::pin(lists::list(conn, filter, before, limit))).await
     }
 
     async fn story(&self, subject: &Subject) -> Result<Story, StoreError> {
-        let subject = Arc::new(subject.clone());
-        self.readers
-            .read(move |conn| {
-                let subject = Arc::clone(&subject);
-                Box::pin(async move { queries::story(conn, &subject).await })
-            })
-            .await
+        self.readers.ask(subject.clone(), |conn, subject| Box::pin(queries::story(conn, subject))).await
     }
 
     async fn histories(
@@ -343,9 +318,7 @@ impl Store for SqlStore {
         after: Option<(Timestamp, InvitationId)>,
         limit: usize,
     ) -> Result<Vec<(Invitation, Vec<DecisionRecord>)>, StoreError> {
-        self.readers
-            .read(move |conn| Box::pin(async move { queries::histories(conn, since, after, limit).await }))
-            .await
+        self.readers.read(move |conn| Box::pin(queries::histories(conn, since, after, limit))).await
     }
 
     async fn standings(
@@ -354,11 +327,9 @@ impl Store for SqlStore {
         policies: Arc<Policies>,
         now: Timestamp,
     ) -> Result<HashMap<InvitationId, Standing>, StoreError> {
-        let invitations: Arc<[Invitation]> = invitations.into();
         self.readers
-            .read(move |conn| {
-                let (invitations, policies) = (Arc::clone(&invitations), Arc::clone(&policies));
-                Box::pin(async move { queries::standings(conn, &invitations, &policies, now).await })
+            .ask((invitations.to_vec(), policies), move |conn, (invitations, policies)| {
+                Box::pin(queries::standings(conn, invitations, policies, now))
             })
             .await
     }
@@ -369,13 +340,7 @@ impl Store for SqlStore {
         before: Option<CopyId>,
         limit: usize,
     ) -> Result<Vec<StoredCopy>, StoreError> {
-        let filter = Arc::new(filter.clone());
-        self.readers
-            .read(move |conn| {
-                let filter = Arc::clone(&filter);
-                Box::pin(async move { held::held(conn, &filter, before, limit).await })
-            })
-            .await
+        self.readers.ask(filter.clone(), move |conn, filter| Box::pin(held::held(conn, filter, before, limit))).await
     }
 
     async fn ignored_copies(
@@ -384,23 +349,11 @@ impl Store for SqlStore {
         before: Option<CopyId>,
         limit: usize,
     ) -> Result<Vec<StoredCopy>, StoreError> {
-        let filter = Arc::new(filter.clone());
-        self.readers
-            .read(move |conn| {
-                let filter = Arc::clone(&filter);
-                Box::pin(async move { held::ignored(conn, &filter, before, limit).await })
-            })
-            .await
+        self.readers.ask(filter.clone(), move |conn, filter| Box::pin(held::ignored(conn, filter, before, limit))).await
     }
 
     async fn count_held(&self, filter: &HeldFilter) -> Result<Vec<HeldCount>, StoreError> {
-        let filter = Arc::new(filter.clone());
-        self.readers
-            .read(move |conn| {
-                let filter = Arc::clone(&filter);
-                Box::pin(async move { held::counts(conn, &filter).await })
-            })
-            .await
+        self.readers.ask(filter.clone(), |conn, filter| Box::pin(held::counts(conn, filter))).await
     }
 
     async fn file_for_desk(
@@ -431,13 +384,7 @@ impl Store for SqlStore {
     }
 
     async fn watch_hours(&self, shops: &[ShopId], since: Timestamp) -> Result<ShopHours, StoreError> {
-        let shops = Arc::<[ShopId]>::from(shops);
-        self.readers
-            .read(move |conn| {
-                let shops = Arc::clone(&shops);
-                Box::pin(async move { tally::hours(conn, &shops, since).await })
-            })
-            .await
+        self.readers.ask(shops.to_vec(), move |conn, shops| Box::pin(tally::hours(conn, shops, since))).await
     }
 
     async fn raise_alarm(&self, alarm: &Alarm) -> Result<bool, StoreError> {
@@ -453,12 +400,8 @@ impl Store for SqlStore {
     }
 
     async fn figures(&self, since_day: i64, shop: Option<&ShopId>) -> Result<Vec<Figure>, StoreError> {
-        let shop = shop.cloned();
         self.readers
-            .read(move |conn| {
-                let shop = shop.clone();
-                Box::pin(async move { figures::since(conn, since_day, shop.as_ref()).await })
-            })
+            .ask(shop.cloned(), move |conn, shop| Box::pin(figures::since(conn, since_day, shop.as_ref())))
             .await
     }
 

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, HashMap};
 use serde_json::{Value as Json, json};
 
 use super::connection::Connection;
+use super::desk_statements as look;
 use super::fault::Fault;
 use super::figures::Figures;
 use super::rows::{InvitationRow, OpenedRow, records};
@@ -73,12 +74,6 @@ fn words(event: &Event) -> String {
     }
 }
 
-/// The invitation of this number, which nobody else moves before this transaction ends.
-pub(super) async fn invitation(conn: &mut Connection, id: InvitationId) -> Result<Option<Invitation>, Fault> {
-    let row: Option<InvitationRow> = conn.row(sql::INVITATION_TO_MOVE, [id.0.into()]).await?;
-    row.map(Invitation::try_from).transpose()
-}
-
 /// The invitations of these numbers that there are, which nobody else moves before this transaction ends.
 pub(super) async fn invitations(conn: &mut Connection, ids: &[InvitationId]) -> Result<Vec<Invitation>, Fault> {
     let rows: Vec<InvitationRow> = conn.rows(sql::INVITATIONS_TO_MOVE, [to_json(&ids)?.into()]).await?;
@@ -87,7 +82,7 @@ pub(super) async fn invitations(conn: &mut Connection, ids: &[InvitationId]) -> 
 
 /// The invitation of this number as it stands; it may move at any time.
 pub(super) async fn look_at(conn: &mut Connection, id: InvitationId) -> Result<Option<Invitation>, Fault> {
-    let row: Option<InvitationRow> = conn.row(sql::INVITATION, [id.0.into()]).await?;
+    let row: Option<InvitationRow> = conn.row(look::INVITATION, [id.0.into()]).await?;
     row.map(Invitation::try_from).transpose()
 }
 

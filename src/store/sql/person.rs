@@ -262,13 +262,7 @@ impl SqlStore {
     /// # Errors
     /// When the store cannot be read.
     pub async fn own_rows(&self, key: &AddressKey) -> Result<Own, StoreError> {
-        let key = key.clone();
-        self.readers
-            .read(move |conn| {
-                let key = key.clone();
-                Box::pin(async move { own(conn, key.as_str()).await })
-            })
-            .await
+        self.readers.ask(key.clone(), |conn, key| Box::pin(own(conn, key.as_str()))).await
     }
 
     /// Looks through the next stretch of a table, the rows above `after`, for texts that hold one of `names`, which are in ASCII lower
@@ -277,13 +271,8 @@ impl SqlStore {
     /// # Errors
     /// When the store cannot be read.
     pub async fn rows_naming(&self, table: PersonTable, after: i64, names: &[String]) -> Result<Stretch, StoreError> {
-        let names = Arc::new(serde_json::json!(names).to_string());
-        self.readers
-            .read(move |conn| {
-                let names = Arc::clone(&names);
-                Box::pin(async move { stretch(conn, table, after, &names).await })
-            })
-            .await
+        let names = serde_json::json!(names).to_string();
+        self.readers.ask(names, move |conn, names| Box::pin(stretch(conn, table, after, names))).await
     }
 
     /// Looks through the next of the kept bytes, those of copies above `after`.
@@ -291,12 +280,7 @@ impl SqlStore {
     /// # Errors
     /// When the store cannot be read.
     pub async fn bodies_naming(&self, after: CopyId, search: Arc<Search>) -> Result<Bodies, StoreError> {
-        self.readers
-            .read(move |conn| {
-                let search = Arc::clone(&search);
-                Box::pin(async move { bodies(conn, after, &*search).await })
-            })
-            .await
+        self.readers.ask(search, move |conn, search| Box::pin(bodies(conn, after, &**search))).await
     }
 
     /// These rows with every column.
@@ -304,10 +288,8 @@ impl SqlStore {
     /// # Errors
     /// When the store cannot be read.
     pub async fn raw_rows(&self, table: PersonTable, ids: &[i64]) -> Result<Vec<RawRow>, StoreError> {
-        let ids = Arc::new(serde_json::json!(ids).to_string());
         self.readers
-            .read(move |conn| {
-                let ids = Arc::clone(&ids);
+            .ask(serde_json::json!(ids).to_string(), move |conn, ids| {
                 Box::pin(async move {
                     let rows: Vec<Raw> = conn.rows(all_of(table), [ids.as_str().into()]).await?;
                     Ok(rows.into_iter().map(|Raw(row)| row).collect())

@@ -1,12 +1,13 @@
 //! What is only read, on connections that cannot write.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::body;
 use super::connection::Connection;
+use super::desk_statements as look;
 use super::fault::Fault;
 use super::figures;
-use super::moves::to_json;
+use super::moves::{self, to_json};
 use super::pauses;
 use super::people::People;
 use super::rows::{CopyRow, DecisionRow, InvitationRow, LetterRow, records};
@@ -18,15 +19,15 @@ use crate::store::{Counts, DecisionRecord, STORY_AT_MOST, Standing, StoredCopy, 
 pub(super) async fn story(conn: &mut Connection, subject: &Subject) -> Result<Story, Fault> {
     let (copies, invitations): (Vec<CopyRow>, Vec<Invitation>) = match subject {
         Subject::Email(key) => (
-            conn.rows(sql::COPIES_OF_EMAIL, [key.as_str().into(), STORY_AT_MOST.into()]).await?,
-            invitations(conn, sql::LIST_EMAIL, key.as_str()).await?,
+            conn.rows(look::COPIES_OF_EMAIL, [key.as_str().into(), STORY_AT_MOST.into()]).await?,
+            invitations(conn, look::LIST_EMAIL, key.as_str()).await?,
         ),
         Subject::Reference(reference) => (
             copies_of_reference(conn, &reference.key(), None).await?,
-            invitations(conn, sql::LIST_REFERENCE, &reference.key()).await?,
+            invitations(conn, look::LIST_REFERENCE, &reference.key()).await?,
         ),
         Subject::Invitation(id) => {
-            let row: Option<InvitationRow> = conn.row(sql::INVITATION, [id.0.into()]).await?;
+            let row: Option<InvitationRow> = conn.row(look::INVITATION, [id.0.into()]).await?;
             let Some(invitation) = row.map(Invitation::try_from).transpose()? else {
                 return Ok(Story::default());
             };
@@ -35,8 +36,9 @@ pub(super) async fn story(conn: &mut Connection, subject: &Subject) -> Result<St
         }
     };
     let ids = to_json(&invitations.iter().map(|invitation| invitation.id).collect::<Vec<_>>())?;
-    let decisions: Vec<DecisionRow> = conn.rows(sql::DECISIONS_ON, [ids.as_str().into(), STORY_AT_MOST.into()]).await?;
-    let letters: Vec<LetterRow> = conn.rows(sql::LETTERS_OF, [ids.into(), STORY_AT_MOST.into()]).await?;
+    let decisions: Vec<DecisionRow> =
+        conn.rows(look::DECISIONS_ON, [ids.as_str().into(), STORY_AT_MOST.into()]).await?;
+    let letters: Vec<LetterRow> = conn.rows(look::LETTERS_OF, [ids.into(), STORY_AT_MOST.into()]).await?;
     Ok(Story {
         copies: oldest_first(records(copies)?),
         invitations: oldest_first(invitations),
@@ -53,10 +55,10 @@ pub(super) async fn histories(
     limit: usize,
 ) -> Result<Vec<(Invitation, Vec<DecisionRecord>)>, Fault> {
     let (at, id) = after.unwrap_or((since, InvitationId(0)));
-    let rows: Vec<InvitationRow> = conn.rows(sql::BEGUN_SINCE, [at.into(), id.0.into(), limit.into()]).await?;
+    let rows: Vec<InvitationRow> = conn.rows(look::BEGUN_SINCE, [at.into(), id.0.into(), limit.into()]).await?;
     let invitations: Vec<Invitation> = records(rows)?;
     let ids = to_json(&invitations.iter().map(|invitation| invitation.id).collect::<Vec<_>>())?;
-    let rows: Vec<DecisionRow> = conn.rows(sql::FROM_OUTSIDE, [ids.into()]).await?;
+    let rows: Vec<DecisionRow> = conn.rows(look::FROM_OUTSIDE, [ids.into()]).await?;
     let mut decisions: HashMap<InvitationId, Vec<DecisionRecord>> = HashMap::new();
     for decision in records::<_, DecisionRecord>(rows)? {
         decisions.entry(decision.invitation).or_default().push(decision);
@@ -77,11 +79,28 @@ pub(super) async fn standings(
 ) -> Result<HashMap<InvitationId, Standing>, Fault> {
     let people = People::known(conn, invitations, policies, now).await?;
     let pauses = pauses::all(conn).await?;
+    let followers = followers(conn, invitations).await?;
     let standings = invitations.iter().map(|invitation| {
         let rests = pauses.iter().find(|pause| pause.shop.as_ref().is_none_or(|shop| *shop == invitation.shop));
-        (invitation.id, Standing { paused: rests.cloned(), ..people.standing(invitation) })
+        let followed_by = followers.get(&invitation.id).copied();
+        (invitation.id, Standing { paused: rests.cloned(), followed_by, ..people.standing(invitation) })
     });
     Ok(standings.collect())
+}
+
+/// Which invitation follows each that has one after it.
+async fn followers(
+    conn: &mut Connection,
+    invitations: &[Invitation],
+) -> Result<HashMap<InvitationId, InvitationId>, Fault> {
+    let keys = invitations.iter().filter(|one| one.progress.due_at.is_none());
+    let keys = keys.map(|one| (one.shop.as_str(), one.reference.key())).collect::<BTreeSet<_>>();
+    let orders = keys.iter().map(|(shop, key)| (*shop, key.as_str())).collect::<Vec<_>>();
+    if orders.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rounds = moves::of_orders(conn, &orders).await?;
+    Ok(rounds.iter().filter_map(|one| Some((one.follows?, one.id))).collect())
 }
 
 /// The newest invitations by one key.
@@ -91,7 +110,7 @@ async fn invitations(conn: &mut Connection, statement: Statement, key: &str) -> 
 }
 
 async fn copies_of_reference(conn: &mut Connection, key: &str, shop: Option<&str>) -> Result<Vec<CopyRow>, Fault> {
-    conn.rows(sql::COPIES_OF_REFERENCE, [key.into(), STORY_AT_MOST.into(), shop.into()]).await
+    conn.rows(look::COPIES_OF_REFERENCE, [key.into(), STORY_AT_MOST.into(), shop.into()]).await
 }
 
 fn oldest_first<T>(mut newest_first: Vec<T>) -> Vec<T> {
@@ -101,11 +120,11 @@ fn oldest_first<T>(mut newest_first: Vec<T>) -> Vec<T> {
 
 /// A copy, and its bytes when they are still there.
 pub(super) async fn copy(conn: &mut Connection, id: CopyId) -> Result<Option<(StoredCopy, Option<Vec<u8>>)>, Fault> {
-    let row: Option<CopyRow> = conn.row(sql::COPY, [id.0.into()]).await?;
+    let row: Option<CopyRow> = conn.row(look::COPY, [id.0.into()]).await?;
     let Some(row) = row else {
         return Ok(None);
     };
-    let packed: Option<(Vec<u8>,)> = conn.row(sql::BODY, [id.0.into()]).await?;
+    let packed: Option<(Vec<u8>,)> = conn.row(look::BODY, [id.0.into()]).await?;
     let copy = StoredCopy::try_from(row)?;
     let message = packed.map(|(packed,)| body::unpack(&packed, copy.size)).transpose();
     Ok(Some((copy, message.map_err(|why| Fault::row("copy", id.0, why))?)))
@@ -124,7 +143,7 @@ pub(super) async fn next_due(conn: &mut Connection) -> Result<Vec<(ShopId, Times
 /// Numbers: of copies that wait, counted along an index, and of invitations, counted when they moved.
 pub(super) async fn counts(conn: &mut Connection) -> Result<Counts, Fault> {
     let count = |number: Option<i64>| number.unwrap_or(0).unsigned_abs();
-    let unread = count(conn.number(sql::COUNT_UNREAD, []).await?);
-    let held_copies = count(conn.number(sql::COUNT_HELD, []).await?);
+    let unread = count(conn.number(look::COUNT_UNREAD, []).await?);
+    let held_copies = count(conn.number(look::COUNT_HELD, []).await?);
     Ok(Counts { unread, held_copies, invitations: figures::standing(conn).await? })
 }

@@ -49,6 +49,21 @@ impl Readers {
         }
     }
 
+    /// Reads what is asked with a question of its own, which outlives a caller who goes away.
+    pub(super) async fn ask<Q, T, F>(&self, question: Q, look: F) -> Result<T, StoreError>
+    where
+        Q: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'c> Fn(&'c mut Connection, &'c Q) -> Look<'c, T> + Send + Sync + 'static,
+    {
+        let look = Arc::new((question, look));
+        self.read(move |conn| {
+            let look = Arc::clone(&look);
+            Box::pin(async move { look.1(conn, &look.0).await })
+        })
+        .await
+    }
+
     /// Closes those that are idle.
     pub(super) async fn rest(&self) {
         let idle = std::mem::take(&mut *self.0.idle());

@@ -191,10 +191,8 @@ impl SqlStore {
     /// # Errors
     /// When the store cannot be read.
     pub async fn suppressed_by(&self, keys: &[ListKey]) -> Result<Vec<StoredEntry>, StoreError> {
-        let keys = Arc::<[ListKey]>::from(keys);
         self.readers
-            .read(move |conn| {
-                let keys = Arc::clone(&keys);
+            .ask(keys.to_vec(), |conn, keys| {
                 Box::pin(async move { with_keys(conn, &keys.iter().collect::<Vec<_>>()).await })
             })
             .await
@@ -233,11 +231,9 @@ impl SqlStore {
         limit: usize,
         is_downward: bool,
     ) -> Result<Vec<StoredEntry>, StoreError> {
-        let filter = Arc::new(filter.clone());
         let statement = if is_downward { sql::ENTRIES_BELOW } else { sql::ENTRIES_ABOVE };
         self.readers
-            .read(move |conn| {
-                let filter = Arc::clone(&filter);
+            .ask(filter.clone(), move |conn, filter| {
                 Box::pin(async move {
                     let given = [
                         from.into(),

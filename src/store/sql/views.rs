@@ -9,6 +9,9 @@ use super::statements::{Statement, piece, statements, text};
 use crate::domain::{Invitation, InvitationId, Outturn, Planned, ShopId, State, Timestamp};
 use crate::store::{Deferred, InHand, Stopped, StoreError};
 
+/// A letter's invitation, relay, phase, when its last attempt ended, and the relay's words.
+type LetterSaid = (i64, String, String, Option<i64>, Option<String>);
+
 /// Letters that are looked at for what relays said last, of each shop.
 const LATELY: usize = 100;
 
@@ -70,8 +73,7 @@ async fn in_hand(conn: &mut Connection, shop: Option<&ShopId>) -> Result<Vec<InH
 async fn deferred(conn: &mut Connection, shops: &[ShopId], limit: usize) -> Result<Vec<Deferred>, Fault> {
     let mut found = Vec::new();
     for shop in shops {
-        let rows: Vec<(i64, String, String, Option<i64>, Option<String>)> =
-            conn.rows(LATEST_LETTERS, [shop.as_str().into(), LATELY.into()]).await?;
+        let rows: Vec<LetterSaid> = conn.rows(LATEST_LETTERS, [shop.as_str().into(), LATELY.into()]).await?;
         let deferred = rows.into_iter().filter(|(_, _, phase, ..)| phase == "deferred");
         found.extend(deferred.filter_map(|(id, relay, _, at, reply)| {
             let (invitation, at) = (InvitationId(id), Timestamp(at?));

@@ -21,6 +21,7 @@ use crate::domain::{
     Timestamp,
 };
 use crate::store::sql::connection::Connection;
+use crate::store::sql::desk_statements as look;
 use crate::store::sql::fault::Fault;
 use crate::store::sql::person_statements as persons;
 use crate::store::sql::statements::{self as sql};
@@ -121,6 +122,7 @@ async fn walks(conn: &mut Connection) -> Vec<String> {
     let mut walks = Vec::new();
     for statement in sql::ALL
         .iter()
+        .chain(look::ALL)
         .chain(persons::ALL)
         .chain(views::ALL)
         .chain(&persons::NAMING)
@@ -202,25 +204,25 @@ async fn pages_come_in_order_without_sorting() {
     let mut conn = Connection::from(place.other().await);
     for statement in [
         sql::UNREAD,
-        sql::LIST_ALL,
-        sql::IDS_STATE,
-        sql::IDS_SHOP_STATE,
-        sql::LIST_EMAIL,
-        sql::LIST_REFERENCE,
-        sql::IDS_EMAIL,
-        sql::IDS_REFERENCE,
-        sql::STEP_DOWN,
-        sql::WALK,
-        sql::FIRST_SINCE,
-        sql::LAST_BEFORE,
-        sql::HELD_COPIES,
-        sql::HELD_OF_SHOP,
-        sql::HELD_OF_TEMPLATE,
-        sql::HELD_OF_REFERENCE,
-        sql::HELD_OF_EMAIL,
-        sql::HELD_OF_REASON,
-        sql::KEPT,
-        sql::HELD_KINDS,
+        look::LIST_ALL,
+        look::IDS_STATE,
+        look::IDS_SHOP_STATE,
+        look::LIST_EMAIL,
+        look::LIST_REFERENCE,
+        look::IDS_EMAIL,
+        look::IDS_REFERENCE,
+        look::STEP_DOWN,
+        look::WALK,
+        look::FIRST_SINCE,
+        look::LAST_BEFORE,
+        look::HELD_COPIES,
+        look::HELD_OF_SHOP,
+        look::HELD_OF_TEMPLATE,
+        look::HELD_OF_REFERENCE,
+        look::HELD_OF_EMAIL,
+        look::HELD_OF_REASON,
+        look::KEPT,
+        look::HELD_KINDS,
         sql::HOURS_OF,
         sql::NEXT_DUE,
         sql::STANDING,
