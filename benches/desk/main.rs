@@ -30,9 +30,10 @@ mod said;
 mod store;
 
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use invited::clock::Clock;
 
 use measure::{Engine, Plan};
 
@@ -57,7 +58,7 @@ fn main() -> Result<()> {
     let work = tempfile::Builder::new().prefix("desk-").tempdir_in(place.as_ref().unwrap_or(&target))?;
     let start = Instant::now();
     // Commands know no other time.
-    let now = i64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_millis())?;
+    let now = Clock::System.now().0;
     let mut engines = vec![Engine::Sqlite];
     if with_postgres {
         engines.push(Engine::Postgres);
