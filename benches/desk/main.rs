@@ -33,6 +33,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context as _, Result};
+use invited::clock::Clock;
 
 use measure::{Engine, Plan};
 
@@ -57,7 +58,7 @@ fn main() -> Result<()> {
     let work = tempfile::Builder::new().prefix("desk-").tempdir_in(place.as_ref().unwrap_or(&target))?;
     let start = Instant::now();
     // Commands know no other time.
-    let now = invited::clock::Clock::System.now().0;
+    let now = Clock::System.now().0;
     let mut engines = vec![Engine::Sqlite];
     if with_postgres {
         engines.push(Engine::Postgres);

@@ -9,8 +9,9 @@ use crate::measure::{Found, Row};
 /// How many times longer a thing may take on the larger queue.
 const RATIO_AT_MOST: f64 = 3.0;
 
-/// Below this the ratio of two times says more about the machine than about the queue, milliseconds.
-const TOO_SHORT: f64 = 0.3;
+/// What a call and a command may take longer by the machine's noise alone, milliseconds.
+const NOISE_OF_CALLS: f64 = 0.3;
+const NOISE_OF_COMMANDS: f64 = 30.0;
 
 /// "Well under a second", milliseconds: what a person may have to wait for a page.
 const WAIT_AT_MOST: f64 = 500.0;
@@ -67,7 +68,8 @@ fn fault(row: &Row) -> Option<String> {
     if large > WAIT_AT_MOST {
         return Some(format!("{large:.0} ms, more than {WAIT_AT_MOST}"));
     }
-    let is_long = large - RATIO_AT_MOST * small > TOO_SHORT;
+    let noise = if row.plan.is_empty() { NOISE_OF_COMMANDS } else { NOISE_OF_CALLS };
+    let is_long = large - RATIO_AT_MOST * small > noise;
     (!row.is_search && is_long).then(|| format!("{:.1} times as long, more than {RATIO_AT_MOST}", row.ratio()))
 }
 
