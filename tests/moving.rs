@@ -25,8 +25,8 @@ use invited::domain::{
     Timestamp, Trigger,
 };
 use invited::store::{
-    self, Actor, Alarm, CopyState, Counts, Ending, Figure, FiledReading, Filter, HeldFilter, ListFilter, Moved,
-    NewCopy, NewEntry, PastCopy, Pause, Place, RelayShare, Role, Round, SqlStore, Step, Store, StoreError, StoredCopy,
+    self, Actor, Alarm, ClaimAsk, CopyState, Counts, Ending, Figure, FiledReading, Filter, HeldFilter, ListFilter,
+    Moved, NewCopy, NewEntry, PastCopy, Pause, Place, RelayShare, Role, SqlStore, Step, Store, StoreError, StoredCopy,
     StoredEntry, Story, Subject, Watch, WatchFigures, transfer,
 };
 use place::database_at;
@@ -185,8 +185,8 @@ async fn tell(store: &dyn Store, shop_name: &str, kind: EventKind, reference: &s
 /// Claims the letter that was queued last and ends it so.
 async fn send(store: &dyn Store, attempt: Option<Attempt>, policies: fn() -> Arc<Policies>) {
     let relay = Some(RelayShare { name: "default".to_owned(), connections: 100 });
-    let round = Round { owner: "one".to_owned(), relay, shops: vec![shop("nord")], limit: 1 };
-    let letter = store.claim_due(round, policies(), after(7)).await.unwrap().letters.remove(0);
+    let ask = ClaimAsk { owner: "one".to_owned(), relay, shops: vec![shop("nord")], limit: 1 };
+    let letter = store.claim_due(ask, policies(), after(7)).await.unwrap().letters.remove(0);
     let Some(attempt) = attempt else { return };
     assert!(store.mark_on_the_wire(&letter.claim, "<1@x.example>", after(7)).await.unwrap());
     store.settle(&letter.claim, attempt, "250 2.0.0 \u{f6}k", policies(), after(7)).await.unwrap();
@@ -215,8 +215,8 @@ async fn fill(store: &dyn Store) {
     tell(store, "nord", EventKind::Placed, "queued", after(1)).await;
     // Too late: ends without a letter.
     tell(store, "nord", EventKind::Placed, "dropped", Timestamp(T0.0 - 90 * 86_400_000)).await;
-    let round = Round { owner: "one".to_owned(), relay: None, shops: vec![shop("nord")], limit: 1 };
-    store.claim_due(round, policies(), T0).await.unwrap();
+    let ask = ClaimAsk { owner: "one".to_owned(), relay: None, shops: vec![shop("nord")], limit: 1 };
+    store.claim_due(ask, policies(), T0).await.unwrap();
 
     let product = |n: usize| Product {
         name: format!("\u{1f4e6} {n} {}", "\u{e9}".repeat(300)),

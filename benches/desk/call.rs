@@ -11,8 +11,8 @@ use invited::domain::{
 };
 use invited::ops::desk::{Wish, plan};
 use invited::store::{
-    Actor, ClaimedLetter, DeskAsk, DeskOutcome, Filter, FreeText, ListFilter, RelayShare, Round, Seen, SqlStore, Store,
-    Subject,
+    Actor, ClaimAsk, ClaimedLetter, DeskAsk, DeskOutcome, Filter, FreeText, ListFilter, RelayShare, Seen, SqlStore,
+    Store, Subject,
 };
 
 use crate::queue_fill::{self as fill, NONE, RARE, SHOPS};
@@ -187,13 +187,13 @@ impl<'a> Asked<'a> {
 
     /// Letters are claimed and put back, since the relay is down: so many stay due.
     async fn claim(&mut self, now: Timestamp) -> Result<Duration> {
-        let round = Round {
+        let ask = ClaimAsk {
             owner: "benchmark".to_owned(),
             relay: Some(RelayShare { name: "relay".to_owned(), connections: 1000 }),
             shops: (0..SHOPS).map(|shop| ShopId::parse(&fill::shop(shop))).collect::<Result<_, _>>()?,
             limit: BATCH,
         };
-        let (claimed, took) = timed(self.store.claim_due(round, Arc::clone(&self.policies), now)).await?;
+        let (claimed, took) = timed(self.store.claim_due(ask, Arc::clone(&self.policies), now)).await?;
         ensure!(claimed.dealt_with == BATCH, "{} were dealt with", claimed.dealt_with);
         ensure!(claimed.letters.len() > BATCH / 2, "{} letters were claimed", claimed.letters.len());
         let mark = async |letter: &ClaimedLetter| {

@@ -13,8 +13,8 @@ use invited::domain::{
     Attempt, DeskOrder, EmailAddress, InvitationId, OrderNews, OrderReference, Policies, ShopId, State, Timestamp,
 };
 use invited::store::{
-    Actor, ClaimedLetter, DeskAsk, DeskOutcome, FiledReading, Filter, NewCopy, RelayShare, Role, Round, Seen, SqlStore,
-    Store, Subject, create_if_missing, open,
+    Actor, ClaimAsk, ClaimedLetter, DeskAsk, DeskOutcome, FiledReading, Filter, NewCopy, RelayShare, Role, Seen,
+    SqlStore, Store, Subject, create_if_missing, open,
 };
 use serde::Serialize;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
@@ -242,7 +242,7 @@ impl Place {
 
     /// Letters are claimed, marked, and put back at the end of their line, since the relay is down: so many stay due.
     async fn send(&mut self) -> Result<()> {
-        let round = Round {
+        let ask = ClaimAsk {
             owner: OWNER.to_owned(),
             relay: Some(RelayShare { name: "relay".to_owned(), connections: 1000 }),
             shops: (0..SHOPS).map(|shop| ShopId::parse(&fill::shop(shop))).collect::<Result<_, _>>()?,
@@ -250,7 +250,7 @@ impl Place {
         };
         let now = Timestamp(NOW);
         let start = Instant::now();
-        let claimed = self.store.claim_due(round, Arc::clone(&self.policies), now).await?;
+        let claimed = self.store.claim_due(ask, Arc::clone(&self.policies), now).await?;
         self.took(queue_report::CLAIM, start);
         ensure!(claimed.letters.len() == BATCH, "{} letters were claimed", claimed.letters.len());
         let start = Instant::now();

@@ -16,7 +16,7 @@ use super::relays::{Readiness, RelayLine};
 use crate::config::Shop;
 use crate::domain::{Attempt, LetterId, ShopId, Timestamp, retry_after};
 use crate::send::Outcome;
-use crate::store::{ClaimedLetter, RelayShare, Round, StoreError};
+use crate::store::{ClaimAsk, ClaimedLetter, RelayShare, StoreError};
 
 /// How long a daemon counts as alive after each sign of life. Other daemons on the same database take its work over then.
 pub const LEASE: Duration = Duration::from_secs(60);
@@ -128,8 +128,8 @@ fn in_hand_for(house: &House, relay: Option<&str>) -> usize {
 async fn claim(house: &House, setup: &Setup, line: Line<'_>, limit: usize, found: &mut Look) -> Result<(), StoreError> {
     let relay = line.relay.map(|(_, share)| share);
     let name = relay.as_ref().map(|relay| relay.name.clone());
-    let round = Round { owner: house.owner.clone(), relay, shops: line.shops, limit };
-    let claimed = house.store.claim_due(round, Arc::clone(&setup.policies), house.clock.now()).await;
+    let ask = ClaimAsk { owner: house.owner.clone(), relay, shops: line.shops, limit };
+    let claimed = house.store.claim_due(ask, Arc::clone(&setup.policies), house.clock.now()).await;
     // A claim may be durable though its answer was lost.
     let claimed = claimed.inspect_err(|_| house.claims_unknown.store(true, Ordering::Relaxed))?;
     let ids = claimed.letters.iter().map(|letter| (letter.claim.letter, name.clone()));

@@ -30,9 +30,9 @@ pub use imports::{Asked, CopiesOf, Fate, Foreseen, Invited, PastCopy, Wanted};
 pub use lock::DaemonLock;
 pub use people::{Bodies, Erased, Erasure, ListFilter, Listed, NewEntry, PersonTable, RawRow, StoredEntry, Stretch};
 pub use records::{
-    Actor, Claim, ClaimedLetter, ClaimedRound, CopyState, Counts, DecisionRecord, Figure, Filed, FiledReading,
-    LetterPhase, LetterRecord, NewCopy, Pause, Recovered, RelayShare, Round, Settled, Standing, StoredCopy, Story,
-    Subject, UnreadCopy,
+    Actor, Claim, ClaimAsk, Claimed, ClaimedLetter, CopyState, Counts, DecisionRecord, Figure, Filed, FiledReading,
+    LetterPhase, LetterRecord, NewCopy, Pause, Recovered, RelayShare, Settled, Standing, StoredCopy, Story, Subject,
+    UnreadCopy,
 };
 pub use sql::{Own, Search, SqlStore};
 pub use transfer::{Content, Ending, Moved, MovedTable, Place, Step, Watch, transfer};
@@ -137,17 +137,12 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Vec<Filed>, StoreError>;
 
-    /// Takes invitations of the round's shops that are due, the longest due first, and moves each by `Event::Due`, with what the
+    /// Takes invitations of the shops asked for that are due, the longest due first, and moves each by `Event::Due`, with what the
     /// shop's rules say to it: how many letters the person has had from any shop, and whether they are on the suppression list, as
-    /// it stands in this transaction. Those whose letter is to be sent come back, claimed by the round's owner; what else was due (a
+    /// it stands in this transaction. Those whose letter is to be sent come back, claimed by who asks; what else was due (a
     /// wait given up, a letter too late or too many) is dealt with here. Letters under way to one relay are never more than it has
     /// connections, those of a shop no more than its rate, whoever sends them. What belongs to a shop that rests stays as it is.
-    async fn claim_due(
-        &self,
-        round: Round,
-        policies: Arc<Policies>,
-        now: Timestamp,
-    ) -> Result<ClaimedRound, StoreError>;
+    async fn claim_due(&self, ask: ClaimAsk, policies: Arc<Policies>, now: Timestamp) -> Result<Claimed, StoreError>;
 
     /// Records that a letter's final dot is about to be sent. `false` means that it must not be: the invitation was stopped, or
     /// the claim is over. The letter is dealt with then; there is nothing to settle.

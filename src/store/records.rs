@@ -105,7 +105,7 @@ pub struct ClaimedLetter {
 
 /// What a daemon asks for when it has room for letters.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Round {
+pub struct ClaimAsk {
     /// Who asks.
     pub owner: String,
     /// The relay that the letters will go to, `None` for shops that have none any more.
@@ -135,7 +135,7 @@ impl RelayShare {
 
 /// What came of asking.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub struct ClaimedRound {
+pub struct Claimed {
     /// The letters to be sent, the longest due first.
     pub letters: Vec<ClaimedLetter>,
     /// How many invitations were dealt with, letters and others (a wait given up, a letter too late). 0 means that there is

@@ -8,7 +8,7 @@ use invited::domain::{
     Attempt, DAY, DeskOrder, EmailAddress, EventKind, HOUR, OrderNews, OrderReference, Outcome, Policies, Policy,
     Reading, ShopId, Timestamp,
 };
-use invited::store::{Actor, FiledReading, NewCopy, RelayShare, Round, SqlStore, Store};
+use invited::store::{Actor, ClaimAsk, FiledReading, NewCopy, RelayShare, SqlStore, Store};
 
 use crate::by_hand;
 use crate::kit::START;
@@ -72,8 +72,8 @@ async fn history(store: &SqlStore, start: Timestamp) {
     }
     let now = start.plus(DAY * 7 * 2 + DAY * 10);
     let relay = Some(RelayShare { name: "default".to_owned(), connections: 100 });
-    let round = Round { owner: "a daemon".to_owned(), relay, shops: vec![shop()], limit: 100 };
-    let letters = store.claim_due(round, policies(), now).await.unwrap().letters;
+    let ask = ClaimAsk { owner: "a daemon".to_owned(), relay, shops: vec![shop()], limit: 100 };
+    let letters = store.claim_due(ask, policies(), now).await.unwrap().letters;
     assert_eq!(letters.len(), 24);
     for (n, letter) in letters.iter().enumerate() {
         assert!(store.mark_on_the_wire(&letter.claim, &format!("<{n}@x>"), now).await.unwrap());

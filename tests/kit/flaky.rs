@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use invited::domain::{Attempt, CopyId, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp};
 use invited::store::{
-    Actor, Alarm, Claim, ClaimedRound, Counts, DecisionRecord, DeskAsk, DeskFiling, DeskOutcome, Discarded, Figure,
-    Filed, FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited, Round, Settled,
+    Actor, Alarm, Claim, ClaimAsk, Claimed, Counts, DecisionRecord, DeskAsk, DeskFiling, DeskOutcome, Discarded,
+    Figure, Filed, FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited, Settled,
     ShopHours, Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
 };
 
@@ -65,7 +65,7 @@ hand_on! {
     ready() -> ();
     claim_copies(limit: usize, attempts_at_most: u32, owner: &str, now: Timestamp) -> Vec<UnreadCopy>;
     file_readings(readings: Arc<[FiledReading]>, policies: Arc<Policies>, now: Timestamp) -> Vec<Filed>;
-    claim_due(round: Round, policies: Arc<Policies>, now: Timestamp) -> ClaimedRound;
+    claim_due(ask: ClaimAsk, policies: Arc<Policies>, now: Timestamp) -> Claimed;
     mark_on_the_wire(claim: &Claim, message_id: &str, now: Timestamp) -> bool;
     settle(claim: &Claim, attempt: Attempt, reply: &str, policies: Arc<Policies>, now: Timestamp) -> Option<Settled>;
     beat(owner: &str, lease_until: Timestamp, now: Timestamp) -> ();

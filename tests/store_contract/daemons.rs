@@ -115,7 +115,7 @@ async fn only_claims_that_their_owner_does_not_know_of_are_given_back(place: Pla
     for n in 1..=5 {
         tell(&*store, "nord", EventKind::Placed, &format!("A-{n}"), "anna@example.com", T0).await;
     }
-    let mine = store.claim_due(super::round("one", 3), policies(), after(7)).await.unwrap().letters;
+    let mine = store.claim_due(super::ask("one", 3), policies(), after(7)).await.unwrap().letters;
     let others = claim(&*store, "two", after(7)).await;
     assert_eq!((mine.len(), others.len()), (3, 2));
     assert!(store.mark_on_the_wire(&mine[2].claim, "<3@x>", after(7)).await.unwrap());

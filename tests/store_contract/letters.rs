@@ -6,7 +6,7 @@ use std::sync::Arc;
 use invited::domain::{Attempt, DeskOrder, EventKind, InvitationId, Rule, State};
 use invited::store::{Claim, LetterPhase, Subject};
 
-use super::{Place, T0, after, by_hand, claim, person, policies, round, state_of, tell};
+use super::{Place, T0, after, ask, by_hand, claim, person, policies, state_of, tell};
 
 async fn a_letter_is_claimed_by_one_owner_only(place: Place) {
     let store = place.daemon().await;
@@ -102,7 +102,7 @@ async fn due_letters_come_oldest_first_and_no_more_than_asked_for(place: Place) 
     for (n, day) in [(1, 3), (2, 1), (3, 2)] {
         tell(&*store, "nord", EventKind::Placed, &format!("A-{n}"), "anna@example.com", after(day)).await;
     }
-    let first = store.claim_due(round("one", 2), policies(), after(20)).await.unwrap().letters;
+    let first = store.claim_due(ask("one", 2), policies(), after(20)).await.unwrap().letters;
     assert_eq!(first.iter().map(|letter| letter.invitation.id.0).collect::<Vec<_>>(), [2, 3]);
 }
 

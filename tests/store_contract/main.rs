@@ -59,7 +59,7 @@ use invited::domain::{
     CopyId, DAY, EmailAddress, EventKind, Holidays, InDoubt, InvitationId, OrderNews, OrderReference, Outcome,
     Policies, Policy, Reading, Rule, SendWindow, ShopId, State, Timestamp, Weekdays,
 };
-use invited::store::{Actor, ClaimedLetter, FiledReading, NewCopy, RelayShare, Round, Store, Subject};
+use invited::store::{Actor, ClaimAsk, ClaimedLetter, FiledReading, NewCopy, RelayShare, Store, Subject};
 use place::Place;
 
 const T0: Timestamp = Timestamp(1_795_251_600_000);
@@ -132,13 +132,13 @@ async fn state_of(store: &dyn Store, id: InvitationId) -> State {
 }
 
 async fn claim(store: &dyn Store, owner: &str, now: Timestamp) -> Vec<ClaimedLetter> {
-    store.claim_due(round(owner, 10), policies(), now).await.unwrap().letters
+    store.claim_due(ask(owner, 10), policies(), now).await.unwrap().letters
 }
 
 /// All shops' letters, to one relay.
-fn round(owner: &str, limit: usize) -> Round {
+fn ask(owner: &str, limit: usize) -> ClaimAsk {
     let relay = Some(RelayShare { name: "default".to_owned(), connections: 100 });
-    Round { owner: owner.to_owned(), relay, shops: vec![shop("nord"), shop("doubles")], limit }
+    ClaimAsk { owner: owner.to_owned(), relay, shops: vec![shop("nord"), shop("doubles")], limit }
 }
 
 fn person(reason: &str) -> Actor {

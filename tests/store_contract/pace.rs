@@ -5,13 +5,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use invited::domain::{EventKind, Policies, Policy, ShopId, Timestamp};
-use invited::store::{Actor, ClaimedRound, Pause, RelayShare, Round, Store};
+use invited::store::{Actor, ClaimAsk, Claimed, Pause, RelayShare, Store};
 
 use super::{Place, T0, after, free, person, policies, shop, tell};
 
-fn round(owner: &str, limit: usize) -> Round {
+fn ask(owner: &str, limit: usize) -> ClaimAsk {
     let relay = Some(RelayShare { name: "default".to_owned(), connections: 10_000 });
-    Round { owner: owner.to_owned(), relay, shops: vec![shop("nord"), shop("doubles")], limit }
+    ClaimAsk { owner: owner.to_owned(), relay, shops: vec![shop("nord"), shop("doubles")], limit }
 }
 
 /// The shop `nord` at so many letters an hour.
@@ -30,17 +30,17 @@ fn seconds(count: u64) -> Timestamp {
     after(7).plus(Duration::from_secs(count))
 }
 
-/// How many letters of each shop a round has.
-fn by_shop(round: &ClaimedRound) -> (usize, usize) {
-    let nord = round.letters.iter().filter(|letter| letter.invitation.shop == shop("nord")).count();
-    (nord, round.letters.len() - nord)
+/// How many letters of each shop were claimed.
+fn by_shop(claimed: &Claimed) -> (usize, usize) {
+    let nord = claimed.letters.iter().filter(|letter| letter.invitation.shop == shop("nord")).count();
+    (nord, claimed.letters.len() - nord)
 }
 
 async fn a_backlog_leaves_at_the_shops_rate_and_holds_no_other_shop_up(place: Place) {
     let store = place.daemon().await;
     orders(&*store, "nord", 12).await;
     orders(&*store, "doubles", 5).await;
-    let claim = async |limit, at| store.claim_due(round("one", limit), at_rate(150), seconds(at)).await.unwrap();
+    let claim = async |limit, at| store.claim_due(ask("one", limit), at_rate(150), seconds(at)).await.unwrap();
     // The shop with a rate has been due as long as the other, and with lower numbers.
     let first = claim(4, 0).await;
     assert_eq!((by_shop(&first), first.next, first.dealt_with), ((2, 2), None, 4));
@@ -50,10 +50,10 @@ async fn a_backlog_leaves_at_the_shops_rate_and_holds_no_other_shop_up(place: Pl
     let mut went = vec![0, 0];
     let mut at = 1;
     while went.len() < 12 {
-        let round = claim(64, at).await;
-        went.extend(std::iter::repeat_n(at, round.letters.len()));
-        if round.letters.is_empty() {
-            let next = round.next.unwrap();
+        let claimed = claim(64, at).await;
+        went.extend(std::iter::repeat_n(at, claimed.letters.len()));
+        if claimed.letters.is_empty() {
+            let next = claimed.next.unwrap();
             assert!(next > seconds(at));
             assert_eq!(claim(64, next.since(seconds(0)).as_secs() - 1).await.dealt_with, 0);
             at = next.since(seconds(0)).as_secs();
@@ -72,7 +72,7 @@ async fn daemons_share_a_shops_rate(place: Place) {
     let claims = (0..6).map(|n| {
         let owner = format!("owner {n}");
         let store = &stores[n % 2];
-        async move { store.claim_due(round(&owner, 10), at_rate(300), after(7)).await.unwrap().letters.len() }
+        async move { store.claim_due(ask(&owner, 10), at_rate(300), after(7)).await.unwrap().letters.len() }
     });
     assert_eq!(join_all(claims).await.into_iter().sum::<usize>(), 5);
 }
@@ -80,7 +80,7 @@ async fn daemons_share_a_shops_rate(place: Place) {
 async fn a_clock_that_jumped_back_does_not_stop_a_shop_until_it_is_where_it_was(place: Place) {
     let store = place.daemon().await;
     orders(&*store, "nord", 3).await;
-    let claim = async |at| store.claim_due(round("one", 1), at_rate(60), at).await.unwrap();
+    let claim = async |at| store.claim_due(ask("one", 1), at_rate(60), at).await.unwrap();
     assert_eq!(claim(after(30)).await.letters.len(), 1);
     assert_eq!(claim(after(30)).await.next, Some(after(30).plus(Duration::from_secs(60))));
     assert_eq!(claim(after(8)).await.letters.len(), 1);
@@ -93,7 +93,7 @@ async fn letters_of_a_shop_that_rests_stay_where_they_are(place: Place) {
     for name in ["nord", "doubles"] {
         orders(&*store, name, 2).await;
     }
-    let claim = async || store.claim_due(round("one", 1), policies(), after(7)).await.unwrap();
+    let claim = async || store.claim_due(ask("one", 1), policies(), after(7)).await.unwrap();
     let due = async || {
         let due = store.next_due().await.unwrap();
         due.into_iter().map(|(shop, _)| shop.as_str().to_owned()).collect::<Vec<_>>()
@@ -110,10 +110,10 @@ async fn letters_of_a_shop_that_rests_stay_where_they_are(place: Place) {
     assert!(desk.pause(None, &person("a flood"), after(6)).await.unwrap());
     assert_eq!(store.pauses().await.unwrap(), [pause(None), pause(Some(&nord))]);
     assert_eq!(due().await, [""; 0]);
-    assert_eq!(claim().await, ClaimedRound::default());
+    assert_eq!(claim().await, Claimed::default());
 
     assert!(desk.resume(Some(&nord)).await.unwrap());
-    assert_eq!(claim().await, ClaimedRound::default(), "all rest still");
+    assert_eq!(claim().await, Claimed::default(), "all rest still");
     assert!(desk.resume(None).await.unwrap());
     assert!(!desk.resume(None).await.unwrap() && !desk.resume(Some(&nord)).await.unwrap());
     assert_eq!(due().await, ["doubles", "nord"]);

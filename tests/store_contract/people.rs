@@ -7,7 +7,7 @@ use invited::domain::{
     Attempt, Cap, DAY, DeskOrder, EventKind, InvitationId, ListKey, Policies, Policy, Product, Reading, Rule, State,
     Timestamp,
 };
-use invited::store::{Claim, ClaimedLetter, DecisionRecord, RelayShare, Round, Store, Subject};
+use invited::store::{Claim, ClaimAsk, ClaimedLetter, DecisionRecord, RelayShare, Store, Subject};
 
 use super::{Place, T0, after, by_hand, filing, free, mail, order, person, shop, tell};
 
@@ -20,15 +20,15 @@ fn apart() -> Policy {
     Policy { person_apart: Some(DAY * 5), ..free() }
 }
 
-/// A round of one shop's letters. Each relay has a turn of its own, so that rounds for different ones run side by side.
-fn round(owner: &str, relay: &str, shops: &[&str]) -> Round {
+/// Letters of these shops. Each relay has a turn of its own, so that claims for different ones run side by side.
+fn ask(owner: &str, relay: &str, shops: &[&str]) -> ClaimAsk {
     let relay = Some(RelayShare { name: relay.to_owned(), connections: 100 });
-    Round { owner: owner.to_owned(), relay, shops: shops.iter().map(|name| shop(name)).collect(), limit: 64 }
+    ClaimAsk { owner: owner.to_owned(), relay, shops: shops.iter().map(|name| shop(name)).collect(), limit: 64 }
 }
 
 async fn claim(store: &dyn Store, policies: &Arc<Policies>, now: Timestamp) -> Vec<ClaimedLetter> {
-    let round = round("one", "default", &["nord", "doubles"]);
-    store.claim_due(round, Arc::clone(policies), now).await.unwrap().letters
+    let asked = ask("one", "default", &["nord", "doubles"]);
+    store.claim_due(asked, Arc::clone(policies), now).await.unwrap().letters
 }
 
 async fn last_decision(store: &dyn Store, id: InvitationId) -> (State, DecisionRecord) {
@@ -47,8 +47,8 @@ async fn daemons_that_claim_one_persons_letters_at_the_same_moment_never_go_beyo
         // Each shop has a relay of its own: nothing but the person's turn is between the two.
         let claims = (0..6).map(|m| {
             let (store, policies) = (&stores[m % 2], Arc::clone(&policies));
-            let round = round(&format!("owner {m}"), &format!("relay {}", m % 2), &[["nord", "doubles"][m % 2]]);
-            async move { store.claim_due(round, policies, after(7)).await.unwrap().letters }
+            let asked = ask(&format!("owner {m}"), &format!("relay {}", m % 2), &[["nord", "doubles"][m % 2]]);
+            async move { store.claim_due(asked, policies, after(7)).await.unwrap().letters }
         });
         let letters = join_all(claims).await.into_iter().flatten().collect::<Vec<_>>();
         assert_eq!(letters.len(), 3, "round {n}");

@@ -44,7 +44,7 @@ async fn suppress(store: &SqlStore, entries: &[NewEntry], now: Timestamp) -> Vec
 }
 
 async fn due(store: &dyn Store, now: Timestamp) -> usize {
-    store.claim_due(super::round("one", 10), with_key(), now).await.unwrap().letters.len()
+    store.claim_due(super::ask("one", 10), with_key(), now).await.unwrap().letters.len()
 }
 
 fn key(address: &str) -> invited::domain::AddressKey {

@@ -19,7 +19,7 @@ use super::writer::{Joint, Work};
 use crate::domain::{
     Attempt, Decision, Event, Inputs, Invitation, InvitationId, LetterId, Policies, Rule, State, Timestamp, clean,
 };
-use crate::store::{Claim, ClaimedLetter, ClaimedRound, LetterPhase, Recovered, Round, Settled};
+use crate::store::{Claim, ClaimAsk, Claimed, ClaimedLetter, LetterPhase, Recovered, Settled};
 
 /// A relay's words are kept up to this many characters.
 const REPLY_CHARS: usize = 500;
@@ -32,23 +32,23 @@ const ORPHANS_AT_MOST: usize = 1000;
 
 /// Claims what is due.
 pub(super) struct ClaimDue {
-    pub(super) round: Round,
+    pub(super) ask: ClaimAsk,
     pub(super) policies: Arc<Policies>,
     pub(super) now: Timestamp,
 }
 
 #[async_trait]
 impl Work for ClaimDue {
-    type Answer = ClaimedRound;
+    type Answer = Claimed;
 
     async fn run(&self, conn: &mut Connection) -> Result<Self::Answer, Fault> {
         let limit = self.free(conn).await?;
         if limit == 0 {
-            return Ok(ClaimedRound::default());
+            return Ok(Claimed::default());
         }
-        let pace = match &self.round.relay {
-            Some(_) => Pace::of(conn, &self.round.shops, &self.policies, self.now).await?,
-            None => Pace::free(&self.round.shops),
+        let pace = match &self.ask.relay {
+            Some(_) => Pace::of(conn, &self.ask.shops, &self.policies, self.now).await?,
+            None => Pace::free(&self.ask.shops),
         };
         let rows: Vec<InvitationRow> =
             conn.rows(sql::DUE, [pace.open(limit)?.into(), self.now.into(), limit.into()]).await?;
@@ -73,7 +73,7 @@ impl Work for ClaimDue {
             }
         }
         book.write(conn).await?;
-        Ok(ClaimedRound { letters: self.claim(claimed, conn).await?, dealt_with, next: pace.next() })
+        Ok(Claimed { letters: self.claim(claimed, conn).await?, dealt_with, next: pace.next() })
     }
 }
 
@@ -81,16 +81,16 @@ impl ClaimDue {
     /// How many letters may be claimed: a relay's connections are shared by all daemons. Who is alone may have as many again ahead;
     /// a second daemon shows that it lives before it claims anything, so it is seen here.
     async fn free(&self, conn: &mut Connection) -> Result<usize, Fault> {
-        let Some(relay) = &self.round.relay else {
-            return Ok(self.round.limit);
+        let Some(relay) = &self.ask.relay else {
+            return Ok(self.ask.limit);
         };
         turns::take(conn, std::iter::once(Turn::Relay(&relay.name))).await?;
-        let owner = self.round.owner.as_str();
+        let owner = self.ask.owner.as_str();
         let seen: Option<(i64, i64)> =
             conn.row(sql::IN_HAND_AT, [relay.name.as_str().into(), owner.into(), self.now.into()]).await?;
         let (in_hand, others) = seen.unwrap_or((0, 0));
         let free = relay.in_hand_at_most(others == 0).saturating_sub(usize::try_from(in_hand).unwrap_or(0));
-        Ok(free.min(self.round.limit))
+        Ok(free.min(self.ask.limit))
     }
 
     async fn claim(&self, invitations: Vec<Invitation>, conn: &mut Connection) -> Result<Vec<ClaimedLetter>, Fault> {
@@ -107,8 +107,8 @@ impl ClaimDue {
             ])
         });
         let rows = to_json(&rows.collect::<Vec<_>>())?;
-        let owner = self.round.owner.as_str();
-        let relay = self.round.relay.as_ref().map(|relay| relay.name.as_str());
+        let owner = self.ask.owner.as_str();
+        let relay = self.ask.relay.as_ref().map(|relay| relay.name.as_str());
         let claims: Vec<ClaimedRow> =
             conn.rows(sql::CLAIM_LETTERS, [rows.into(), owner.into(), relay.into(), self.now.into()]).await?;
         let mut claims = claims.into_iter().map(|row| (row.invitation_id, row)).collect::<HashMap<_, _>>();

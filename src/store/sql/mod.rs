@@ -48,8 +48,8 @@ use self::reading::{ClaimCopies, FileReadings, HandedOut, Purge, SetAside};
 use self::spool::Spool;
 use self::writer::{Queue, Writer};
 use super::{
-    Actor, Alarm, Claim, ClaimedRound, Counts, DaemonLock, DecisionRecord, DeskAsk, DeskFiling, DeskOutcome, Discarded,
-    Figure, Filed, FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited, Round,
+    Actor, Alarm, Claim, ClaimAsk, Claimed, Counts, DaemonLock, DecisionRecord, DeskAsk, DeskFiling, DeskOutcome,
+    Discarded, Figure, Filed, FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited,
     Settled, ShopHours, Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
 };
 use crate::domain::{Attempt, CopyId, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp};
@@ -218,13 +218,8 @@ impl Store for SqlStore {
         self.writers.reading.carry_out(FileReadings { readings, policies, now, desk: None }).await
     }
 
-    async fn claim_due(
-        &self,
-        round: Round,
-        policies: Arc<Policies>,
-        now: Timestamp,
-    ) -> Result<ClaimedRound, StoreError> {
-        self.writers.letters.carry_out(letters::ClaimDue { round, policies, now }).await
+    async fn claim_due(&self, ask: ClaimAsk, policies: Arc<Policies>, now: Timestamp) -> Result<Claimed, StoreError> {
+        self.writers.letters.carry_out(letters::ClaimDue { ask, policies, now }).await
     }
 
     async fn mark_on_the_wire(&self, claim: &Claim, message_id: &str, now: Timestamp) -> Result<bool, StoreError> {

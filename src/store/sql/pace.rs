@@ -37,7 +37,7 @@ fn bounds(an_hour: u32) -> [Bound; 2] {
     ]
 }
 
-/// How many letters each shop of a round may claim now.
+/// How many letters may be claimed of each shop now.
 #[derive(Debug)]
 pub(super) struct Pace {
     shops: Vec<(ShopId, usize)>,
