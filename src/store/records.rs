@@ -392,6 +392,8 @@ pub struct Standing {
     pub suppressed: Option<Suppressed>,
     /// That the shop's letters rest.
     pub paused: Option<Pause>,
+    /// The invitation that a person began after it has ended.
+    pub followed_by: Option<InvitationId>,
 }
 
 /// Numbers for people and for monitoring.

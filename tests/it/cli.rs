@@ -410,12 +410,12 @@ Invitation 1: shop, order Q-1, Anna Exempel <person1@customer.example.net>, canc
   DATE TIME ZONE    reference: Q-1 (headers subject.marked)
   DATE TIME ZONE    locale: en (generic words)
   DATE TIME ZONE  order placed: begins as queued, next at DATE TIME ZONE, because the delay before the first letter began \
-(trigger-starts-delay)
+(trigger-starts-delay): the mail was written at DATE TIME ZONE
   DATE TIME ZONE  desk reschedule by sam: stays queued, next at DATE TIME ZONE, because support chose another time for the \
 letter (desk-reschedules)
   DATE TIME ZONE  desk cancel by kim: queued becomes cancelled, because support cancelled the invitation (desk-cancels) \
 [asked by telephone]
-Next: nothing; a cancelled invitation is final.
+Next: nothing; support cancelled the invitation. To invite the customer once more: invited queue reinvite 1
 ";
 
 #[tokio::test(flavor = "multi_thread")]

@@ -75,7 +75,6 @@ pub fn next(story: &Story, invitation: &Invitation, telling: &Telling<'_>) -> St
         rules: telling.policies.shop(&invitation.shop),
         standing: telling.standings.get(&invitation.id).unwrap_or(&nothing),
         last: story.decisions.iter().rev().find(|one| one.invitation == invitation.id && one.from != Some(one.to)),
-        followed_by: story.invitations.iter().find(|one| one.follows == Some(invitation.id)).map(|one| one.id),
         holds_all: telling.holds_all,
         now: telling.now,
     };

@@ -1,9 +1,7 @@
 //! What happens next with an invitation and when, or what would have to change for something to happen. It asks the same functions
 //! that will decide, so nothing is foretold that is not so as things stand.
 
-use crate::domain::{
-    Case, Ground, Invitation, InvitationId, Planned, Rule, Ruling, ShopRules, State, Timestamp, weigh,
-};
+use crate::domain::{Case, Ground, Invitation, Planned, Rule, Ruling, ShopRules, State, Timestamp, weigh};
 use crate::store::{DecisionRecord, Pause, Standing};
 
 use super::{inputs_with, kind};
@@ -17,8 +15,6 @@ pub struct Outlook<'o> {
     pub standing: &'o Standing,
     /// The newest decision that moved the invitation to where it stands.
     pub last: Option<&'o DecisionRecord>,
-    /// The invitation that follows it.
-    pub followed_by: Option<InvitationId>,
     /// Whether the configuration holds all letters back (`hold_all`).
     pub holds_all: bool,
     /// The present.
@@ -58,7 +54,7 @@ pub(super) fn next(invitation: &Invitation, outlook: &Outlook<'_>, when: &dyn Fn
              invited queue send-now {id}; if it did: invited queue cancel {id}"
         ),
     };
-    match outlook.followed_by {
+    match outlook.standing.followed_by {
         Some(follower) => format!("Next: {text} It is followed by invitation {follower}."),
         None => format!("Next: {text}"),
     }
@@ -157,7 +153,7 @@ fn ended(invitation: &Invitation, outlook: &Outlook<'_>) -> String {
     }
     let rule = outlook.last.map(|last| last.rule);
     let why = rule.map_or("the invitation has ended", Rule::sentence);
-    let remedy = match (outlook.followed_by, progress.planned) {
+    let remedy = match (outlook.standing.followed_by, progress.planned) {
         (Some(_), _) | (_, Planned::Declined) => String::new(),
         _ => format!(" {}", after_the_end(rule, invitation, outlook)),
     };
@@ -202,8 +198,135 @@ fn off_the_list(invitation: &Invitation, outlook: &Outlook<'_>) -> Option<String
     let shop = if entry.is_global { String::new() } else { format!(" --shop {}", invitation.shop) };
     Some(match entry.kind {
         "address" => format!("invited suppress remove {email}{shop}"),
-        kind => {
-            format!("invited suppress remove{shop} with the {kind} that invited suppress list --address {email} shows")
-        }
+        kind => format!(
+            "invited suppress list --address {email}, then invited suppress remove{shop} with the {kind} that it shows"
+        ),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{
+        Customer, DAY, EmailAddress, Inputs, InvitationId, OrderDetails, OrderReference, PastLetter, Policy, ShopId,
+        Suppressed, open_by_hand,
+    };
+
+    /// A Monday at noon in UTC.
+    const NOW: Timestamp = Timestamp::from_seconds(1_772_452_800);
+
+    fn invitation(state: State) -> Invitation {
+        let mut progress = open_by_hand(NOW.plus(DAY), &Policy::AFS).progress;
+        progress.state = state;
+        progress.letters_sent = u32::from(state == State::Sent);
+        Invitation {
+            id: InvitationId(12),
+            shop: ShopId::parse("nord").unwrap(),
+            reference: OrderReference::parse("A-1").unwrap(),
+            customer: Customer { email: EmailAddress::parse("anna@customer.example").unwrap(), name: None },
+            order: OrderDetails::default(),
+            progress,
+            round: 0,
+            follows: None,
+            created_at: NOW,
+            updated_at: NOW,
+        }
+    }
+
+    fn moved(rule: Rule) -> DecisionRecord {
+        DecisionRecord {
+            invitation: InvitationId(12),
+            at: NOW,
+            event: "due".to_owned(),
+            from: Some(State::Queued),
+            to: State::Held,
+            due_at: None,
+            rule,
+            actor: "daemon".to_owned(),
+            note: None,
+            copy: None,
+            inputs: Inputs::NONE,
+        }
+    }
+
+    /// The sentence, with instants in days since now.
+    fn told(invitation: &Invitation, standing: &Standing, last: Option<Rule>, holds_all: bool) -> String {
+        let rules = ShopRules::default();
+        let last = last.map(moved);
+        let outlook = Outlook { rules: &rules, standing, last: last.as_ref(), holds_all, now: NOW };
+        next(invitation, &outlook, &|at| format!("day {}", at.since(NOW).as_secs() / DAY.as_secs()))
+    }
+
+    #[test]
+    fn a_letter_to_come_is_foretold_by_the_rules_and_with_what_stands_in_its_way() {
+        let queued = invitation(State::Queued);
+        let nothing = Standing::default();
+        let go = "Next: the first letter goes out at day 1, unless the order is cancelled. To stop it: invited queue cancel 12";
+        assert_eq!(told(&queued, &nothing, None, false), go);
+        assert!(told(&queued, &nothing, None, true).contains("take hold_all = true out of it"));
+
+        let letter = PastLetter { shop: ShopId::parse("other").unwrap(), is_first: true, at: NOW, products: vec![] };
+        let capped = Standing { past: vec![letter], ..Standing::default() };
+        assert_eq!(
+            told(&queued, &capped, None, false),
+            "Next: the first letter is due at day 1, and as things stand it waits until day 5: the last letter to this person was \
+             too short a time ago (at least 5 days lie between two, the last one went at day 0). To send it all the same, at once: \
+             invited queue send-now 12"
+        );
+        let mut late = queued.clone();
+        late.progress.expires_at = Some(NOW.plus(DAY * 3));
+        assert!(told(&late, &capped, None, false).contains("it is not sent at all"));
+        let mut by_hand = queued.clone();
+        by_hand.progress.planned = Planned::AtOnce;
+        assert_eq!(told(&by_hand, &capped, None, false), go, "a person's word stands above the cap");
+    }
+
+    #[test]
+    fn what_has_ended_names_a_remedy_only_where_there_is_one() {
+        let nothing = Standing::default();
+        let (dropped, cancelled) = (invitation(State::Dropped), invitation(State::Cancelled));
+        let reinvite = "invited queue reinvite 12";
+        assert!(told(&dropped, &nothing, Some(Rule::NotInSample), false).contains("then invited queue send-now"));
+        let plain = told(&dropped, &nothing, Some(Rule::TriggerNeverCame), false);
+        assert!(plain.ends_with(&format!("To invite the customer once more: {reinvite}")), "{plain}");
+        let followed = Standing { followed_by: Some(InvitationId(40)), ..Standing::default() };
+        let told_of = told(&cancelled, &followed, Some(Rule::DeskCancels), false);
+        assert!(told_of.contains("followed by invitation 40") && !told_of.contains(reinvite), "{told_of}");
+
+        let mut declined = cancelled.clone();
+        declined.progress.planned = Planned::Declined;
+        assert_eq!(
+            told(&declined, &nothing, Some(Rule::Unsubscribed), false),
+            "Next: nothing; the customer wants no more letters."
+        );
+        let mut by_shop = cancelled.clone();
+        (by_shop.progress.cancelled_at, by_shop.progress.planned) = (Some(NOW), Planned::Trigger);
+        assert!(told(&by_shop, &nothing, Some(Rule::OrderCancelled), false).contains("a person is asked"));
+        by_shop.progress.planned = Planned::Stopped;
+        assert!(!told(&by_shop, &nothing, Some(Rule::OrderCancelled), false).contains("a person is asked"));
+        assert!(
+            told(&invitation(State::Failed), &nothing, Some(Rule::Bounced), false)
+                .contains("--reference A-1 --shop nord")
+        );
+    }
+
+    #[test]
+    fn what_takes_a_person_off_the_list_is_named_as_the_entry_stands() {
+        let entry = |kind, is_global| Standing {
+            suppressed: Some(Suppressed { kind, is_global, reason: "by_hand".to_owned(), since: NOW }),
+            ..Standing::default()
+        };
+        for (kind, is_global, says) in [
+            ("address", true, "invited suppress remove anna@customer.example, then invited queue reinvite 12"),
+            ("address", false, "invited suppress remove anna@customer.example --shop nord, then "),
+            (
+                "domain",
+                true,
+                "invited suppress list --address anna@customer.example, then invited suppress remove with the domain",
+            ),
+        ] {
+            let text = told(&invitation(State::Cancelled), &entry(kind, is_global), Some(Rule::Suppressed), false);
+            assert!(text.contains(says), "{says:?} is not in: {text}");
+        }
+    }
 }

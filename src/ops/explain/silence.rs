@@ -154,7 +154,10 @@ fn plain(text: String) -> Line {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
+    use crate::domain::{CopyId, Outcome, Policies, Reading};
 
     #[test]
     fn a_reference_is_mentioned_as_a_word_of_its_own_only() {
@@ -162,5 +165,55 @@ mod tests {
         assert!(!mentions("Your order A-100", "a-10"));
         assert!(!mentions("BA-10", "a-10"));
         assert!(mentions("#1001", "1001"));
+    }
+
+    #[test]
+    fn a_copy_without_an_invitation_says_who_is_to_do_what() {
+        for (state, says) in [
+            (CopyState::Held, "invited held show 7"),
+            (CopyState::Ignored, "invited invite --email ADDRESS --reference A-10"),
+            (CopyState::Unread, "as soon as a daemon runs"),
+        ] {
+            let text = what_next(&copy(state)).unwrap_or_default();
+            assert!(text.contains(says), "{says:?} is not in: {text}");
+        }
+        assert_eq!(what_next(&copy(CopyState::Discarded)), None, "a person has said so");
+    }
+
+    #[test]
+    fn an_order_that_nobody_told_of_is_offered_what_the_copies_that_name_it_allow() {
+        let reference = OrderReference::parse("A-10").unwrap();
+        let (policies, standings, now) = (Policies::default(), HashMap::new(), Timestamp(0));
+        let how =
+            Telling { policies: &policies, standings: &standings, holds_all: false, now, when: &|_| String::new() };
+        for (mentioned, says, not) in [
+            (vec![], "until a mail about the order comes in", "held release"),
+            (vec![copy(CopyState::Ignored)], "mails of this kind ask nobody", "held release"),
+            (vec![copy(CopyState::Held)], "invited held release 7 --reference A-10", "invited invite"),
+        ] {
+            let lines = Silence { mentioned, searched: 3, shops: vec![], unread: 2 }.tell(&reference, &how);
+            let text = lines.into_iter().map(|line| line.text).collect::<Vec<_>>().join("\n");
+            assert!(text.contains(says) && !text.contains(not), "{text}");
+            assert!(text.contains("2 copies have not been read yet"), "{text}");
+        }
+    }
+
+    fn copy(state: CopyState) -> StoredCopy {
+        StoredCopy {
+            id: CopyId(7),
+            shop: ShopId::parse("nord").unwrap(),
+            received_at: Timestamp(0),
+            mail_from: String::new(),
+            client: None,
+            size: 1,
+            state,
+            attempts: 1,
+            reading: Some(Reading {
+                reference: OrderReference::parse("A-10"),
+                ..Reading::without_findings(Outcome::Held, "")
+            }),
+            invitation: None,
+            desk: None,
+        }
     }
 }

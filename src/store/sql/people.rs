@@ -170,7 +170,8 @@ impl People {
 
     /// What bears on the next letter of this invitation, but for what rests.
     pub(super) fn standing(&self, invitation: &Invitation) -> Standing {
-        Standing { past: self.past(invitation), suppressed: self.suppressed(invitation).cloned(), paused: None }
+        let suppressed = self.suppressed(invitation).cloned();
+        Standing { past: self.past(invitation), suppressed, ..Standing::default() }
     }
 
     /// The letters of this invitation's person. An earlier attempt at the very letter that is next is no letter before it.

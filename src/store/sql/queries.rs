@@ -1,13 +1,13 @@
 //! What is only read, on connections that cannot write.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use super::body;
 use super::connection::Connection;
 use super::desk_statements as look;
 use super::fault::Fault;
 use super::figures;
-use super::moves::to_json;
+use super::moves::{self, to_json};
 use super::pauses;
 use super::people::People;
 use super::rows::{CopyRow, DecisionRow, InvitationRow, LetterRow, records};
@@ -79,11 +79,28 @@ pub(super) async fn standings(
 ) -> Result<HashMap<InvitationId, Standing>, Fault> {
     let people = People::known(conn, invitations, policies, now).await?;
     let pauses = pauses::all(conn).await?;
+    let followers = followers(conn, invitations).await?;
     let standings = invitations.iter().map(|invitation| {
         let rests = pauses.iter().find(|pause| pause.shop.as_ref().is_none_or(|shop| *shop == invitation.shop));
-        (invitation.id, Standing { paused: rests.cloned(), ..people.standing(invitation) })
+        let followed_by = followers.get(&invitation.id).copied();
+        (invitation.id, Standing { paused: rests.cloned(), followed_by, ..people.standing(invitation) })
     });
     Ok(standings.collect())
+}
+
+/// Which invitation follows each that has one after it.
+async fn followers(
+    conn: &mut Connection,
+    invitations: &[Invitation],
+) -> Result<HashMap<InvitationId, InvitationId>, Fault> {
+    let keys = invitations.iter().filter(|one| one.progress.due_at.is_none());
+    let keys = keys.map(|one| (one.shop.as_str(), one.reference.key())).collect::<BTreeSet<_>>();
+    let orders = keys.iter().map(|(shop, key)| (*shop, key.as_str())).collect::<Vec<_>>();
+    if orders.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let rounds = moves::of_orders(conn, &orders).await?;
+    Ok(rounds.iter().filter_map(|one| Some((one.follows?, one.id))).collect())
 }
 
 /// The newest invitations by one key.
