@@ -126,3 +126,19 @@ async fn changes_are_carried_through_when_nothing_can_be_said_of_them() {
     let left = site.run(&["queue", "list", "--json", "--state", "queued"]).ended(0).json();
     assert!(left.is_empty(), "both were moved, and all three cancelled: {left:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_on_the_list_without_an_order_is_said_to_be_on_it() {
+    let site = two_shops().await;
+    let nobody = site.run(&["explain", "zoe@sub.blocked.example"]).ended(1);
+    assert!(nobody.err.contains("nothing is known"), "{nobody:?}");
+    site.run(&["suppress", "add", "blocked.example", "--shop", "south", "--hashed"]).ended(0);
+    let told = site.run(&["explain", "zoe@sub.blocked.example"]).ended(0).out;
+    assert!(
+        told.contains("No order is known") && told.contains("of south") && told.contains("the domain is on"),
+        "{told}"
+    );
+    site.run(&["explain", "zoe@sub.blocked.example", "--shop", "shop"]).ended(1);
+    let gone = site.run(&["explain", "--id", "4711"]).ended(1);
+    assert!(gone.err.contains("there is no invitation 4711"), "{gone:?}");
+}
