@@ -30,7 +30,7 @@ mod said;
 mod store;
 
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result};
 
@@ -57,7 +57,7 @@ fn main() -> Result<()> {
     let work = tempfile::Builder::new().prefix("desk-").tempdir_in(place.as_ref().unwrap_or(&target))?;
     let start = Instant::now();
     // Commands know no other time.
-    let now = i64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_millis())?;
+    let now = invited::clock::Clock::System.now().0;
     let mut engines = vec![Engine::Sqlite];
     if with_postgres {
         engines.push(Engine::Postgres);

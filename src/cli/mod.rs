@@ -5,9 +5,9 @@
 //! - Each command has `#[command(after_help = "Examples:\n…")]`: two blanks and a sentence with a colon that says what an example is
 //!   for, then, after four blanks, commands that work as they stand, each beginning with `invited ` and the command's own words.
 //! - Each argument has a doc comment, which is its help.
-//! - Commands that only show print through [`Output::paged`]. Those that act, ask or take their time print through [`Output::new`].
-//! - Text from outside goes through [`Output::line`], [`Output::table`] or [`Output::json`], which let nothing through that steers a
-//!   terminal. With styles it is [`Output::styled`], and `output::one_line` for each part from outside.
+//! - Commands that only show print through `Output::paged`. Those that act, ask or take their time print through `Output::new`.
+//! - Text from outside goes through `Output::line`, `Output::table` or `Output::json`, which let nothing through that steers a
+//!   terminal. With styles it is `Output::styled`, and `output::one_line` for each part from outside.
 //! - Who acts and why is `who::Who`, points in time are `when::point`, questions are `confirm::confirm`.
 
 mod check;

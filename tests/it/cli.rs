@@ -540,9 +540,10 @@ async fn a_reader_that_goes_away_is_no_fault() {
 fn commands(words: &[String], found: &mut BTreeMap<String, BTreeSet<String>>) {
     let help = run(command().args(words).arg("--help").env("COLUMNS", "1000")).ended(0).out;
     let part = |heading: &str| {
-        help.split(&format!("\n{heading}:\n")).nth(1).map(|rest| rest.split("\n\n").next().unwrap()).unwrap_or_default()
+        let rest = help.split(&format!("\n{heading}:\n")).nth(1).unwrap_or_default();
+        rest.lines().take_while(|line| line.is_empty() || line.starts_with(' ')).collect::<Vec<_>>()
     };
-    let subcommands = part("Commands").lines().filter_map(|line| line.strip_prefix("  "));
+    let subcommands = part("Commands").into_iter().filter_map(|line| line.strip_prefix("  "));
     let subcommands = subcommands.filter_map(|line| line.split(' ').next().filter(|name| !["", "help"].contains(name)));
     let mut is_leaf = true;
     for name in subcommands {
@@ -551,7 +552,7 @@ fn commands(words: &[String], found: &mut BTreeMap<String, BTreeSet<String>>) {
     }
     if is_leaf {
         // What an option means goes on further to the right, and may begin with the name of another.
-        let options = part("Options").lines().filter(|line| !line.starts_with("       "));
+        let options = part("Options").into_iter().filter(|line| !line.starts_with("       "));
         let flags = options.filter_map(|line| {
             let line = line.trim_start();
             line.starts_with('-').then(|| line.split([' ', ',', '=', '.']).find(|word| word.starts_with("--")).unwrap())

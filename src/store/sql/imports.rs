@@ -13,6 +13,7 @@ use super::desk_statements as look;
 use super::fault::Fault;
 use super::moves::{self, Book, Record, to_json};
 use super::people::People;
+use super::queries;
 use super::rows::{CopyRow, DecisionRow, InvitationRow, records};
 use super::spool::Spool;
 use super::statements as sql;
@@ -39,11 +40,6 @@ fn by_order(invitations: Vec<Invitation>) -> HashMap<OrderKey, Vec<Invitation>> 
         orders.entry((one.shop.clone(), one.reference.key())).or_default().push(one);
     }
     orders
-}
-
-async fn look_at_orders(conn: &mut Connection, orders: &[(&str, &str)]) -> Result<Vec<Invitation>, Fault> {
-    let rows: Vec<InvitationRow> = conn.rows(look::LOOK_AT_ORDERS, [to_json(&orders)?.into()]).await?;
-    records(rows)
 }
 
 /// An invitation as it would begin; it has no number yet.
@@ -166,7 +162,7 @@ async fn only_foresee(
 ) -> Result<Vec<Invited>, Fault> {
     let keys = wanted.iter().map(key).collect::<HashSet<_>>();
     let orders = keys.iter().map(|(shop, key)| (shop.as_str(), key.as_str())).collect::<Vec<_>>();
-    let known = look_at_orders(conn, &orders).await?;
+    let known = queries::look_at_orders(conn, &orders).await?;
     let mut number = 0;
     let begin = |draft: Invitation, _: &Decision| {
         number -= 1;
@@ -227,7 +223,7 @@ async fn fates(conn: &mut Connection, shop: &ShopId, asked: &[Asked], policies: 
     let keys = asked.iter().map(|one| one.reference.key()).collect::<Vec<_>>();
     let orders = keys.iter().collect::<BTreeSet<_>>();
     let orders = orders.into_iter().map(|key| (shop.as_str(), key.as_str())).collect::<Vec<_>>();
-    let invitations = by_order(look_at_orders(conn, &orders).await?);
+    let invitations = by_order(queries::look_at_orders(conn, &orders).await?);
     let ended = invitations.values().flatten().filter(|one| one.progress.state.has_ended()).map(|one| one.id);
     let ended = ended.collect::<Vec<_>>();
     let mut ended_by: HashMap<InvitationId, Vec<DecisionRecord>> = HashMap::new();

@@ -7,7 +7,7 @@ use super::connection::Connection;
 use super::desk_statements as look;
 use super::fault::Fault;
 use super::figures;
-use super::moves::{self, to_json};
+use super::moves::to_json;
 use super::pauses;
 use super::people::People;
 use super::rows::{CopyRow, DecisionRow, InvitationRow, LetterRow, records};
@@ -99,8 +99,14 @@ async fn followers(
     if orders.is_empty() {
         return Ok(HashMap::new());
     }
-    let rounds = moves::of_orders(conn, &orders).await?;
+    let rounds = look_at_orders(conn, &orders).await?;
     Ok(rounds.iter().filter_map(|one| Some((one.follows?, one.id))).collect())
+}
+
+/// All invitations to these orders, for who only looks.
+pub(super) async fn look_at_orders(conn: &mut Connection, orders: &[(&str, &str)]) -> Result<Vec<Invitation>, Fault> {
+    let rows: Vec<InvitationRow> = conn.rows(look::LOOK_AT_ORDERS, [to_json(&orders)?.into()]).await?;
+    records(rows)
 }
 
 /// The newest invitations by one key.
