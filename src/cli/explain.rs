@@ -6,7 +6,9 @@ use clap::Args;
 
 use super::output::{local, one_line};
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
-use crate::domain::{EmailAddress, InvitationId, OrderReference, ShopId, Timestamp};
+use crate::domain::{
+    AddressKey, EmailAddress, InvitationId, OrderReference, ShopId, SuppressionEntry, Timestamp, lookup_keys,
+};
 use crate::ops::explain::{Line, Telling, silence, tell};
 use crate::store::{Store, Story, Subject};
 
@@ -73,10 +75,19 @@ impl Explain {
                 return self.print(&silence.tell(reference, &telling), &when);
             }
         }
-        Err(Failure::Undone(format!(
-            "nothing is known of {:?}: no copy that names it was taken in, or it is no longer kept",
-            self.subject
-        )))
+        if let [Subject::Email(address)] = &subjects[..] {
+            let on_list = on_list(&desk, address, shop.as_ref(), &when).await?;
+            if !on_list.is_empty() {
+                return self.print(&on_list, &when);
+            }
+        }
+        Err(Failure::Undone(match &subjects[..] {
+            [Subject::Invitation(id)] => format!("there is no invitation {id}"),
+            _ => format!(
+                "nothing is known of {:?}: no copy that names it was taken in, or it is no longer kept",
+                self.subject
+            ),
+        }))
     }
 
     fn print(&self, lines: &[Line], when: &dyn Fn(Timestamp) -> String) -> Result<(), Failure> {
@@ -115,6 +126,42 @@ impl Explain {
             .ok_or_else(|| Failure::Usage(format!("{text:?} is no address, order reference or id")))?;
         Ok(std::iter::once(reference).chain(id).collect())
     }
+}
+
+/// What is to be said of somebody of whom nothing is known but that no letters go to them; empty when they may.
+async fn on_list(
+    desk: &Desk,
+    address: &AddressKey,
+    shop: Option<&ShopId>,
+    when: &dyn Fn(Timestamp) -> String,
+) -> Result<Vec<Line>, Failure> {
+    let entries = desk.store.suppressed_by(&lookup_keys(address, &desk.list_key()?)).await?;
+    let entries = entries.iter().map(|one| &one.entry);
+    let counts = |one: &&SuppressionEntry| shop.is_none() || one.shop.is_none() || one.shop.as_ref() == shop;
+    let mut lines = Vec::new();
+    for entry in entries.filter(counts) {
+        let whose = entry.shop.as_ref().map_or_else(|| "of all shops".to_owned(), |shop| format!("of {shop}"));
+        lines.push(plain(format!(
+            "Letters {whose} do not go there: the {} is on the suppression list ({}) since {}, by {}.",
+            entry.key.kind(),
+            entry.reason.as_str(),
+            when(entry.at),
+            entry.actor
+        )));
+    }
+    if !lines.is_empty() {
+        let orders = "No order is known: no copy that names the address was taken in, or it is no longer kept.";
+        lines.insert(0, plain(orders.to_owned()));
+        lines.push(plain(format!(
+            "Next: nothing. What keeps letters away: invited suppress list --address {}",
+            address.as_str()
+        )));
+    }
+    Ok(lines)
+}
+
+fn plain(text: String) -> Line {
+    Line { at: None, text }
 }
 
 /// Leaves out what other shops know.

@@ -67,9 +67,10 @@ impl Invite {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let (customer, reference, order) = self.order()?;
         let desk = Desk::open(&self.config).await?;
-        let shop = shop_of(&desk, self.shop.as_deref())?.id.clone();
+        let shop = shop_of(&desk, self.shop.as_deref())?;
+        let (zone, shop) = (shop.zone.clone(), shop.id.clone());
         let now = desk.clock.now();
-        let due = due(&desk, self.delay.as_deref(), self.at.as_deref(), now)?;
+        let due = due(&zone, self.delay.as_deref(), self.at.as_deref(), now)?;
         let email = customer.email.clone();
         let wanted: Arc<[Wanted]> = Arc::new([Wanted { shop, reference: reference.clone(), customer, order, due }]);
         let policies = desk.policies()?;
@@ -77,7 +78,6 @@ impl Invite {
             true => desk.store.foresee(wanted, policies, now).await?,
             false => desk.store.invite(wanted, &self.who.actor(), policies, now).await?,
         };
-        let zone = desk.zone();
         match outcomes.into_iter().next() {
             Some(Invited::Begins { id, foreseen }) => {
                 let mut out = Output::new();

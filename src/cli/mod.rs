@@ -166,7 +166,8 @@ impl From<StoreError> for Failure {
             StoreError::NewerSchema { .. } => "use the program version that wrote it, or a newer one",
             StoreError::Unusable { .. } => "put that right; docs/operations.md has what a database needs",
             StoreError::Taken { .. } => return Self::Undone(format!("{error}; stop it first, or leave it running")),
-            StoreError::Full | StoreError::Busy | StoreError::Failed(_) => {
+            StoreError::Full => return Self::Undone(format!("{error}; make room there, and try again")),
+            StoreError::Busy | StoreError::Failed(_) => {
                 return Self::Undone(format!("{error}; try again"));
             }
         };

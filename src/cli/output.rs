@@ -10,6 +10,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{Attribute, Cell, CellAlignment, Color, ContentArrangement, Table};
 use serde::Serialize;
 
+use super::Failure;
 use super::pager::Pages;
 use crate::domain::{Timestamp, Zone};
 
@@ -26,6 +27,10 @@ const STATE: &str = "STATE";
 pub(super) struct Output {
     to: To,
     has_colours: bool,
+    /// Whether it goes on when nothing can be written any more.
+    goes_on: bool,
+    /// Why nothing can be written any more.
+    lost: Option<io::Error>,
 }
 
 enum To {
@@ -71,7 +76,19 @@ impl Tone {
 impl Output {
     /// Standard output, line by line as it is written: for commands that do something, that ask, or that take their time.
     pub(super) fn new() -> Self {
-        Self { to: To::Straight(io::stdout().lock()), has_colours: has_colours() }
+        Self { to: To::Straight(io::stdout().lock()), has_colours: has_colours(), goes_on: false, lost: None }
+    }
+
+    /// The same for commands that change one thing after the other: a reader that goes away, or a full disk, does not stop them half
+    /// way. Nothing more is said then, and [`Output::unsaid`] tells in the end.
+    pub(super) fn of_changes() -> Self {
+        Self { goes_on: true, ..Self::new() }
+    }
+
+    /// Why something could not be said, unless nobody wanted to hear it.
+    pub(super) fn unsaid(&self) -> Option<String> {
+        let error = self.lost.as_ref().filter(|error| error.kind() != io::ErrorKind::BrokenPipe)?;
+        Some(error.to_string())
     }
 
     /// Standard output that goes through a pager when it is longer than the screen: for commands that only show. It stands on the
@@ -87,6 +104,13 @@ impl Output {
     /// Whether colours are shown: on a terminal, unless `NO_COLOR` is set.
     pub(super) fn has_colours(&self) -> bool {
         self.has_colours
+    }
+
+    /// Fails when what was done could not be said.
+    pub(super) fn heard(&self) -> Result<(), Failure> {
+        self.unsaid().map_or(Ok(()), |why| {
+            Err(Failure::Undone(format!("{why}; what was asked for was done as far as it could be")))
+        })
     }
 
     /// A line for people, or a few. Characters that would steer a terminal are shown, not sent.
@@ -118,10 +142,28 @@ impl Output {
 
     /// Whole lines, as they are to stand.
     fn write(&mut self, text: &str) -> io::Result<()> {
-        match &mut self.to {
+        if self.lost.is_some() {
+            return Ok(());
+        }
+        let written = match &mut self.to {
             To::Straight(out) => out.write_all(text.as_bytes()).and_then(|()| out.flush()),
             To::Pages(pages) => pages.write(text),
+        };
+        match written.map_err(unwritable) {
+            Err(error) if self.goes_on => {
+                self.lost = Some(error);
+                Ok(())
+            }
+            written => written,
         }
+    }
+}
+
+/// Says what it was that could not be written; that nobody reads any more is told by its kind alone.
+fn unwritable(error: io::Error) -> io::Error {
+    match error.kind() {
+        io::ErrorKind::BrokenPipe => error,
+        kind => io::Error::new(kind, format!("standard output cannot be written: {error}")),
     }
 }
 

@@ -10,7 +10,7 @@ use super::output::{count, local};
 use super::progress::Progress;
 use super::when::{Meant, point};
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
-use crate::domain::{Invitation, Timestamp};
+use crate::domain::{Invitation, Timestamp, Zone};
 use crate::ops::reconcile::{Fared, Match, look_up, span, without_order};
 use crate::table::{Need, Orders};
 
@@ -67,7 +67,7 @@ impl Reconcile {
         let shop = shop_of(&desk, self.shop.as_deref())?;
         let now = desk.clock.now();
         let since = self.since.as_deref();
-        let since = since.map(|text| point("--since", text, Meant::Since, &desk.zone(), now)).transpose()?;
+        let since = since.map(|text| point("--since", text, Meant::Since, &shop.zone, now)).transpose()?;
         let searched = match since {
             Some(since) => Some((since, Timestamp(i64::MAX))),
             None => span(shop, &found.orders),
@@ -85,7 +85,7 @@ impl Reconcile {
         if self.json.json {
             self.print_json(&told)?;
         } else {
-            self.print(&told, &desk)?;
+            self.print(&told, &shop.zone)?;
         }
         if missing > 0 || !found.faults.is_empty() {
             let faults = match found.faults.len() {
@@ -155,8 +155,7 @@ impl Reconcile {
         Ok(())
     }
 
-    fn print(&self, told: &Told<'_>, desk: &Desk) -> Result<(), Failure> {
-        let zone = desk.zone();
+    fn print(&self, told: &Told<'_>, zone: &Zone) -> Result<(), Failure> {
         let mut out = Output::paged();
         out.table(&["ORDERS", "HOW THEY FARED"], told.table())?;
         for note in &told.found.notes {
@@ -167,11 +166,11 @@ impl Reconcile {
                 "No dates are known of the list, so invitations without an order were not looked for; give --since.",
             )?,
             Some((since, until)) => {
-                let until = if until.0 == i64::MAX { String::new() } else { format!(" to {}", local(until, &zone)) };
+                let until = if until.0 == i64::MAX { String::new() } else { format!(" to {}", local(until, zone)) };
                 out.line(format!(
                     "{} from {}{until} {} no order on the list.",
                     count(told.extra.len(), "invitation"),
-                    local(since, &zone),
+                    local(since, zone),
                     if told.extra.len() == 1 { "has" } else { "have" }
                 ))?;
             }
@@ -200,7 +199,7 @@ impl Reconcile {
         }
         if self.shows(Only::Extra) && !told.extra.is_empty() {
             let rows = told.extra.iter().map(|one| {
-                let (state, began) = (one.progress.state.to_string(), local(one.created_at, &zone));
+                let (state, began) = (one.progress.state.to_string(), local(one.created_at, zone));
                 vec![one.id.to_string(), one.reference.to_string(), state, began]
             });
             for rows in rows.collect::<Vec<_>>().chunks(TABLE) {

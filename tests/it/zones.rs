@@ -97,3 +97,48 @@ async fn what_is_missing_on_the_command_line_is_named_with_all_that_may_stand_th
     let paused = site.run(&["queue", "pause"]).ended(2);
     assert!(paused.err.contains("--shop ID, or --all"), "{paused:?}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_for_by_hand_goes_by_the_clocks_of_its_shop() {
+    let (site, day) = (two_shops().await, day());
+    let words = ["invite", "--shop", "south", "--email", "bo@customer.example", "--reference", "S-2", "--at", &day];
+    let told = site.run(&words).ended(0).out;
+    assert!(told.contains(&format!("{day} 09:00 A")), "Sydney's own time: {told}");
+}
+
+/// A program cannot be stopped half way by whoever reads what it says.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn changes_are_carried_through_when_nothing_can_be_said_of_them() {
+    let site = two_shops().await;
+    let to = |path: &str, words: &[&str]| {
+        let out = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+        let mut command = crate::program::command();
+        command.args(words).arg("--config").arg(site.config()).stdout(out);
+        let ended = command.output().unwrap();
+        (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+    };
+    let (code, said) = to("/dev/full", &["queue", "reschedule", "N-1", "S-1", "--to", "3 days"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("standard output cannot be written") && said.contains("2 invitations changed"), "{said}");
+    let (code, said) = to("/dev/full", &["queue", "cancel", "--state", "queued", "--yes", "--json"]);
+    assert!(code == Some(1) && said.contains("3 invitations changed"), "{said}");
+    let left = site.run(&["queue", "list", "--json", "--state", "queued"]).ended(0).json();
+    assert!(left.is_empty(), "both were moved, and all three cancelled: {left:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_on_the_list_without_an_order_is_said_to_be_on_it() {
+    let site = two_shops().await;
+    let nobody = site.run(&["explain", "zoe@sub.blocked.example"]).ended(1);
+    assert!(nobody.err.contains("nothing is known"), "{nobody:?}");
+    site.run(&["suppress", "add", "blocked.example", "--shop", "south", "--hashed"]).ended(0);
+    let told = site.run(&["explain", "zoe@sub.blocked.example"]).ended(0).out;
+    assert!(
+        told.contains("No order is known") && told.contains("of south") && told.contains("the domain is on"),
+        "{told}"
+    );
+    site.run(&["explain", "zoe@sub.blocked.example", "--shop", "shop"]).ended(1);
+    let gone = site.run(&["explain", "--id", "4711"]).ended(1);
+    assert!(gone.err.contains("there is no invitation 4711"), "{gone:?}");
+}

@@ -59,7 +59,7 @@ impl Discard {
             ids = matching(&desk.store, &filter, false).await?;
         }
         let (actor, is_dry) = (self.who.actor(), self.dry_run);
-        let mut out = Output::new();
+        let mut out = Output::of_changes();
         let (mut done, mut refused) = (0, 0);
         for batch in ids.chunks(BATCH) {
             let outcomes = if is_dry {
@@ -85,6 +85,7 @@ impl Discard {
         if !self.json.json {
             out.line(format!("{} {}", copies(done), if is_dry { "would be discarded" } else { "discarded" }))?;
         }
+        out.heard()?;
         match refused {
             0 => Ok(()),
             _ => Err(Failure::Undone(format!("{} not discarded", copies(refused)))),

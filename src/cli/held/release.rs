@@ -53,7 +53,7 @@ impl Release {
         let is_dry = self.dry_run;
         let filing = DeskFiling { act: DeskAct::Released, actor: self.who.actor(), also_ignored: false, is_dry };
         let when = local_in(&desk.zone());
-        let mut out = Output::new();
+        let mut out = Output::of_changes();
         let mut refused = 0;
         for id in self.ids {
             let now = desk.clock.now();
@@ -89,6 +89,7 @@ impl Release {
                 Err(why) => out.line(format!("{id}: {why}"))?,
             }
         }
+        out.heard()?;
         match refused {
             0 => Ok(()),
             _ => Err(Failure::Undone(format!("{} not released", copies(refused)))),

@@ -134,7 +134,7 @@ struct Report {
 
 impl Report {
     fn new(is_json: bool, is_dry: bool, when: Box<dyn Fn(Timestamp) -> String + Send>) -> Self {
-        let out = if is_dry { Output::paged() } else { Output::new() };
+        let out = if is_dry { Output::paged() } else { Output::of_changes() };
         Self { out, is_json, is_dry, when, rows: Vec::new(), totals: BTreeMap::new(), missing: 0 }
     }
 
@@ -211,6 +211,7 @@ impl Report {
                 self.out.line("Nothing was changed. To do it: the same command with --yes")?;
             }
         }
+        self.out.heard()?;
         match self.missing {
             0 => Ok(()),
             missing => Err(Failure::Undone(format!("{} not there", copies(missing)))),

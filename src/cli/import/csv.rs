@@ -90,14 +90,10 @@ impl Csv {
         let desk = Desk::open(&self.config).await?;
         let shop = shop_of(&desk, self.shop.as_deref())?;
         let now = desk.clock.now();
-        let due = due(&desk, self.delay.as_deref(), self.at.as_deref(), now)?;
+        let due = due(&shop.zone, self.delay.as_deref(), self.at.as_deref(), now)?;
         self.say_what_was_read(&found)?;
-        if !found.faults.is_empty() && !self.skip_bad && !self.dry_run {
-            return Err(Failure::Undone(format!(
-                "{} of {} cannot be used, so nothing was imported; put them right, or leave them out with --skip-bad",
-                count(found.faults.len(), "line"),
-                found.rows
-            )));
+        if !self.skip_bad && !self.dry_run {
+            unusable(&found, "was imported")?;
         }
         let (asked, places) = asked(&shop.id, &found.orders, due);
         let policies = desk.policies()?;
@@ -106,11 +102,12 @@ impl Csv {
         drop(progress);
         let fates = fates(&found.orders, &places, foreseen);
         if self.dry_run {
-            return self.show(&desk, &found, &fates, true);
+            self.show((&desk, &shop.zone), &found, &fates, true)?;
+            return if self.skip_bad { Ok(()) } else { unusable(&found, "would be imported") };
         }
         let begin = fates.iter().filter(|fate| matches!(fate, Fate::Asked(Invited::Begins { .. }))).count();
         if begin == 0 {
-            return self.show(&desk, &found, &fates, false);
+            return self.show((&desk, &shop.zone), &found, &fates, false);
         }
         let left = found.orders.len() - begin;
         let others = if left > 0 { format!(", and leave {} alone", count(left, "order")) } else { String::new() };
@@ -125,7 +122,7 @@ impl Csv {
         let outcomes = invite(&desk.store, &asked, &actor, &policies, || desk.clock.now(), done).await?;
         drop(progress);
         let fates = self::fates(&found.orders, &places, outcomes);
-        self.show(&desk, &found, &fates, false)
+        self.show((&desk, &shop.zone), &found, &fates, false)
     }
 
     /// How the file was understood, and which of its lines cannot be used.
@@ -159,9 +156,8 @@ impl Csv {
     }
 
     /// What happened, or what would. A table of all lines is for those who only ask.
-    fn show(&self, desk: &Desk, found: &Orders, fates: &[Fate], is_dry: bool) -> Result<(), Failure> {
+    fn show(&self, (desk, zone): (&Desk, &Zone), found: &Orders, fates: &[Fate], is_dry: bool) -> Result<(), Failure> {
         let mut out = if is_dry && !self.json.json { Output::paged() } else { Output::new() };
-        let zone = desk.zone();
         let mut sums: BTreeMap<&'static str, usize> = BTreeMap::new();
         for fate in fates {
             *sums.entry(fate.outcome()).or_default() += 1;
@@ -185,7 +181,7 @@ impl Csv {
             let heading = ["LINE", "ORDER", "ADDRESS", "WHAT WOULD HAPPEN"];
             let rows = found.orders.iter().zip(fates).map(|(order, fate)| {
                 let email = order.email.as_ref().map(ToString::to_string).unwrap_or_default();
-                vec![order.line.to_string(), order.reference.to_string(), email, fate.sentence(&zone)]
+                vec![order.line.to_string(), order.reference.to_string(), email, fate.sentence(zone)]
             });
             let rows = rows.collect::<Vec<_>>();
             for rows in rows.chunks(TABLE) {
@@ -217,6 +213,18 @@ impl Csv {
         }
         Ok(())
     }
+}
+
+/// Fails when lines cannot be used, since then none is.
+fn unusable(found: &Orders, nothing: &str) -> Result<(), Failure> {
+    if found.faults.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::Undone(format!(
+        "{} of {} cannot be used, so nothing {nothing}; put them right, or leave them out with --skip-bad",
+        count(found.faults.len(), "line"),
+        found.rows
+    )))
 }
 
 /// What is asked of the store, and of which order of the file each is.

@@ -178,10 +178,10 @@ impl How {
     async fn run(self, source: &Source) -> Result<(), Failure> {
         let desk = Desk::open(&self.config).await?;
         let shop = shop_of(&desk, self.shop.as_deref())?;
-        let span = self.span(&desk)?;
+        let span = self.span(shop, &desk)?;
         let reader = Reader::new(load_templates(desk.config.templates_dir.as_deref()).map_err(Failure::Config)?);
         let limit = desk.config.door.limits.message;
-        let mut report = Report::new(&self, desk.zone());
+        let mut report = Report::new(&self, shop.zone.clone());
 
         let (mut messages, total) = source.open(limit)?;
         let mut foresight = Foresight::new(&desk.config, &reader, shop, &desk.store, desk.policies()?, span.now);
@@ -217,10 +217,10 @@ impl How {
         report.close(&taken)
     }
 
-    fn span(&self, desk: &Desk) -> Result<Span, Failure> {
-        let (zone, now) = (desk.zone(), desk.clock.now());
-        let since = self.since.as_deref().map(|text| point("--since", text, Meant::Since, &zone, now)).transpose()?;
-        let until = self.until.as_deref().map(|text| point("--until", text, Meant::Until, &zone, now)).transpose()?;
+    fn span(&self, shop: &Shop, desk: &Desk) -> Result<Span, Failure> {
+        let (zone, now) = (&shop.zone, desk.clock.now());
+        let since = self.since.as_deref().map(|text| point("--since", text, Meant::Since, zone, now)).transpose()?;
+        let until = self.until.as_deref().map(|text| point("--until", text, Meant::Until, zone, now)).transpose()?;
         let back = i64::try_from(OLD_AT_MOST.as_millis()).unwrap_or(i64::MAX);
         Ok(Span {
             since: since.unwrap_or(Timestamp(now.0.saturating_sub(back))),

@@ -15,7 +15,7 @@ use clap::Subcommand;
 use super::when::{Meant, point};
 use super::{Desk, Failure};
 use crate::config::Shop;
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, Zone};
 use crate::ops::import::AHEAD_AT_MOST;
 use crate::table::{Need, Orders, orders};
 
@@ -72,8 +72,8 @@ pub(super) fn read_orders(path: &Path, need: Need) -> Result<Orders, Failure> {
     orders(&bytes, need).map_err(|fault| Failure::Undone(format!("{}: {fault}; nothing was changed", path.display())))
 }
 
-/// When letters are due that somebody asks for: at once, after a span, or at a time; at most 90 days ahead.
-pub(super) fn due(desk: &Desk, delay: Option<&str>, at: Option<&str>, now: Timestamp) -> Result<Timestamp, Failure> {
+/// When letters are due that somebody asks for: at once, after a span, or at a time by the clocks of a zone; at most 90 days ahead.
+pub(super) fn due(zone: &Zone, delay: Option<&str>, at: Option<&str>, now: Timestamp) -> Result<Timestamp, Failure> {
     let due = match (delay, at) {
         (Some(span), _) => {
             if span.trim().parse::<jiff::Span>().is_err() {
@@ -81,9 +81,9 @@ pub(super) fn due(desk: &Desk, delay: Option<&str>, at: Option<&str>, now: Times
                     "--delay: {span:?} is no span: write one such as \"3 days\", 36h or \"2 weeks\"; for a point in time there is --at"
                 )));
             }
-            point("--delay", span, Meant::Ahead, &desk.zone(), now)?
+            point("--delay", span, Meant::Ahead, zone, now)?
         }
-        (None, Some(at)) => point("--at", at, Meant::Ahead, &desk.zone(), now)?,
+        (None, Some(at)) => point("--at", at, Meant::Ahead, zone, now)?,
         (None, None) => return Ok(now),
     };
     if due > now.plus(AHEAD_AT_MOST) {

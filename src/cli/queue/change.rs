@@ -97,8 +97,6 @@ impl Change {
             let zone = self.filter.zone(&desk);
             self.change_many(&desk, words, &wish(&zone, now)?, now).await
         } else {
-            // Each by the clocks of its own shop; what is no time in one zone is none in any, and nothing is looked up for it.
-            wish(&desk.zone(), now)?;
             self.change_named(&desk, |zone| wish(zone, now)).await
         }
     }
@@ -107,18 +105,20 @@ impl Change {
     async fn change_named(self, desk: &Desk, wish: impl Fn(&Zone) -> Result<Wish, Failure>) -> Result<(), Failure> {
         let mut found = Vec::with_capacity(self.ids.len());
         for word in &self.ids {
-            found.push(named(desk, word, self.id).await?);
+            let one = named(desk, word, self.id).await?;
+            // A date is that of the clocks of its own shop.
+            let zone = one.as_ref().map_or_else(|| desk.zone(), |one| desk.zone_of(&one.shop));
+            found.push((word, one, wish(&zone)?));
         }
         let policies = desk.policies_without_list();
         let actor = self.who.actor();
         let doer = desk::Desk { store: &desk.store, actor: &actor, policies: &policies };
         let mut told = Told::new(desk, self.json.json);
-        for (word, one) in self.ids.iter().zip(found) {
+        for (word, one, wish) in found {
             let Some(one) = one else {
                 told.missing(word)?;
                 continue;
             };
-            let wish = wish(&desk.zone_of(&one.shop))?;
             let mut answers = Vec::new();
             if self.dry_run {
                 answers.push(foreseen(&wish, &one, desk));

@@ -31,7 +31,15 @@ pub(super) struct Told<'d> {
 
 impl<'d> Told<'d> {
     pub(super) fn new(desk: &'d Desk, is_json: bool) -> Self {
-        Self { desk, is_json, out: Output::new(), done: 0, refused: 0, spared: Spared::new(), changed: Vec::new() }
+        Self {
+            desk,
+            is_json,
+            out: Output::of_changes(),
+            done: 0,
+            refused: 0,
+            spared: Spared::new(),
+            changed: Vec::new(),
+        }
     }
 
     fn at(&self, shop: &ShopId) -> impl Fn(Timestamp) -> String + use<> {
@@ -172,7 +180,8 @@ impl<'d> Told<'d> {
         if self.is_json {
             let all = of + self.spared.values().sum::<usize>() - self.refused;
             let totals = totals(all, self.done, &self.spared, false, None);
-            return Ok(self.out.json(&totals)?);
+            self.out.json(&totals)?;
+            return self.heard();
         }
         self.out.line(format!("{} {}{} by {}", count(self.done, "invitation"), words.done, words.tail, actor.name))?;
         let spared = std::mem::take(&mut self.spared);
@@ -185,10 +194,7 @@ impl<'d> Told<'d> {
         if changed.len() > TOLD {
             self.out.line(format!("  and {} more", changed.len() - TOLD))?;
         }
-        if self.refused > 0 {
-            return Err(Failure::Undone(format!("{} not changed", count(self.refused, "invitation"))));
-        }
-        Ok(())
+        self.end()
     }
 
     fn tell_spared(&mut self, spared: &Spared, how: &str) -> Result<(), Failure> {
@@ -198,8 +204,17 @@ impl<'d> Told<'d> {
         Ok(())
     }
 
+    /// Fails when what was done could not be said.
+    fn heard(&self) -> Result<(), Failure> {
+        self.out.unsaid().map_or(Ok(()), |why| {
+            let (done, refused) = (count(self.done, "invitation"), self.refused);
+            Err(Failure::Undone(format!("{why}; {done} changed all the same, {refused} not")))
+        })
+    }
+
     /// Fails when something that was named was not done.
     pub(super) fn end(&self) -> Result<(), Failure> {
+        self.heard()?;
         match self.refused {
             0 => Ok(()),
             refused => Err(Failure::Undone(format!("{} not changed", count(refused, "invitation")))),

@@ -33,7 +33,7 @@ impl Remove {
         let keys = self.entries.iter().map(|text| parse(text)).collect::<Result<Vec<_>, _>>()?;
         let desk = Desk::open(&self.config).await?;
         let (shop, list_key) = (shop(&desk, self.shop.as_deref())?, desk.list_key()?);
-        let mut out = Output::new();
+        let mut out = Output::of_changes();
         let mut missing = 0;
         for key in keys {
             let both = vec![key.hashed(&list_key), key.clone()];
@@ -52,6 +52,7 @@ impl Remove {
                 }
             }
         }
+        out.heard()?;
         match missing {
             0 => Ok(()),
             _ => Err(Failure::Undone(format!(

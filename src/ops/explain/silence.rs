@@ -81,17 +81,18 @@ impl Silence {
             lines.push(Line { at: Some(copy.received_at), text: mention(copy) });
         }
         if self.mentioned.is_empty() {
-            lines.push(plain(format!(
-                "Nor does any of the {} newest held and ignored copies have it in its text.",
-                self.searched
-            )));
+            lines.push(plain(match self.searched {
+                0 => "There are no held or ignored copies that could have it in their text.".to_owned(),
+                1 => "Nor does the one held or ignored copy have it in its text.".to_owned(),
+                many => format!("Nor does any of the {many} newest held and ignored copies have it in its text."),
+            }));
         }
         if self.unread > 0 {
             lines.push(plain(format!("{} copies have not been read yet.", self.unread)));
         }
         for sum in &self.shops {
             lines.push(plain(format!(
-                "The last copy of {} came in at {}; {} of its copies are held, {} were ignored.",
+                "The last copy of {} came in at {}; held copies: {}, ignored ones: {}.",
                 sum.shop,
                 (telling.when)(sum.last_copy_at),
                 sum.held,
