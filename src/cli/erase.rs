@@ -216,9 +216,18 @@ fn look_at_the_files(desk: &Desk, names: &Names, longer: &[String]) -> Result<Op
 
 fn lines(desk: &Desk, erasing: &Erasing, left: Option<&Remains>, forgets: bool) -> Vec<String> {
     let erased = erasing.erased;
+    let many = |number: u64, noun| count(usize::try_from(number).unwrap_or(usize::MAX), noun);
     let mut lines = vec![format!(
-        "Erased: {} copies with their bytes, {} invitations, {} letters, {} decisions; {} rows of others no longer name the address.",
-        erased.copies, erased.invitations, erased.letters, erased.decisions, erased.words
+        "Erased: {}, {}, {}, {}; the address is no longer named in {} of others.",
+        if erased.copies == 1 {
+            "1 copy with its bytes".to_owned()
+        } else {
+            format!("{} copies with their bytes", erased.copies)
+        },
+        many(erased.invitations, "invitation"),
+        many(erased.letters, "letter"),
+        many(erased.decisions, "decision"),
+        many(erased.words, "row")
     )];
     lines.push(match forgets {
         true => "The suppression list knows nothing of the address: its next order is invited again.".to_owned(),

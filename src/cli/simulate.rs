@@ -73,7 +73,7 @@ impl Simulate {
         out.line("")?;
         out.line(format!("{} differently.", fares(comparison.differences.len())))?;
         if self.list && !comparison.differences.is_empty() {
-            let rows = comparison.differences.iter().map(|difference| row(difference, &zone));
+            let rows = comparison.differences.iter().map(|difference| row(difference, &desk.zone_of(&difference.shop)));
             out.table(&["ID", "SHOP", "ORDER", "PRESENT", "TRIED"], rows.collect())?;
         }
         Ok(())

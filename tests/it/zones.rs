@@ -32,7 +32,9 @@ async fn two_shops() -> Site {
 
 /// A day two weeks from now, so that the letter may be moved there.
 fn day() -> String {
-    jiff::Timestamp::now()
+    Clock::System
+        .now()
+        .to_jiff()
         .checked_add(jiff::SignedDuration::from_hours(14 * 24))
         .unwrap()
         .strftime("%Y-%m-%d")
