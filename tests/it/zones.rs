@@ -32,11 +32,7 @@ async fn two_shops() -> Site {
 
 /// A day two weeks from now, so that the letter may be moved there.
 fn day() -> String {
-    jiff::Timestamp::now()
-        .checked_add(jiff::SignedDuration::from_hours(14 * 24))
-        .unwrap()
-        .strftime("%Y-%m-%d")
-        .to_string()
+    (Clock::System.now().to_jiff() + jiff::SignedDuration::from_hours(14 * 24)).strftime("%Y-%m-%d").to_string()
 }
 
 #[tokio::test(flavor = "multi_thread")]
