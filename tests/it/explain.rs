@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Zoned};
+use invited::clock::Clock;
+use jiff::SignedDuration;
+use jiff::tz::TimeZone;
 
 use crate::kit::until;
 use crate::program::{BCC, Dialog, Ran, Service, Site};
@@ -13,7 +15,8 @@ const ANNA: &str = "anna@customer.example.net";
 
 /// An order mail written so many hours ago, with more in its body.
 fn mail(subject: &str, email: &str, hours_ago: i64, body: &str) -> Vec<u8> {
-    let date = Zoned::now().checked_sub(SignedDuration::from_hours(hours_ago)).unwrap();
+    let now = Clock::System.now().to_jiff();
+    let date = (now - SignedDuration::from_hours(hours_ago)).to_zoned(TimeZone::UTC);
     let date = jiff::fmt::rfc2822::to_string(&date).unwrap();
     format!(
         "From: Shop <orders@shop.example.com>\r\nTo: Anna Lind <{email}>\r\nSubject: {subject}\r\nDate: {date}\r\n\
