@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 use invited::domain::{Attempt, DeskOrder, EventKind, OrderReference, State};
-use invited::store::{FiledReading, Filter, Store, Story, Subject};
+use invited::store::{DeskAsk, FiledReading, Filter, Seen, Store, Story, Subject};
 
-use super::{Place, T0, after, by_hand, claim, filing, mail, order, person, policies};
+use super::{Place, T0, after, claim, filing, mail, order, person, policies};
 
 /// One more telling of an order, taken in but not filed.
 async fn told(store: &dyn Store, kind: EventKind, reference: &str, email: &str) -> FiledReading {
@@ -103,11 +103,10 @@ async fn daemons_that_stand_in_each_others_way_all_get_through(place: Place) {
         let filings = batches.into_iter().enumerate().map(|(n, batch)| file(&stores[n % 2], batch));
         let listed = stores[0].list(&Filter::default(), None, 100).await.unwrap().invitations;
         // One store newest first, the other oldest first.
-        let desk =
-            listed.iter().map(|one| (&stores[0], one.id)).chain(listed.iter().rev().map(|one| (&stores[1], one.id)));
-        let desk = desk.map(|(store, id)| async move {
-            let order = DeskOrder::Reschedule(after(29));
-            by_hand::order(&**store, id, order, &person("a call"), &policies(), after(28)).await.unwrap()
+        let desk = listed.iter().map(|one| (&stores[0], one)).chain(listed.iter().rev().map(|one| (&stores[1], one)));
+        let desk = desk.map(|(store, one)| async move {
+            let ask = DeskAsk { seen: Seen::from(one), order: DeskOrder::Reschedule(after(29)) };
+            store.desk_all(vec![ask], &person("a call"), policies(), after(28)).await.unwrap()
         });
         let settles = letters.iter().rev().enumerate().map(|(n, letter)| {
             let (store, attempt) = (&stores[n % 2], Attempt::Deferred { retry_at: after(29) });
