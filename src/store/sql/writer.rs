@@ -33,6 +33,10 @@ const RECONNECT_AFTER: Duration = Duration::from_millis(100);
 /// How often a transaction is begun anew that another daemon's stood in the way of.
 const CONFLICTS_AT_MOST: u32 = 8;
 
+/// How often one of several pieces is. Each piece locks its rows in order, but two daemons' batches of pieces may go on waiting for
+/// each other in a circle; one by one they cannot.
+const CONFLICTS_TOGETHER: u32 = 2;
+
 /// How long a transaction may take before its connection counts as dead: longer than any lock or statement is waited for.
 const TRANSACTION_TAKES: Duration = Duration::from_secs(60);
 
@@ -305,12 +309,34 @@ impl Writer {
         if batch.waiting.is_empty() {
             return;
         }
-        let outcome = self.commit(&mut batch).await;
+        let are_several = batch.waiting.len() > 1;
+        let conflicts_at_most = if are_several { CONFLICTS_TOGETHER } else { CONFLICTS_AT_MOST };
+        match self.commit(&mut batch, conflicts_at_most).await {
+            Err(fault) if are_several && fault.is_conflict() => {
+                batch.again();
+                for piece in batch.waiting {
+                    let mut alone = Batch { waiting: VecDeque::from([piece]), done: Vec::new() };
+                    let outcome = self.commit(&mut alone, CONFLICTS_AT_MOST).await;
+                    self.answer(alone, outcome);
+                }
+            }
+            outcome => self.answer(batch, outcome),
+        }
+    }
+
+    fn answer(&self, batch: Batch, outcome: Result<(), Fault>) {
+        let is_ours = outcome.as_ref().is_err_and(|fault| !fault.is_the_statements_own());
+        let outcome = outcome.map_err(Fault::into_store_error);
+        if let Err(error) = &outcome
+            && is_ours
+        {
+            self.pulse.failed(error);
+        }
         batch.done.into_iter().chain(batch.waiting).for_each(|piece| piece.answer(outcome.clone()));
     }
 
     /// Carries out the whole batch and commits it, again when another daemon's transaction stood in its way.
-    async fn commit(&mut self, batch: &mut Batch) -> Result<(), StoreError> {
+    async fn commit(&mut self, batch: &mut Batch, conflicts_at_most: u32) -> Result<(), Fault> {
         for conflicts in 0.. {
             let began = tokio::time::timeout(TRANSACTION_TAKES, self.transact(batch)).await;
             let fault = match began.unwrap_or_else(|_| Err(Fault::TimedOut)) {
@@ -320,16 +346,9 @@ impl Writer {
                 }
                 Err(fault) => fault,
             };
-            let may_succeed = fault.is_conflict() && conflicts < CONFLICTS_AT_MOST;
-            let is_ours = !fault.is_the_statements_own();
-            let is_broken = fault.is_broken();
-            let error = fault.into_store_error();
-            if is_ours && !may_succeed {
-                self.pulse.failed(&error);
-            }
-            self.clear_away(is_broken).await;
-            if !may_succeed {
-                return Err(error);
+            self.clear_away(fault.is_broken()).await;
+            if !fault.is_conflict() || conflicts >= conflicts_at_most {
+                return Err(fault);
             }
             tracing::debug!(conflicts, "a transaction met another one and is begun anew");
             batch.again();
