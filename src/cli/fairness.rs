@@ -3,12 +3,12 @@
 use clap::Args;
 
 use super::output::one_line;
+use super::stats::days_since;
 use super::suppress::shop;
-use super::when::{Meant, point};
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
-use crate::domain::{ShopId, Timestamp};
+use crate::domain::ShopId;
 use crate::ops::fairness::{Account, NOT_SHOWN, Part, percent};
-use crate::ops::stats::{begin_of, date_of, day_of};
+use crate::ops::stats::{begin_of, date_of};
 use crate::store::Store;
 
 /// Which account is given.
@@ -43,15 +43,8 @@ type Days = (i64, i64);
 impl Fairness {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let desk = Desk::open(&self.config).await?;
-        let (shop, now) = (shop(&desk, self.shop.as_deref())?, desk.clock.now());
-        let since = point("--since", &self.since, Meant::Since, &desk.zone(), now)?;
-        if since > now {
-            return Err(Failure::Undone(format!(
-                "--since: {:?} is still to come; name a day that has been",
-                self.since
-            )));
-        }
-        let days = (day_of(since).max(1), day_of(now));
+        let shop = shop(&desk, self.shop.as_deref())?;
+        let days = days_since(&desk, &self.since)?;
         let accounts = accounts(&desk, shop.as_ref(), days).await?;
         let mut out = Output::paged();
         if self.json.json {
@@ -61,8 +54,7 @@ impl Fairness {
             return Ok(());
         }
         if accounts.is_empty() {
-            let since: Timestamp = begin_of(days.0);
-            out.line(format!("No invitation has begun since {}.", date_of(day_of(since))))?;
+            out.line(format!("No invitation has begun since {}.", date_of(days.0)))?;
         }
         for account in &accounts {
             match self.markdown {

@@ -63,19 +63,22 @@ impl From<ByArg> for By {
     }
 }
 
+/// The first and the last day of which counts are told, from `--since` until now.
+pub(super) fn days_since(desk: &Desk, since: &str) -> Result<(i64, i64), Failure> {
+    let now = desk.clock.now();
+    let first = point("--since", since, Meant::Since, &desk.zone(), now)?;
+    if first > now {
+        return Err(Failure::Undone(format!("--since: {since:?} is still to come; name a day that has been")));
+    }
+    // Day 0 holds what stands now; nothing was counted before 1970.
+    Ok((day_of(first).max(1), day_of(now)))
+}
+
 impl Show {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let desk = Desk::open(&self.config).await?;
-        let (shop, now) = (shop(&desk, self.shop.as_deref())?, desk.clock.now());
-        let since = point("--since", &self.since, Meant::Since, &desk.zone(), now)?;
-        if since > now {
-            return Err(Failure::Undone(format!(
-                "--since: {:?} is still to come; name a day that has been",
-                self.since
-            )));
-        }
-        // Day 0 holds what stands now; nothing was counted before 1970.
-        let (first, last) = (day_of(since).max(1), day_of(now));
+        let shop = shop(&desk, self.shop.as_deref())?;
+        let (first, last) = days_since(&desk, &self.since)?;
         let figures = desk.store.figures(first, shop.as_ref()).await?;
         let by = self.by.map_or_else(|| By::fitting(last - first + 1), By::from);
         let stats = Stats::of(&figures, first, last, by);
