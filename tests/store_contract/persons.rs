@@ -8,7 +8,8 @@ use invited::domain::{
     Policies, Reading, Rule, State, SuppressionEntry, Timestamp, lookup_keys,
 };
 use invited::store::{
-    CopyState, DeskAct, DeskFiling, Erasure, ListFilter, NewEntry, PersonTable, Role, SqlStore, Store, Subject,
+    CopyState, DeskAct, DeskFiling, Erasure, ListFilter, NewEntry, PersonTable, Reinvited, Role, SqlStore, Store,
+    Subject,
 };
 
 use super::{Place, T0, after, by_hand, claim, filing, mail, order, person, policies, shop, state_of, tell};
@@ -70,6 +71,9 @@ async fn an_address_on_the_list_ends_what_is_open_and_gets_no_letter_afterwards(
         assert_eq!(suppress(&store, &[for_nord], after(2)).await, [(false, vec![])], "it is there already");
         let twin = new(&address, Some("nord"), !hashes, after(2));
         assert_eq!(suppress(&store, &[twin], after(2)).await, [(false, vec![])], "in whichever form");
+
+        let again = store.reinvite(first, after(2), &person("once more"), with_key(), after(2)).await.unwrap();
+        assert_eq!(again, Reinvited::Refused(Rule::Suppressed), "nobody is invited anew past the list");
 
         // An order that comes later has no letter either: the claim looks at the list.
         let later = tell(&store, "nord", EventKind::Placed, &format!("B-{hashes}"), &address, after(1)).await[0].0;

@@ -1,13 +1,15 @@
 //! What all that change invitations share: those that a person names are changed one by one, those that filters mean after it was
 //! said how many they are. Nobody changes what somebody else has just changed: who did it, and when, is said instead.
 
+use std::sync::Arc;
+
 use clap::Args;
 
 use super::filter::FilterArgs;
 use super::told::Told;
 use super::{ConfigArg, Desk, Failure, JsonArg, Who, count, local};
 use crate::cli::confirm::confirm;
-use crate::domain::{Invitation, Timestamp, Zone};
+use crate::domain::{Invitation, Policies, Timestamp, Zone};
 use crate::ops::desk::{self, Answer, Found, Wish};
 use crate::store::Seen;
 
@@ -110,7 +112,7 @@ impl Change {
             let zone = one.as_ref().map_or_else(|| desk.zone(), |one| desk.zone_of(&one.shop));
             found.push((word, one, wish(&zone)?));
         }
-        let policies = desk.policies_without_list();
+        let policies = policies_for(found.iter().map(|(_, _, wish)| wish), desk)?;
         let actor = self.who.actor();
         let doer = desk::Desk { store: &desk.store, actor: &actor, policies: &policies };
         let mut told = Told::new(desk, self.json.json);
@@ -140,7 +142,7 @@ impl Change {
     /// Changes everything that the filters mean, after it was said how many that are.
     async fn change_many(self, desk: &Desk, words: &Words, wish: &Wish, now: Timestamp) -> Result<(), Failure> {
         let filter = self.filter.filter(desk).await?;
-        let policies = desk.policies_without_list();
+        let policies = policies_for(std::iter::once(wish), desk)?;
         let plan = desk::plan(&desk.store, &filter, wish, &policies, now).await?;
         let mut told = Told::new(desk, self.json.json);
         let many = plan.seen.len();
@@ -160,6 +162,13 @@ impl Change {
         told.sum(words, many, &actor).await?;
         ended.map_err(|failure| interrupted(failure, told.done, many))
     }
+}
+
+/// The rules by which these wishes are judged. Only who invites anew asks the suppression list, and its key must be at hand then;
+/// everything else works without.
+fn policies_for<'w>(mut wishes: impl Iterator<Item = &'w Wish>, desk: &Desk) -> Result<Arc<Policies>, Failure> {
+    let invites = wishes.any(|wish| matches!(wish, Wish::Reinvite(_)));
+    if invites { desk.policies() } else { Ok(desk.policies_without_list()) }
 }
 
 /// What a wish would come to.

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use super::connection::Connection;
 use super::fault::Fault;
 use super::moves::{self, Book, Cause, Record};
+use super::people::People;
 use super::turns::{self, Turn};
 use super::writer::Work;
 use crate::domain::{DeskOrder, Event, Invitation, InvitationId, Policies, Rule, Timestamp, open_again};
@@ -78,6 +79,10 @@ impl Work for Reinvite {
         }
         if of_order.iter().any(was_cancelled_by_the_shop) {
             return Ok(Reinvited::Refused(Rule::OrderIsCancelled));
+        }
+        let people = People::known(conn, std::slice::from_ref(last), &self.policies, self.now).await?;
+        if people.standing(last).suppressed.is_some() {
+            return Ok(Reinvited::Refused(Rule::Suppressed));
         }
         let policy = self.policies.of(&last.shop, &last.order);
         let decision = match open_again(&last.progress, self.due, policy) {
