@@ -20,9 +20,9 @@ use std::sync::Arc;
 
 use invited::config::Database;
 use invited::domain::{
-    AlarmKind, Attempt, CopyId, DAY, DeskOrder, EmailAddress, EventKind, InvitationId, ListKey, ListReason, OrderNews,
-    OrderReference, Outcome, PersonName, Policies, Policy, Product, Reading, ShopId, State, SuppressionEntry,
-    Timestamp, Trigger,
+    AlarmKind, Attempt, CopyId, DAY, DeskOrder, EmailAddress, EventKind, Handed, InvitationId, ListKey, ListReason,
+    OrderNews, OrderReference, Outcome, PersonName, Policies, Policy, Product, Reading, ShopId, State,
+    SuppressionEntry, Timestamp, Trigger,
 };
 use invited::store::{
     self, Actor, Alarm, ClaimAsk, CopyState, Counts, Ending, Figure, FiledReading, Filter, HeldFilter, ListFilter,
@@ -37,13 +37,15 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, Ro
 const T0: Timestamp = Timestamp(1_795_251_600_000);
 
 /// What moves.
-const TABLES: [&str; 12] = [
+const TABLES: [&str; 14] = [
     "copy",
     "copy_body",
     "invitation",
     "letter",
     "decision",
     "tally",
+    "sender",
+    "answer",
     "shop_sum",
     "alarm",
     "suppression",
@@ -151,9 +153,13 @@ fn mail(shop_name: &str, message: &[u8], received_at: Timestamp) -> NewCopy {
         shop: shop(shop_name),
         mail_from: "b\u{e5}t\u{1f6a2}@shop.example".to_owned(),
         rcpt_to: format!("{shop_name}+secret@afs.example"),
-        client: Some("2001:db8::7".parse().unwrap()),
-        hello: "mx.\"shop\"\\.example".to_owned(),
-        tls: true,
+        handed: Handed {
+            client: Some("2001:db8::7".parse().unwrap()),
+            hello: "mx.\"shop\"\\.example".to_owned(),
+            tls: true,
+            ..Handed::default()
+        },
+        answers: None,
         message: Arc::from(message),
         received_at,
     }

@@ -12,7 +12,7 @@ mod said;
 
 use std::sync::Arc;
 
-use invited::domain::{CopyId, ShopId, Timestamp};
+use invited::domain::{CopyId, Handed, ShopId, Timestamp};
 use invited::store::{self, HeldFilter, NewCopy, Role, SqlStore, Store as _, StoreError};
 use place::database_at;
 use postgres::{Cluster, ROLE, Setup, server};
@@ -82,9 +82,8 @@ fn mail(text: &str) -> NewCopy {
         shop: ShopId::parse("nord").unwrap(),
         mail_from: String::new(),
         rcpt_to: "nord@afs.example".to_owned(),
-        client: None,
-        hello: "mx".to_owned(),
-        tls: false,
+        handed: Handed { client: None, hello: "mx".to_owned(), tls: false, ..Handed::default() },
+        answers: None,
         message: Arc::from(text.as_bytes()),
         received_at: NOW,
     }

@@ -12,7 +12,7 @@ use anyhow::{Context, Result, anyhow, bail, ensure};
 use invited::app::{Daemon, load_config};
 use invited::clock::Clock;
 use invited::config::Database;
-use invited::domain::{DAY, ShopId, State};
+use invited::domain::{DAY, Handed, ShopId, State};
 use invited::store;
 use invited::store::NewCopy;
 use serde::Serialize;
@@ -247,9 +247,13 @@ impl Queue {
                 shop: shop.clone(),
                 mail_from: "orders@shop.example.com".to_owned(),
                 rcpt_to: RECIPIENT.to_owned(),
-                client: None,
-                hello: "client.example.com".to_owned(),
-                tls: false,
+                handed: Handed {
+                    client: None,
+                    hello: "client.example.com".to_owned(),
+                    tls: false,
+                    ..Handed::default()
+                },
+                answers: None,
                 message: order(n),
                 received_at: then,
             });

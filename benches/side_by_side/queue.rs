@@ -10,7 +10,8 @@ use anyhow::{Context as _, Result, ensure};
 use futures_util::future::try_join_all;
 use invited::config::Database;
 use invited::domain::{
-    Attempt, DeskOrder, EmailAddress, InvitationId, OrderNews, OrderReference, Policies, ShopId, State, Timestamp,
+    Attempt, DeskOrder, EmailAddress, Handed, InvitationId, OrderNews, OrderReference, Policies, ShopId, State,
+    Timestamp,
 };
 use invited::store::{
     Actor, ClaimAsk, ClaimedLetter, DeskAsk, DeskOutcome, FiledReading, Filter, NewCopy, RelayShare, Role, Seen,
@@ -328,9 +329,8 @@ impl Place {
             shop: shop.clone(),
             mail_from: "bounces@shop.example.com".to_owned(),
             rcpt_to: format!("{shop}@in.example.com"),
-            client: None,
-            hello: "mail.shop.example.com".to_owned(),
-            tls: true,
+            handed: Handed { client: None, hello: "mail.shop.example.com".to_owned(), tls: true, ..Handed::default() },
+            answers: None,
             message: mail.into_bytes().into(),
             received_at: now,
         };

@@ -3,6 +3,7 @@
 
 mod address_class;
 mod email_address;
+mod handed;
 mod holidays;
 mod ids;
 mod inputs;
@@ -31,6 +32,7 @@ pub use address_class::{AddressClass, AddressClassSet, AddressClasses};
 pub(crate) use address_class::{are_related, within};
 pub(crate) use email_address::host_name;
 pub use email_address::{AddressKey, EmailAddress, InvalidAddress};
+pub use handed::{Handed, Way};
 pub use holidays::{HolidayCalendar, Holidays, InvalidHoliday, weekday_named};
 pub use ids::{CopyId, InvitationId, LetterId};
 pub use inputs::Inputs;

@@ -13,9 +13,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::listener::Door;
-use super::session::{Effect, Goodbye, Incoming, Profile, Session};
+use super::session::{Addressee, Effect, Goodbye, Incoming, Profile, Session};
 use super::trace::Trace;
 use crate::config::Limits;
+use crate::domain::Handed;
 use crate::ops::accept::NewCopy;
 
 /// What an idle session needs for reading; pipelined commands fit.
@@ -208,13 +209,17 @@ impl<'d> Connection<'d> {
         let received_at = self.door.now();
         let copies = recipients
             .into_iter()
-            .map(|(shop, rcpt_to)| NewCopy {
+            .map(|Addressee { shop, letter, rcpt_to }| NewCopy {
                 shop,
                 mail_from: mail_from.clone(),
                 rcpt_to,
-                client: Some(self.client),
-                hello: self.session.hello().to_owned(),
-                tls: self.session.is_secured(),
+                handed: Handed {
+                    client: Some(self.client),
+                    hello: self.session.hello().to_owned(),
+                    tls: self.session.is_secured(),
+                    ..Handed::default()
+                },
+                answers: letter,
                 message: Arc::clone(&message),
                 received_at,
             })

@@ -13,7 +13,7 @@ mod trace;
 
 pub use connection::attend;
 pub use listener::{Door, Now, serve};
-pub use session::{Effect, Fed, Goodbye, Incoming, Profile, Session};
+pub use session::{Addressee, Effect, Fed, Goodbye, Incoming, Profile, Session};
 pub use tls::{TlsError, load_tls};
 
 #[cfg(test)]

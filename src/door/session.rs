@@ -13,7 +13,7 @@ use super::command::{self, Command};
 use super::data::DataReader;
 use super::reply::{self, Reply};
 use crate::config::Limits;
-use crate::domain::{CopyId, ShopId};
+use crate::domain::{CopyId, LetterId, ShopId};
 use crate::ops::accept::{NotNow, Recipient};
 
 /// The first errors of a session cost nothing, each one from this on costs [`Limits::error_delay`].
@@ -49,12 +49,23 @@ pub enum Effect {
     Close,
 }
 
+/// Whom a message is for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Addressee {
+    /// The shop.
+    pub shop: ShopId,
+    /// The letter, when it was sent to that letter's return address.
+    pub letter: Option<LetterId>,
+    /// The forward-path that named it first.
+    pub rcpt_to: String,
+}
+
 /// A message with its envelope.
 pub struct Incoming {
     /// The reverse-path, empty for `<>`.
     pub mail_from: String,
-    /// The shops it is for, each once, with the forward-path that named it first; at least one.
-    pub recipients: Vec<(ShopId, String)>,
+    /// Whom it is for, each once; at least one.
+    pub recipients: Vec<Addressee>,
     /// The message with the trace header that [`Session::start_data`] was given; CRLF line ends, dots unstuffed.
     pub message: Vec<u8>,
 }
@@ -118,7 +129,7 @@ struct Envelope {
     size: usize,
     utf8: bool,
     recipients: usize,
-    shops: Vec<(ShopId, String)>,
+    addressees: Vec<Addressee>,
 }
 
 impl Session {
@@ -188,16 +199,16 @@ impl Session {
     pub fn recipient(&mut self, answer: Recipient) {
         let Some(Question::Recipient(address)) = self.asked.take() else { return };
         let Phase::Transaction(envelope) = &mut self.phase else { return };
-        match answer {
-            Recipient::Shop(shop) => {
-                envelope.recipients += 1;
-                if !envelope.shops.iter().any(|(known, _)| *known == shop) {
-                    envelope.shops.push((shop, address));
-                }
-                self.say(reply::RECIPIENT_FINE);
-            }
-            Recipient::Unknown => self.refuse(reply::NO_SUCH_ADDRESS),
+        let (shop, letter) = match answer {
+            Recipient::Shop(shop) => (shop, None),
+            Recipient::Letter(shop, letter) => (shop, Some(letter)),
+            Recipient::Unknown => return self.refuse(reply::NO_SUCH_ADDRESS),
+        };
+        envelope.recipients += 1;
+        if !envelope.addressees.iter().any(|known| known.shop == shop && known.letter == letter) {
+            envelope.addressees.push(Addressee { shop, letter, rcpt_to: address });
         }
+        self.say(reply::RECIPIENT_FINE);
     }
 
     /// Answers [`Effect::StartData`]: the client may send its message. `trace` is put before it.
@@ -364,7 +375,7 @@ impl Session {
 
     fn data(&mut self) {
         match &self.phase {
-            Phase::Transaction(envelope) if envelope.shops.is_empty() => self.refuse(reply::NO_RECIPIENTS),
+            Phase::Transaction(envelope) if envelope.addressees.is_empty() => self.refuse(reply::NO_RECIPIENTS),
             Phase::Transaction(_) => self.ask(Question::StartData, Effect::StartData),
             _ => self.refuse(reply::MAIL_FIRST),
         }
@@ -387,7 +398,7 @@ impl Session {
         let Phase::Data(envelope, reader) = std::mem::replace(&mut self.phase, Phase::Idle) else { return };
         match reader.finish(&self.profile.limits) {
             Ok(message) => {
-                let Envelope { from: mail_from, shops: recipients, .. } = envelope;
+                let Envelope { from: mail_from, addressees: recipients, .. } = envelope;
                 self.ask(Question::Kept, Effect::Accept(Incoming { mail_from, recipients, message }));
             }
             Err(refusal) => self.refuse(refusal),

@@ -8,7 +8,7 @@ use subtle::ConstantTimeEq;
 
 use super::house::House;
 use crate::config::Config;
-use crate::domain::{CopyId, ShopId};
+use crate::domain::{CopyId, LetterId, ShopId};
 pub use crate::store::NewCopy;
 use crate::store::StoreError;
 
@@ -17,6 +17,8 @@ use crate::store::StoreError;
 pub enum Recipient {
     /// A shop's BCC address, by one of its secrets.
     Shop(ShopId),
+    /// The return address of a letter that was sent for a shop.
+    Letter(ShopId, LetterId),
     /// Nobody here: 550 5.1.1.
     Unknown,
 }

@@ -12,8 +12,8 @@ use sha2::{Digest, Sha256};
 use super::read::{filing, read_for};
 use crate::config::{Config, Shop};
 use crate::domain::{
-    CopyId, Customer, DAY, Decision, EmailAddress, Event, Invitation, InvitationId, OrderDetails, OrderEvent,
-    OrderNews, OrderReference, Outcome, Policies, Reading, Rule, State, Timestamp, admit, decide, open,
+    CopyId, Customer, DAY, Decision, EmailAddress, Event, Handed, Invitation, InvitationId, OrderDetails, OrderEvent,
+    OrderNews, OrderReference, Outcome, Policies, Reading, Rule, State, Timestamp, Way, admit, decide, open,
 };
 use crate::read::Reader;
 use crate::store::{Asked, FiledReading, NewCopy, PastCopy, SqlStore, StoreError};
@@ -63,9 +63,8 @@ pub fn past_copy(shop: &Shop, stamp: Stamp, message: Vec<u8>, from: &str) -> Pas
         shop: shop.id.clone(),
         mail_from: String::new(),
         rcpt_to: String::new(),
-        client: None,
-        hello: from.to_owned(),
-        tls: false,
+        handed: Handed { way: Way::Import, client: None, hello: from.to_owned(), tls: false, ..Handed::default() },
+        answers: None,
         message: message.into(),
         received_at: stamp.written_at,
     };

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use super::DeskMark;
 use crate::domain::{
-    AddressKey, CopyId, Decision, Inputs, Invitation, InvitationId, LetterId, LetterKind, OrderNews, OrderReference,
-    PastLetter, Reading, Rule, ShopId, State, Suppressed, Timestamp,
+    AddressKey, CopyId, Decision, Handed, Inputs, Invitation, InvitationId, LetterId, LetterKind, OrderNews,
+    OrderReference, PastLetter, Reading, Rule, ShopId, State, Suppressed, Timestamp,
 };
 
 /// A mail as it came in, for one shop.
@@ -20,12 +20,10 @@ pub struct NewCopy {
     pub mail_from: String,
     /// The forward-path as given.
     pub rcpt_to: String,
-    /// Who handed it in.
-    pub client: Option<IpAddr>,
-    /// The name the client gave in EHLO, HELO or LHLO.
-    pub hello: String,
-    /// Whether the session was protected by TLS.
-    pub tls: bool,
+    /// How it was handed in.
+    pub handed: Handed,
+    /// The letter that it answers, when it was sent to that letter's return address instead of the shop's own.
+    pub answers: Option<LetterId>,
     /// The message as it was received. Kept compressed.
     pub message: Arc<[u8]>,
     /// When.
@@ -40,18 +38,31 @@ impl fmt::Debug for NewCopy {
 }
 
 /// A copy that is to be read.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct UnreadCopy {
     /// Which.
     pub id: CopyId,
     /// The shop whose address it was sent to.
     pub shop: ShopId,
+    /// The reverse-path, empty for `<>`.
+    pub mail_from: String,
+    /// How it was handed in.
+    pub handed: Handed,
+    /// The letter that it answers, when it was sent to that letter's return address instead of the shop's own.
+    pub answers: Option<LetterId>,
     /// The message.
     pub message: Vec<u8>,
     /// How often it was handed out, this time included.
     pub attempts: u32,
     /// When it was taken in.
     pub received_at: Timestamp,
+}
+
+/// Without the addresses and the mail.
+impl fmt::Debug for UnreadCopy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UnreadCopy").field("id", &self.id).field("shop", &self.shop).finish_non_exhaustive()
+    }
 }
 
 /// What was read from a copy, on its way into the store.

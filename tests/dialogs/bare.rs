@@ -51,13 +51,17 @@ impl Bare {
                 Some(Effect::StartData) => self.session.start_data(TRACE),
                 Some(Effect::Accept(incoming)) => {
                     let message: Arc<[u8]> = incoming.message.into();
-                    let copies = incoming.recipients.into_iter().map(|(shop, rcpt_to)| NewCopy {
-                        shop,
-                        rcpt_to,
+                    let copies = incoming.recipients.into_iter().map(|addressee| NewCopy {
+                        shop: addressee.shop,
+                        rcpt_to: addressee.rcpt_to,
                         mail_from: incoming.mail_from.clone(),
-                        client: None,
-                        hello: self.session.hello().to_owned(),
-                        tls: self.session.is_secured(),
+                        handed: invited::domain::Handed {
+                            client: None,
+                            hello: self.session.hello().to_owned(),
+                            tls: self.session.is_secured(),
+                            ..invited::domain::Handed::default()
+                        },
+                        answers: addressee.letter,
                         message: Arc::clone(&message),
                         received_at: invited::domain::Timestamp(0),
                     });

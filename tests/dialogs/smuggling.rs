@@ -87,7 +87,7 @@ async fn the_true_end_of_data_is_one() {
         }
         let kept = server.intake.kept.lock().unwrap().clone();
         assert_eq!(kept.len(), 1);
-        assert_eq!((kept[0].tls, kept[0].hello.as_str()), (tls, "client.example"));
+        assert_eq!((kept[0].handed.tls, kept[0].handed.hello.as_str()), (tls, "client.example"));
         let text = String::from_utf8(kept[0].message.to_vec()).unwrap();
         let protocol = if tls { "ESMTPS" } else { "ESMTP" };
         assert_eq!(

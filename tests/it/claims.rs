@@ -6,7 +6,7 @@ use invited::app::build_setup;
 use invited::clock::Clock;
 use invited::config::Config;
 use invited::domain::{
-    DAY, EmailAddress, EventKind, OrderNews, OrderReference, Outcome, Policies, Policy, Reading, ShopId, State,
+    DAY, EmailAddress, EventKind, Handed, OrderNews, OrderReference, Outcome, Policies, Policy, Reading, ShopId, State,
 };
 use invited::ops::{House, dispatch};
 use invited::store::{self, FiledReading, Filter, NewCopy, Role, Store, StoreError};
@@ -35,9 +35,8 @@ async fn order(store: &dyn Store, shop: &ShopId) {
         shop: shop.clone(),
         mail_from: String::new(),
         rcpt_to: String::new(),
-        client: None,
-        hello: String::new(),
-        tls: false,
+        handed: Handed { client: None, hello: String::new(), tls: false, ..Handed::default() },
+        answers: None,
         message: Arc::from(&b"x"[..]),
         received_at: START,
     };

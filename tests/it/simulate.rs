@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use invited::domain::{DAY, EmailAddress, EventKind, OrderNews, OrderReference, Outcome, Reading, ShopId, Timestamp};
+use invited::domain::{
+    DAY, EmailAddress, EventKind, Handed, OrderNews, OrderReference, Outcome, Reading, ShopId, Timestamp,
+};
 use invited::store::{FiledReading, NewCopy, Store};
 
 use crate::program::Site;
@@ -17,9 +19,8 @@ async fn tell(site: &Site, kind: EventKind, reference: &str, person: &str, at: T
         shop: shop.clone(),
         mail_from: String::new(),
         rcpt_to: String::new(),
-        client: None,
-        hello: String::new(),
-        tls: false,
+        handed: Handed { client: None, hello: String::new(), tls: false, ..Handed::default() },
+        answers: None,
         message: Arc::from(&b"x"[..]),
         received_at: at,
     };

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use invited::clock::Clock;
 use invited::domain::{
-    Attempt, DAY, DeskOrder, EmailAddress, EventKind, HOUR, OrderNews, OrderReference, Outcome, Policies, Policy,
-    Reading, ShopId, Timestamp,
+    Attempt, DAY, DeskOrder, EmailAddress, EventKind, HOUR, Handed, OrderNews, OrderReference, Outcome, Policies,
+    Policy, Reading, ShopId, Timestamp,
 };
 use invited::store::{Actor, ClaimAsk, FiledReading, NewCopy, RelayShare, SqlStore, Store};
 
@@ -30,9 +30,8 @@ async fn tell(store: &SqlStore, kind: EventKind, reference: &str, at: Timestamp)
         shop: shop(),
         mail_from: "orders@shop.example.com".to_owned(),
         rcpt_to: "shop+secret@in.invited.example".to_owned(),
-        client: None,
-        hello: "mta.shop.example.com".to_owned(),
-        tls: true,
+        handed: Handed { client: None, hello: "mta.shop.example.com".to_owned(), tls: true, ..Handed::default() },
+        answers: None,
         message: Arc::from(&b"a mail"[..]),
         received_at: at,
     };

@@ -56,7 +56,7 @@ mod watch;
 use std::sync::Arc;
 
 use invited::domain::{
-    CopyId, DAY, EmailAddress, EventKind, Holidays, InDoubt, InvitationId, OrderNews, OrderReference, Outcome,
+    CopyId, DAY, EmailAddress, EventKind, Handed, Holidays, InDoubt, InvitationId, OrderNews, OrderReference, Outcome,
     Policies, Policy, Reading, Rule, SendWindow, ShopId, State, Timestamp, Weekdays,
 };
 use invited::store::{Actor, ClaimAsk, ClaimedLetter, FiledReading, NewCopy, RelayShare, Store, Subject};
@@ -88,9 +88,13 @@ fn mail(shop_name: &str, text: &str, received_at: Timestamp) -> NewCopy {
         shop: shop(shop_name),
         mail_from: "orders@shop.example".to_owned(),
         rcpt_to: format!("{shop_name}+secret@afs.example"),
-        client: Some("192.0.2.7".parse().unwrap()),
-        hello: "mx.shop.example".to_owned(),
-        tls: true,
+        handed: Handed {
+            client: Some("192.0.2.7".parse().unwrap()),
+            hello: "mx.shop.example".to_owned(),
+            tls: true,
+            ..Handed::default()
+        },
+        answers: None,
         message: Arc::from(text.as_bytes()),
         received_at,
     }

@@ -52,7 +52,7 @@ use super::{
     Discarded, Figure, Filed, FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited,
     Settled, ShopHours, Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
 };
-use crate::domain::{Attempt, CopyId, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp};
+use crate::domain::{Attempt, CopyId, Handed, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp, Way};
 
 /// How far this machine's clock may be from the server's before it is said.
 const CLOCKS_APART_AT_MOST: Duration = Duration::from_secs(5);
@@ -164,6 +164,16 @@ fn unread(copy: HandedOut) -> Result<UnreadCopy, String> {
     Ok(UnreadCopy {
         id: CopyId(copy.id),
         shop: ShopId::parse(&copy.shop).map_err(|why| why.to_string())?,
+        mail_from: copy.mail_from,
+        handed: Handed {
+            way: Way::parse(&copy.way).ok_or_else(|| format!("{:?} is no way in", copy.way))?,
+            client: copy.client.and_then(|client| client.parse().ok()),
+            hello: copy.hello,
+            tls: copy.tls != 0,
+            user: copy.login,
+            certificate: copy.certificate,
+        },
+        answers: copy.answers.map(LetterId),
         message: body::unpack(&packed, u64::try_from(copy.size).unwrap_or(0))?,
         attempts: rows::count(copy.attempts),
         received_at: Timestamp(copy.received_at),

@@ -41,6 +41,14 @@ pub(super) struct HandedOut {
     pub(super) size: i64,
     pub(super) attempts: i64,
     pub(super) received_at: i64,
+    pub(super) mail_from: String,
+    pub(super) client: Option<String>,
+    pub(super) hello: String,
+    pub(super) tls: i64,
+    pub(super) way: String,
+    pub(super) login: Option<String>,
+    pub(super) certificate: Option<String>,
+    pub(super) answers: Option<i64>,
     pub(super) body: Option<Vec<u8>>,
 }
 

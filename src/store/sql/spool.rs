@@ -67,13 +67,17 @@ fn row(packed: &Packed, start: usize) -> serde_json::Value {
         copy.shop,
         storable(&copy.mail_from),
         storable(&copy.rcpt_to),
-        copy.client.map(|client| client.to_string()),
-        storable(&copy.hello),
-        u8::from(copy.tls),
+        copy.handed.client.map(|client| client.to_string()),
+        storable(&copy.handed.hello),
+        u8::from(copy.handed.tls),
         copy.message.len(),
         copy.received_at,
         start,
         packed.body.len(),
+        copy.handed.way.as_str(),
+        copy.handed.user.as_deref().map(storable),
+        copy.handed.certificate.as_deref().map(storable),
+        copy.answers,
     ])
 }
 

@@ -122,15 +122,18 @@ statements! {
     /// A whole batch: the copies as JSON, with each one's place among the bodies, which stand one after another in `$2` (start from
     /// 1, length). One statement, which needs no transaction around it. On SQLite `spooling` is a view whose trigger keeps both.
     SPOOL = {
-        sqlite: "INSERT INTO spooling (id, shop, mail_from, rcpt_to, client, hello, tls, size, received_at, body) \
+        sqlite: "INSERT INTO spooling (id, shop, mail_from, rcpt_to, client, hello, tls, size, received_at, body, way, login, certificate, \
+            answers) \
             SELECT (SELECT COALESCE(MAX(seq), 0) FROM sqlite_sequence WHERE name = 'copy') + 1 + key, value ->> 0, \
             value ->> 1, value ->> 2, value ->> 3, value ->> 4, value ->> 5, value ->> 6, value ->> 7, \
-            substr($2, value ->> 8, value ->> 9) FROM json_each($1) RETURNING id",
+            substr($2, value ->> 8, value ->> 9), value ->> 10, value ->> 11, value ->> 12, value ->> 13 FROM json_each($1) RETURNING id",
         postgres: "WITH numbered AS (SELECT nextval('copy_id_seq') AS id, value, ordinality \
                 FROM json_array_elements($1::json) WITH ORDINALITY), \
-            kept AS (INSERT INTO copy (id, shop, mail_from, rcpt_to, client, hello, tls, size, received_at, state) \
+            kept AS (INSERT INTO copy (id, shop, mail_from, rcpt_to, client, hello, tls, size, received_at, state, way, login, \
+                certificate, answers) \
                 SELECT id, value ->> 0, value ->> 1, value ->> 2, value ->> 3, value ->> 4, CAST(value ->> 5 AS BIGINT), \
-                CAST(value ->> 6 AS BIGINT), CAST(value ->> 7 AS BIGINT), 'unread' FROM numbered), \
+                CAST(value ->> 6 AS BIGINT), CAST(value ->> 7 AS BIGINT), 'unread', value ->> 10, value ->> 11, value ->> 12, \
+                CAST(value ->> 13 AS BIGINT) FROM numbered), \
             bodies AS (INSERT INTO copy_body (copy_id, received_at, body) \
                 SELECT id, CAST(value ->> 7 AS BIGINT), \
                 substr(CAST($2 AS BYTEA), CAST(value ->> 8 AS INTEGER), CAST(value ->> 9 AS INTEGER)) FROM numbered) \
@@ -144,7 +147,8 @@ statements! {
     };
     HAND_OUT = { "UPDATE copy SET attempts = attempts + 1, owner = $2 WHERE id" (of "$1") " AND state = 'unread'" };
     HANDED_OUT = {
-        "SELECT copy.id, copy.shop, copy.size, copy.attempts, copy.received_at, copy_body.body FROM copy \
+        "SELECT copy.id, copy.shop, copy.size, copy.attempts, copy.received_at, copy.mail_from, copy.client, copy.hello, copy.tls, \
+        copy.way, copy.login, copy.certificate, copy.answers, copy_body.body FROM copy \
         LEFT JOIN copy_body ON copy_body.copy_id = copy.id WHERE copy.id" (of "$1") " ORDER BY copy.id"
     };
     SET_ASIDE = {

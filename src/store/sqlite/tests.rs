@@ -17,7 +17,7 @@ use super::open::{self, BUSY_TIMEOUT};
 use super::{File, newest_schema};
 use crate::config::Database;
 use crate::domain::{
-    CopyId, EmailAddress, EventKind, InvitationId, OrderNews, OrderReference, Outcome, Reading, ShopId, State,
+    CopyId, EmailAddress, EventKind, Handed, InvitationId, OrderNews, OrderReference, Outcome, Reading, ShopId, State,
     Timestamp,
 };
 use crate::store::sql::connection::Connection;
@@ -89,9 +89,8 @@ fn mail(shop: &str, message: &[u8]) -> NewCopy {
         shop: ShopId::parse(shop).unwrap(),
         mail_from: String::new(),
         rcpt_to: "nord+secret@afs.example".to_owned(),
-        client: None,
-        hello: "mx.example".to_owned(),
-        tls: false,
+        handed: Handed { client: None, hello: "mx.example".to_owned(), tls: false, ..Handed::default() },
+        answers: None,
         message: Arc::from(message),
         received_at: NOW,
     }

@@ -98,7 +98,8 @@ pub(super) const TABLES: &[Table] = &[
         "size" = int 7, "received_at" = int 8, "state" = text 9, "attempts" = int 10, "read_at" = int 11,
         "reading" = text 12, "email_key" = text 13, "reference_key" = text 14, "invitation_id" = int 15,
         "owner" = text 16, "template" = text 17, "reason" = text 18, "desk_act" = text 19, "desk_actor" = text 20,
-        "desk_reason" = text 21, "desk_at" = int 22),
+        "desk_reason" = text 21, "desk_at" = int 22, "way" = text 23, "login" = text 24, "certificate" = text 25,
+        "answers" = int 26, "proof" = text 27),
     table!("copy_body" by "copy_id", numbered: false, weight: "octet_length(body)",
         parent: "EXISTS (SELECT 1 FROM copy WHERE copy.id = CAST(value ->> 0 AS BIGINT))",
         "received_at" = int 1, "body" = body 2 3),
@@ -129,6 +130,12 @@ pub(super) const TABLES: &[Table] = &[
         "shop" = text 1, "since" = int 2, "actor" = text 3, "reason" = text 4),
     table!("figure" by "id", numbered: true, weight: "0", parent: "true",
         "shop" = text 1, "day" = int 2, "name" = text 3, "n" = int 4),
+    table!("sender" by "id", numbered: true, weight: "0", parent: "true",
+        "shop" = text 1, "mark" = text 2, "state" = text 3, "first_at" = int 4, "last_at" = int 5, "copies" = int 6,
+        "actor" = text 7, "note" = text 8, "decided_at" = int 9),
+    table!("answer" by "id", numbered: true, weight: "COALESCE(octet_length(note), 0)",
+        parent: "EXISTS (SELECT 1 FROM letter WHERE letter.id = CAST(value ->> 1 AS BIGINT))",
+        "letter_id" = int 1, "copy_id" = int 2, "kind" = text 3, "status" = text 4, "note" = text 5, "at" = int 6),
     table!("imported" by "id", numbered: true, weight: "0", parent: "true", "shop" = text 1, "mark" = text 2),
 ];
 
@@ -152,7 +159,7 @@ pub(super) const READ_ONLY: &str = "SET default_transaction_read_only = on";
 
 /// Keeps everybody from writing until the transaction ends, while reading goes on.
 pub(super) const HUSH: &str = "LOCK TABLE copy, copy_body, invitation, letter, decision, tally, shop_sum, alarm, suppression, pause, figure, \
-     imported, daemon IN SHARE MODE";
+     sender, answer, imported, daemon IN SHARE MODE";
 
 /// The highest number that a table's rows were ever given.
 pub(super) const LAST_NUMBER: Statement = Statement {
@@ -189,4 +196,4 @@ pub(super) const SET_MARK: Statement =
 /// Takes it away.
 pub(super) const CLEAR_MARK: Statement = same!("CLEAR_MARK", "DELETE FROM property WHERE name = 'moved_from'");
 /// A database that was filled all at once has no statistics yet.
-pub(super) const ANALYZE: &str = "ANALYZE copy, copy_body, invitation, letter, decision, tally, shop_sum, alarm, suppression, pause, figure, imported";
+pub(super) const ANALYZE: &str = "ANALYZE copy, copy_body, invitation, letter, decision, tally, shop_sum, alarm, suppression, pause, figure, sender, answer, imported";

@@ -1,0 +1,55 @@
+-- How a copy was handed in and what proves its sender, who the shops' senders are, and what comes back to letters. Programs of older
+-- schemas believe every copy and would read an answer to a letter as a shop's mail.
+
+-- way: by which door. login and certificate: as whom the client proved itself. answers: the letter to whose return address the mail was
+-- sent; NULL for a shop's mail. proof: what was found about its sender, a JSON object.
+ALTER TABLE copy ADD COLUMN way TEXT NOT NULL DEFAULT 'smtp';
+ALTER TABLE copy ADD COLUMN login TEXT;
+ALTER TABLE copy ADD COLUMN certificate TEXT;
+ALTER TABLE copy ADD COLUMN answers INTEGER;
+ALTER TABLE copy ADD COLUMN proof TEXT;
+CREATE INDEX copy_by_letter ON copy (answers, id) WHERE answers IS NOT NULL;
+
+DROP TRIGGER spool;
+DROP VIEW spooling;
+CREATE VIEW spooling AS
+    SELECT copy.id, copy.shop, copy.mail_from, copy.rcpt_to, copy.client, copy.hello, copy.tls, copy.size, copy.received_at,
+           copy.way, copy.login, copy.certificate, copy.answers, copy_body.body
+    FROM copy JOIN copy_body ON copy_body.copy_id = copy.id;
+CREATE TRIGGER spool INSTEAD OF INSERT ON spooling BEGIN
+    INSERT INTO copy (id, shop, mail_from, rcpt_to, client, hello, tls, size, received_at, state, way, login, certificate, answers)
+        VALUES (NEW.id, NEW.shop, NEW.mail_from, NEW.rcpt_to, NEW.client, NEW.hello, NEW.tls, NEW.size, NEW.received_at, 'unread',
+            NEW.way, NEW.login, NEW.certificate, NEW.answers);
+    INSERT INTO copy_body (copy_id, received_at, body) VALUES (NEW.id, NEW.received_at, NEW.body);
+END;
+
+-- Who hands in a shop's copies without other proof than its address: by a mark of the sender (domain of the reverse-path and network of
+-- the client). A person says whose copies are believed.
+CREATE TABLE sender (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    shop       TEXT    NOT NULL,
+    mark       TEXT    NOT NULL,
+    state      TEXT    NOT NULL CHECK (state IN ('new', 'approved', 'blocked')),
+    first_at   INTEGER NOT NULL,
+    last_at    INTEGER NOT NULL,
+    copies     INTEGER NOT NULL,
+    actor      TEXT,
+    note       TEXT,
+    decided_at INTEGER,
+    UNIQUE (shop, mark)
+) STRICT;
+
+-- What came back to a letter's return address. copy_id is no foreign key: a copy may be erased while what it said stays.
+CREATE TABLE answer (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT,
+    letter_id INTEGER NOT NULL REFERENCES letter (id) ON DELETE CASCADE,
+    copy_id   INTEGER,
+    kind      TEXT    NOT NULL,
+    status    TEXT,
+    note      TEXT,
+    at        INTEGER NOT NULL
+) STRICT;
+CREATE INDEX answer_by_letter ON answer (letter_id, id);
+CREATE UNIQUE INDEX answer_by_copy ON answer (copy_id) WHERE copy_id IS NOT NULL;
+
+UPDATE property SET value = '5' WHERE name = 'compatible_from';
