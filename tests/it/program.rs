@@ -213,7 +213,11 @@ pub(crate) fn command() -> Command {
     for key in ["INVITED_CONFIG", "INVITED_LOG", "INVITED_ACTOR", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
         command.env_remove(key);
     }
-    for key in ["INVITED_PAGER", "PAGER", "LESS", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "CI"] {
+    // What whoever runs the tests, or a build server, says of its terminal.
+    for key in ["INVITED_PAGER", "PAGER", "LESS", "NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "COLORTERM", "CI"] {
+        command.env_remove(key);
+    }
+    for key in ["TERM", "LC_ALL", "LC_CTYPE", "LANG", "COLUMNS", "LINES"] {
         command.env_remove(key);
     }
     command.stdin(Stdio::null());

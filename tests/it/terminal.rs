@@ -27,7 +27,7 @@ pub(crate) fn terminal(rows: u16) -> (File, File) {
 /// Runs a command on a terminal, where a person types `typed`. Standard error is on it too.
 fn on_terminal(command: &mut Command, rows: u16, typed: &str) -> Ran {
     let (mut master, slave) = terminal(rows);
-    if !command.get_envs().any(|(key, _)| key == "TERM") {
+    if !command.get_envs().any(|(key, value)| key == "TERM" && value.is_some()) {
         command.env("TERM", "xterm");
     }
     command.stdin(slave.try_clone().unwrap()).stdout(slave.try_clone().unwrap()).stderr(slave);
