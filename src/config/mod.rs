@@ -13,6 +13,7 @@ mod settings;
 mod shop;
 mod smtp;
 mod starter;
+mod trust;
 mod units;
 mod values;
 

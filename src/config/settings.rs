@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::domain::trust::TrustRules;
 use crate::domain::{DAY, EmailAddress, PersonName, Policies, ShopId, ShopRules, Zone};
 use crate::link::UrlPattern;
 
@@ -39,6 +40,8 @@ pub struct Config {
     pub hashed_suppressions: bool,
     /// A file that figures are written into every minute, in Prometheus' text format.
     pub metrics_file: Option<PathBuf>,
+    /// The DNS servers that proofs are looked up at; empty for the system's.
+    pub dns_servers: Vec<SocketAddr>,
 }
 
 /// Where a secret is read from. The value itself never stands in the configuration.
@@ -255,6 +258,8 @@ pub struct Shop {
     pub rules: ShopRules,
     /// What its mails say when the customer agreed to be asked, beside the words that the reader knows.
     pub consent_words: Vec<String>,
+    /// What proves that a copy comes from it.
+    pub trust: TrustRules,
 }
 
 /// Without the secrets: who has one can hand in mail as the shop.
@@ -278,6 +283,7 @@ impl fmt::Debug for Shop {
             relay,
             rules,
             consent_words,
+            trust,
         } = self;
         f.debug_struct("Shop")
             .field("id", id)
@@ -296,6 +302,7 @@ impl fmt::Debug for Shop {
             .field("relay", relay)
             .field("rules", rules)
             .field("consent_words", consent_words)
+            .field("trust", trust)
             .finish()
     }
 }
