@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::domain::trust::TrustRules;
 use crate::domain::{DAY, EmailAddress, PersonName, Policies, ShopId, ShopRules, Zone};
 use crate::link::UrlPattern;
 
@@ -39,6 +40,8 @@ pub struct Config {
     pub hashed_suppressions: bool,
     /// A file that figures are written into every minute, in Prometheus' text format.
     pub metrics_file: Option<PathBuf>,
+    /// The DNS servers that proofs are looked up at; empty for the system's.
+    pub dns_servers: Vec<SocketAddr>,
 }
 
 /// Where a secret is read from. The value itself never stands in the configuration.
@@ -71,6 +74,18 @@ pub struct Door {
     pub tls: Option<TlsFiles>,
     /// What a client may do before it is stopped.
     pub limits: Limits,
+}
+
+/// What a listener is for, which decides who may say what to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Role {
+    /// Mail between servers (RFC 5321): everybody may hand in, AUTH is offered inside TLS.
+    #[default]
+    Smtp,
+    /// Mail from clients that log in (RFC 6409): nothing is taken before AUTH.
+    Submission,
+    /// Mail from the mail server beside us (RFC 2033): LHLO, and an answer for each recipient.
+    Lmtp,
 }
 
 /// A certificate chain and its key, both PEM.
@@ -243,6 +258,8 @@ pub struct Shop {
     pub rules: ShopRules,
     /// What its mails say when the customer agreed to be asked, beside the words that the reader knows.
     pub consent_words: Vec<String>,
+    /// What proves that a copy comes from it.
+    pub trust: TrustRules,
 }
 
 /// Without the secrets: who has one can hand in mail as the shop.
@@ -266,6 +283,7 @@ impl fmt::Debug for Shop {
             relay,
             rules,
             consent_words,
+            trust,
         } = self;
         f.debug_struct("Shop")
             .field("id", id)
@@ -284,6 +302,7 @@ impl fmt::Debug for Shop {
             .field("relay", relay)
             .field("rules", rules)
             .field("consent_words", consent_words)
+            .field("trust", trust)
             .finish()
     }
 }

@@ -25,6 +25,7 @@ mod spread;
 mod suppression;
 mod text;
 mod time;
+pub mod trust;
 mod watch;
 mod weigh;
 mod window;
