@@ -2,6 +2,7 @@
 //! and the rules that move them. No clock, no I/O, no randomness: all of that comes in as arguments.
 
 mod address_class;
+mod answer;
 mod email_address;
 mod handed;
 mod holidays;
@@ -30,6 +31,7 @@ mod window;
 
 pub use address_class::{AddressClass, AddressClassSet, AddressClasses};
 pub(crate) use address_class::{are_related, within};
+pub use answer::{AnswerKind, Hardness, InvalidMailStatus, MailStatus};
 pub(crate) use email_address::host_name;
 pub use email_address::{AddressKey, EmailAddress, InvalidAddress};
 pub use handed::{Handed, Way};
