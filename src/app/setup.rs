@@ -61,6 +61,7 @@ fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<S
                 tokens: derive(master.as_bytes(), "tokens"),
                 log_ids: derive(master.as_bytes(), "log ids"),
                 message_ids: derive(master.as_bytes(), "message ids"),
+                return_addresses: derive(master.as_bytes(), "return addresses"),
             },
             config,
             reader,

@@ -151,6 +151,16 @@ impl Default for Limits {
     }
 }
 
+/// Whose address letters have in MAIL FROM. Bounces go there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReturnPath {
+    /// One of our own for each letter, at the ingest domain, so that bounces come to us.
+    #[default]
+    Own,
+    /// The shop's From address, for relays that let nothing else pass. Bounces go to the shop, and we never hear of them.
+    From,
+}
+
 /// An SMTP server that letters are handed to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Relay {
@@ -170,6 +180,8 @@ pub struct Relay {
     pub connections: usize,
     /// Letters over one connection before it is renewed.
     pub letters_per_connection: u32,
+    /// Whose address letters have in MAIL FROM, where bounces go.
+    pub return_path: ReturnPath,
     /// The name in our EHLO.
     pub hello_name: String,
     /// How long each step may take.

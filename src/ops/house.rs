@@ -43,6 +43,8 @@ pub struct Keys {
     pub log_ids: [u8; 32],
     /// Makes Message-IDs unguessable.
     pub message_ids: [u8; 32],
+    /// Makes the return addresses of letters.
+    pub return_addresses: [u8; 32],
 }
 
 /// The house that all doors lead into.
