@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::domain::{EmailAddress, LetterId, Policies};
 use crate::letter::Letters;
 use crate::read::Reader;
+use crate::send::dkim::Signers;
 use crate::store::Store;
 
 /// Everything that follows from the configuration, checked and compiled. Never changed: a reload makes a new one.
@@ -28,6 +29,8 @@ pub struct Setup {
     pub policies: Arc<Policies>,
     /// The relays by name.
     pub relays: HashMap<String, Arc<RelayLine>>,
+    /// The keys that letters are signed with.
+    pub signers: Signers,
     /// Keys derived from the master key.
     pub keys: Keys,
 }
