@@ -15,6 +15,7 @@ use crate::domain::{EmailAddress, LetterId, Policies};
 use crate::letter::Letters;
 use crate::proof::Prover;
 use crate::read::Reader;
+use crate::send::dkim::Signers;
 use crate::store::Store;
 
 /// Everything that follows from the configuration, checked and compiled. Never changed: a reload makes a new one.
@@ -31,6 +32,8 @@ pub struct Setup {
     pub prover: Prover,
     /// The relays by name.
     pub relays: HashMap<String, Arc<RelayLine>>,
+    /// The keys that letters are signed with.
+    pub signers: Signers,
     /// Keys derived from the master key.
     pub keys: Keys,
 }
