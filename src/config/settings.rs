@@ -73,6 +73,18 @@ pub struct Door {
     pub limits: Limits,
 }
 
+/// What a listener is for, which decides who may say what to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Role {
+    /// Mail between servers (RFC 5321): everybody may hand in, AUTH is offered inside TLS.
+    #[default]
+    Smtp,
+    /// Mail from clients that log in (RFC 6409): nothing is taken before AUTH.
+    Submission,
+    /// Mail from the mail server beside us (RFC 2033): LHLO, and an answer for each recipient.
+    Lmtp,
+}
+
 /// A certificate chain and its key, both PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
