@@ -4,6 +4,7 @@
 //! it to work. No file is opened here: certificates, keys and folders are looked at when the program starts.
 
 mod database;
+mod dkim;
 mod dns;
 mod listener;
 mod policy;
@@ -14,6 +15,7 @@ mod settings;
 mod shop;
 mod smtp;
 mod starter;
+mod trust;
 mod units;
 mod values;
 
@@ -25,8 +27,8 @@ pub use dns::{DnsRecord, dns_records};
 pub use listener::{ListenOn, Listener, ListenerTls};
 pub use read::parse;
 pub use settings::{
-    Brand, Config, DEFAULT_LISTEN, Door, Limits, LogFormat, Login, Relay, RelayTimeouts, Role, Secret, Shop, Tls,
-    TlsFiles,
+    Brand, Config, DEFAULT_LISTEN, Dkim, Door, Limits, LogFormat, Login, Relay, RelayTimeouts, ReturnPath, Role,
+    Secret, Shop, Tls, TlsFiles,
 };
 pub use starter::{Answers, template};
 pub use units::{duration, written};
