@@ -15,6 +15,7 @@ use crate::domain::{EmailAddress, LetterId, Policies};
 use crate::letter::Letters;
 use crate::proof::Prover;
 use crate::read::Reader;
+use crate::send::dkim::Signers;
 use crate::store::Store;
 
 /// Everything that follows from the configuration, checked and compiled. Never changed: a reload makes a new one.
@@ -31,6 +32,8 @@ pub struct Setup {
     pub prover: Prover,
     /// The relays by name.
     pub relays: HashMap<String, Arc<RelayLine>>,
+    /// The keys that letters are signed with.
+    pub signers: Signers,
     /// Keys derived from the master key.
     pub keys: Keys,
 }
@@ -43,6 +46,8 @@ pub struct Keys {
     pub log_ids: [u8; 32],
     /// Makes Message-IDs unguessable.
     pub message_ids: [u8; 32],
+    /// Makes the return addresses of letters.
+    pub return_addresses: [u8; 32],
 }
 
 /// The house that all doors lead into.
