@@ -62,6 +62,11 @@ impl Dns {
         self.zone.lock().expect("a zone").names.insert(name.to_ascii_lowercase(), says);
     }
 
+    /// Nothing is there any more, and nothing was asked.
+    pub(crate) fn forget(&self) {
+        *self.zone.lock().expect("a zone") = Zone::default();
+    }
+
     /// A TXT record.
     pub(crate) fn txt(&self, name: &str, text: &str) {
         self.say(name, Says::Txt(text.to_owned()));
