@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::files::{load_letters, load_templates, read_secret, reload_templates};
-use crate::config::Config;
+use crate::config::{Config, PasswordHash, StoredPassword};
 use crate::document::Problem;
 use crate::link::derive;
-use crate::ops::{Keys, RelayLine, Setup};
+use crate::ops::{Keys, Logins, RelayLine, Setup};
 use crate::read::{Reader, Templates, lint};
 use crate::send::{Password, Relay};
 
@@ -52,6 +52,7 @@ fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<S
         problems.extend(unknown_templates(&config, reader.templates()));
     }
     let relays = relays(&config, &mut problems);
+    let logins = logins(&config, &mut problems);
     match (reader, letters, master) {
         (Some(reader), Some(letters), Some(master)) if problems.is_empty() => Ok(Setup {
             policies: Arc::new(config.policies().with_list_key(list_key_of(&master))),
@@ -64,6 +65,7 @@ fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<S
             reader,
             letters,
             relays,
+            logins,
         }),
         _ => Err(problems),
     }
@@ -116,4 +118,27 @@ fn relays(config: &Config, problems: &mut Vec<Problem>) -> HashMap<String, Arc<R
         }
     }
     relays
+}
+
+/// Who may log in, with the hashes that stand in files.
+fn logins(config: &Config, problems: &mut Vec<Problem>) -> Logins {
+    let mut logins = Vec::new();
+    for login in &config.logins {
+        let hash = match &login.password {
+            StoredPassword::Hash(hash) => Ok(hash.clone()),
+            StoredPassword::Secret(secret) => read_secret(secret).and_then(|text| {
+                PasswordHash::parse(&text).map_err(|what| {
+                    let remedy = "put what invited login hash prints into its file";
+                    let mut problem = Problem::with_file("configuration", what, remedy);
+                    problem.key = format!("the password of the login {:?}", login.user);
+                    problem
+                })
+            }),
+        };
+        match hash {
+            Ok(hash) => logins.push((login.user.clone(), hash)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    Logins::new(logins)
 }

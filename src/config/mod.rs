@@ -5,6 +5,7 @@
 
 mod database;
 mod dns;
+mod login;
 mod policy;
 mod postgres_url;
 mod read;
@@ -21,6 +22,7 @@ mod tests;
 
 pub use database::{Database, DatabaseFault, Postgres, PostgresHost, PostgresTls};
 pub use dns::{DnsRecord, dns_records};
+pub use login::{DoorLogin, PasswordHash, StoredPassword};
 pub use read::parse;
 pub use settings::{
     Brand, Config, DEFAULT_LISTEN, Door, Limits, LogFormat, Login, Relay, RelayTimeouts, Role, Secret, Shop, Tls,

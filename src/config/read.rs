@@ -7,7 +7,7 @@ use crate::domain::DAY;
 
 use super::settings::{Config, DEFAULT_KEEP_COPIES, LogFormat};
 use super::values::{file, host, path, secret, span, word};
-use super::{database, policy, relay, shop, smtp};
+use super::{database, login, policy, relay, shop, smtp};
 
 /// Reads a configuration. Relative paths in it start from `folder`, the folder of the file it came from.
 ///
@@ -46,6 +46,7 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
     let suppression = top.table("suppression", |list| Some(list.boolean("hashed").is_some_and(|entry| entry.value)));
     let metrics_file = top.table("metrics", |metrics| metrics_file(metrics, folder));
     let door = smtp::read(top, folder, ingest_domain.as_deref());
+    let logins = login::read_all(top, folder);
     let relays = relay::read_all(top, folder, door.as_ref().map(|door| door.hostname.as_str()));
     let policy = policy::read_top(top);
     let shops = shop::read_all(top, ingest_domain.as_deref(), &relays.names, &policy);
@@ -54,6 +55,7 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
         master_key: master_key?,
         ingest_domain: ingest_domain?,
         door: door?,
+        logins,
         relays: relays.relays,
         shops,
         templates_dir,

@@ -9,6 +9,7 @@ use crate::domain::{DAY, EmailAddress, PersonName, Policies, ShopId, ShopRules, 
 use crate::link::UrlPattern;
 
 use super::database::Database;
+use super::login::DoorLogin;
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +22,8 @@ pub struct Config {
     pub ingest_domain: String,
     /// The SMTP listener.
     pub door: Door,
+    /// Who may log in at it.
+    pub logins: Vec<DoorLogin>,
     /// The relays, by name; at least one.
     pub relays: Vec<Relay>,
     /// The shops; at least one, ids unique.

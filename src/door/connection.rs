@@ -13,11 +13,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::listener::Door;
-use super::session::{Addressee, Effect, Goodbye, Incoming, Profile, Session};
+use super::session::{Addressee, Effect, Goodbye, Incoming, LoginAnswer, Profile, Session};
 use super::trace::Trace;
 use crate::config::{Limits, Role};
-use crate::domain::Handed;
-use crate::ops::accept::NewCopy;
+use crate::domain::{CopyId, Handed, Way};
+use crate::ops::accept::{NewCopy, NotNow};
 
 /// What an idle session needs for reading; pipelined commands fit.
 const COMMAND_BUFFER: usize = 2 * 1024;
@@ -87,6 +87,7 @@ struct Connection<'d> {
     client: IpAddr,
     stop: &'d CancellationToken,
     limits: Arc<Limits>,
+    role: Role,
     session: Session,
     input: Vec<u8>,
     used: usize,
@@ -105,13 +106,22 @@ impl<'d> Connection<'d> {
     fn new(door: &'d Door, client: IpAddr, stop: &'d CancellationToken, offers_tls: bool) -> Self {
         let limits = door.limits();
         let now = Instant::now();
-        let profile = Profile { hostname: door.hostname(), limits: Arc::clone(&limits), offers_tls, role: Role::Smtp };
+        let role = Role::Smtp;
+        let profile = Profile {
+            hostname: door.hostname(),
+            limits: Arc::clone(&limits),
+            offers_tls,
+            role,
+            offers_login: door.intake().has_logins(),
+            is_local: false,
+        };
         Self {
             door,
             client,
             stop,
             ends: now + limits.session_timeout,
             limits,
+            role,
             session: Session::new(profile),
             input: Vec::new(),
             used: 0,
@@ -175,6 +185,10 @@ impl<'d> Connection<'d> {
             Effect::StartData if self.used < self.filled => return self.end(stream, Goodbye::Hasty).await,
             Effect::StartData => self.start_data(),
             Effect::Accept(incoming) => return self.accept(stream, incoming).await,
+            Effect::Authenticate { user, password } => {
+                let answer = self.authenticate(&user, &password).await;
+                self.session.logged_in(answer);
+            }
             Effect::StartTls => {
                 (self.used, self.filled) = (0, 0);
                 return if self.send(stream).await.is_ok() { Ended::StartTls } else { Ended::Gone };
@@ -207,37 +221,85 @@ impl<'d> Connection<'d> {
         let Incoming { mail_from, recipients, message } = incoming;
         let message: Arc<[u8]> = message.into();
         let received_at = self.door.now();
-        let copies = recipients
-            .into_iter()
-            .map(|Addressee { shop, letter, rcpt_to }| NewCopy {
-                shop,
-                mail_from: mail_from.clone(),
-                rcpt_to,
-                handed: Handed {
-                    client: Some(self.client),
-                    hello: self.session.hello().to_owned(),
-                    tls: self.session.is_secured(),
-                    ..Handed::default()
-                },
-                answers: letter,
-                message: Arc::clone(&message),
-                received_at,
-            })
-            .collect();
-        let answer = self.door.intake().accept(copies).await;
-        self.session.kept(answer.as_deref().map_err(Clone::clone));
+        let copies = recipients.into_iter().map(|Addressee { shop, letter, rcpt_to }| NewCopy {
+            shop,
+            mail_from: mail_from.clone(),
+            rcpt_to,
+            handed: self.handed(),
+            answers: letter,
+            message: Arc::clone(&message),
+            received_at,
+        });
+        let answers = self.keep(copies.collect()).await;
+        self.session.kept(&answers);
         // The sender waits for this, and nobody for the line in the log.
         let sent = self.send(stream).await;
         let (client, tls, octets) = (self.client, self.session.is_secured(), message.len());
-        match &answer {
-            Ok(ids) => {
-                info!(%client, tls, octets, copy = ids.first().map_or(0, |id| id.0), copies = ids.len(), "copy kept")
-            }
-            Err(error) => {
-                warn!(%client, tls, octets, %error, "a copy was not kept, the client was told to come back later")
-            }
+        let kept = answers.iter().filter_map(|answer| answer.as_ref().ok());
+        if let Some(first) = kept.clone().next() {
+            info!(%client, tls, octets, copy = first.0, copies = kept.count(), "copy kept");
+        }
+        if let Some(Err(error)) = answers.iter().find(|answer| answer.is_err()) {
+            warn!(%client, tls, octets, %error, "a copy was not kept, the client was told to come back later");
         }
         if sent.is_ok() { Ended::Open } else { Ended::Gone }
+    }
+
+    /// Has the copies of one message kept, and says of each whether it was. Over SMTP all or none are; LMTP has an answer for each.
+    async fn keep(&self, copies: Vec<NewCopy>) -> Vec<Result<CopyId, NotNow>> {
+        let intake = self.door.intake();
+        let alone = match self.role {
+            Role::Lmtp => copies.into_iter().map(|copy| vec![copy]).collect(),
+            Role::Smtp | Role::Submission => vec![copies],
+        };
+        let mut answers = Vec::new();
+        for together in alone {
+            let count = together.len();
+            match intake.accept(together).await {
+                Ok(ids) => answers.extend(ids.into_iter().map(Ok)),
+                Err(error) => answers.extend(std::iter::repeat_n(Err(error), count)),
+            }
+        }
+        answers
+    }
+
+    fn handed(&self) -> Handed {
+        Handed {
+            way: match self.role {
+                Role::Smtp => Way::Smtp,
+                Role::Submission => Way::Submission,
+                Role::Lmtp => Way::Lmtp,
+            },
+            client: Some(self.client),
+            hello: self.session.hello().to_owned(),
+            tls: self.session.is_secured(),
+            user: self.session.user().map(str::to_owned),
+            ..Handed::default()
+        }
+    }
+
+    /// Whether this is who it says, unless too many from its network were not.
+    async fn authenticate(&self, user: &str, password: &[u8]) -> LoginAnswer {
+        let (client, guesses) = (self.client, self.door.guesses());
+        if !guesses.may_try(client, Instant::now()) {
+            info!(%client, "a login was not looked at: too many from this network failed");
+            return LoginAnswer::TooManyGuesses;
+        }
+        match self.door.intake().authenticate(user, password).await {
+            Ok(true) => {
+                guesses.right(client);
+                LoginAnswer::Right
+            }
+            Ok(false) => {
+                info!(%client, "a login failed");
+                LoginAnswer::Wrong
+            }
+            Err(error) => {
+                guesses.right(client);
+                warn!(%client, %error, "a login could not be checked");
+                LoginAnswer::NotNow
+            }
+        }
     }
 
     async fn send<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {

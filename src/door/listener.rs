@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use super::connection::attend;
+use super::guesses::Guesses;
 use super::reply;
 use super::slots::Slots;
 use crate::config::{self, Limits};
@@ -34,6 +35,7 @@ pub struct Door {
     limits: ArcSwap<Limits>,
     tls: ArcSwapOption<ServerConfig>,
     slots: Arc<Slots>,
+    guesses: Guesses,
     intake: Arc<dyn Intake>,
     now: Now,
 }
@@ -46,6 +48,7 @@ impl Door {
             limits: ArcSwap::from_pointee(config.limits.clone()),
             tls: ArcSwapOption::new(tls),
             slots: Arc::default(),
+            guesses: Guesses::default(),
             intake,
             now,
         }
@@ -76,6 +79,10 @@ impl Door {
 
     pub(crate) fn intake(&self) -> &dyn Intake {
         self.intake.as_ref()
+    }
+
+    pub(crate) fn guesses(&self) -> &Guesses {
+        &self.guesses
     }
 
     pub(crate) fn now(&self) -> Timestamp {

@@ -1,10 +1,13 @@
 //! The door: the SMTP server that takes the shops' copies in. [`Session`] is the protocol without I/O; [`serve`] is the shell that
 //! gives it sockets, TLS, time and the intake.
 
+mod auth;
 mod command;
 mod connection;
 mod data;
+mod guesses;
 mod listener;
+mod offers;
 mod reply;
 mod session;
 mod slots;
@@ -14,7 +17,7 @@ mod trace;
 pub use crate::config::Role;
 pub use connection::attend;
 pub use listener::{Door, Now, serve};
-pub use session::{Addressee, Effect, Fed, Goodbye, Incoming, Profile, Session};
+pub use session::{Addressee, Effect, Fed, Goodbye, Incoming, LoginAnswer, Profile, Session};
 pub use tls::{TlsError, load_tls};
 
 #[cfg(test)]

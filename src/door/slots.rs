@@ -70,7 +70,7 @@ impl Drop for Slot {
 }
 
 /// What counts as one client: an IPv4 address or an IPv6 /64, since whoever has one address there has all of them.
-fn network(client: IpAddr) -> IpAddr {
+pub(crate) fn network(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
         v4 => v4,

@@ -43,6 +43,12 @@ pub trait Intake: Send + Sync + 'static {
     /// Whether a copy could be taken in now; asked at MAIL, so that a client is not made to send what cannot be kept.
     async fn ready(&self) -> Result<(), NotNow>;
 
+    /// Whether there is anybody who may log in.
+    fn has_logins(&self) -> bool;
+
+    /// Whether this is the user and the password is right. Takes as long for a user that there is not.
+    async fn authenticate(&self, user: &str, password: &[u8]) -> Result<bool, NotNow>;
+
     /// Stores the copies of one message, all or none. `Ok` means that they are durable on disk.
     async fn accept(&self, copies: Vec<NewCopy>) -> Result<Vec<CopyId>, NotNow>;
 }
@@ -62,6 +68,14 @@ impl Intake for Accept {
             tracing::debug!(%error, "no copy could be kept now");
             not_now(&error)
         })
+    }
+
+    fn has_logins(&self) -> bool {
+        !self.0.setup().logins.is_empty()
+    }
+
+    async fn authenticate(&self, user: &str, password: &[u8]) -> Result<bool, NotNow> {
+        self.0.setup().logins.are_right(&self.0.turns, user, password).await
     }
 
     async fn accept(&self, copies: Vec<NewCopy>) -> Result<Vec<CopyId>, NotNow> {
