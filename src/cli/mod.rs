@@ -21,8 +21,10 @@ mod fairness;
 mod glyphs;
 mod held;
 mod import;
+mod ingest;
 mod init;
 mod invite;
+mod login;
 mod man;
 mod move_queue;
 mod output;
@@ -100,6 +102,11 @@ enum Command {
     /// Takes in orders that did not come by BCC
     #[command(subcommand)]
     Import(import::Import),
+    /// Takes in a mail on standard input, for the pipe transport of a mail server
+    Ingest(ingest::Ingest),
+    /// Makes the password hashes of those who log in to hand in mail
+    #[command(subcommand)]
+    Login(login::Login),
     /// Invites one customer
     Invite(invite::Invite),
     /// Says which orders of a list got an invitation, which did not and why, and which invitations have no order
@@ -155,6 +162,13 @@ enum Failure {
     Config(Vec<Problem>),
     /// The database was brought to a schema that this program cannot work with, while it ran: 78 too, as a start would end.
     Outdated(StoreError),
+    /// What the program that called is to do, by a code of sysexits.h.
+    Told {
+        /// The code.
+        code: u8,
+        /// Why.
+        why: String,
+    },
     /// Nobody reads the output any more: nothing to say.
     Closed,
 }
@@ -193,7 +207,10 @@ impl From<std::io::Error> for Failure {
 
 /// Runs the command line and says with which code the process should end.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misread(&error),
+    };
     if cli.no_pager {
         pager::turn_off();
     }
@@ -207,6 +224,16 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// Shows help and the version, or says what is wrong with the command line.
+fn misread(error: &clap::Error) -> ExitCode {
+    // Nothing can be done about an output that is closed.
+    let _ = error.print();
+    let command = std::env::args_os().skip(1).find(|word| !word.to_string_lossy().starts_with('-'));
+    // A mail server knows the codes of sysexits.h, and no others.
+    let wrong = if command.is_some_and(|word| word == "ingest") { ingest::USAGE } else { 2 };
+    ExitCode::from(if error.use_stderr() { wrong } else { 0 })
+}
+
 impl Command {
     async fn run(self) -> Result<(), Failure> {
         match self {
@@ -217,6 +244,8 @@ impl Command {
             Self::Queue(queue) => queue.run().await,
             Self::Held(held) => held.run().await,
             Self::Import(import) => import.run().await,
+            Self::Ingest(ingest) => ingest.run().await,
+            Self::Login(login) => login.run(),
             Self::Invite(invite) => invite.run().await,
             Self::Reconcile(reconcile) => reconcile.run().await,
             Self::Suppress(suppress) => suppress.run().await,
@@ -261,6 +290,12 @@ fn report(failure: &Failure) -> ExitCode {
         Failure::Outdated(error) => {
             let _ = writeln!(err, "invited: {error}; install the program version that changed it, or a newer one");
             78
+        }
+        Failure::Told { code, why } => {
+            for line in why.lines() {
+                let _ = writeln!(err, "invited: {}", printable(line));
+            }
+            *code
         }
         Failure::Closed => 0,
     };

@@ -8,6 +8,7 @@ mod data;
 mod guesses;
 mod listener;
 mod offers;
+mod pipe;
 mod reply;
 mod session;
 mod slots;
@@ -17,6 +18,7 @@ mod trace;
 pub use crate::config::Role;
 pub use connection::attend;
 pub use listener::{Door, Now, serve};
+pub use pipe::piped;
 pub use session::{Addressee, Effect, Fed, Goodbye, Incoming, LoginAnswer, Profile, Session};
 pub use tls::{TlsError, load_tls};
 

@@ -78,6 +78,7 @@ pub(crate) const STRAY_IN_MESSAGE: Reply =
     "550 5.5.2 the message has a bare CR, a bare LF or a NUL; lines end with CRLF (RFC 5321 2.3.8)";
 pub(crate) const LONG_LINE: Reply = "554 5.6.0 a line of the message is too long";
 pub(crate) const LONG_HEADER: Reply = "552 5.3.4 the header section is too big";
+pub(crate) const NOTHING: Reply = "554 5.6.0 there is no message";
 pub(crate) const LOOP: Reply = "554 5.4.6 too many Received fields, the mail is looping";
 
 /// Adds a reply line to what is to be sent.

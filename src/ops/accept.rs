@@ -8,9 +8,9 @@ use subtle::ConstantTimeEq;
 
 use super::house::House;
 use crate::config::Config;
-use crate::domain::{CopyId, LetterId, ShopId};
+use crate::domain::{CopyId, LetterId, ShopId, host_name};
 pub use crate::store::NewCopy;
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 
 /// Where mail for an address goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,10 +79,7 @@ impl Intake for Accept {
     }
 
     async fn accept(&self, copies: Vec<NewCopy>) -> Result<Vec<CopyId>, NotNow> {
-        let ids = self.0.store.spool(copies).await.map_err(|error| {
-            tracing::error!(%error, "a copy could not be kept; the client was asked to come back");
-            not_now(&error)
-        })?;
+        let ids = keep(&*self.0.store, copies).await?;
         self.0.taken_in.fetch_add(1, Ordering::Relaxed);
         self.0.copy_came.notify_one();
         Ok(ids)
@@ -96,11 +93,23 @@ fn not_now(error: &StoreError) -> NotNow {
     }
 }
 
+/// Has copies kept by a store, all or none; `Ok` means that they are durable.
+///
+/// # Errors
+/// When they cannot be kept now; the log has why.
+pub async fn keep(store: &dyn Store, copies: Vec<NewCopy>) -> Result<Vec<CopyId>, NotNow> {
+    store.spool(copies).await.map_err(|error| {
+        tracing::error!(%error, "a copy could not be kept; the client was asked to come back");
+        not_now(&error)
+    })
+}
+
 /// `<shop>+<secret>@<ingest domain>`. Every secret of the shop is compared to the end, whatever was guessed.
-fn recipient(config: &Config, address: &str) -> Recipient {
+pub fn recipient(config: &Config, address: &str) -> Recipient {
     let Some((local, domain)) = address.rsplit_once('@') else { return Recipient::Unknown };
     let Some((shop, secret)) = local.split_once('+') else { return Recipient::Unknown };
-    if !domain.eq_ignore_ascii_case(&config.ingest_domain) {
+    // RFC 6531 3.2: a domain may be written in its own letters.
+    if host_name(domain).as_deref() != Some(config.ingest_domain.as_str()) {
         return Recipient::Unknown;
     }
     let (shop, secret) = (shop.to_ascii_lowercase(), secret.to_ascii_lowercase());
