@@ -4,7 +4,7 @@
 use std::io::{self, IsTerminal as _, Read as _};
 use std::sync::Arc;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 
 use super::{ConfigArg, Desk, Failure, Output};
 use crate::document::Problem;
@@ -29,6 +29,7 @@ const TRY_AGAIN: u8 = 75;
 /// address) are for good; with 75 it keeps the mail and tries again. A configuration or a database that cannot be used is 75 too,
 /// since a mail server would bounce the mail for 78.
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("whose").required(true).args(["shop", "to"])))]
 #[command(after_help = "\
 Examples:
   In master.cf of Postfix, for a transport that hands in mails for all shops:
@@ -39,7 +40,7 @@ pub(super) struct Ingest {
     #[command(flatten)]
     config: ConfigArg,
     /// The shop whose mail it is; for a transport that nobody but the shop can reach
-    #[arg(long, value_name = "ID", required_unless_present = "to", conflicts_with = "to")]
+    #[arg(long, value_name = "ID")]
     shop: Option<String>,
     /// The address that it was sent to, as in RCPT TO; of several the mail is taken for all or for none
     #[arg(long, value_name = "ADDRESS", num_args = 1..)]

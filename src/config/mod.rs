@@ -5,6 +5,7 @@
 
 mod database;
 mod dns;
+mod listener;
 mod login;
 mod policy;
 mod postgres_url;
@@ -22,6 +23,7 @@ mod tests;
 
 pub use database::{Database, DatabaseFault, Postgres, PostgresHost, PostgresTls};
 pub use dns::{DnsRecord, dns_records};
+pub use listener::{ListenOn, Listener, ListenerTls};
 pub use login::{DoorLogin, PasswordHash, StoredPassword};
 pub use read::parse;
 pub use settings::{

@@ -2,25 +2,32 @@
 //! gives it sockets, TLS, time and the intake.
 
 mod auth;
+mod client;
 mod command;
 mod connection;
 mod data;
-mod guesses;
 mod listener;
 mod offers;
 mod pipe;
+mod proxy;
+mod rates;
+mod renewal;
 mod reply;
 mod session;
 mod slots;
+mod sockets;
 mod tls;
 mod trace;
 
 pub use crate::config::Role;
+pub use client::Client;
 pub use connection::attend;
 pub use listener::{Door, Now, serve};
 pub use pipe::piped;
+pub use renewal::{keep_certificate, tell_of_end};
 pub use session::{Addressee, Effect, Fed, Goodbye, Incoming, LoginAnswer, Profile, Session};
-pub use tls::{TlsError, load_tls};
+pub use sockets::{InForce, ListenError, Listening, open};
+pub use tls::{Certificate, TlsError, certificate_ends, load_tls};
 
 #[cfg(test)]
 mod tests;

@@ -36,6 +36,8 @@ pub struct Profile {
     pub offers_tls: bool,
     /// What the listener is for.
     pub role: Role,
+    /// Whether nothing is taken before STARTTLS: 530 5.7.0.
+    pub requires_tls: bool,
     /// Whether there is anybody who may log in.
     pub offers_login: bool,
     /// Whether the client is at the other end of a socket of this machine, where nobody can listen: a password may pass without TLS.
@@ -58,6 +60,7 @@ pub struct Session {
     effect: Option<Effect>,
     hello: Option<Hello>,
     secured: bool,
+    pressed: bool,
     user: Option<String>,
     failed_logins: u32,
     line: Vec<u8>,
@@ -108,6 +111,7 @@ impl Session {
             effect: None,
             hello: None,
             secured: false,
+            pressed: false,
             user: None,
             failed_logins: 0,
             line: Vec::new(),
@@ -241,6 +245,11 @@ impl Session {
         self.effect = None;
     }
 
+    /// Whether others wait for this place: then the first error is the last (Postfix: `smtpd_hard_error_limit` under stress).
+    pub fn press(&mut self, pressed: bool) {
+        self.pressed = pressed;
+    }
+
     /// The last 5xx or 421 of the session; our own words, so it may be logged.
     pub fn last_refusal(&self) -> Option<&'static str> {
         self.last_refusal
@@ -350,7 +359,9 @@ impl Session {
     }
 
     fn mail(&mut self, from: &str, size: usize, utf8: bool) {
-        if self.hello.is_none() {
+        if self.profile.requires_tls && !self.secured {
+            self.refuse(reply::TLS_FIRST);
+        } else if self.hello.is_none() {
             self.hello_first();
         } else if self.profile.role == Role::Submission && self.user.is_none() {
             self.refuse(if self.may_log_in() { reply::LOGIN_FIRST } else { reply::TLS_FIRST });
@@ -446,7 +457,7 @@ impl Session {
         self.errors += 1;
         self.last_refusal = Some(refusal);
         let limits = &self.profile.limits;
-        if self.errors >= limits.errors {
+        if self.errors >= limits.errors || self.pressed {
             self.close(reply::TOO_MANY_ERRORS);
             return;
         }

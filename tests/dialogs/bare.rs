@@ -33,6 +33,7 @@ impl Bare {
             role: script.role,
             offers_login: script.logins,
             is_local: script.local,
+            requires_tls: script.requires_tls,
         };
         let mut session = Session::new(profile);
         session.greet();

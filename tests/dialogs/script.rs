@@ -1,4 +1,4 @@
-//! A script is a text file. `#` comments; `limits: name=value …`, `tls: yes`, `role: lmtp`, `logins: yes`, `local: yes` (a socket
+//! A script is a text file. `#` comments; `limits: name=value …`, `tls: yes` or `required`, `role: lmtp`, `logins: yes`, `local: yes` (a socket
 //! of this machine; only the bare session is played then) and `intake: ready=full,ok dot=unavailable` come first. Then: `C:` a line that the client sends, with CRLF; `R:` raw octets without it; `S:` how the next reply line begins;
 //! `TLS` the handshake; `CLOSED` the server hung up; `KEPT: n` copies taken in so far; `BODY:` the last message. In `C`, `R` and
 //! `BODY` stand the escapes `\r \n \0 \\ \xHH` and `\{n}x`, n times the next character. Sends in a row go out as one write.
@@ -18,6 +18,7 @@ use crate::intake::FakeIntake;
 pub(crate) struct Script {
     pub(crate) limits: Limits,
     pub(crate) tls: bool,
+    pub(crate) requires_tls: bool,
     pub(crate) role: Role,
     pub(crate) logins: bool,
     pub(crate) local: bool,
@@ -51,7 +52,7 @@ impl Script {
                     continue;
                 }
                 "tls" => {
-                    script.tls = value == "yes";
+                    (script.tls, script.requires_tls) = (value != "no", value == "required");
                     continue;
                 }
                 "role" => {
