@@ -11,6 +11,7 @@ use crate::link::UrlPattern;
 
 use super::database::Database;
 use super::listener::Listener;
+use super::login::DoorLogin;
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +24,8 @@ pub struct Config {
     pub ingest_domain: String,
     /// The listeners.
     pub door: Door,
+    /// Who may log in at it.
+    pub logins: Vec<DoorLogin>,
     /// The relays, by name; at least one.
     pub relays: Vec<Relay>,
     /// The keys that letters are signed with; no two of one domain with one selector.

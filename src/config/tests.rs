@@ -302,7 +302,8 @@ fn lower_bounds_take_their_companions_with_them() {
 fn listeners_stand_beside_those_of_smtp_or_instead_of_them() {
     let listeners = |smtp: &str, listener: &str| {
         let tls = "tls = { certificate = \"chain.pem\", key = \"key.pem\" }\n";
-        let config = format!("[smtp]\n{tls}{smtp}\n[[listener]]\n{listener}\n[[relay]]\n");
+        let login = "[[login]]\nuser = \"nordljus\"\npassword = { file = \"login\" }";
+        let config = format!("[smtp]\n{tls}{smtp}\n[[listener]]\n{listener}\n{login}\n[[relay]]\n");
         parsed(&MINIMAL.replace("[[relay]]\n", &config)).door.listeners
     };
     let shown = |listeners: &[Listener]| listeners.iter().map(|one| one.on.to_string()).collect::<Vec<_>>();

@@ -10,6 +10,7 @@ pub mod held;
 mod house;
 pub mod import;
 mod letters;
+mod logins;
 pub mod mailbox;
 pub mod metrics;
 pub mod past_mail;
@@ -23,4 +24,5 @@ pub mod stats;
 pub mod watch;
 
 pub use house::{House, Keys, Setup};
+pub use logins::{Logins, hash_password};
 pub use relays::{Readiness, RelayLine};

@@ -7,6 +7,8 @@ mod by_hand;
 #[path = "../kit/flaky.rs"]
 mod flaky;
 mod kit;
+#[path = "../kit/postfix.rs"]
+mod postfix;
 #[path = "../kit/postgres.rs"]
 mod postgres;
 mod program;
