@@ -15,7 +15,7 @@ use crate::config::{Config, LogFormat};
 use crate::document::Problem;
 use crate::door::{self, Door};
 use crate::ops::accept::Accept;
-use crate::ops::{House, Setup, dispatch};
+use crate::ops::{House, Setup, dispatch, trust};
 use crate::scheduler;
 use crate::store::{self, Role, SqlStore, Store, StoreError};
 
@@ -94,6 +94,7 @@ impl Daemon {
             .transpose()
             .map_err(|error| StartError::Config(vec![tls_problem(&error)]))?;
         let store = Arc::new(store::open(&database, password.as_deref(), Role::Daemon).await?);
+        trust::learn_senders(&store, clock.now()).await?;
         let listeners = listen(&door_settings.listen).await?;
         let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
 
@@ -126,6 +127,11 @@ impl Daemon {
         let (watching, stop_watching) = (Arc::clone(&house), stop_loops.clone());
         loops.spawn(async move {
             scheduler::watch_shops(watching, stop_watching).await;
+            Ok(())
+        });
+        let (looking, stop_looking) = (Arc::clone(&house), stop_loops.clone());
+        loops.spawn(async move {
+            scheduler::look_again(looking, stop_looking).await;
             Ok(())
         });
         loops.spawn(scheduler::keep_house(Arc::clone(&house), stop_loops.clone()));

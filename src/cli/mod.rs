@@ -31,6 +31,7 @@ mod person;
 mod progress;
 mod queue;
 mod reconcile;
+mod senders;
 mod serve;
 mod simulate;
 mod stats;
@@ -104,6 +105,9 @@ enum Command {
     Invite(invite::Invite),
     /// Says which orders of a list got an invitation, which did not and why, and which invitations have no order
     Reconcile(reconcile::Reconcile),
+    /// Says whose copies are believed where nothing but a shop's secret address proves them
+    #[command(subcommand)]
+    Senders(senders::Senders),
     /// Keeps the list of those who get no letter, whatever the orders say
     #[command(subcommand)]
     Suppress(suppress::Suppress),
@@ -219,6 +223,7 @@ impl Command {
             Self::Import(import) => import.run().await,
             Self::Invite(invite) => invite.run().await,
             Self::Reconcile(reconcile) => reconcile.run().await,
+            Self::Senders(senders) => senders.run().await,
             Self::Suppress(suppress) => suppress.run().await,
             Self::Person(person) => person.run().await,
             Self::Erase(erase) => erase.run().await,
