@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::document::Problem;
 use crate::link::derive;
 use crate::ops::{Keys, RelayLine, Setup};
+use crate::proof::{Prover, ProverError};
 use crate::read::{Reader, Templates, lint};
 use crate::send::{Password, Relay};
 
@@ -52,8 +53,9 @@ fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<S
         problems.extend(unknown_templates(&config, reader.templates()));
     }
     let relays = relays(&config, &mut problems);
-    match (reader, letters, master) {
-        (Some(reader), Some(letters), Some(master)) if problems.is_empty() => Ok(Setup {
+    let prover = Prover::new(&config.dns_servers).map_err(|error| problems.push(no_resolver(&error))).ok();
+    match (reader, letters, master, prover) {
+        (Some(reader), Some(letters), Some(master), Some(prover)) if problems.is_empty() => Ok(Setup {
             policies: Arc::new(config.policies().with_list_key(list_key_of(&master))),
             keys: Keys {
                 tokens: derive(master.as_bytes(), "tokens"),
@@ -63,10 +65,17 @@ fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<S
             config,
             reader,
             letters,
+            prover,
             relays,
         }),
         _ => Err(problems),
     }
+}
+
+fn no_resolver(error: &ProverError) -> Problem {
+    let mut problem = Problem::with_file("configuration", error.to_string(), "see [dns] and /etc/resolv.conf");
+    problem.key = "dns".to_owned();
+    problem
 }
 
 /// What is doubtful in the templates of the shop's own.

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::{AlarmKind, EmailAddress, LetterId, Policies, ShopId, Timestamp};
 use crate::letter::Letters;
+use crate::proof::Prover;
 use crate::read::Reader;
 use crate::store::Store;
 
@@ -29,6 +30,8 @@ pub struct Setup {
     pub letters: Letters,
     /// The shops' policies.
     pub policies: Arc<Policies>,
+    /// Looks for what proves the senders of copies.
+    pub prover: Prover,
     /// The relays by name.
     pub relays: HashMap<String, Arc<RelayLine>>,
     /// Keys derived from the master key.

@@ -74,7 +74,8 @@ pub enum Author {
         /// Its domain, in lower-case A-labels.
         domain: String,
     },
-    /// No From field or several, no address or several, or a header section that programs may read differently.
+    /// No From field or several, no address or several, or a header section that programs may read differently. No domain can speak
+    /// for such a mail.
     Unclear,
 }
 

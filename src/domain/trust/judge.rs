@@ -24,6 +24,7 @@ pub fn judge(evidence: &Evidence, rules: &TrustRules, now: Timestamp) -> Verdict
         match ask(method, evidence, rules, now) {
             Proof::Good => return Verdict::Trusted { by: method },
             Proof::NotAsked => {}
+            Proof::Missing(why) if missing.contains(&why) => {}
             Proof::Missing(why) => missing.push(why),
             Proof::Trouble(why) => trouble.push(why),
         }
@@ -84,15 +85,23 @@ fn ask(method: Method, evidence: &Evidence, rules: &TrustRules, now: Timestamp) 
             None => Proof::missing("its client showed no certificate"),
         },
         Method::Network if !rules.networks.is_empty() => network(evidence, rules),
-        Method::Dkim if !rules.dkim.is_empty() => dkim(evidence, rules, now),
-        Method::Spf if !rules.spf.is_empty() => spf(evidence, rules),
-        Method::Dmarc if !rules.dmarc.is_empty() => dmarc(evidence, rules, now),
-        Method::Arc if !rules.arc.is_empty() => arc(evidence, rules, now),
+        Method::Dkim if !rules.dkim.is_empty() => of_author(evidence, |author| dkim(evidence, author, rules, now)),
+        Method::Spf if !rules.spf.is_empty() => of_author(evidence, |author| spf(evidence, author, rules)),
+        Method::Dmarc if !rules.dmarc.is_empty() => of_author(evidence, |author| dmarc(evidence, author, rules, now)),
+        Method::Arc if !rules.arc.is_empty() => of_author(evidence, |author| arc(evidence, author, rules, now)),
         Method::Pipe if rules.pipe && evidence.way == Way::Pipe => Proof::Good,
         Method::Pipe if rules.pipe => Proof::missing("it did not come by the pipe"),
         Method::Import if evidence.way == Way::Import => Proof::Good,
         Method::Address if rules.address == NewSenders::Accept => Proof::Good,
         _ => Proof::NotAsked,
+    }
+}
+
+/// What domains say is of use only where the mail has one author whom they can speak for.
+fn of_author(evidence: &Evidence, proof: impl FnOnce(&str) -> Proof) -> Proof {
+    match &evidence.author {
+        Author::One { domain } => proof(domain),
+        Author::Unclear => Proof::missing("who wrote it is unclear: a mail has one From field with one address"),
     }
 }
 
@@ -110,7 +119,7 @@ fn network(evidence: &Evidence, rules: &TrustRules) -> Proof {
     }
 }
 
-fn dkim(evidence: &Evidence, rules: &TrustRules, now: Timestamp) -> Proof {
+fn dkim(evidence: &Evidence, author: &str, rules: &TrustRules, now: Timestamp) -> Proof {
     let candidates = evidence.dkim.iter().filter_map(|seen| {
         let entry = covering(&rules.dkim, &seen.domain)?;
         Some(match seen.checked {
@@ -119,14 +128,14 @@ fn dkim(evidence: &Evidence, rules: &TrustRules, now: Timestamp) -> Proof {
             Checked::Fail => missing(&seen.domain, "does not hold"),
             Checked::Pass => match flaw(seen, rules, now) {
                 Some(flaw) => missing(&seen.domain, &flaw),
-                None => alignment(entry, &seen.domain, evidence),
+                None => alignment(entry, &seen.domain, author),
             },
         })
     });
     Proof::best_of(candidates, "no domain of the shop's list signed it")
 }
 
-fn spf(evidence: &Evidence, rules: &TrustRules) -> Proof {
+fn spf(evidence: &Evidence, author: &str, rules: &TrustRules) -> Proof {
     let Some(SpfSeen { domain, checked }) = &evidence.spf else {
         return match (evidence.way, evidence.client) {
             (Way::Smtp | Way::Submission, Some(_)) => {
@@ -139,11 +148,8 @@ fn spf(evidence: &Evidence, rules: &TrustRules) -> Proof {
         return Proof::missing(format!("its sender's domain {} is not in the shop's list", quoted(domain)));
     };
     match checked {
-        Checked::Pass => match &evidence.author {
-            Author::One { domain: author } if are_aligned(entry, domain, author) => Proof::Good,
-            Author::One { .. } => Proof::missing("its author is of another domain than its sender"),
-            Author::Unclear => Proof::missing(UNCLEAR),
-        },
+        Checked::Pass if are_aligned(entry, domain, author) => Proof::Good,
+        Checked::Pass => Proof::missing("its author is of another domain than its sender"),
         Checked::Fail => Proof::missing(format!("the domain {} does not let its client send (SPF)", quoted(domain))),
         Checked::TempError => Proof::Trouble(format!(
             "whether the domain {} lets its client send (SPF) could not be looked up",
@@ -154,10 +160,7 @@ fn spf(evidence: &Evidence, rules: &TrustRules) -> Proof {
 }
 
 /// DMARC by a signature proves no more than the signature does: it must be sound and fresh as one of `dkim` must.
-fn dmarc(evidence: &Evidence, rules: &TrustRules, now: Timestamp) -> Proof {
-    let Author::One { domain: author } = &evidence.author else {
-        return Proof::missing(UNCLEAR);
-    };
+fn dmarc(evidence: &Evidence, author: &str, rules: &TrustRules, now: Timestamp) -> Proof {
     let Some(entry) = covering(&rules.dmarc, author) else {
         return Proof::missing(format!("its author's domain {} is not in the shop's list", quoted(author)));
     };
@@ -185,7 +188,7 @@ fn dmarc(evidence: &Evidence, rules: &TrustRules, now: Timestamp) -> Proof {
 }
 
 /// A sealer is believed about the shop's signature, which no longer holds; not about what that signature never covered.
-fn arc(evidence: &Evidence, rules: &TrustRules, now: Timestamp) -> Proof {
+fn arc(evidence: &Evidence, author: &str, rules: &TrustRules, now: Timestamp) -> Proof {
     let Some(ArcSeen { sealer, checked, saw, signature }) = &evidence.arc else {
         return Proof::missing("no mail server on the way vouches for it (ARC)");
     };
@@ -218,14 +221,12 @@ fn arc(evidence: &Evidence, rules: &TrustRules, now: Timestamp) -> Proof {
             match flaws.min_by_key(Option::is_some) {
                 None => missing(domain, "was taken out on the way (ARC)"),
                 Some(Some(flaw)) => missing(domain, &flaw),
-                Some(None) => alignment(entry, domain, evidence),
+                Some(None) => alignment(entry, domain, author),
             }
         },
     );
     Proof::best_of(candidates, "the mail server that sealed it saw no signature of the shop's list (ARC)")
 }
-
-const UNCLEAR: &str = "who wrote it is unclear: a mail has one From field with one address";
 
 /// What speaks against a signature that holds.
 fn flaw(seen: &DkimSeen, rules: &TrustRules, now: Timestamp) -> Option<String> {
@@ -247,11 +248,11 @@ fn flaw(seen: &DkimSeen, rules: &TrustRules, now: Timestamp) -> Option<String> {
     Some(flaw.to_owned())
 }
 
-fn alignment(entry: &ListedDomain, domain: &str, evidence: &Evidence) -> Proof {
-    match &evidence.author {
-        Author::One { domain: author } if are_aligned(entry, domain, author) => Proof::Good,
-        Author::One { .. } => missing(domain, "is of another domain than its author"),
-        Author::Unclear => Proof::missing(UNCLEAR),
+fn alignment(entry: &ListedDomain, domain: &str, author: &str) -> Proof {
+    if are_aligned(entry, domain, author) {
+        Proof::Good
+    } else {
+        missing(domain, "is of another domain than its author")
     }
 }
 

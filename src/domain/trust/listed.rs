@@ -38,13 +38,15 @@ impl fmt::Display for ListedDomain {
     }
 }
 
-/// Whether a domain that was proved speaks for the author's domain: it is the same, above it or below it, or the entry that names it
-/// names the author's too. RFC 9989 asks for the same organisation, which takes a list of public suffixes or more lookups; a
+/// Whether a domain that was proved speaks for the author's domain: it is the same, above it or below it, or one entry names both. RFC 9989 asks for the same organisation, which takes a list of public suffixes or more lookups; a
 /// sister domain that a shop means to trust is trusted by an entry with a dot.
 pub fn are_aligned(entry: &ListedDomain, proved: &str, author: &str) -> bool {
     let proved = proved.trim_end_matches('.').to_ascii_lowercase();
     let author = author.trim_end_matches('.').to_ascii_lowercase();
-    proved == author || is_below(&proved, &author) || is_below(&author, &proved) || entry.covers(&author)
+    proved == author
+        || is_below(&proved, &author)
+        || is_below(&author, &proved)
+        || (entry.covers(&proved) && entry.covers(&author))
 }
 
 fn is_below(domain: &str, above: &str) -> bool {
@@ -84,6 +86,7 @@ mod tests {
             ("shop.example", "shop.example", "news.shop.example", true),
             ("mail.shop.example", "mail.shop.example", "news.shop.example", false),
             (".shop.example", "mail.shop.example", "news.shop.example", true),
+            ("shop.example", "forger.example", "shop.example", false),
             ("platform.example", "platform.example", "shop.example", false),
             ("shop.example", "shop.example", "eshop.example", false),
         ] {

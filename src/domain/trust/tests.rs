@@ -267,7 +267,16 @@ fn dmarc_by_a_signature_asks_as_much_of_it_as_dkim_does() {
             "held: the signature of its author's domain leaves open what it says (DMARC)",
         ),
         (
-            of(Checked::Fail, Checked::Pass, vec![old]),
+            of(Checked::Fail, Checked::Pass, vec![old.clone()]),
+            "held: the signature of its author's domain leaves open what it says (DMARC)",
+        ),
+        // An old mail of the shop that somebody signs anew in another name.
+        (
+            of(
+                Checked::Fail,
+                Checked::Pass,
+                vec![old.clone(), DkimSeen { domain: "forger.example".to_owned(), ..signature() }],
+            ),
             "held: the signature of its author's domain leaves open what it says (DMARC)",
         ),
         (
