@@ -4,6 +4,7 @@
 //! it to work. No file is opened here: certificates, keys and folders are looked at when the program starts.
 
 mod database;
+mod dkim;
 mod dns;
 mod policy;
 mod postgres_url;
@@ -24,8 +25,8 @@ pub use database::{Database, DatabaseFault, Postgres, PostgresHost, PostgresTls}
 pub use dns::{DnsRecord, dns_records};
 pub use read::parse;
 pub use settings::{
-    Brand, Config, DEFAULT_LISTEN, Door, Limits, LogFormat, Login, Relay, RelayTimeouts, Role, Secret, Shop, Tls,
-    TlsFiles,
+    Brand, Config, DEFAULT_LISTEN, Dkim, Door, Limits, LogFormat, Login, Relay, RelayTimeouts, ReturnPath, Role,
+    Secret, Shop, Tls, TlsFiles,
 };
 pub use starter::{Answers, template};
 pub use units::{duration, written};

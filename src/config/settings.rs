@@ -24,6 +24,8 @@ pub struct Config {
     pub door: Door,
     /// The relays, by name; at least one.
     pub relays: Vec<Relay>,
+    /// The keys that letters are signed with; no two of one domain with one selector.
+    pub dkim: Vec<Dkim>,
     /// The shops; at least one, ids unique.
     pub shops: Vec<Shop>,
     /// A folder whose templates replace or extend those that ship.
@@ -151,6 +153,16 @@ impl Default for Limits {
     }
 }
 
+/// Whose address letters have in MAIL FROM. Bounces go there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReturnPath {
+    /// One of our own for each letter, at the ingest domain, so that bounces come to us.
+    #[default]
+    Own,
+    /// The shop's From address, for relays that let nothing else pass. Bounces go to the shop, and we never hear of them.
+    From,
+}
+
 /// An SMTP server that letters are handed to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Relay {
@@ -170,10 +182,44 @@ pub struct Relay {
     pub connections: usize,
     /// Letters over one connection before it is renewed.
     pub letters_per_connection: u32,
+    /// Whose address letters have in MAIL FROM, where bounces go.
+    pub return_path: ReturnPath,
     /// The name in our EHLO.
     pub hello_name: String,
     /// How long each step may take.
     pub timeouts: RelayTimeouts,
+}
+
+/// A key that the letters of one domain are signed with (RFC 6376).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dkim {
+    /// The domain of the letters' From address, lower-case A-labels.
+    pub domain: String,
+    /// The name under which the key is published.
+    pub selector: String,
+    /// Where the private key is, PEM.
+    pub key: Secret,
+}
+
+impl Dkim {
+    /// The name of the record that publishes the key.
+    pub fn record_name(&self) -> String {
+        format!("{}._domainkey.{}", self.selector, self.domain)
+    }
+
+    /// A selector, in lower case: labels with dots between them (RFC 6376 3.1); underscores are in use though no host name has one.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn selector(text: &str) -> Result<String, String> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        let label =
+            |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(plain) && !label.starts_with('-');
+        match text.len() <= 200 && text.split('.').all(label) {
+            true => Ok(text.to_ascii_lowercase()),
+            false => Err(format!("{text:?} is no selector")),
+        }
+    }
 }
 
 /// How a connection to a relay is protected.

@@ -54,6 +54,7 @@ fn the_least_configuration_has_every_default() {
             login: None,
             connections: 4,
             letters_per_connection: 100,
+            return_path: crate::config::ReturnPath::Own,
             hello_name: "invited.nordljus.example".to_owned(),
             timeouts: RelayTimeouts::default(),
         }]

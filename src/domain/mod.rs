@@ -2,6 +2,7 @@
 //! and the rules that move them. No clock, no I/O, no randomness: all of that comes in as arguments.
 
 mod address_class;
+mod answer;
 mod doubt;
 mod email_address;
 mod handed;
@@ -32,6 +33,7 @@ mod window;
 
 pub use address_class::{AddressClass, AddressClassSet, AddressClasses};
 pub(crate) use address_class::{are_related, within};
+pub use answer::{AnswerKind, Hardness, InvalidMailStatus, MailStatus};
 pub use doubt::{
     Doubt, SenderState, USUAL_DAYS, USUAL_FLOOR, Volume, blocked_sender, look_again_at, new_sender, too_many,
 };

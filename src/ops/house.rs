@@ -15,6 +15,7 @@ use crate::domain::{AlarmKind, EmailAddress, LetterId, Policies, ShopId, Timesta
 use crate::letter::Letters;
 use crate::proof::Prover;
 use crate::read::Reader;
+use crate::send::dkim::Signers;
 use crate::store::Store;
 
 /// How long after an alarm the next of its kind is raised at the earliest.
@@ -34,6 +35,8 @@ pub struct Setup {
     pub prover: Prover,
     /// The relays by name.
     pub relays: HashMap<String, Arc<RelayLine>>,
+    /// The keys that letters are signed with.
+    pub signers: Signers,
     /// Keys derived from the master key.
     pub keys: Keys,
 }
@@ -46,6 +49,8 @@ pub struct Keys {
     pub log_ids: [u8; 32],
     /// Makes Message-IDs unguessable.
     pub message_ids: [u8; 32],
+    /// Makes the return addresses of letters.
+    pub return_addresses: [u8; 32],
 }
 
 /// The house that all doors lead into.

@@ -253,6 +253,7 @@ pub(crate) fn client(door: &str) -> Relay {
         login: None,
         connections: 4,
         letters_per_connection: 10_000,
+        return_path: invited::config::ReturnPath::Own,
         hello_name: "mta.shop.example.com".to_owned(),
         timeouts: RelayTimeouts::default(),
     };
