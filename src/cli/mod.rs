@@ -54,6 +54,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::document::Problem;
 use crate::domain::{Policies, ShopId, Zone};
+use crate::proof::Prover;
 use crate::store::{self, Filter, HeldFilter, Role, SqlStore, Store as _, StoreError};
 use output::{Output, printable};
 
@@ -294,6 +295,17 @@ impl Desk {
     /// The key with which entries of the suppression list are hashed.
     fn list_key(&self) -> Result<[u8; 32], Failure> {
         list_key(&self.config).map_err(|problem| Failure::Config(vec![problem]))
+    }
+
+    /// Who looks up what proves a copy's sender.
+    fn prover(&self) -> Result<Prover, Failure> {
+        Prover::new(&self.config.dns_servers).map_err(|error| {
+            Failure::Config(vec![Problem::with_file(
+                "configuration",
+                error.to_string(),
+                "see [dns] and /etc/resolv.conf",
+            )])
+        })
     }
 
     /// The shops' rules, by which letters are judged: with the key of the suppression list, without which its hashed entries stop

@@ -24,14 +24,9 @@ const SERVERS: usize = 3;
 /// with what lies below it. Their proof tells the platform, not the shop.
 const SHARED: &str = include_str!("../../templates/mail/shared-signers.txt");
 
-/// A shop's rules; without the table, new senders are held.
-pub(super) fn read(shop: &Table<'_>) -> TrustRules {
-    shop.table("trust", |table| Some(rules(table))).unwrap_or_default()
-}
-
-/// How many invitations its copies may begin on one day; as usual without a word on it.
-pub(super) fn volume(shop: &Table<'_>) -> Volume {
-    shop.table("trust", |table| Some(most_in_a_day(table))).unwrap_or_default()
+/// A shop's rules, and how many invitations its copies may begin on one day; without the table, new senders are held.
+pub(super) fn read(shop: &Table<'_>) -> (TrustRules, Volume) {
+    shop.table("trust", |table| Some((rules(table), most_in_a_day(table)))).unwrap_or_default()
 }
 
 fn most_in_a_day(table: &Table<'_>) -> Volume {

@@ -10,6 +10,7 @@ use crate::domain::{
     CopyId, Decision, EmailAddress, EventKind, Field, Finding, InvitationId, Layer, OrderReference, Outcome,
     PersonName, Policies, Reading, Timestamp,
 };
+use crate::proof::Prover;
 use crate::read::Reader;
 use crate::store::{CopyState, Credence, DeskAct, DeskFiling, FiledReading, Store, StoreError, StoredCopy};
 
@@ -253,6 +254,7 @@ pub async fn replay(
     store: &dyn Store,
     config: &Config,
     reader: &Reader,
+    prover: &Prover,
     ids: &[CopyId],
     filing_by: &DeskFiling,
     now: Timestamp,
@@ -272,7 +274,7 @@ pub async fn replay(
             (true, None) => Change::Purged,
             (true, Some(message)) => {
                 let reading = read_for(config, reader, &copy.shop, &message);
-                let evidence = trust::kept(&copy);
+                let evidence = trust::look_at_kept(prover, config, &copy, &message).await;
                 let (reading, credence) = trust::lay(config, &copy.shop, evidence, copy.received_at, now, reading);
                 if copy.reading.as_ref() != Some(&reading) {
                     readings.push(filing(config, *id, copy.shop.clone(), reading.clone(), copy.received_at, credence));

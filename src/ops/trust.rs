@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::house::Setup;
+use super::read::as_unread;
 use crate::config::Config;
-use crate::domain::trust::{Author, Evidence, Method, Verdict, judge, sender_mark};
+use crate::domain::trust::{Evidence, Method, Verdict, judge, sender_mark};
 use crate::domain::{DAY, Doubt, Handed, Outcome, Reading, ShopId, Timestamp, look_again_at};
+use crate::proof::{Mail, Prover};
 use crate::store::{Actor, Bound, Credence, SqlStore, StoreError, StoredCopy, UnreadCopy};
 
 /// What is kept with a copy about its sender, as JSON.
@@ -78,21 +79,27 @@ pub fn stored(proof: Option<&str>) -> Option<Proof> {
     serde_json::from_str(proof?).ok()
 }
 
-/// Lays what was found about the sender on what was read. `received_at` is when the copy came in, by which signatures are young or old
+/// Lays what was found about the sender on what was read; `None` when there was no time to find out. `received_at` is when the copy came in, by which signatures are young or old
 /// whenever somebody looks; `now` is when this is done.
 pub(super) fn lay(
     config: &Config,
     shop: &ShopId,
-    evidence: Evidence,
+    evidence: Option<Evidence>,
     received_at: Timestamp,
     now: Timestamp,
     reading: Reading,
 ) -> (Reading, Credence) {
     // Without its shop nobody knows the rules, and the reading is held already.
     let Some(shop) = config.shop(shop) else { return (reading, Credence::default()) };
-    let verdict = judge(&evidence, &shop.trust, received_at);
-    let proof = Proof { evidence, verdict: Said::of(&verdict) };
-    let mut credence = Credence { proof: serde_json::to_string(&proof).ok(), ..Credence::default() };
+    let (verdict, proof) = match evidence {
+        Some(evidence) => {
+            let verdict = judge(&evidence, &shop.trust, received_at);
+            let proof = Proof { verdict: Said::of(&verdict), evidence };
+            (verdict, serde_json::to_string(&proof).ok())
+        }
+        None => (Verdict::Unsure { why: "its sender is not proved yet: DNS is too slow".to_owned() }, None),
+    };
+    let mut credence = Credence { proof, ..Credence::default() };
     if reading.outcome != Outcome::Event {
         return (reading, credence);
     }
@@ -126,15 +133,30 @@ pub(super) fn lay(
     (reading, credence)
 }
 
-/// What is to be seen of a copy's sender.
-pub(super) async fn evidence(_setup: &Setup, copy: &UnreadCopy) -> Evidence {
-    Evidence::of_door(&copy.handed, &copy.mail_from, Author::Unclear)
+/// What is to be seen of a copy's sender now; `None` when nobody knows the shop's rules.
+pub(super) async fn look(prover: &Prover, config: &Config, copy: &UnreadCopy) -> Option<Evidence> {
+    let rules = &config.shop(&copy.shop)?.trust;
+    let mail = Mail { handed: &copy.handed, mail_from: &copy.mail_from, message: &copy.message };
+    Some(prover.evidence(mail, rules).await)
 }
 
-/// What was seen of a kept copy's sender when it was looked at; of one that nobody looked at, what the door saw.
-pub(super) fn kept(copy: &StoredCopy) -> Evidence {
-    stored(copy.proof.as_deref())
-        .map_or_else(|| Evidence::of_door(&copy.handed, &copy.mail_from, Author::Unclear), |proof| proof.evidence)
+/// What was seen of a kept copy's sender when it came in; looked for now when nobody did then, or when it could not be found.
+pub(super) async fn look_at_kept(
+    prover: &Prover,
+    config: &Config,
+    copy: &StoredCopy,
+    message: &[u8],
+) -> Option<Evidence> {
+    match stored(copy.proof.as_deref()) {
+        Some(proof) if !is_open(config, copy, &proof) => Some(proof.evidence),
+        _ => look(prover, config, &as_unread(copy, message.to_vec())).await,
+    }
+}
+
+/// Whether the present rules ask for something that was not looked up, or not found out.
+fn is_open(config: &Config, copy: &StoredCopy, proof: &Proof) -> bool {
+    let rules = config.shop(&copy.shop).map(|shop| &shop.trust);
+    rules.is_some_and(|rules| matches!(judge(&proof.evidence, rules, copy.received_at), Verdict::Unsure { .. }))
 }
 
 /// How far back a queue that is older than the look at senders is asked whose copies it believed.

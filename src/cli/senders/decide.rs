@@ -78,6 +78,7 @@ impl Approve {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let desk = Desk::open(&self.which.config).await?;
         let reader = Reader::new(load_templates(desk.config.templates_dir.as_deref()).map_err(Failure::Config)?);
+        let prover = desk.prover()?;
         let senders = self.which.senders(&desk).await?;
         let held = held_of(&desk, &senders).await?;
         let is_replayed = !held.is_empty() && self.is_replayed(held.len())?;
@@ -88,7 +89,7 @@ impl Approve {
             let filing = DeskFiling { act: DeskAct::Replayed, actor, also_ignored: false, is_dry: false };
             for batch in held.chunks(REPLAY_BATCH) {
                 let now = desk.clock.now();
-                for one in replay(&desk.store, &desk.config, &reader, batch, &filing, now).await? {
+                for one in replay(&desk.store, &desk.config, &reader, &prover, batch, &filing, now).await? {
                     let became = match &one.change {
                         Change::Becomes(reading, _) => reading.outcome.as_str(),
                         Change::Stays(_) => "held",
