@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::trust::TrustRules;
-use crate::domain::{DAY, EmailAddress, PersonName, Policies, ShopId, ShopRules, Zone};
+use crate::domain::{DAY, EmailAddress, PersonName, Policies, ShopId, ShopRules, Volume, Zone};
 use crate::link::UrlPattern;
 
 use super::database::Database;
@@ -313,6 +313,8 @@ pub struct Shop {
     pub consent_words: Vec<String>,
     /// What proves that a copy comes from it.
     pub trust: TrustRules,
+    /// How many invitations its copies may begin on one day.
+    pub volume: Volume,
 }
 
 /// Without the secrets: who has one can hand in mail as the shop.
@@ -337,6 +339,7 @@ impl fmt::Debug for Shop {
             rules,
             consent_words,
             trust,
+            volume,
         } = self;
         f.debug_struct("Shop")
             .field("id", id)
@@ -356,6 +359,7 @@ impl fmt::Debug for Shop {
             .field("rules", rules)
             .field("consent_words", consent_words)
             .field("trust", trust)
+            .field("volume", volume)
             .finish()
     }
 }

@@ -59,7 +59,7 @@ fn read(table: &Table<'_>, around: &mut Around<'_>) -> Option<Shop> {
     let brand = table.table("brand", |table| Some(brand(table))).unwrap_or_default();
     let relay = relay(table, around.relays);
     let policy = policy::read_shop(table, around.policy);
-    let trust = trust::read(table);
+    let (trust, volume) = trust::read(table);
     let (from, domains, zone) = (from?, domains?, zone?);
     let own_domains = domains.iter().map(String::as_str).chain(around.ingest_domain).map(str::to_owned).collect();
     let rules = ShopRules { base: policy.base, others: policy.others, zone: zone.clone(), own_domains };
@@ -81,6 +81,7 @@ fn read(table: &Table<'_>, around: &mut Around<'_>) -> Option<Shop> {
         rules,
         consent_words: policy.consent_words,
         trust,
+        volume,
     })
 }
 

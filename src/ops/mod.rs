@@ -21,6 +21,7 @@ pub mod reconcile;
 mod relays;
 pub mod simulate;
 pub mod stats;
+pub mod trust;
 pub mod watch;
 
 pub use house::{House, Keys, Setup};

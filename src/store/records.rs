@@ -88,8 +88,17 @@ pub struct Credence {
     pub mark: Option<String>,
     /// Why it is held, when its reading is held for its sender's sake, and when that is to be looked at again.
     pub doubt: Option<(Doubt, Option<Timestamp>)>,
-    /// How many invitations the shop's copies may begin on one day.
-    pub volume: Option<Volume>,
+    /// The bound of the day for invitations that it may begin.
+    pub bound: Option<Bound>,
+}
+
+/// How many invitations a shop's copies may begin on one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bound {
+    /// By the shop's rules.
+    pub volume: Volume,
+    /// Whether the copy proves its sender, beside knowing the address.
+    pub is_proven: bool,
 }
 
 /// What filing a reading did.
@@ -101,8 +110,8 @@ pub struct Filed {
     pub is_done: bool,
     /// The invitations that it moved, with the decision on each. Empty when the copy tells of no order.
     pub moved: Vec<(InvitationId, Decision)>,
-    /// The reading that was filed instead, when the store knew something against the sender or the day was full.
-    pub instead: Option<Reading>,
+    /// The reading that was filed instead, when the store knew something against the sender or the day was full, and why it is held.
+    pub instead: Option<(Reading, Option<Doubt>)>,
     /// The sender's mark, when no copy of it came for the shop before.
     pub first_seen: Option<String>,
 }
