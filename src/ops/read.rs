@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use tokio::sync::oneshot;
 
+use super::answers;
 use super::house::{House, Setup};
 use crate::config::Config;
 use crate::domain::{CopyId, Field, OrderNews, Outcome, Reading, ShopId, Timestamp, Zone};
 use crate::read::{Context, Reader};
-use crate::store::{FiledReading, StoreError, UnreadCopy};
+use crate::store::{FiledAnswer, FiledReading, StoreError, UnreadCopy};
 
 /// A copy that brought the daemon down this often is set aside.
 const ATTEMPTS_AT_MOST: u32 = 3;
@@ -29,6 +30,7 @@ pub struct Batch {
     /// How long the oldest of them had waited.
     pub waited: Duration,
     readings: Arc<[FiledReading]>,
+    answers: Arc<[FiledAnswer]>,
 }
 
 /// Reads the oldest unread copies, at most [`BATCH`] of them.
@@ -42,7 +44,10 @@ pub async fn read_some(house: &House) -> Result<Batch, StoreError> {
         return Ok(Batch::default());
     };
     let waited = Duration::from_millis(now.0.saturating_sub(oldest.0).try_into().unwrap_or(0));
-    Ok(Batch { copies: copies.len(), waited, readings: read_all(&house.setup(), copies).await.into() })
+    let count = copies.len();
+    let (answers, copies) = copies.into_iter().partition(|copy| copy.answers.is_some());
+    let answers = answers::read(house, answers).await?.into();
+    Ok(Batch { copies: count, waited, readings: read_all(&house.setup(), copies).await.into(), answers })
 }
 
 /// Files what was read. May be called again with the same batch: what is filed already stays as it is.
@@ -50,6 +55,7 @@ pub async fn read_some(house: &House) -> Result<Batch, StoreError> {
 /// # Errors
 /// When the store cannot be written; the copies stay unread.
 pub async fn file(house: &House, batch: &Batch) -> Result<(), StoreError> {
+    answers::file(house, &batch.answers).await?;
     let policies = Arc::clone(&house.setup().policies);
     let filed = house.store.file_readings(Arc::clone(&batch.readings), policies, house.clock.now()).await?;
     for filed in &filed {
