@@ -1,4 +1,4 @@
-//! From an invitation to the letter's bytes: links signed, language chosen, Message-ID made.
+//! From an invitation to the letter's bytes: links made, language chosen, Message-ID made, and all of it signed.
 
 use std::time::Duration;
 
@@ -83,7 +83,8 @@ pub(super) fn compose(setup: &Setup, shop: &Shop, letter: &ClaimedLetter, now: T
             unsubscribe_token: &unsubscribe_token,
         })
         .map_err(|error| error.to_string())?;
-    Ok(Ready { message: composed.message, message_id })
+    let message = setup.signers.sign(shop.from.domain(), composed.message)?;
+    Ok(Ready { message, message_id })
 }
 
 /// The same letter has the same Message-ID at every attempt, so that a receiver that got it twice can tell; nobody can guess it

@@ -15,6 +15,7 @@ use crate::config::Database;
 use crate::store::sql::connection::Connection;
 use crate::store::sql::desk_statements as look;
 use crate::store::sql::person_statements as persons;
+use crate::store::sql::sender_statements as senders;
 use crate::store::sql::statements::{self as sql, Statement};
 use crate::store::sql::{answers, views};
 
@@ -149,6 +150,7 @@ async fn every_statement_is_understood_and_what_writes_goes_along_an_index_from_
         .iter()
         .chain(look::ALL)
         .chain(persons::ALL)
+        .chain(senders::ALL)
         .chain(views::ALL)
         .chain(answers::ALL)
         .chain(&persons::NAMING)
@@ -209,6 +211,7 @@ async fn large_tables_are_never_walked_and_a_page_of_what_is_rare_costs_little()
         .iter()
         .chain(look::ALL)
         .chain(persons::ALL)
+        .chain(senders::ALL)
         .chain(views::ALL)
         .chain(answers::ALL)
         .chain(&persons::NAMING)
