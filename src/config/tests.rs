@@ -393,6 +393,8 @@ fn the_dns_is_told_per_domain_and_never_guesses() {
             "invited.nordljus.example. IN MX 10 invited.nordljus.example. ; copies come in here",
             "invited.nordljus.example. IN A <public IPv4 address> ; the host of the MX record",
             "invited.nordljus.example. IN AAAA <public IPv6 address> ; the same, if it has one",
+            "invited.nordljus.example. IN TXT \"v=spf1 a:invited.nordljus.example ~all\" ; SPF: letters have return addresses \
+             here, so that bounces come in",
             "nordljus.example. IN TXT \"v=spf1 a:invited.nordljus.example ~all\" ; SPF: this host sends letters; if there is an \
              SPF record, add only a:invited.nordljus.example to it",
             "<selector>._domainkey.nordljus.example. IN TXT \"v=DKIM1; p=<public key>\" ; DKIM: the key that this host signs \
@@ -407,15 +409,20 @@ fn the_dns_is_told_per_domain_and_never_guesses() {
     let shown = shown(&parsed(&text));
     assert_eq!(shown[1], "mail.nordljus.example. IN A 8.8.4.4 ; the host of the MX record");
     assert_eq!(shown[2], "mail.nordljus.example. IN AAAA 2a01:4f8::7 ; the host of the MX record");
-    assert!(shown[3].starts_with("nordljus.example. IN TXT \"v=spf1 ip4:9.9.9.9 ~all\""), "{}", shown[3]);
-    assert_eq!(shown.len(), 6);
+    for (place, domain) in [(3, "invited.nordljus.example"), (4, "nordljus.example")] {
+        let record = format!("{domain}. IN TXT \"v=spf1 ip4:9.9.9.9 ~all\"");
+        assert!(shown[place].starts_with(&record), "{}", shown[place]);
+    }
+    assert_eq!(shown.len(), 7);
+    let from = dns_records(&parsed(&text.replace("[[relay]]\n", "[[relay]]\nreturn_path = \"from\"\n")));
+    assert_eq!(from.len(), 6, "no letter has an address at the ingest domain");
 
     let shop = MINIMAL.split_once("[[shop]]").map_or("", |(_, shop)| shop);
     let second = shop.replace("\"nordljus\"", "\"kids\"").replace("writeyourownhere0123", "anotherofyourown4567");
     let config = with(&format!("[[shop]]{second}"));
     assert_eq!(
         (config.shops.len(), dns_records(&config).len()),
-        (2, 6),
+        (2, 7),
         "two shops of one domain need its records once"
     );
 }

@@ -2,6 +2,7 @@
 //! commit" exists once.
 
 pub mod accept;
+mod answers;
 pub mod desk;
 pub mod dispatch;
 pub mod explain;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::DeskMark;
+use super::{AnswerRecord, DeskMark};
 use crate::domain::{
     AddressKey, CopyId, Decision, Doubt, Handed, Inputs, Invitation, InvitationId, LetterId, LetterKind, OrderNews,
     OrderReference, PastLetter, Reading, Rule, ShopId, State, Suppressed, Timestamp, Volume,
@@ -404,6 +404,8 @@ pub struct Story {
     pub decisions: Vec<DecisionRecord>,
     /// Their letters.
     pub letters: Vec<LetterRecord>,
+    /// What came back to those.
+    pub answers: Vec<AnswerRecord>,
 }
 
 /// How often something happened to a shop's invitations, or how many of them stand in a state.
@@ -417,7 +419,8 @@ pub struct Figure {
     /// What: a rule's name, `begun` for invitations that began, `letter first`, `letter reminder` and `letter dropped` for first
     /// letters and reminders that a relay took and for invitations that the shop's rules dropped; `state ` and a state's word;
     /// `became ` and the word of an [`crate::domain::Outturn`], `dropped ` and the rule that first dropped an invitation,
-    /// `dropped undone` for those of them that did not stay dropped.
+    /// `dropped undone` for those of them that did not stay dropped; `answer ` and the word of an [`crate::domain::AnswerKind`] for what
+    /// came back to letters.
     pub name: String,
     /// How often; never 0.
     pub n: u64,

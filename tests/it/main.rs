@@ -17,6 +17,7 @@ mod relay;
 #[path = "../kit/said.rs"]
 mod said;
 
+mod bounces;
 mod claims;
 mod cli;
 mod crash;

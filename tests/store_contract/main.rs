@@ -36,6 +36,7 @@ macro_rules! on_each_engine {
     };
 }
 
+mod answers;
 mod copies;
 mod daemons;
 mod desk;

@@ -152,9 +152,10 @@ statements! {
         copy.way, copy.login, copy.certificate, copy.answers, copy_body.body FROM copy \
         LEFT JOIN copy_body ON copy_body.copy_id = copy.id WHERE copy.id" (of "$1") " ORDER BY copy.id"
     };
+    /// Held for a person, but for an answer to a letter, with which nobody could do anything.
     SET_ASIDE = {
-        "UPDATE copy SET state = 'held', reading = $2, read_at = $3, owner = NULL, reason = $4 WHERE id = $1 AND state = 'unread' \
-        RETURNING shop, received_at"
+        "UPDATE copy SET state = CASE WHEN answers IS NULL THEN 'held' ELSE 'ignored' END, reading = $2, read_at = $3, owner = NULL, \
+        reason = CASE WHEN answers IS NULL THEN $4 END WHERE id = $1 AND state = 'unread' RETURNING shop, received_at, answers"
     };
     /// Copies that a daemon which died had been given.
     FREE_COPIES = {
@@ -167,7 +168,7 @@ statements! {
     };
     /// Copies of which something may still come by a person's hand.
     STILL_OPEN = {
-        "SELECT id, shop, received_at, state, doubt FROM copy WHERE id" (of "$1") " AND (state = 'held' \
+        "SELECT id, shop, received_at, state, doubt FROM copy WHERE id" (of "$1") " AND answers IS NULL AND (state = 'held' \
         OR state = 'ignored' AND COALESCE(desk_act, '') <> 'discarded') ORDER BY id" (lock "copy")
     };
     DISCARD = {
