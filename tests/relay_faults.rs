@@ -36,6 +36,9 @@ fn settings(port: u16) -> config::Relay {
         login: None,
         connections: 4,
         letters_per_connection: 100,
+        rate: None,
+        per_domain: None,
+        domains: Vec::new(),
         hello_name: "feedback.example.com".to_owned(),
         timeouts: RelayTimeouts {
             connect: Duration::from_secs(30),

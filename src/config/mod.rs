@@ -24,7 +24,7 @@ pub use database::{Database, DatabaseFault, Postgres, PostgresHost, PostgresTls}
 pub use dns::{DnsRecord, dns_records};
 pub use read::parse;
 pub use settings::{
-    Brand, Config, DEFAULT_LISTEN, Dkim, Door, Limits, LogFormat, Login, Relay, RelayTimeouts, Secret, Shop, Tls,
+    Brand, Config, DEFAULT_LISTEN, Dkim, Door, Limits, LogFormat, Login, MailboxDomain, Relay, RelayTimeouts, Role, Secret, Shop, Tls,
     TlsFiles,
 };
 pub use starter::{Answers, template};

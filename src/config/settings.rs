@@ -75,6 +75,18 @@ pub struct Door {
     pub limits: Limits,
 }
 
+/// What a listener is for, which decides who may say what to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Role {
+    /// Mail between servers (RFC 5321): everybody may hand in, AUTH is offered inside TLS.
+    #[default]
+    Smtp,
+    /// Mail from clients that log in (RFC 6409): nothing is taken before AUTH.
+    Submission,
+    /// Mail from the mail server beside us (RFC 2033): LHLO, and an answer for each recipient.
+    Lmtp,
+}
+
 /// A certificate chain and its key, both PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFiles {
@@ -157,6 +169,12 @@ pub struct Relay {
     pub connections: usize,
     /// Letters over one connection before it is renewed.
     pub letters_per_connection: u32,
+    /// Letters that may be handed to it within an hour, of all shops.
+    pub rate: Option<u32>,
+    /// Letters under way at one time to the mailboxes of one domain, where nothing else is written for that domain.
+    pub per_domain: Option<usize>,
+    /// What holds for the mailboxes of single domains; no two of one name.
+    pub domains: Vec<MailboxDomain>,
     /// The name in our EHLO.
     pub hello_name: String,
     /// How long each step may take.
@@ -193,6 +211,17 @@ impl Dkim {
             false => Err(format!("{text:?} is no selector")),
         }
     }
+}
+
+/// How letters to the mailboxes of one domain go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailboxDomain {
+    /// The domain, the part after the `@`; lower-case A-labels.
+    pub name: String,
+    /// Letters under way at one time.
+    pub connections: Option<usize>,
+    /// Letters within an hour.
+    pub rate: Option<u32>,
 }
 
 /// How a connection to a relay is protected.
@@ -271,8 +300,8 @@ pub struct Shop {
     pub postal_address: Option<String>,
     /// How the letters look.
     pub brand: Brand,
-    /// Which relay takes its letters; a name in [`Config::relays`].
-    pub relay: String,
+    /// Which relays take its letters, names in [`Config::relays`], at least one: each only while those before it rest.
+    pub relays: Vec<String>,
     /// When its customers are asked, how often, and who is not.
     pub rules: ShopRules,
     /// What its mails say when the customer agreed to be asked, beside the words that the reader knows.
@@ -297,7 +326,7 @@ impl fmt::Debug for Shop {
             link,
             postal_address,
             brand,
-            relay,
+            relays,
             rules,
             consent_words,
         } = self;
@@ -315,7 +344,7 @@ impl fmt::Debug for Shop {
             .field("link", link)
             .field("postal_address", postal_address)
             .field("brand", brand)
-            .field("relay", relay)
+            .field("relays", relays)
             .field("rules", rules)
             .field("consent_words", consent_words)
             .finish()

@@ -51,17 +51,23 @@ pub enum AlarmKind {
     Held,
     /// No copy came for far longer than usual.
     Silent,
+    /// A relay that takes the shop's letters refuses us: a person must look.
+    Relay,
 }
 
 impl AlarmKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Held, Self::Silent];
+    pub const ALL: [Self; 3] = [Self::Held, Self::Silent, Self::Relay];
+
+    /// Those that are about a shop's copies.
+    pub const OF_COPIES: [Self; 2] = [Self::Held, Self::Silent];
 
     /// The word for it in JSON, metrics and the database.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Held => "held",
             Self::Silent => "silent",
+            Self::Relay => "relay",
         }
     }
 

@@ -15,7 +15,7 @@ use tracing::{debug, info, warn};
 use super::listener::Door;
 use super::session::{Addressee, Effect, Goodbye, Incoming, Profile, Session};
 use super::trace::Trace;
-use crate::config::Limits;
+use crate::config::{Limits, Role};
 use crate::domain::Handed;
 use crate::ops::accept::NewCopy;
 
@@ -105,7 +105,7 @@ impl<'d> Connection<'d> {
     fn new(door: &'d Door, client: IpAddr, stop: &'d CancellationToken, offers_tls: bool) -> Self {
         let limits = door.limits();
         let now = Instant::now();
-        let profile = Profile { hostname: door.hostname(), limits: Arc::clone(&limits), offers_tls };
+        let profile = Profile { hostname: door.hostname(), limits: Arc::clone(&limits), offers_tls, role: Role::Smtp };
         Self {
             door,
             client,

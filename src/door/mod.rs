@@ -11,6 +11,7 @@ mod slots;
 mod tls;
 mod trace;
 
+pub use crate::config::Role;
 pub use connection::attend;
 pub use listener::{Door, Now, serve};
 pub use session::{Addressee, Effect, Fed, Goodbye, Incoming, Profile, Session};

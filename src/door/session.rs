@@ -12,7 +12,7 @@ use memchr::memchr;
 use super::command::{self, Command};
 use super::data::DataReader;
 use super::reply::{self, Reply};
-use crate::config::Limits;
+use crate::config::{Limits, Role};
 use crate::domain::{CopyId, LetterId, ShopId};
 use crate::ops::accept::{NotNow, Recipient};
 
@@ -28,6 +28,8 @@ pub struct Profile {
     pub limits: Arc<Limits>,
     /// Whether there is a certificate for STARTTLS.
     pub offers_tls: bool,
+    /// What the listener is for.
+    pub role: Role,
 }
 
 /// What is to be done before the session is fed again.

@@ -23,4 +23,4 @@ pub mod stats;
 pub mod watch;
 
 pub use house::{House, Keys, Setup};
-pub use relays::{Readiness, RelayLine};
+pub use relays::{Readiness, RelayLine, RelayState};

@@ -1,7 +1,7 @@
 //! Watching over the shops: is a shop's share of held copies as usual, and do copies still come? What is not as usual is said once,
 //! by the daemon that saw it first, and once more when it is over.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::house::House;
@@ -23,6 +23,9 @@ const SENDERS_COME_BACK: Duration = Duration::from_secs(2 * 3_600);
 pub struct Watch {
     began: Option<Timestamp>,
     judged: HashMap<ShopId, (ShopSum, Timestamp)>,
+    /// The shops of which this daemon saw that a relay of theirs needs a person.
+    relays: HashSet<ShopId>,
+    looked: bool,
 }
 
 /// Looks at all shops, raises and ends alarms, and gives the figures as they are then.
@@ -45,7 +48,38 @@ pub async fn look(house: &House, watch: &mut Watch) -> Result<WatchFigures, Stor
         judge(house, &mut figures, &sum, is_silence_heard, now).await?;
         watch.judged.insert(sum.shop.clone(), (sum, now));
     }
+    relays(house, watch, &mut figures).await?;
     Ok(figures)
+}
+
+/// Raises an alarm for each shop one of whose relays needs a person, and ends it when none does any more. What a daemon before this
+/// one raised ends with the first look; another daemon that sees the same raises it again.
+async fn relays(house: &House, watch: &mut Watch, figures: &mut WatchFigures) -> Result<(), StoreError> {
+    let setup = house.setup();
+    for shop in &setup.config.shops {
+        let lines = shop.relays.iter().filter_map(|name| Some((name, setup.relays.get(name)?.alarm()?)));
+        let refuses = lines.min_by_key(|(_, (since, _))| *since);
+        let known = figures.alarms.iter().find(|one| one.shop == shop.id && one.kind == AlarmKind::Relay).cloned();
+        match (refuses, known) {
+            (Some((relay, (since, trouble))), known) => {
+                watch.relays.insert(shop.id.clone());
+                if known.is_none() {
+                    let note = format!("the relay {relay} needs a person: {trouble}");
+                    let alarm = Alarm { shop: shop.id.clone(), kind: AlarmKind::Relay, since, note };
+                    house.store.raise_alarm(&alarm).await?;
+                    figures.alarms.push(alarm);
+                }
+            }
+            (None, Some(alarm)) if watch.relays.contains(&shop.id) || !watch.looked => {
+                end(house, &alarm).await?;
+                figures.alarms.retain(|one| *one != alarm);
+                watch.relays.remove(&shop.id);
+            }
+            _ => {}
+        }
+    }
+    watch.looked = true;
+    Ok(())
 }
 
 impl Watch {
@@ -63,7 +97,7 @@ async fn judge(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let raised = |kind| figures.alarms.iter().find(|alarm| alarm.shop == sum.shop && alarm.kind == kind).cloned();
-    let alarms = AlarmKind::ALL.map(|kind| (kind, raised(kind)));
+    let alarms = AlarmKind::OF_COPIES.map(|kind| (kind, raised(kind)));
     let since = alarms.iter().filter_map(|(_, alarm)| alarm.as_ref().map(|alarm| alarm.since));
     let earliest = since.chain([now, sum.last_copy_at]).min().unwrap_or(now);
     let from = Timestamp(earliest.0.saturating_sub(i64::try_from(PAST.as_millis()).unwrap_or(i64::MAX)));
@@ -77,6 +111,7 @@ async fn judge(
             // What came and is not read yet is no silence.
             AlarmKind::Silent if is_waiting || !is_silence_heard && alarm.is_none() => Verdict::Unclear,
             AlarmKind::Silent => silent_alarm(&hours, sum.last_copy_at, since, now),
+            AlarmKind::Relay => Verdict::Unclear,
         };
         match (verdict, alarm) {
             (Verdict::Unusual(facts), None) => {
@@ -121,7 +156,10 @@ fn say(alarm: &Alarm, facts: Facts) {
 async fn end(house: &House, alarm: &Alarm) -> Result<(), StoreError> {
     if house.store.clear_alarm(alarm).await? {
         let (shop, kind) = (alarm.shop.as_str(), alarm.kind.as_str());
-        tracing::info!(shop, alarm = kind, since = %alarm.since, "over: the copies of a shop are as usual again");
+        match alarm.kind {
+            AlarmKind::Relay => tracing::info!(shop, alarm = kind, since = %alarm.since, "over: a shop's relays need nobody"),
+            _ => tracing::info!(shop, alarm = kind, since = %alarm.since, "over: the copies of a shop are as usual again"),
+        }
     }
     Ok(())
 }

@@ -384,6 +384,9 @@ mod tests {
             login: None,
             connections: 1,
             letters_per_connection: 1,
+            rate: None,
+            per_domain: None,
+            domains: Vec::new(),
             hello_name: "shop.example.com".to_owned(),
             timeouts: RelayTimeouts::default(),
         };

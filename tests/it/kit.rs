@@ -252,6 +252,9 @@ pub(crate) fn client(door: &str) -> Relay {
         login: None,
         connections: 4,
         letters_per_connection: 10_000,
+        rate: None,
+        per_domain: None,
+        domains: Vec::new(),
         hello_name: "mta.shop.example.com".to_owned(),
         timeouts: RelayTimeouts::default(),
     };

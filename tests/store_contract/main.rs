@@ -141,7 +141,7 @@ async fn claim(store: &dyn Store, owner: &str, now: Timestamp) -> Vec<ClaimedLet
 
 /// All shops' letters, to one relay.
 fn ask(owner: &str, limit: usize) -> ClaimAsk {
-    let relay = Some(RelayShare { name: "default".to_owned(), connections: 100 });
+    let relay = Some(RelayShare::new("default", 100));
     ClaimAsk { owner: owner.to_owned(), relay, shops: vec![shop("nord"), shop("doubles")], limit }
 }
 

@@ -180,6 +180,9 @@ fn door_relay(daemon: &Daemon) -> Result<Relay, Failure> {
         login: None,
         connections: 1,
         letters_per_connection: 1000,
+        rate: None,
+        per_domain: None,
+        domains: Vec::new(),
         hello_name: "demo.invalid".to_owned(),
         timeouts: RelayTimeouts::default(),
     };

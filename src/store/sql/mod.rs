@@ -22,6 +22,7 @@ mod pulse;
 mod queries;
 mod readers;
 mod reading;
+mod room;
 mod rows;
 mod spool;
 pub(super) mod statements;
