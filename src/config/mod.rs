@@ -24,8 +24,8 @@ pub use database::{Database, DatabaseFault, Postgres, PostgresHost, PostgresTls}
 pub use dns::{DnsRecord, dns_records};
 pub use read::parse;
 pub use settings::{
-    Brand, Config, DEFAULT_LISTEN, Dkim, Door, Limits, LogFormat, Login, MailboxDomain, Relay, RelayTimeouts, Role, Secret, Shop, Tls,
-    TlsFiles,
+    Brand, Config, DEFAULT_LISTEN, Dkim, Door, Limits, LogFormat, Login, MailboxDomain, Relay, RelayTimeouts, Role,
+    Secret, Shop, Tls, TlsFiles,
 };
 pub use starter::{Answers, template};
 pub use units::{duration, written};

@@ -8,7 +8,9 @@ use crate::document::{Entry, Table};
 use super::settings::{
     DEFAULT_CONNECTIONS, DEFAULT_LETTERS_PER_CONNECTION, DEFAULT_RELAY, Login, MailboxDomain, Relay, RelayTimeouts, Tls,
 };
-use super::values::{has, host, host_and_port, hourly, host_or_ip, is_loopback, number, path, problem_at, secret, span, word};
+use super::values::{
+    has, host, host_and_port, host_or_ip, hourly, is_loopback, number, path, problem_at, secret, span, word,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);

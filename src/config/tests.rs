@@ -62,7 +62,10 @@ fn the_least_configuration_has_every_default() {
     );
     assert_eq!((shop.from.as_str(), shop.from_name.as_str()), ("reviews@nordljus.example", "Nordljus"));
     assert_eq!((shop.unsubscribe.as_str(), shop.reply_to.clone()), ("reviews@nordljus.example", None));
-    assert_eq!((shop.locale.as_str(), shop.zone.name(), shop.relays.as_slice()), ("en", "UTC", &["default".to_owned()][..]));
+    assert_eq!(
+        (shop.locale.as_str(), shop.zone.name(), shop.relays.as_slice()),
+        ("en", "UTC", &["default".to_owned()][..])
+    );
     assert_eq!((&shop.rules.base, &shop.brand), (&Policy::default(), &Brand::default()));
     assert_eq!(config.bcc_address(shop), "nordljus+writeyourownhere0123@invited.nordljus.example");
 }

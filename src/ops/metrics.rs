@@ -42,7 +42,11 @@ pub fn text(figures: &WatchFigures, config: &Config, now: Timestamp) -> String {
             (format!("shop=\"{shop}\",kind=\"{}\"", kind.as_str()), u64::from(is_on))
         })
     });
-    metric("invited_shop_alarm", "1 while a shop's copies are not as usual, or a relay of its needs a person.", alarms.collect());
+    metric(
+        "invited_shop_alarm",
+        "1 while a shop's copies are not as usual, or a relay of its needs a person.",
+        alarms.collect(),
+    );
     text
 }
 

@@ -157,8 +157,12 @@ async fn end(house: &House, alarm: &Alarm) -> Result<(), StoreError> {
     if house.store.clear_alarm(alarm).await? {
         let (shop, kind) = (alarm.shop.as_str(), alarm.kind.as_str());
         match alarm.kind {
-            AlarmKind::Relay => tracing::info!(shop, alarm = kind, since = %alarm.since, "over: a shop's relays need nobody"),
-            _ => tracing::info!(shop, alarm = kind, since = %alarm.since, "over: the copies of a shop are as usual again"),
+            AlarmKind::Relay => {
+                tracing::info!(shop, alarm = kind, since = %alarm.since, "over: a shop's relays need nobody")
+            }
+            _ => {
+                tracing::info!(shop, alarm = kind, since = %alarm.since, "over: the copies of a shop are as usual again")
+            }
         }
     }
     Ok(())

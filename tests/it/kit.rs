@@ -61,6 +61,14 @@ impl House {
         Self::open_with(None, extra, |config| config.relays[0].timeouts = short, script).await
     }
 
+    /// With a configuration that is adjusted before the start.
+    pub(crate) async fn adjusted(
+        adjust: impl FnOnce(&mut Config),
+        script: impl Fn(&Moment) -> Act + Send + Sync + 'static,
+    ) -> Self {
+        Self::open_with(None, &[], adjust, script).await
+    }
+
     async fn open_with(
         server: Option<&str>,
         extra: &[(&str, &str)],

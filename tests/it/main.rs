@@ -24,6 +24,7 @@ mod held;
 mod imports;
 mod learn;
 mod orders;
+mod outgoing;
 mod peers;
 mod people;
 mod platforms;

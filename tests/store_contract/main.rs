@@ -51,6 +51,7 @@ mod people;
 mod persons;
 mod races;
 mod relays;
+mod room;
 mod watch;
 
 use std::sync::Arc;

@@ -18,8 +18,8 @@ use super::statements as sql;
 use super::turns::{self, Turn};
 use super::writer::{Joint, Work};
 use crate::domain::{
-    Attempt, Decision, Event, Ground, Inputs, Invitation, InvitationId, LetterId, Policies, Rule, Ruling, State, Timestamp,
-    clean,
+    Attempt, Decision, Event, Ground, Inputs, Invitation, InvitationId, LetterId, Policies, Rule, Ruling, State,
+    Timestamp, clean,
 };
 use crate::store::{Claim, ClaimAsk, Claimed, ClaimedLetter, LetterPhase, Recovered, Settled};
 
@@ -124,8 +124,7 @@ impl ClaimDue {
             return Ok(HashSet::new());
         };
         let ids = to_json(&due.iter().map(|invitation| invitation.id).collect::<Vec<_>>())?;
-        let doubts: Vec<(i64, i64, String)> =
-            conn.rows(sql::DOUBTED, [ids.into(), relay.name.as_str().into()]).await?;
+        let doubts: Vec<(i64, i64, String)> = conn.rows(sql::DOUBTED, [ids.into(), relay.name.as_str().into()]).await?;
         let theirs = doubts.into_iter().filter(|(_, _, other)| relay.others.contains(other));
         let theirs = theirs.map(|(id, ordinal, _)| (InvitationId(id), count(ordinal))).collect::<HashSet<_>>();
         let is_theirs = |one: &&Invitation| theirs.contains(&(one.id, one.progress.letters_sent + 1));

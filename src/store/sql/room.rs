@@ -198,7 +198,10 @@ impl Picked {
     pub(super) fn put_off(mut self, now: Timestamp) -> Self {
         let from = now.plus(PUT_OFF_FROM);
         let off = self.waiting.split_off(self.waiting.len().min(STAY)).into_iter();
-        self.later = off.map(|one| (spread(from, PUT_OFF_OVER, one.id.0.unsigned_abs()), one)).map(|(at, one)| (one, at)).collect();
+        self.later = off
+            .map(|one| (spread(from, PUT_OFF_OVER, one.id.0.unsigned_abs()), one))
+            .map(|(at, one)| (one, at))
+            .collect();
         self
     }
 }
