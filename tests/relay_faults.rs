@@ -39,6 +39,7 @@ fn settings(port: u16) -> config::Relay {
         rate: None,
         per_domain: None,
         domains: Vec::new(),
+        return_path: config::ReturnPath::Own,
         hello_name: "feedback.example.com".to_owned(),
         timeouts: RelayTimeouts {
             connect: Duration::from_secs(30),

@@ -9,6 +9,7 @@ use crate::config::{Config, Dkim, Secret};
 use crate::document::Problem;
 use crate::link::derive;
 use crate::ops::{Keys, RelayLine, Setup};
+use crate::proof::{Prover, ProverError};
 use crate::read::{Reader, Templates, lint};
 use crate::send::dkim::{Signers, SigningKey};
 use crate::send::{Password, Relay};
@@ -53,23 +54,32 @@ fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<S
         problems.extend(unknown_templates(&config, reader.templates()));
     }
     let relays = relays(&config, &mut problems);
+    let prover = Prover::new(&config.dns_servers).map_err(|error| problems.push(no_resolver(&error))).ok();
     let signers = signers(&config, &mut problems);
-    match (reader, letters, master) {
-        (Some(reader), Some(letters), Some(master)) if problems.is_empty() => Ok(Setup {
+    match (reader, letters, master, prover) {
+        (Some(reader), Some(letters), Some(master), Some(prover)) if problems.is_empty() => Ok(Setup {
             policies: Arc::new(config.policies().with_list_key(list_key_of(&master))),
             keys: Keys {
                 tokens: derive(master.as_bytes(), "tokens"),
                 log_ids: derive(master.as_bytes(), "log ids"),
                 message_ids: derive(master.as_bytes(), "message ids"),
+                return_addresses: derive(master.as_bytes(), "return addresses"),
             },
             config,
             reader,
             letters,
+            prover,
             relays,
             signers,
         }),
         _ => Err(problems),
     }
+}
+
+fn no_resolver(error: &ProverError) -> Problem {
+    let mut problem = Problem::with_file("configuration", error.to_string(), "see [dns] and /etc/resolv.conf");
+    problem.key = "dns".to_owned();
+    problem
 }
 
 /// What is doubtful in the templates of the shop's own.

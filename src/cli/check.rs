@@ -67,6 +67,10 @@ impl Check {
         );
         findings.push(Finding::fine("letters", setup.letters.locales().collect::<Vec<_>>().join(", ")));
         findings.push(certificate(&config));
+        findings.extend(config.trust_doubts().into_iter().map(|(shop, doubt)| Finding {
+            doubt: true,
+            ..Finding::fine("trust", format!("shop {}: {doubt}", shop.id))
+        }));
         findings.push(database(&config).await?);
         if !self.offline {
             findings.extend(relays(&setup).await);

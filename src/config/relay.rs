@@ -6,7 +6,8 @@ use std::time::Duration;
 use crate::document::{Entry, Table};
 
 use super::settings::{
-    DEFAULT_CONNECTIONS, DEFAULT_LETTERS_PER_CONNECTION, DEFAULT_RELAY, Login, MailboxDomain, Relay, RelayTimeouts, Tls,
+    DEFAULT_CONNECTIONS, DEFAULT_LETTERS_PER_CONNECTION, DEFAULT_RELAY, Login, MailboxDomain, Relay, RelayTimeouts,
+    ReturnPath, Tls,
 };
 use super::values::{
     has, host, host_and_port, host_or_ip, hourly, is_loopback, number, path, problem_at, secret, span, word,
@@ -77,6 +78,8 @@ fn read(table: &Table<'_>, folder: &Path, name: Option<String>, hostname: Option
     let rate = hourly(table, "rate", "");
     let per_domain = number(table, "per_domain", 1..=100);
     let domains = domains(table);
+    let words = [("own", ReturnPath::Own), ("from", ReturnPath::From)];
+    let return_path = word(table, "return_path", &words).unwrap_or_default();
     let hello_name = table.string("hello_name").map_or_else(|| hostname.map(str::to_owned), host);
     let timeouts = table.table("timeouts", |table| Some(timeouts(table))).unwrap_or_default();
     let (endpoint, tls) = (endpoint?, tls?);
@@ -108,6 +111,7 @@ fn read(table: &Table<'_>, folder: &Path, name: Option<String>, hostname: Option
         rate,
         per_domain,
         domains,
+        return_path,
         hello_name: hello_name?,
         timeouts,
     })

@@ -5,10 +5,12 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::domain::trust::TrustRules;
 use crate::domain::{DAY, EmailAddress, PersonName, Policies, ShopId, ShopRules, Zone};
 use crate::link::UrlPattern;
 
 use super::database::Database;
+use super::listener::Listener;
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,7 +21,7 @@ pub struct Config {
     pub master_key: Secret,
     /// The domain of the shops' BCC addresses, `<shop>+<secret>@<ingest domain>`; lower-case A-labels.
     pub ingest_domain: String,
-    /// The SMTP listener.
+    /// The listeners.
     pub door: Door,
     /// The relays, by name; at least one.
     pub relays: Vec<Relay>,
@@ -41,6 +43,8 @@ pub struct Config {
     pub hashed_suppressions: bool,
     /// A file that figures are written into every minute, in Prometheus' text format.
     pub metrics_file: Option<PathBuf>,
+    /// The DNS servers that proofs are looked up at; empty for the system's.
+    pub dns_servers: Vec<SocketAddr>,
 }
 
 /// Where a secret is read from. The value itself never stands in the configuration.
@@ -62,14 +66,14 @@ pub enum LogFormat {
     Json,
 }
 
-/// The SMTP listener: where it listens, what it calls itself, what it bears.
+/// The door: where it listens, what it calls itself, what it bears.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Door {
-    /// The addresses to listen on; port 0 takes a free one.
-    pub listen: Vec<SocketAddr>,
+    /// Where it listens and for whom: what `[smtp] listen` says first, then every `[[listener]]`.
+    pub listeners: Vec<Listener>,
     /// The name in the greeting and the EHLO reply; lower-case A-labels.
     pub hostname: String,
-    /// Certificate chain and key for STARTTLS, PEM files. Without them STARTTLS is not offered.
+    /// Certificate chain and key, PEM files. Without them there is no TLS.
     pub tls: Option<TlsFiles>,
     /// What a client may do before it is stopped.
     pub limits: Limits,
@@ -121,6 +125,8 @@ pub struct Limits {
     pub sessions: usize,
     /// Sessions at one time from one IPv4 address or IPv6 /64.
     pub sessions_per_client: usize,
+    /// New connections in a minute from one IPv4 address or IPv6 /64; loopback and unix sockets are not counted.
+    pub connections_per_minute: u32,
     /// How long the listener waits for a command.
     pub command_timeout: Duration,
     /// How long it waits for more of a message.
@@ -143,11 +149,22 @@ impl Default for Limits {
             idle_commands: 100,
             sessions: 200,
             sessions_per_client: 20,
+            connections_per_minute: 60,
             command_timeout: Duration::from_secs(300),
             data_timeout: Duration::from_secs(180),
             session_timeout: Duration::from_secs(1_200),
         }
     }
+}
+
+/// Whose address letters have in MAIL FROM. Bounces go there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReturnPath {
+    /// One of our own for each letter, at the ingest domain, so that bounces come to us.
+    #[default]
+    Own,
+    /// The shop's From address, for relays that let nothing else pass. Bounces go to the shop, and we never hear of them.
+    From,
 }
 
 /// An SMTP server that letters are handed to.
@@ -175,6 +192,8 @@ pub struct Relay {
     pub per_domain: Option<usize>,
     /// What holds for the mailboxes of single domains; no two of one name.
     pub domains: Vec<MailboxDomain>,
+    /// Whose address letters have in MAIL FROM, where bounces go.
+    pub return_path: ReturnPath,
     /// The name in our EHLO.
     pub hello_name: String,
     /// How long each step may take.
@@ -306,6 +325,8 @@ pub struct Shop {
     pub rules: ShopRules,
     /// What its mails say when the customer agreed to be asked, beside the words that the reader knows.
     pub consent_words: Vec<String>,
+    /// What proves that a copy comes from it.
+    pub trust: TrustRules,
 }
 
 /// Without the secrets: who has one can hand in mail as the shop.
@@ -329,6 +350,7 @@ impl fmt::Debug for Shop {
             relays,
             rules,
             consent_words,
+            trust,
         } = self;
         f.debug_struct("Shop")
             .field("id", id)
@@ -347,6 +369,7 @@ impl fmt::Debug for Shop {
             .field("relays", relays)
             .field("rules", rules)
             .field("consent_words", consent_words)
+            .field("trust", trust)
             .finish()
     }
 }

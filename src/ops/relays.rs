@@ -219,6 +219,7 @@ mod tests {
             rate: None,
             per_domain: None,
             domains: Vec::new(),
+            return_path: config::ReturnPath::Own,
             hello_name: "shop.example.com".to_owned(),
             timeouts: RelayTimeouts::default(),
         };

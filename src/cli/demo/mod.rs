@@ -183,6 +183,7 @@ fn door_relay(daemon: &Daemon) -> Result<Relay, Failure> {
         rate: None,
         per_domain: None,
         domains: Vec::new(),
+        return_path: crate::config::ReturnPath::Own,
         hello_name: "demo.invalid".to_owned(),
         timeouts: RelayTimeouts::default(),
     };
