@@ -27,4 +27,4 @@ pub mod watch;
 
 pub use house::{House, Keys, Setup};
 pub use logins::{Logins, hash_password};
-pub use relays::{Readiness, RelayLine};
+pub use relays::{Readiness, RelayLine, RelayState};

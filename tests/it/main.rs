@@ -29,6 +29,7 @@ mod imports;
 mod learn;
 mod listeners;
 mod orders;
+mod outgoing;
 mod peers;
 mod people;
 mod platforms;
