@@ -1,11 +1,15 @@
 //! `invited check`: everything that `serve` would need, looked at one by one, without starting anything.
 
+use std::path::Path;
+
 use clap::Args;
 
 use super::{ConfigArg, Failure, JsonArg, Output};
 use crate::app::{build_setup, database_password, load_config, rebuild_setup, signing_key};
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::door::load_tls;
+use crate::domain::Timestamp;
+use crate::door::{certificate_ends, ends_soon, load_tls};
 use crate::ops::Setup;
 use crate::read::{Templates, lint};
 use crate::send::dkim::{Published, look_up};
@@ -112,11 +116,24 @@ fn templates(templates: &Templates) -> Finding {
 
 fn certificate(config: &Config) -> Finding {
     match &config.door.tls {
-        None => Finding::fine("certificate", "none: STARTTLS is not offered"),
+        None => Finding::fine("certificate", "none: there is no TLS"),
         Some(files) => match load_tls(files) {
-            Ok(_) => Finding::fine("certificate", files.certificate.display().to_string()),
+            Ok(certificate) => ending(&files.certificate, certificate_ends(&certificate), Clock::System.now()),
             Err(error) => Finding::faulty("certificate", error.to_string()),
         },
+    }
+}
+
+/// One that ends is no fault: nobody must be kept from reloading for it.
+fn ending(file: &Path, ends: Timestamp, now: Timestamp) -> Finding {
+    let remedy = match ends_soon(ends, now) {
+        _ if ends <= now => ", which is over: renew it",
+        true => ", which is soon: renew it",
+        false => "",
+    };
+    Finding {
+        doubt: !remedy.is_empty(),
+        ..Finding::fine("certificate", format!("{}, until {ends}{remedy}", file.display()))
     }
 }
 
@@ -179,4 +196,23 @@ async fn dkim(config: &Config) -> Vec<Finding> {
         });
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_spoken_of_two_weeks_before_it_ends() {
+        let day = 86_400;
+        let ends = Timestamp::from_seconds(1_795_251_600);
+        for (before, doubt, words) in
+            [(15 * day, false, "Z"), (14 * day, true, "which is soon"), (0, true, "is over"), (-day, true, "is over")]
+        {
+            let finding = ending(Path::new("chain.pem"), ends, Timestamp::from_seconds(1_795_251_600 - before));
+            assert_eq!((finding.doubt, finding.fault.is_none()), (doubt, true));
+            assert!(finding.note.starts_with("chain.pem, until 2026-11-21T09:00:00Z"), "{}", finding.note);
+            assert!(finding.note.contains(words), "{}", finding.note);
+        }
+    }
 }

@@ -33,10 +33,7 @@ pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 const REST: Duration = Duration::from_millis(50);
 /// How often the log is told of it.
 const COMPLAINT: Duration = Duration::from_secs(60);
-/// Wrong passwords from one client in an hour; whoever has more must wait, right or wrong.
-const WRONG_PASSWORDS: u32 = 10;
 const MINUTE: Duration = Duration::from_secs(60);
-const HOUR: Duration = Duration::from_secs(3_600);
 
 /// What all sessions share. Limits and certificate can be changed while it serves; sessions that run keep theirs.
 pub struct Door {
@@ -45,7 +42,6 @@ pub struct Door {
     tls: ArcSwapOption<Certificate>,
     slots: Arc<Slots>,
     connections: Rates,
-    wrong_passwords: Rates,
     intake: Arc<dyn Intake>,
     now: Now,
 }
@@ -67,7 +63,6 @@ impl Door {
             tls: ArcSwapOption::new(tls),
             slots: Arc::new(Slots::new(places)),
             connections: Rates::new(MINUTE),
-            wrong_passwords: Rates::new(HOUR),
             intake,
             now,
         }
@@ -101,16 +96,6 @@ impl Door {
         let certificate = self.tls.load();
         let certificate = certificate.as_ref().filter(|_| listener.tls != ListenerTls::None)?;
         Some(certificate.for_handshake(listener.client_certificates))
-    }
-
-    /// Whether a client may try a password. After ten wrong ones in an hour it may not, from whichever session.
-    pub fn may_try_password(&self, client: Client) -> bool {
-        self.wrong_passwords.has_had_less(client.counted_as(), WRONG_PASSWORDS)
-    }
-
-    /// A client has given a wrong password.
-    pub fn had_wrong_password(&self, client: Client) {
-        self.wrong_passwords.count(client.counted_as());
     }
 
     pub(crate) fn intake(&self) -> &dyn Intake {

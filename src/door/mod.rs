@@ -24,7 +24,7 @@ pub use client::Client;
 pub use connection::attend;
 pub use listener::{Door, Now, serve};
 pub use pipe::piped;
-pub use renewal::{keep_certificate, tell_of_end};
+pub use renewal::{ends_soon, keep_certificate, tell_of_end};
 pub use session::{Addressee, Effect, Fed, Goodbye, Incoming, LoginAnswer, Profile, Session};
 pub use sockets::{InForce, ListenError, Listening, open};
 pub use tls::{Certificate, TlsError, certificate_ends, load_tls};
