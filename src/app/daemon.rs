@@ -239,8 +239,11 @@ impl Daemon {
     }
 }
 
-/// Logs what is doubtful in the templates; they are used all the same.
+/// Logs what is doubtful in the templates and in the rules of proof; they are used all the same.
 fn warn_of(setup: &Setup) {
+    for (shop, doubt) in setup.config.trust_doubts() {
+        tracing::warn!(shop = %shop.id, "[shop.trust] {doubt}");
+    }
     for doubt in doubts(setup) {
         tracing::warn!("{doubt}");
     }

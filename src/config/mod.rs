@@ -4,6 +4,7 @@
 //! it to work. No file is opened here: certificates, keys and folders are looked at when the program starts.
 
 mod database;
+mod dkim;
 mod dns;
 mod listener;
 mod login;
@@ -15,6 +16,7 @@ mod settings;
 mod shop;
 mod smtp;
 mod starter;
+mod trust;
 mod units;
 mod values;
 
@@ -27,8 +29,8 @@ pub use listener::{ListenOn, Listener, ListenerTls};
 pub use login::{DoorLogin, PasswordHash, StoredPassword};
 pub use read::parse;
 pub use settings::{
-    Brand, Config, DEFAULT_LISTEN, Door, Limits, LogFormat, Login, Relay, RelayTimeouts, Role, Secret, Shop, Tls,
-    TlsFiles,
+    Brand, Config, DEFAULT_LISTEN, Dkim, Door, Limits, LogFormat, Login, Relay, RelayTimeouts, ReturnPath, Role,
+    Secret, Shop, Tls, TlsFiles,
 };
 pub use starter::{Answers, template};
 pub use units::{duration, written};

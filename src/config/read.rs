@@ -7,7 +7,7 @@ use crate::domain::DAY;
 
 use super::settings::{Config, DEFAULT_KEEP_COPIES, Door, LogFormat, Role};
 use super::values::{file, host, path, problem_at, secret, span, word};
-use super::{database, login, policy, relay, shop, smtp};
+use super::{database, dkim, login, policy, relay, shop, smtp, trust};
 
 /// Reads a configuration. Relative paths in it start from `folder`, the folder of the file it came from.
 ///
@@ -53,6 +53,8 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
         problem_at(top, "listener", "has the role submission, but there is nobody who may log in", remedy);
     }
     let relays = relay::read_all(top, folder, door.as_ref().map(|door| door.hostname.as_str()));
+    let dns_servers = trust::dns_servers(top);
+    let dkim = dkim::read_all(top, folder);
     let policy = policy::read_top(top);
     let shops = shop::read_all(top, ingest_domain.as_deref(), &relays.names, &policy);
     Some(Config {
@@ -62,6 +64,7 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
         door: door?,
         logins,
         relays: relays.relays,
+        dkim,
         shops,
         templates_dir,
         letters_dir,
@@ -70,6 +73,7 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
         log: log.unwrap_or_default(),
         hashed_suppressions: suppression.unwrap_or_default(),
         metrics_file,
+        dns_servers,
     })
 }
 

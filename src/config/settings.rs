@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::domain::trust::TrustRules;
 use crate::domain::{DAY, EmailAddress, PersonName, Policies, ShopId, ShopRules, Zone};
 use crate::link::UrlPattern;
 
@@ -27,6 +28,8 @@ pub struct Config {
     pub logins: Vec<DoorLogin>,
     /// The relays, by name; at least one.
     pub relays: Vec<Relay>,
+    /// The keys that letters are signed with; no two of one domain with one selector.
+    pub dkim: Vec<Dkim>,
     /// The shops; at least one, ids unique.
     pub shops: Vec<Shop>,
     /// A folder whose templates replace or extend those that ship.
@@ -43,6 +46,8 @@ pub struct Config {
     pub hashed_suppressions: bool,
     /// A file that figures are written into every minute, in Prometheus' text format.
     pub metrics_file: Option<PathBuf>,
+    /// The DNS servers that proofs are looked up at; empty for the system's.
+    pub dns_servers: Vec<SocketAddr>,
 }
 
 /// Where a secret is read from. The value itself never stands in the configuration.
@@ -155,6 +160,16 @@ impl Default for Limits {
     }
 }
 
+/// Whose address letters have in MAIL FROM. Bounces go there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum ReturnPath {
+    /// One of our own for each letter, at the ingest domain, so that bounces come to us.
+    #[default]
+    Own,
+    /// The shop's From address, for relays that let nothing else pass. Bounces go to the shop, and we never hear of them.
+    From,
+}
+
 /// An SMTP server that letters are handed to.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Relay {
@@ -174,10 +189,44 @@ pub struct Relay {
     pub connections: usize,
     /// Letters over one connection before it is renewed.
     pub letters_per_connection: u32,
+    /// Whose address letters have in MAIL FROM, where bounces go.
+    pub return_path: ReturnPath,
     /// The name in our EHLO.
     pub hello_name: String,
     /// How long each step may take.
     pub timeouts: RelayTimeouts,
+}
+
+/// A key that the letters of one domain are signed with (RFC 6376).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dkim {
+    /// The domain of the letters' From address, lower-case A-labels.
+    pub domain: String,
+    /// The name under which the key is published.
+    pub selector: String,
+    /// Where the private key is, PEM.
+    pub key: Secret,
+}
+
+impl Dkim {
+    /// The name of the record that publishes the key.
+    pub fn record_name(&self) -> String {
+        format!("{}._domainkey.{}", self.selector, self.domain)
+    }
+
+    /// A selector, in lower case: labels with dots between them (RFC 6376 3.1); underscores are in use though no host name has one.
+    ///
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn selector(text: &str) -> Result<String, String> {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        let label =
+            |label: &str| (1..=63).contains(&label.len()) && label.bytes().all(plain) && !label.starts_with('-');
+        match text.len() <= 200 && text.split('.').all(label) {
+            true => Ok(text.to_ascii_lowercase()),
+            false => Err(format!("{text:?} is no selector")),
+        }
+    }
 }
 
 /// How a connection to a relay is protected.
@@ -262,6 +311,8 @@ pub struct Shop {
     pub rules: ShopRules,
     /// What its mails say when the customer agreed to be asked, beside the words that the reader knows.
     pub consent_words: Vec<String>,
+    /// What proves that a copy comes from it.
+    pub trust: TrustRules,
 }
 
 /// Without the secrets: who has one can hand in mail as the shop.
@@ -285,6 +336,7 @@ impl fmt::Debug for Shop {
             relay,
             rules,
             consent_words,
+            trust,
         } = self;
         f.debug_struct("Shop")
             .field("id", id)
@@ -303,6 +355,7 @@ impl fmt::Debug for Shop {
             .field("relay", relay)
             .field("rules", rules)
             .field("consent_words", consent_words)
+            .field("trust", trust)
             .finish()
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::starter::{EXAMPLE, key_of};
 use super::*;
 use crate::document::{Document, Problems};
+use crate::domain::trust::NewSenders;
 use crate::domain::{DAY, InDoubt, Policy, Trigger};
 
 const MINIMAL: &str = include_str!("../../config/minimal.toml");
@@ -53,6 +54,7 @@ fn the_least_configuration_has_every_default() {
             login: None,
             connections: 4,
             letters_per_connection: 100,
+            return_path: crate::config::ReturnPath::Own,
             hello_name: "invited.nordljus.example".to_owned(),
             timeouts: RelayTimeouts::default(),
         }]
@@ -353,6 +355,7 @@ fn a_first_configuration_says_what_was_answered() {
         timezone: "Europe/Vienna".to_owned(),
         delay: DAY * 14,
         at_any_hour: true,
+        believe_address: true,
     };
     let text = template(&answers);
     let config = parsed(&text);
@@ -364,6 +367,7 @@ fn a_first_configuration_says_what_was_answered() {
     assert_eq!((config.relays[0].host.as_str(), config.relays[0].tls), ("relay.example.com", Tls::Implicit));
     assert_eq!((shop.id.as_str(), shop.name.as_str()), ("shop-2", "Bob's \"Best\" # \u{1f980}"));
     assert_eq!(shop.domains, ["xn--bcher-kva.example"]);
+    assert_eq!(shop.trust.address, NewSenders::Accept);
     assert_eq!((&shop.secrets[0], &shop.link.to_string()), (&answers.secret, &answers.link));
     assert_eq!((shop.from_name.as_str(), shop.from.as_str()), ("B\u{fc}cher", "mail@xn--bcher-kva.example"));
     assert_eq!((shop.locale.as_str(), shop.zone.name(), shop.rules.base.delay), ("de-AT", "Europe/Vienna", DAY * 14));
