@@ -11,6 +11,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+mod crowds;
+
 use super::{Client, Door, attend, serve};
 use crate::config::{self, Limits, Listener};
 use crate::domain::{CopyId, ShopId, Timestamp};
@@ -73,9 +75,12 @@ impl House {
 
     /// Knocks without waiting for the greeting.
     fn knock(&self, client: &str) -> Guest {
+        self.knock_at(Listener::plain(SocketAddr::from(([127, 0, 0, 1], 0))), client)
+    }
+
+    fn knock_at(&self, listener: Listener, client: &str) -> Guest {
         let (ours, theirs) = duplex(4096);
         let (door, stop, client) = (Arc::clone(&self.door), self.stop.clone(), Client::at(client.parse().unwrap()));
-        let listener = Listener::plain(SocketAddr::from(([127, 0, 0, 1], 0)));
         let session = tokio::spawn(async move { attend(&door, &listener, theirs, client, &stop).await });
         Guest { stream: ours, heard: Vec::new(), session }
     }
