@@ -66,9 +66,9 @@ fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<S
         problems.extend(unknown_templates(&config, reader.templates()));
     }
     let relays = relays(&config, &mut problems);
-    let logins = logins(&config, &mut problems);
     let prover = Prover::new(&config.dns_servers).map_err(|error| problems.push(no_resolver(&error))).ok();
     let signers = signers(&config, &mut problems);
+    let logins = logins(&config, &mut problems);
     match (reader, letters, master, prover) {
         (Some(reader), Some(letters), Some(master), Some(prover)) if problems.is_empty() => Ok(Setup {
             policies: Arc::new(config.policies().with_list_key(list_key_of(&master))),
@@ -83,8 +83,8 @@ fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<S
             letters,
             prover,
             relays,
-            logins,
             signers,
+            logins,
         }),
         _ => Err(problems),
     }

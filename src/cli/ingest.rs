@@ -7,7 +7,6 @@ use std::sync::Arc;
 use clap::{ArgGroup, Args};
 
 use super::{ConfigArg, Desk, Failure, Output};
-use crate::app::return_key;
 use crate::document::Problem;
 use crate::domain::{Handed, LetterId, ShopId, Way};
 use crate::door::piped;
@@ -105,10 +104,10 @@ impl Ingest {
             let shop = desk.shop(shop).map_err(|_| told(NO_USER, "there is no such shop in the configuration"))?;
             return Ok(vec![(shop, None, String::new())]);
         }
-        let key = return_key(&desk.config).map_err(|problem| Failure::Config(vec![problem]))?;
         let mut addressees = Vec::<(ShopId, Option<LetterId>, String)>::new();
+        let return_key = desk.return_key()?;
         for address in &self.to {
-            let (shop, letter) = match accept::recipient(&desk.config, &key, address) {
+            let (shop, letter) = match accept::recipient(&desk.config, &return_key, address) {
                 Recipient::Shop(shop) => (shop, None),
                 Recipient::Letter(shop, letter) => (shop, Some(letter)),
                 Recipient::Unknown => return Err(told(NO_USER, "nobody here has this address")),

@@ -36,6 +36,7 @@ mod progress;
 mod queue;
 mod reconcile;
 mod restore;
+mod senders;
 mod serve;
 mod simulate;
 mod stats;
@@ -52,11 +53,12 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::app::{StartError, database_password, list_key, load_config};
+use crate::app::{StartError, database_password, list_key, load_config, return_key};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::document::Problem;
 use crate::domain::{Policies, ShopId, Zone};
+use crate::proof::Prover;
 use crate::store::{self, BackupError, Filter, HeldFilter, Role, SqlStore, Store as _, StoreError};
 use output::{Output, printable};
 
@@ -116,6 +118,9 @@ enum Command {
     Invite(invite::Invite),
     /// Says which orders of a list got an invitation, which did not and why, and which invitations have no order
     Reconcile(reconcile::Reconcile),
+    /// Says whose copies are believed where nothing but a shop's secret address proves them
+    #[command(subcommand)]
+    Senders(senders::Senders),
     /// Keeps the list of those who get no letter, whatever the orders say
     #[command(subcommand)]
     Suppress(suppress::Suppress),
@@ -267,6 +272,7 @@ impl Command {
             Self::Login(login) => login.run(),
             Self::Invite(invite) => invite.run().await,
             Self::Reconcile(reconcile) => reconcile.run().await,
+            Self::Senders(senders) => senders.run().await,
             Self::Suppress(suppress) => suppress.run().await,
             Self::Person(person) => person.run().await,
             Self::Erase(erase) => erase.run().await,
@@ -341,6 +347,22 @@ impl Desk {
     /// The key with which entries of the suppression list are hashed.
     fn list_key(&self) -> Result<[u8; 32], Failure> {
         list_key(&self.config).map_err(|problem| Failure::Config(vec![problem]))
+    }
+
+    /// The key of the letters' return addresses.
+    fn return_key(&self) -> Result<[u8; 32], Failure> {
+        return_key(&self.config).map_err(|problem| Failure::Config(vec![problem]))
+    }
+
+    /// Who looks up what proves a copy's sender.
+    fn prover(&self) -> Result<Prover, Failure> {
+        Prover::new(&self.config.dns_servers).map_err(|error| {
+            Failure::Config(vec![Problem::with_file(
+                "configuration",
+                error.to_string(),
+                "see [dns] and /etc/resolv.conf",
+            )])
+        })
     }
 
     /// The shops' rules, by which letters are judged: with the key of the suppression list, without which its hashed entries stop

@@ -29,8 +29,8 @@ pub use listener::{ListenOn, Listener, ListenerTls};
 pub use login::{DoorLogin, PasswordHash, StoredPassword};
 pub use read::parse;
 pub use settings::{
-    Brand, Config, DEFAULT_LISTEN, Dkim, Door, Limits, LogFormat, Login, Relay, RelayTimeouts, ReturnPath, Role,
-    Secret, Shop, Tls, TlsFiles,
+    Brand, Config, DEFAULT_LISTEN, Dkim, Door, Limits, LogFormat, Login, MailboxDomain, Relay, RelayTimeouts,
+    ReturnPath, Role, Secret, Shop, Tls, TlsFiles,
 };
 pub use starter::{Answers, template};
 pub use units::{duration, written};

@@ -12,12 +12,15 @@ use super::logins::{Logins, Turns};
 use super::relays::RelayLine;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::{EmailAddress, LetterId, Policies};
+use crate::domain::{AlarmKind, EmailAddress, LetterId, Policies, ShopId, Timestamp};
 use crate::letter::Letters;
 use crate::proof::Prover;
 use crate::read::Reader;
 use crate::send::dkim::Signers;
 use crate::store::Store;
+
+/// How long after an alarm the next of its kind is raised at the earliest.
+const RAISED_AGAIN: Duration = Duration::from_secs(60);
 
 /// Everything that follows from the configuration, checked and compiled. Never changed: a reload makes a new one.
 pub struct Setup {
@@ -74,6 +77,7 @@ pub struct House {
     /// Whether a claim failed without an answer, so that letters may be claimed of which nobody here knows.
     pub(super) claims_unknown: AtomicBool,
     in_hand: Mutex<HashMap<LetterId, Option<String>>>,
+    raised: Mutex<HashMap<(ShopId, AlarmKind), Timestamp>>,
     setup: ArcSwap<Setup>,
 }
 
@@ -91,6 +95,7 @@ impl House {
             queue_moved: Notify::new(),
             claims_unknown: AtomicBool::new(false),
             in_hand: Mutex::default(),
+            raised: Mutex::default(),
             setup: ArcSwap::from_pointee(setup),
         }
     }
@@ -103,6 +108,17 @@ impl House {
     /// The letters that are claimed and not settled, with their relays.
     pub(super) fn in_hand(&self) -> MutexGuard<'_, HashMap<LetterId, Option<String>>> {
         self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether an alarm may be raised now that was not within the last minute: a flood of copies is one alarm.
+    pub(super) fn may_raise(&self, shop: &ShopId, kind: AlarmKind, now: Timestamp) -> bool {
+        let mut raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (shop.clone(), kind);
+        if raised.get(&key).is_some_and(|at| now >= *at && now.since(*at) < RAISED_AGAIN) {
+            return false;
+        }
+        raised.insert(key, now);
+        true
     }
 
     /// Puts a new set-up in place; work that has begun ends with the old one.

@@ -2,6 +2,7 @@
 //! commit" exists once.
 
 pub mod accept;
+mod answers;
 pub mod desk;
 pub mod dispatch;
 pub mod explain;
@@ -21,8 +22,9 @@ pub mod reconcile;
 mod relays;
 pub mod simulate;
 pub mod stats;
+pub mod trust;
 pub mod watch;
 
 pub use house::{House, Keys, Setup};
 pub use logins::{Logins, hash_password};
-pub use relays::{Readiness, RelayLine};
+pub use relays::{Readiness, RelayLine, RelayState};

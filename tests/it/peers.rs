@@ -12,7 +12,7 @@ use invited::store::Store as _;
 use crate::kit::{fixture, make_private, opened, order_mail, say, until};
 use crate::postfix::{Postfix, can_run_postfix, free_address};
 use crate::program::{BCC, Dialog, Ran, Site, has, not_run, run};
-use crate::relay::{Act, TestRelay};
+use crate::relay::{Act, At, TestRelay};
 
 /// `to_door` gets the mail for the ingest domain, `to_customers` every other.
 fn routes(to_door: SocketAddr, to_customers: SocketAddr) -> String {
@@ -88,6 +88,41 @@ async fn the_whole_loop_through_a_real_postfix_on_both_sides() {
         invitations.len(),
         customers.taken().len() - 2
     ));
+    drop(postfix);
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_real_postfix_could_not_deliver_comes_back_and_stops_the_letters() {
+    if !can_run_postfix("what_a_real_postfix_could_not_deliver_comes_back_and_stops_the_letters") {
+        return;
+    }
+    let customer = "anna@customer.example.net";
+    let customers = TestRelay::start(|moment| match moment.at {
+        At::Rcpt if moment.rcpt.starts_with("anna@") => {
+            Act::Reply("550 5.1.1 <anna@customer.example.net>: Recipient address rejected: User unknown")
+        }
+        _ => Act::Ok,
+    })
+    .await;
+    let site = Site::new(free_address(), &[("hold_all", "true")]).await;
+    let service = site.serve().await;
+    let postfix = Postfix::start(service.address, customers.address).await;
+    site.configure(postfix.address, &[("reminder", "\"7 days\"")]);
+    service.signal("HUP");
+    service.says("the configuration was reloaded").await;
+
+    let mut shop = Dialog::open(service.address).await.unwrap();
+    let reply = shop.mail(BCC, &order_mail("PF-2001", "Anna Exempel", customer)).await.unwrap();
+    assert!(reply.starts_with("250 "), "{reply}");
+    until("Postfix's notice is filed", async || {
+        (site.number("SELECT count(*) FROM answer WHERE kind = 'hard_bounce' AND status = '5.1.1'").await == 1)
+            .then_some(())
+    })
+    .await;
+    let invitations = site.invitations().await;
+    assert_eq!(invitations[0].progress.state, State::Failed);
+    assert_eq!(site.number("SELECT count(*) FROM suppression WHERE reason = 'bounced'").await, 1);
     drop(postfix);
     service.stop().await;
 }
