@@ -10,6 +10,7 @@
 //!   terminal. With styles it is `Output::styled`, and `output::one_line` for each part from outside.
 //! - Who acts and why is `who::Who`, points in time are `when::point`, questions are `confirm::confirm`.
 
+mod backup;
 mod check;
 mod completions;
 mod confirm;
@@ -32,8 +33,10 @@ mod person;
 mod progress;
 mod queue;
 mod reconcile;
+mod restore;
 mod senders;
 mod serve;
+mod shop;
 mod simulate;
 mod stats;
 mod suppress;
@@ -55,7 +58,7 @@ use crate::config::Config;
 use crate::document::Problem;
 use crate::domain::{Policies, ShopId, Zone};
 use crate::proof::Prover;
-use crate::store::{self, Filter, HeldFilter, Role, SqlStore, Store as _, StoreError};
+use crate::store::{self, BackupError, Filter, HeldFilter, Role, SqlStore, Store as _, StoreError};
 use output::{Output, printable};
 
 /// Self-hosted automatic feedback service: reads BCC'd order mail and sends review invitations at the right time.
@@ -109,6 +112,9 @@ enum Command {
     Invite(invite::Invite),
     /// Says which orders of a list got an invitation, which did not and why, and which invitations have no order
     Reconcile(reconcile::Reconcile),
+    /// Shows a shop's BCC addresses, and changes them
+    #[command(subcommand)]
+    Shop(shop::Shop),
     /// Says whose copies are believed where nothing but a shop's secret address proves them
     #[command(subcommand)]
     Senders(senders::Senders),
@@ -127,6 +133,10 @@ enum Command {
     Fairness(fairness::Fairness),
     /// Moves the queue from an SQLite file to a PostgreSQL server, or back
     Move(move_queue::Move),
+    /// Makes a backup of the queue while the daemon works
+    Backup(backup::Backup),
+    /// Puts a backup back, and holds what may have been sent since it was made
+    Restore(restore::Restore),
     /// Works with the templates that read mails
     #[command(subcommand)]
     Template(template::Template),
@@ -183,6 +193,15 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Store(error) => error.into(),
+            error => Self::Undone(error.to_string()),
+        }
+    }
+}
+
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
@@ -228,6 +247,7 @@ impl Command {
             Self::Import(import) => import.run().await,
             Self::Invite(invite) => invite.run().await,
             Self::Reconcile(reconcile) => reconcile.run().await,
+            Self::Shop(shop) => shop.run().await,
             Self::Senders(senders) => senders.run().await,
             Self::Suppress(suppress) => suppress.run().await,
             Self::Person(person) => person.run().await,
@@ -236,6 +256,8 @@ impl Command {
             Self::Simulate(simulate) => simulate.run().await,
             Self::Fairness(fairness) => fairness.run().await,
             Self::Move(queue) => queue.run().await,
+            Self::Backup(backup) => backup.run().await,
+            Self::Restore(restore) => restore.run().await,
             Self::Template(template) => template.run(),
             Self::Completions(completions) => completions.run(),
             Self::Man(man) => man.run(),

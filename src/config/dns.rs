@@ -3,7 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::settings::{Config, Relay, Shop};
+use super::listener::ListenOn;
+use super::settings::{Config, Relay, Role, Shop};
 
 /// A record to publish. What only the administrator or the relay's provider knows stands in angle brackets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +33,12 @@ impl fmt::Display for DnsRecord {
 pub fn dns_records(config: &Config) -> Vec<DnsRecord> {
     let host = &config.door.hostname;
     let mut records = vec![record(&config.ingest_domain, "MX", format!("10 {host}."), "copies come in here")];
-    let public = config.door.listen.iter().map(|address| address.ip()).filter(is_public).collect::<Vec<_>>();
+    let from_servers = config.door.listeners.iter().filter(|listener| listener.role == Role::Smtp);
+    let addresses = from_servers.filter_map(|listener| match &listener.on {
+        ListenOn::Tcp(address) => Some(address.ip()),
+        ListenOn::Unix(_) | ListenOn::Systemd(_) => None,
+    });
+    let public = addresses.filter(is_public).collect::<Vec<_>>();
     for ip in &public {
         let kind = if ip.is_ipv4() { "A" } else { "AAAA" };
         records.push(record(host, kind, ip.to_string(), "the host of the MX record"));

@@ -6,6 +6,7 @@
 mod database;
 mod dkim;
 mod dns;
+mod listener;
 mod policy;
 mod postgres_url;
 mod read;
@@ -23,6 +24,7 @@ mod tests;
 
 pub use database::{Database, DatabaseFault, Postgres, PostgresHost, PostgresTls};
 pub use dns::{DnsRecord, dns_records};
+pub use listener::{ListenOn, Listener, ListenerTls};
 pub use read::parse;
 pub use settings::{
     Brand, Config, DEFAULT_LISTEN, Dkim, Door, Limits, LogFormat, Login, Relay, RelayTimeouts, ReturnPath, Role,

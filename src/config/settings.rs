@@ -10,6 +10,7 @@ use crate::domain::{DAY, EmailAddress, PersonName, Policies, ShopId, ShopRules, 
 use crate::link::UrlPattern;
 
 use super::database::Database;
+use super::listener::Listener;
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,7 +21,7 @@ pub struct Config {
     pub master_key: Secret,
     /// The domain of the shops' BCC addresses, `<shop>+<secret>@<ingest domain>`; lower-case A-labels.
     pub ingest_domain: String,
-    /// The SMTP listener.
+    /// The listeners.
     pub door: Door,
     /// The relays, by name; at least one.
     pub relays: Vec<Relay>,
@@ -65,14 +66,14 @@ pub enum LogFormat {
     Json,
 }
 
-/// The SMTP listener: where it listens, what it calls itself, what it bears.
+/// The door: where it listens, what it calls itself, what it bears.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Door {
-    /// The addresses to listen on; port 0 takes a free one.
-    pub listen: Vec<SocketAddr>,
+    /// Where it listens and for whom: what `[smtp] listen` says first, then every `[[listener]]`.
+    pub listeners: Vec<Listener>,
     /// The name in the greeting and the EHLO reply; lower-case A-labels.
     pub hostname: String,
-    /// Certificate chain and key for STARTTLS, PEM files. Without them STARTTLS is not offered.
+    /// Certificate chain and key, PEM files. Without them there is no TLS.
     pub tls: Option<TlsFiles>,
     /// What a client may do before it is stopped.
     pub limits: Limits,
@@ -124,6 +125,8 @@ pub struct Limits {
     pub sessions: usize,
     /// Sessions at one time from one IPv4 address or IPv6 /64.
     pub sessions_per_client: usize,
+    /// New connections in a minute from one IPv4 address or IPv6 /64; loopback and unix sockets are not counted.
+    pub connections_per_minute: u32,
     /// How long the listener waits for a command.
     pub command_timeout: Duration,
     /// How long it waits for more of a message.
@@ -146,6 +149,7 @@ impl Default for Limits {
             idle_commands: 100,
             sessions: 200,
             sessions_per_client: 20,
+            connections_per_minute: 60,
             command_timeout: Duration::from_secs(300),
             data_timeout: Duration::from_secs(180),
             session_timeout: Duration::from_secs(1_200),

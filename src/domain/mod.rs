@@ -45,8 +45,8 @@ pub use ids::{CopyId, InvitationId, LetterId};
 pub use inputs::Inputs;
 pub use invitation::{Invitation, LetterKind, OrderDetails};
 pub use lifecycle::{
-    Attempt, CustomerNews, Decision, DeskOrder, Event, OrderNews, Planned, Progress, State, decide, open, open_again,
-    open_by_hand,
+    Attempt, CustomerNews, Decision, DeskOrder, Event, Gap, OrderNews, Planned, Progress, State, decide, open,
+    open_again, open_by_hand,
 };
 pub use order::{Customer, EventKind, OrderDate, OrderEvent, OrderReference, PersonName, Product, Total};
 pub use outturn::Outturn;

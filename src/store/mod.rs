@@ -3,6 +3,7 @@
 //! decided by the pure [`crate::domain::decide`], called between reading and writing it inside the same transaction, so that
 //! two doors can never act on the same past.
 
+mod backup;
 mod desk;
 mod error;
 mod filter;
@@ -21,6 +22,7 @@ mod tests;
 mod transfer;
 mod views;
 
+pub use backup::{BackedUp, BackupError, Restoration, Restored, backup, restore};
 pub use desk::{DeskAsk, DeskOutcome, Reinvited, Seen};
 pub use error::StoreError;
 pub use filter::{Filter, FreeText, Page};
@@ -36,7 +38,8 @@ pub use records::{
     Story, Subject, UnreadCopy,
 };
 pub use senders::{PastHand, Sender, SenderFilter};
-pub use sql::{Own, Search, SqlStore};
+pub use sql::{LOOKED_THROUGH, Own, Search, SqlStore};
+pub use sqlite::Contents;
 pub use transfer::{Content, Ending, Moved, MovedTable, Place, Step, Watch, transfer};
 pub use views::{Deferred, InHand, Stopped};
 

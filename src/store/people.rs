@@ -74,12 +74,22 @@ pub enum PersonTable {
     Alarm,
     /// Pauses.
     Pause,
+    /// Who hands in copies, and what people wrote beside them.
+    Sender,
 }
 
 impl PersonTable {
     /// Every table that holds text which is not the program's own.
-    pub const ALL: [Self; 7] =
-        [Self::Copy, Self::Invitation, Self::Letter, Self::Decision, Self::Suppression, Self::Alarm, Self::Pause];
+    pub const ALL: [Self; 8] = [
+        Self::Copy,
+        Self::Invitation,
+        Self::Letter,
+        Self::Decision,
+        Self::Suppression,
+        Self::Alarm,
+        Self::Pause,
+        Self::Sender,
+    ];
 
     /// Its name.
     pub const fn as_str(self) -> &'static str {
@@ -91,6 +101,7 @@ impl PersonTable {
             Self::Suppression => "suppression",
             Self::Alarm => "alarm",
             Self::Pause => "pause",
+            Self::Sender => "sender",
         }
     }
 }

@@ -22,6 +22,7 @@ mod pulse;
 mod queries;
 mod readers;
 mod reading;
+pub(super) mod restored;
 mod rows;
 pub(super) mod sender_statements;
 mod senders;
@@ -34,6 +35,7 @@ pub(super) mod views;
 pub(super) mod writer;
 
 pub use person::{Own, Search};
+pub use senders::LOOKED_THROUGH;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -55,7 +57,7 @@ use super::{
     Settled, ShopHours, Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
 };
 use crate::domain::{
-    Attempt, CopyId, Doubt, Handed, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp, Way,
+    Attempt, CopyId, Doubt, Gap, Handed, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp, Way,
 };
 
 /// How far this machine's clock may be from the server's before it is said.
@@ -71,6 +73,8 @@ pub struct SqlStore {
     /// Whether no other daemon can be alive.
     is_alone: bool,
     clocks_were_apart: Arc<AtomicBool>,
+    /// The time of which this queue knows nothing, when it was put back from a backup.
+    gap: Option<Gap>,
 }
 
 /// Who writes what. A file has one writer; a server has one for each kind of work, so that a copy is not kept waiting by letters.
@@ -92,14 +96,18 @@ impl SqlStore {
     pub(super) async fn start(engine: Engine, lock: Option<DaemonLock>) -> Result<Self, Fault> {
         let is_alone = lock.is_some();
         let pulse = Arc::new(Pulse::new(engine.folder()));
-        let start = async |lock| {
-            let conn = engine.connect_to_write().await?;
-            Ok::<_, Fault>(Writer::start(engine.clone(), conn, Arc::clone(&pulse), lock))
-        };
-        let spool = start(lock).await?;
+        let start = |conn, lock| Writer::start(engine.clone(), conn, Arc::clone(&pulse), lock);
+        let mut first = engine.connect_to_write().await?;
+        // Nobody puts a queue back that is in use, so this does not change.
+        let gap = restored::gap(&mut first).await?;
+        let spool = start(first, lock);
         let writers = match &engine {
             Engine::Sqlite(_) => Writers { letters: spool.clone(), reading: spool.clone(), spool },
-            Engine::Postgres(_) => Writers { letters: start(None).await?, reading: start(None).await?, spool },
+            Engine::Postgres(_) => Writers {
+                letters: start(engine.connect_to_write().await?, None),
+                reading: start(engine.connect_to_write().await?, None),
+                spool,
+            },
         };
         Ok(Self {
             readers: Readers::new(engine.clone()),
@@ -108,6 +116,7 @@ impl SqlStore {
             pulse,
             is_alone,
             clocks_were_apart: Arc::default(),
+            gap,
         })
     }
 
@@ -229,7 +238,7 @@ impl Store for SqlStore {
         policies: Arc<Policies>,
         now: Timestamp,
     ) -> Result<Vec<Filed>, StoreError> {
-        self.writers.reading.carry_out(FileReadings { readings, policies, now, by: By::Reader }).await
+        self.writers.reading.carry_out(FileReadings { readings, policies, now, by: By::Reader, gap: self.gap }).await
     }
 
     async fn claim_due(&self, ask: ClaimAsk, policies: Arc<Policies>, now: Timestamp) -> Result<Claimed, StoreError> {
@@ -373,7 +382,7 @@ impl Store for SqlStore {
         now: Timestamp,
     ) -> Result<Vec<Filed>, StoreError> {
         let by = By::Desk(filing.clone());
-        self.writers.reading.carry_out(FileReadings { readings, policies, now, by }).await
+        self.writers.reading.carry_out(FileReadings { readings, policies, now, by, gap: self.gap }).await
     }
 
     async fn file_again(
@@ -382,7 +391,7 @@ impl Store for SqlStore {
         policies: Arc<Policies>,
         now: Timestamp,
     ) -> Result<Vec<Filed>, StoreError> {
-        self.writers.reading.carry_out(FileReadings { readings, policies, now, by: By::Again }).await
+        self.writers.reading.carry_out(FileReadings { readings, policies, now, by: By::Again, gap: self.gap }).await
     }
 
     async fn copies_again(&self, now: Timestamp, limit: usize) -> Result<Vec<CopyId>, StoreError> {

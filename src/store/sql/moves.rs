@@ -58,6 +58,7 @@ fn words(event: &Event) -> String {
         Event::NotAdmitted(_) => "policy".to_owned(),
         Event::Due(_) => "due".to_owned(),
         Event::Customer(news) => format!("customer {}", news.as_str()),
+        Event::Restored(_) => "restored".to_owned(),
         Event::Attempt(attempt) => match attempt {
             Attempt::Accepted => "attempt accepted",
             Attempt::Deferred { .. } => "attempt deferred",

@@ -120,6 +120,7 @@ const fn all_of(table: PersonTable) -> Statement {
         PersonTable::Suppression => sql::ALL_OF_SUPPRESSIONS,
         PersonTable::Alarm => sql::ALL_OF_ALARMS,
         PersonTable::Pause => sql::ALL_OF_PAUSES,
+        PersonTable::Sender => sql::ALL_OF_SENDERS,
     }
 }
 
@@ -132,6 +133,7 @@ const fn last_of(table: PersonTable) -> Statement {
         PersonTable::Suppression => sql::LAST_SUPPRESSION,
         PersonTable::Alarm => sql::LAST_ALARM,
         PersonTable::Pause => sql::LAST_PAUSE,
+        PersonTable::Sender => sql::LAST_SENDER,
     }
 }
 
@@ -195,6 +197,7 @@ impl Work for Erase {
                 PersonTable::Suppression => sql::SILENCE_SUPPRESSIONS,
                 PersonTable::Alarm => sql::SILENCE_ALARMS,
                 PersonTable::Pause => sql::SILENCE_PAUSES,
+                PersonTable::Sender => sql::SILENCE_SENDERS,
                 PersonTable::Copy | PersonTable::Invitation => continue,
             };
             erased.words += conn.execute(statement, [to_json(ids)?.into()]).await?;
@@ -370,4 +373,5 @@ impl SqlStore {
 const REWRITE: &str = "VACUUM";
 
 /// Every table in which a person may stand.
-const VACUUM: &str = "VACUUM (ANALYZE) copy, copy_body, invitation, letter, decision, suppression, alarm, pause";
+const VACUUM: &str =
+    "VACUUM (ANALYZE) copy, copy_body, invitation, letter, decision, suppression, alarm, pause, sender";

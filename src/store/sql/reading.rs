@@ -18,8 +18,8 @@ use super::tally::{Read, Tally};
 use super::turns::{self, Turn};
 use super::writer::Work;
 use crate::domain::{
-    CopyId, Decision, Doubt, Event, Invitation, InvitationId, OrderDetails, OrderEvent, OrderNews, Outcome, Policies,
-    Reading, ShopId, State, Timestamp, admit, kind_of_reason, open,
+    CopyId, Decision, Doubt, Event, Gap, Invitation, InvitationId, OrderDetails, OrderEvent, OrderNews, Outcome,
+    Policies, Reading, ShopId, State, Timestamp, admit, kind_of_reason, open,
 };
 use crate::store::{CopyState, DeskAct, DeskFiling, Filed, FiledReading};
 
@@ -127,6 +127,8 @@ pub(super) struct FileReadings {
     pub(super) policies: Arc<Policies>,
     pub(super) now: Timestamp,
     pub(super) by: By,
+    /// The time of which the queue knows nothing.
+    pub(super) gap: Option<Gap>,
 }
 
 /// Whose work a filing is.
@@ -265,6 +267,38 @@ impl FileReadings {
                 book.tell(invitation, &cause, &self.policies)
             }
             None => decision,
+        }
+    }
+
+    /// Holds an invitation that a copy gave a time of which a restored queue knows nothing: it may have had that time before, and its
+    /// letter with it. The decision that stands.
+    fn hold_if_in_gap(&self, one: &mut Invitation, decision: Decision, cause: &Cause<'_>, book: &mut Book) -> Decision {
+        let Event::Order(news) = cause.event else { return decision };
+        let gap = self.gap.filter(|gap| news.told_at <= gap.until);
+        // A time that has passed was made the present one.
+        let gap = gap.map(|gap| Gap { until: self.now, ..gap });
+        match gap.filter(|gap| gap.has_due(&one.progress)) {
+            Some(gap) => book.tell(one, &Cause { event: Event::Restored(gap), ..cause.clone() }, &self.policies),
+            None => decision,
+        }
+    }
+
+    /// Holds an invitation to an order that may have begun, and had its letter, in the time of which a restored queue knows nothing.
+    fn hold_if_begun_in_gap(
+        &self,
+        one: &mut Invitation,
+        news: OrderNews,
+        decision: Decision,
+        cause: &Cause<'_>,
+        book: &mut Book,
+    ) -> Decision {
+        let policy = self.policies.of(&one.shop, &one.order);
+        match (self.gap.filter(|gap| gap.may_hide_the_first_mail(news, policy)), one.progress.due_at) {
+            (Some(gap), Some(due)) if one.progress.state == State::Queued => {
+                let gap = Gap { until: due, ..gap };
+                book.tell(one, &Cause { event: Event::Restored(gap), ..cause.clone() }, &self.policies)
+            }
+            _ => decision,
         }
     }
 
@@ -440,6 +474,7 @@ impl Known {
                 book.learn(invitation, order, work.now)?;
             }
             decision = work.admit(invitation, decision, &cause, book);
+            decision = work.hold_if_in_gap(invitation, decision, &cause, book);
             book.reopen(invitation);
             moved.push((invitation.id, decision));
         }
@@ -449,6 +484,8 @@ impl Known {
             let decision = open(news, order_cancelled, work.policies.of(&filing.shop, &details), work.now);
             let mut invitation = book.open(&filing.shop, order, &decision, &cause);
             let decision = work.admit(&mut invitation, decision, &cause, book);
+            let decision = work.hold_if_in_gap(&mut invitation, decision, &cause, book);
+            let decision = work.hold_if_begun_in_gap(&mut invitation, news, decision, &cause, book);
             book.reopen(&invitation);
             moved.push((invitation.id, decision));
             invitations.push(invitation);

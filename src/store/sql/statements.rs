@@ -360,6 +360,9 @@ statements! {
     FORGET_DAEMONS = { "DELETE FROM daemon WHERE lease_until <= $1 AND owner <> $2" };
     FORGET_OTHER_DAEMONS = { "DELETE FROM daemon WHERE owner <> $1" };
     PROPERTY = { "SELECT value FROM property WHERE name = $1" };
+    SET_PROPERTY = {
+        "INSERT INTO property (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+    };
 
     INVITATIONS_TO_MOVE = {
         "SELECT " (invitation columns) " FROM invitation WHERE id" (of "$1") " ORDER BY id" (lock "invitation")
