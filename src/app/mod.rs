@@ -1,11 +1,13 @@
 //! Puts the house together from a configuration, keeps it running, and takes it down in order.
 
 mod daemon;
+mod edit;
 mod files;
 mod samples;
 mod setup;
 
 pub use daemon::{Broke, Daemon, Reloaded, StartError, Tracing};
+pub use edit::{NotEdited, SecretsEdit, edit_secrets};
 pub use files::{
     database_password, load_config, load_letters, load_templates, read_config_file, read_secret, template_files,
 };

@@ -38,6 +38,7 @@ mod reconcile;
 mod restore;
 mod senders;
 mod serve;
+mod shop;
 mod simulate;
 mod stats;
 mod suppress;
@@ -118,6 +119,9 @@ enum Command {
     Invite(invite::Invite),
     /// Says which orders of a list got an invitation, which did not and why, and which invitations have no order
     Reconcile(reconcile::Reconcile),
+    /// Shows a shop's BCC addresses, and changes them
+    #[command(subcommand)]
+    Shop(shop::Shop),
     /// Says whose copies are believed where nothing but a shop's secret address proves them
     #[command(subcommand)]
     Senders(senders::Senders),
@@ -272,6 +276,7 @@ impl Command {
             Self::Login(login) => login.run(),
             Self::Invite(invite) => invite.run().await,
             Self::Reconcile(reconcile) => reconcile.run().await,
+            Self::Shop(shop) => shop.run().await,
             Self::Senders(senders) => senders.run().await,
             Self::Suppress(suppress) => suppress.run().await,
             Self::Person(person) => person.run().await,

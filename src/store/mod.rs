@@ -40,7 +40,7 @@ pub use records::{
     Story, Subject, UnreadCopy,
 };
 pub use senders::{PastHand, Sender, SenderFilter};
-pub use sql::{Own, Search, SqlStore};
+pub use sql::{LOOKED_THROUGH, Own, Search, SqlStore};
 pub use sqlite::Contents;
 pub use transfer::{Content, Ending, Moved, MovedTable, Place, Step, Watch, transfer};
 pub use views::{Deferred, InHand, Stopped};

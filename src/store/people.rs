@@ -76,6 +76,8 @@ pub enum PersonTable {
     Alarm,
     /// Pauses.
     Pause,
+    /// Who hands in copies, and what people wrote beside them.
+    Sender,
 }
 
 impl PersonTable {
@@ -89,6 +91,7 @@ impl PersonTable {
         Self::Suppression,
         Self::Alarm,
         Self::Pause,
+        Self::Sender,
     ];
 
     /// Its name.
@@ -102,6 +105,7 @@ impl PersonTable {
             Self::Suppression => "suppression",
             Self::Alarm => "alarm",
             Self::Pause => "pause",
+            Self::Sender => "sender",
         }
     }
 }

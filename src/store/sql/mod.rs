@@ -37,6 +37,7 @@ pub(super) mod views;
 pub(super) mod writer;
 
 pub use person::{Own, Search};
+pub use senders::LOOKED_THROUGH;
 
 use std::collections::HashMap;
 use std::sync::Arc;
