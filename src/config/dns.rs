@@ -50,13 +50,21 @@ pub fn dns_records(config: &Config) -> Vec<DnsRecord> {
     records.extend(return_records(config, host));
     let mut seen = Vec::new();
     for shop in &config.shops {
-        let relay = config.relays.iter().find(|relay| relay.name == shop.relay);
-        let (Some(relay), domain) = (relay, shop.from.domain()) else { continue };
-        if !seen.contains(&(domain, &relay.name)) {
-            seen.push((domain, &relay.name));
-            records.extend(sender_records(config, shop, relay, host));
+        let domain = shop.from.domain();
+        for relay in config.relays.iter().filter(|relay| shop.relays.contains(&relay.name)) {
+            if !seen.contains(&(domain, &relay.name)) {
+                seen.push((domain, &relay.name));
+                records.extend(sender_records(config, shop, relay, host));
+            }
         }
     }
+    // What is the same whichever relay sends.
+    let mut told: Vec<DnsRecord> = Vec::new();
+    records.retain(|record| {
+        let is_new = !told.contains(record);
+        told.push(record.clone());
+        is_new
+    });
     records
 }
 

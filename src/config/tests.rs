@@ -54,6 +54,9 @@ fn the_least_configuration_has_every_default() {
             login: None,
             connections: 4,
             letters_per_connection: 100,
+            rate: None,
+            per_domain: None,
+            domains: Vec::new(),
             return_path: crate::config::ReturnPath::Own,
             hello_name: "invited.nordljus.example".to_owned(),
             timeouts: RelayTimeouts::default(),
@@ -61,7 +64,10 @@ fn the_least_configuration_has_every_default() {
     );
     assert_eq!((shop.from.as_str(), shop.from_name.as_str()), ("reviews@nordljus.example", "Nordljus"));
     assert_eq!((shop.unsubscribe.as_str(), shop.reply_to.clone()), ("reviews@nordljus.example", None));
-    assert_eq!((shop.locale.as_str(), shop.zone.name(), shop.relay.as_str()), ("en", "UTC", "default"));
+    assert_eq!(
+        (shop.locale.as_str(), shop.zone.name(), shop.relays.as_slice()),
+        ("en", "UTC", &["default".to_owned()][..])
+    );
     assert_eq!((&shop.rules.base, &shop.brand), (&Policy::default(), &Brand::default()));
     assert_eq!(config.bcc_address(shop), "nordljus+writeyourownhere0123@invited.nordljus.example");
 }
@@ -272,10 +278,10 @@ fn relays_are_found_by_scheme_host_and_port() {
 fn the_relay_of_a_shop_is_the_one_named_or_the_default_or_the_only_one() {
     let second = "[[relay]]\nname = \"second\"\nurl = \"smtps://smtp.example.com\"\n[[shop]]\n";
     let two = MINIMAL.replace("[[shop]]\n", second);
-    assert_eq!(parsed(&two).shops[0].relay, "default");
-    assert_eq!(parsed(&format!("{two}relay = \"second\"\n")).shops[0].relay, "second");
+    assert_eq!(parsed(&two).shops[0].relays, ["default"]);
+    assert_eq!(parsed(&format!("{two}relay = \"second\"\n")).shops[0].relays, ["second"]);
     let one = MINIMAL.replace("[[relay]]\n", "[[relay]]\nname = \"provider\"\n");
-    assert_eq!(parsed(&one).shops[0].relay, "provider");
+    assert_eq!(parsed(&one).shops[0].relays, ["provider"]);
 }
 
 #[test]
@@ -302,7 +308,8 @@ fn lower_bounds_take_their_companions_with_them() {
 fn listeners_stand_beside_those_of_smtp_or_instead_of_them() {
     let listeners = |smtp: &str, listener: &str| {
         let tls = "tls = { certificate = \"chain.pem\", key = \"key.pem\" }\n";
-        let config = format!("[smtp]\n{tls}{smtp}\n[[listener]]\n{listener}\n[[relay]]\n");
+        let login = "[[login]]\nuser = \"nordljus\"\npassword = { file = \"login\" }";
+        let config = format!("[smtp]\n{tls}{smtp}\n[[listener]]\n{listener}\n{login}\n[[relay]]\n");
         parsed(&MINIMAL.replace("[[relay]]\n", &config)).door.listeners
     };
     let shown = |listeners: &[Listener]| listeners.iter().map(|one| one.on.to_string()).collect::<Vec<_>>();

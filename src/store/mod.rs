@@ -35,7 +35,7 @@ pub use imports::{Asked, CopiesOf, Fate, Foreseen, Invited, PastCopy, Wanted};
 pub use lock::DaemonLock;
 pub use people::{Bodies, Erased, Erasure, ListFilter, Listed, NewEntry, PersonTable, RawRow, StoredEntry, Stretch};
 pub use records::{
-    Actor, Claim, ClaimAsk, Claimed, ClaimedLetter, CopyState, Counts, Credence, DecisionRecord, Figure, Filed,
+    Actor, Bound, Claim, ClaimAsk, Claimed, ClaimedLetter, CopyState, Counts, Credence, DecisionRecord, Figure, Filed,
     FiledReading, LetterPhase, LetterRecord, NewCopy, Pause, Recovered, RelayShare, Settled, Standing, StoredCopy,
     Story, Subject, UnreadCopy,
 };

@@ -52,6 +52,7 @@ mod people;
 mod persons;
 mod races;
 mod relays;
+mod room;
 mod senders;
 mod watch;
 
@@ -143,7 +144,7 @@ async fn claim(store: &dyn Store, owner: &str, now: Timestamp) -> Vec<ClaimedLet
 
 /// All shops' letters, to one relay.
 fn ask(owner: &str, limit: usize) -> ClaimAsk {
-    let relay = Some(RelayShare { name: "default".to_owned(), connections: 100 });
+    let relay = Some(RelayShare::new("default", 100));
     ClaimAsk { owner: owner.to_owned(), relay, shops: vec![shop("nord"), shop("doubles")], limit }
 }
 

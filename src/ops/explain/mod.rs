@@ -9,6 +9,7 @@ pub use silence::{Silence, silence};
 
 use std::collections::HashMap;
 
+use super::trust;
 use crate::domain::{Inputs, Invitation, InvitationId, LetterKind, Outcome, Policies, Timestamp};
 use crate::store::{
     AnswerRecord, CopyState, DecisionRecord, DeskAct, LetterPhase, LetterRecord, Standing, StoredCopy, Story,
@@ -126,6 +127,9 @@ fn copy_lines(copy: &StoredCopy) -> Vec<Line> {
         text: format!("copy {} came in for {}{from}, {} bytes", copy.id, copy.shop, copy.size),
     }];
     let mut add = |text: String| lines.push(Line { at: Some(copy.received_at), text });
+    if let Some(proof) = trust::stored(copy.proof.as_deref()) {
+        add(format!("copy {}: {}", copy.id, proof.verdict.sentence()));
+    }
     match (&copy.reading, copy.state) {
         (None, CopyState::Unread) => add(format!("copy {} has not been read yet", copy.id)),
         (None, _) => {

@@ -24,6 +24,7 @@ mod queries;
 mod readers;
 mod reading;
 pub(super) mod restored;
+mod room;
 mod rows;
 pub(super) mod sender_statements;
 mod senders;

@@ -339,7 +339,6 @@ impl FileReadings {
             };
             rows.push((self.row(filing, reading, doubt)?, moved.first().map(|(id, _)| *id)));
             let Passed { instead, first_seen } = passed;
-            let instead = instead.map(|(reading, _)| reading);
             filed.push(Filed { copy: filing.copy, is_done: true, moved, instead, first_seen });
         }
 
@@ -381,7 +380,7 @@ impl FileReadings {
             let (order, news) = order.as_ref().filter(|_| open.contains_key(&filing.copy))?;
             Some((*filing, order, *news))
         });
-        let counted = |filing: &FiledReading| self.is_counted() && filing.credence.volume.is_some();
+        let counted = |filing: &FiledReading| self.is_counted() && filing.credence.bound.is_some();
         let may_begin = orders
             .clone()
             .filter(|(filing, order, news)| counted(filing) && known.begins(&filing.shop, order, *news))
