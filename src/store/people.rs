@@ -82,7 +82,7 @@ pub enum PersonTable {
 
 impl PersonTable {
     /// Every table that holds text which is not the program's own.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Copy,
         Self::Invitation,
         Self::Letter,
