@@ -9,13 +9,16 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::files::database_password;
+use super::monitor::Monitor;
 use super::setup::{build_setup, doubts, rebuild_setup};
 use crate::clock::{Clock, random_bytes};
-use crate::config::{Config, LogFormat};
+use crate::config::Config;
 use crate::document::Problem;
 use crate::door::{self, Door};
+use crate::meter::Show;
 use crate::ops::accept::Accept;
-use crate::ops::{House, Setup, dispatch};
+use crate::ops::status::Listening;
+use crate::ops::{House, Setup, dispatch, vitals};
 use crate::scheduler;
 use crate::store::{self, Role, SqlStore, Store, StoreError};
 
@@ -28,6 +31,7 @@ pub struct Daemon {
     stop_doors: CancellationToken,
     stop_loops: CancellationToken,
     doors: JoinSet<()>,
+    monitor: Monitor,
     loops: JoinSet<Result<(), StoreError>>,
 }
 
@@ -99,6 +103,7 @@ impl Daemon {
 
         let owner = random_bytes::<8>().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let house = Arc::new(House::new(Arc::clone(&store) as Arc<dyn Store>, clock.clone(), owner, lease, setup));
+        house.shows(store.meter());
         dispatch::beat(&house).await?;
         if store.is_alone() {
             dispatch::recover(&house).await?;
@@ -106,6 +111,10 @@ impl Daemon {
         let now = { move || clock.now() };
         let intake = Arc::new(Accept(Arc::clone(&house)));
         let door = Arc::new(Door::new(&door_settings, tls, intake, Arc::new(now)));
+
+        house.shows(Arc::clone(door.meter()) as Arc<dyn Show>);
+        let monitor = Monitor::default();
+        monitor.listen(house.setup().config.metrics.listen, &house)?;
 
         let (stop_doors, stop_loops) = (CancellationToken::new(), CancellationToken::new());
         let mut doors = JoinSet::new();
@@ -129,12 +138,28 @@ impl Daemon {
             Ok(())
         });
         loops.spawn(scheduler::keep_house(Arc::clone(&house), stop_loops.clone()));
-        Ok(Self { house, store, door, addresses, stop_doors, stop_loops, doors, loops })
+        let daemon = Self { house, store, door, addresses, stop_doors, stop_loops, doors, monitor, loops };
+        daemon.tell_listeners();
+        Ok(daemon)
     }
 
     /// The addresses that the SMTP listener has, ports filled in.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Lets whoever asks how things stand know where this daemon listens.
+    fn tell_listeners(&self) {
+        let listening =
+            |address: &SocketAddr, role: &str| Listening { address: address.to_string(), role: role.to_owned() };
+        let doors = self.addresses.iter().map(|address| listening(address, "smtp"));
+        let monitor = self.monitor.address();
+        self.house.listens(doors.chain(monitor.iter().map(|address| listening(address, "http"))).collect());
+    }
+
+    /// The address of the HTTP listener for figures and health, when there is one.
+    pub fn monitor_address(&self) -> Option<SocketAddr> {
+        self.monitor.address()
     }
 
     /// The house, for those who look in from outside.
@@ -161,17 +186,34 @@ impl Daemon {
         let (setup, passed_over) = rebuild_setup(config, old.reader.templates())?;
         let tls =
             door_settings.tls.as_ref().map(door::load_tls).transpose().map_err(|error| vec![tls_problem(&error)])?;
+        self.monitor.listen(setup.config.metrics.listen, &self.house).map_err(|error| {
+            vec![Problem::with_file("metrics.listen", error.to_string(), "write another address, or free this one")]
+        })?;
         self.door.set_limits(door_settings.limits);
         self.door.set_tls(tls);
         warn_of(&setup);
         self.house.replace_setup(setup);
+        self.tell_listeners();
         Ok(Reloaded { restart, passed_over })
     }
 
     /// Whether a restart would not help; asked by the watchdog. A full disk or a lock is no illness, and neither is a server that is
     /// away: whoever was ended then would take the outcomes of letters with him that cannot be written down yet.
     pub async fn is_well(&self) -> bool {
-        self.store.is_well().await
+        match self.house.vitals.hangs() {
+            Some(name) => {
+                tracing::error!("{name} hangs; the watchdog is not told of life any more");
+                false
+            }
+            None => self.store.is_well().await,
+        }
+    }
+
+    /// How things stand, in a line for `systemctl status`.
+    pub async fn in_a_line(&self) -> String {
+        let meter = &self.house.meter;
+        let well = vitals::ready(&self.house).await.err().map_or_else(String::new, |why| format!("; not ready: {why}"));
+        format!("{} messages taken in, {} letters sent since the start{well}", meter.taken_in(), meter.letters())
     }
 
     /// Comes back only when the daemon cannot go on.
@@ -195,6 +237,7 @@ impl Daemon {
         if let Err(error) = self.store.leave(&self.house.owner).await {
             tracing::warn!(%error, "other daemons were not told; they take over what is left when this one's lease is over");
         }
+        self.monitor.close().await;
         self.store.close().await;
     }
 }
@@ -218,32 +261,4 @@ async fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError
 
 fn tls_problem(error: &door::TlsError) -> Problem {
     Problem::with_file("smtp.tls", error.to_string(), "name a PEM certificate chain and its PEM key")
-}
-
-/// Where log lines go and how they look.
-pub struct Tracing;
-
-impl Tracing {
-    /// Writes log lines to standard error, where systemd and people find them. `filter` is a `tracing` filter such as
-    /// `invited=debug`; the default shows what a mail admin wants to see.
-    pub fn install(format: LogFormat, filter: Option<&str>) {
-        let filter = tracing_subscriber::EnvFilter::new(filter.unwrap_or("info"));
-        let lines = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            // A journal or a file is searched, and colours would stand between the words.
-            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-            .with_target(false);
-        // A second daemon in one process (the demo, tests) keeps the first one's subscriber.
-        let _ = match format {
-            LogFormat::Text => lines.compact().try_init(),
-            LogFormat::Json => lines.json().try_init(),
-        };
-        // The words of a panic can quote what was being read. Panics over a mail are caught and the mail is held; where one
-        // happened is enough to find it.
-        std::panic::set_hook(Box::new(|panic| {
-            let place = panic.location().map(ToString::to_string).unwrap_or_default();
-            tracing::error!(place, "a panic was met; please report it");
-        }));
-    }
 }

@@ -23,6 +23,7 @@ mod held;
 mod import;
 mod init;
 mod invite;
+mod live;
 mod man;
 mod move_queue;
 mod output;
@@ -34,6 +35,7 @@ mod reconcile;
 mod serve;
 mod simulate;
 mod stats;
+mod status;
 mod suppress;
 mod template;
 mod template_learn;
@@ -91,6 +93,8 @@ enum Command {
     Serve(serve::Serve),
     /// Checks the configuration and everything it names, without starting anything
     Check(check::Check),
+    /// Says how things stand: daemon, queue, relays, disk, and what is not well
+    Status(status::Status),
     /// Looks into the queue of invitations and changes it
     #[command(subcommand)]
     Queue(queue::Queue),
@@ -214,6 +218,7 @@ impl Command {
             Self::Init(init) => init.run().await,
             Self::Serve(serve) => serve.run().await,
             Self::Check(check) => check.run().await,
+            Self::Status(status) => status.run().await,
             Self::Queue(queue) => queue.run().await,
             Self::Held(held) => held.run().await,
             Self::Import(import) => import.run().await,

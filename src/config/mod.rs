@@ -23,7 +23,8 @@ pub use database::{Database, DatabaseFault, Postgres, PostgresHost, PostgresTls}
 pub use dns::{DnsRecord, dns_records};
 pub use read::parse;
 pub use settings::{
-    Brand, Config, DEFAULT_LISTEN, Door, Limits, LogFormat, Login, Relay, RelayTimeouts, Secret, Shop, Tls, TlsFiles,
+    Brand, Config, DEFAULT_LISTEN, Door, Limits, LogFormat, Login, Metrics, Relay, RelayTimeouts, Secret, Shop, Tls,
+    TlsFiles,
 };
 pub use starter::{Answers, template};
 pub use units::{duration, written};

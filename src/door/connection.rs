@@ -58,12 +58,19 @@ where
             };
             match secured {
                 Ok(Ok(mut stream)) => {
+                    door.meter().shook_hands(stream.get_ref().1.protocol_version());
                     connection.session.secured();
                     let ended = connection.converse(&mut stream).await;
                     connection.leave(&mut stream, &ended).await;
                 }
-                Ok(Err(error)) => info!(%client, %error, "the TLS handshake failed"),
-                Err(_) => info!(%client, "the TLS handshake took too long"),
+                Ok(Err(error)) => {
+                    door.meter().shook_hands(None);
+                    info!(%client, %error, "the TLS handshake failed");
+                }
+                Err(_) => {
+                    door.meter().shook_hands(None);
+                    info!(%client, "the TLS handshake took too long");
+                }
             }
         }
         (ended, _) => connection.leave(&mut stream, &ended).await,
@@ -204,6 +211,7 @@ impl<'d> Connection<'d> {
     }
 
     async fn accept<S: AsyncWrite + Unpin>(&mut self, stream: &mut S, incoming: Incoming) -> Ended {
+        let began = Instant::now();
         let Incoming { mail_from, recipients, message } = incoming;
         let message: Arc<[u8]> = message.into();
         let received_at = self.door.now();
@@ -228,6 +236,7 @@ impl<'d> Connection<'d> {
         self.session.kept(answer.as_deref().map_err(Clone::clone));
         // The sender waits for this, and nobody for the line in the log.
         let sent = self.send(stream).await;
+        self.door.meter().message(answer.as_ref().ok().map(Vec::len), message.len(), began.elapsed());
         let (client, tls, octets) = (self.client, self.session.is_secured(), message.len());
         match &answer {
             Ok(ids) => {
@@ -250,6 +259,7 @@ impl<'d> Connection<'d> {
             stream.flush().await
         };
         timeout(self.limits.command_timeout, sending).await.map_err(|_| io::ErrorKind::TimedOut)??;
+        self.door.meter().replied(replies);
         replies.clear();
         (self.since, self.heard) = (Instant::now(), 0);
         Ok(())

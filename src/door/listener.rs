@@ -14,6 +14,7 @@ use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
 use super::connection::attend;
+use super::meter::Meter;
 use super::reply;
 use super::slots::Slots;
 use crate::config::{self, Limits};
@@ -36,6 +37,7 @@ pub struct Door {
     slots: Arc<Slots>,
     intake: Arc<dyn Intake>,
     now: Now,
+    meter: Arc<Meter>,
 }
 
 impl Door {
@@ -48,6 +50,7 @@ impl Door {
             slots: Arc::default(),
             intake,
             now,
+            meter: Arc::default(),
         }
     }
 
@@ -80,6 +83,11 @@ impl Door {
 
     pub(crate) fn now(&self) -> Timestamp {
         (self.now)()
+    }
+
+    /// What it counts.
+    pub fn meter(&self) -> &Arc<Meter> {
+        &self.meter
     }
 
     #[cfg(test)]
@@ -126,6 +134,7 @@ pub async fn serve(door: Arc<Door>, listener: TcpListener, stop: CancellationTok
 fn admit(door: &Arc<Door>, stream: TcpStream, client: IpAddr, stop: &CancellationToken, sessions: &TaskTracker) {
     let Some(slot) = door.slots.take(client, &door.limits.load()) else {
         info!(%client, "too many sessions, one more was turned away");
+        door.meter.turned_away();
         turn_away(stream);
         return;
     };
@@ -133,6 +142,7 @@ fn admit(door: &Arc<Door>, stream: TcpStream, client: IpAddr, stop: &Cancellatio
         debug!(%client, %error, "the client was gone before it was greeted");
         return;
     }
+    door.meter.let_in();
     let (door, stop) = (Arc::clone(door), stop.clone());
     sessions.spawn(async move {
         attend(&door, stream, client, &stop).await;

@@ -5,6 +5,7 @@ mod command;
 mod connection;
 mod data;
 mod listener;
+mod meter;
 mod reply;
 mod session;
 mod slots;
@@ -13,6 +14,7 @@ mod trace;
 
 pub use connection::attend;
 pub use listener::{Door, Now, serve};
+pub use meter::Meter;
 pub use session::{Addressee, Effect, Fed, Goodbye, Incoming, Profile, Session};
 pub use tls::{TlsError, load_tls};
 

@@ -1,18 +1,22 @@
 //! What every use case works with: the store, the clock, and the present set-up, which a reload replaces as a whole.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
+use super::meter::Meter;
 use super::relays::RelayLine;
+use super::status::{Listening, Rates};
+use super::vitals::Vitals;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::{EmailAddress, LetterId, Policies};
+use crate::domain::{EmailAddress, LetterId, Policies, Timestamp};
 use crate::letter::Letters;
+use crate::meter::Show;
 use crate::read::Reader;
 use crate::store::Store;
 
@@ -40,6 +44,8 @@ pub struct Keys {
     pub log_ids: [u8; 32],
     /// Makes Message-IDs unguessable.
     pub message_ids: [u8; 32],
+    /// Marks the mails that the service sends to itself.
+    pub probes: [u8; 32],
 }
 
 /// The house that all doors lead into.
@@ -52,15 +58,22 @@ pub struct House {
     pub owner: String,
     /// How long it counts as alive after each sign of life.
     pub lease: Duration,
+    /// When it was built.
+    pub began: Timestamp,
     /// Rung when a copy was taken in.
     pub copy_came: Notify,
-    /// How many messages were taken in since the start.
-    pub taken_in: AtomicU64,
+    /// What the use cases count.
+    pub meter: Meter,
+    /// Whether the loops live.
+    pub vitals: Vitals,
     /// Rung when an invitation may be due earlier than was known.
     pub queue_moved: Notify,
     /// Whether a claim failed without an answer, so that letters may be claimed of which nobody here knows.
     pub(super) claims_unknown: AtomicBool,
     in_hand: Mutex<HashMap<LetterId, Option<String>>>,
+    meters: Mutex<Vec<Arc<dyn Show>>>,
+    pub(super) rates: Rates,
+    listeners: Mutex<Vec<Listening>>,
     setup: ArcSwap<Setup>,
 }
 
@@ -68,15 +81,20 @@ impl House {
     /// A house around a store.
     pub fn new(store: Arc<dyn Store>, clock: Clock, owner: String, lease: Duration, setup: Setup) -> Self {
         Self {
+            began: clock.now(),
             store,
             clock,
             owner,
             lease,
             copy_came: Notify::new(),
-            taken_in: AtomicU64::new(0),
+            meter: Meter::default(),
+            vitals: Vitals::default(),
             queue_moved: Notify::new(),
             claims_unknown: AtomicBool::new(false),
             in_hand: Mutex::default(),
+            meters: Mutex::default(),
+            rates: Rates::default(),
+            listeners: Mutex::default(),
             setup: ArcSwap::from_pointee(setup),
         }
     }
@@ -89,6 +107,26 @@ impl House {
     /// The letters that are claimed and not settled, with their relays.
     pub(super) fn in_hand(&self) -> MutexGuard<'_, HashMap<LetterId, Option<String>>> {
         self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows another part's counters among the figures.
+    pub fn shows(&self, meter: Arc<dyn Show>) {
+        self.meters.lock().unwrap_or_else(PoisonError::into_inner).push(meter);
+    }
+
+    /// Notes where it is listened now, for whoever asks.
+    pub fn listens(&self, listeners: Vec<Listening>) {
+        *self.listeners.lock().unwrap_or_else(PoisonError::into_inner) = listeners;
+    }
+
+    /// Where it is listened.
+    pub(super) fn listeners(&self) -> Vec<Listening> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The other parts' counters.
+    pub(super) fn meters(&self) -> Vec<Arc<dyn Show>> {
+        self.meters.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Puts a new set-up in place; work that has begun ends with the old one.

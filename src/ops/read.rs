@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::house::{House, Setup};
+use super::probe;
 use crate::config::Config;
 use crate::domain::{CopyId, Field, OrderNews, Outcome, Reading, ShopId, Timestamp, Zone};
 use crate::read::{Context, Reader};
@@ -57,6 +58,7 @@ pub async fn file(house: &House, batch: &Batch) -> Result<(), StoreError> {
             tracing::info!(copy = %filed.copy, %invitation, rule = %decision.rule, state = %decision.progress.state, "an order event was filed");
         }
     }
+    batch.readings.iter().for_each(|filed| house.meter.read(filed.reading.outcome));
     house.queue_moved.notify_one();
     Ok(())
 }
@@ -98,7 +100,8 @@ fn begin_share(setup: Arc<Setup>, share: Vec<UnreadCopy>) -> oneshot::Receiver<V
 }
 
 fn read_one(setup: &Setup, copy: UnreadCopy) -> FiledReading {
-    let reading = read_for(&setup.config, &setup.reader, &copy.shop, &copy.message);
+    let probe = probe::reading(&setup.keys.probes, &copy.shop, &copy.message, copy.received_at);
+    let reading = probe.unwrap_or_else(|| read_for(&setup.config, &setup.reader, &copy.shop, &copy.message));
     tracing::info!(
         copy = %copy.id,
         shop = %copy.shop,

@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use invited::domain::{Attempt, CopyId, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp};
 use invited::store::{
     Actor, Alarm, Claim, ClaimAsk, Claimed, Counts, DecisionRecord, DeskAsk, DeskFiling, DeskOutcome, Discarded,
-    Figure, Filed, FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited, Settled,
-    ShopHours, Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
+    Figure, Filed, FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited, Report,
+    Settled, ShopHours, Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
 };
 
 /// Hands every call on to another store, save those that were told to fail.
@@ -94,6 +94,8 @@ hand_on! {
     pause(shop: Option<&ShopId>, actor: &Actor, now: Timestamp) -> bool;
     resume(shop: Option<&ShopId>) -> bool;
     pauses() -> Vec<Pause>;
+    report(report: &Report) -> ();
+    reports() -> Vec<Report>;
     counts() -> Counts;
     purge(received_before: Timestamp, limit: usize) -> u64;
 }

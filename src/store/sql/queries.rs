@@ -151,5 +151,8 @@ pub(super) async fn counts(conn: &mut Connection) -> Result<Counts, Fault> {
     let count = |number: Option<i64>| number.unwrap_or(0).unsigned_abs();
     let unread = count(conn.number(look::COUNT_UNREAD, []).await?);
     let held_copies = count(conn.number(look::COUNT_HELD, []).await?);
-    Ok(Counts { unread, held_copies, invitations: figures::standing(conn).await? })
+    let oldest_unread = conn.number(look::OLDEST_UNREAD, []).await?.map(Timestamp);
+    let backup: Option<(String,)> = conn.row(sql::PROPERTY, ["last_backup".into()]).await?;
+    let last_backup = backup.and_then(|(at,)| at.parse().ok()).map(Timestamp);
+    Ok(Counts { unread, held_copies, oldest_unread, invitations: figures::standing(conn).await?, last_backup })
 }

@@ -20,7 +20,7 @@ use crate::domain::{
     CopyId, Decision, Event, Invitation, InvitationId, OrderDetails, OrderEvent, OrderNews, Outcome, Policies, Reading,
     ShopId, State, Timestamp, admit, kind_of_reason, open,
 };
-use crate::store::{CopyState, DeskAct, DeskFiling, Filed, FiledReading};
+use crate::store::{CopyState, DeskAct, DeskFiling, Filed, FiledReading, PROBE};
 
 /// Bytes of messages that are handed out at one time, before the last one.
 const HAND_OUT_BYTES: i64 = 32 * 1024 * 1024;
@@ -266,7 +266,9 @@ impl FileReadings {
                 filed.push(Filed { copy: filing.copy, is_done: false, moved: Vec::new() });
                 continue;
             };
-            self.count(&mut tally, &standing, before, filing.reading.outcome);
+            if filing.reading.reason.as_deref() != Some(PROBE) {
+                self.count(&mut tally, &standing, before, filing.reading.outcome);
+            }
             let moved = match order {
                 Some((order, news)) => known.tell(self, filing, &order, news, &mut book)?,
                 None => Vec::new(),

@@ -39,4 +39,12 @@ CREATE TABLE answer (
 CREATE INDEX answer_by_letter ON answer (letter_id, id);
 CREATE UNIQUE INDEX answer_by_copy ON answer (copy_id) WHERE copy_id IS NOT NULL;
 
+-- What the daemons that work on this database say of themselves, for whoever asks how things stand; a JSON object each.
+CREATE TABLE report (
+    owner TEXT   PRIMARY KEY,
+    at    BIGINT NOT NULL,
+    body  TEXT   NOT NULL
+);
+CREATE INDEX report_at ON report (at);
+
 UPDATE property SET value = '5' WHERE name = 'compatible_from';
