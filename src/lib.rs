@@ -26,6 +26,8 @@ pub mod meter;
 #[cfg(feature = "daemon")]
 pub mod ops;
 #[cfg(feature = "daemon")]
+pub mod proof;
+#[cfg(feature = "daemon")]
 pub mod scheduler;
 #[cfg(feature = "daemon")]
 pub mod send;

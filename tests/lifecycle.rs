@@ -8,8 +8,9 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use invited::domain::{
-    Attempt, CustomerNews, DAY, Decision, DeskOrder, Event, EventKind, Fallback, Ground, InDoubt, Inputs, OrderNews,
-    Planned, Policy, Progress, Rule, Ruling, State, Timestamp, Trigger, decide, open, open_again, open_by_hand,
+    Attempt, CustomerNews, DAY, Decision, DeskOrder, Event, EventKind, Fallback, Gap, Ground, InDoubt, Inputs,
+    OrderNews, Planned, Policy, Progress, Rule, Ruling, State, Timestamp, Trigger, decide, open, open_again,
+    open_by_hand,
 };
 
 #[path = "lifecycle/clocks.rs"]
@@ -114,7 +115,7 @@ fn table() -> String {
     let again = State::ALL.into_iter().map(|state| {
         let mut cells = BTreeSet::new();
         for before in progresses(state) {
-            cells.insert(match open_again(&before, NOW, &Policy::AFS) {
+            cells.insert(match open_again(&before, [], NOW, &Policy::AFS) {
                 Ok(decision) => format!("{} (`{}`)", decision.progress.state, decision.rule),
                 Err(rule) => format!("refused (`{rule}`)"),
             });
@@ -254,6 +255,10 @@ fn events() -> Vec<(String, Event)> {
         ("desk send now", DeskOrder::SendNow),
     ] {
         add(name, Event::Desk(order));
+    }
+    for (name, days) in [("restored from a backup of an hour ago", 0), ("restored from a backup of 60 days ago", 60)] {
+        let since = Timestamp(NOW.0 - 3_600_000 - days * i64::try_from(DAY.as_millis()).unwrap());
+        add(name, Event::Restored(Gap { since, until: NOW }));
     }
     for news in CustomerNews::ALL {
         add(&format!("customer {}", news.as_str()), Event::Customer(news));

@@ -14,4 +14,4 @@ pub use files::{
 };
 pub use log::Tracing;
 pub use samples::{Sample, load_samples};
-pub use setup::{build_setup, exposed, list_key, rebuild_setup};
+pub use setup::{build_setup, exposed, list_key, rebuild_setup, signing_key};

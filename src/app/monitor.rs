@@ -63,7 +63,7 @@ fn bind(asked: SocketAddr, house: &Arc<House>) -> Result<Open, StartError> {
         listener.set_nonblocking(true)?;
         Ok((listener.local_addr()?, tokio::net::TcpListener::from_std(listener)?))
     });
-    let (address, listener) = bound.map_err(|error| StartError::Listen { address: asked, error })?;
+    let (address, listener) = bound.map_err(|error| StartError::Monitor { address: asked, error })?;
     tracing::info!(%address, "figures and health are told here");
     let stop = CancellationToken::new();
     let served = tokio::spawn(serve(listener, monitoring(Arc::clone(house)), Bounds::monitoring(), stop.clone()));

@@ -8,9 +8,11 @@ use super::Failure;
 use super::check::Finding;
 use crate::app::database_password;
 use crate::clock::{Clock, random_bytes};
-use crate::config::{Config, Relay as RelaySettings, RelayTimeouts, Shop, Tls};
+use crate::config::{
+    self, Config, ListenOn, Listener, ListenerTls, Relay as RelaySettings, RelayTimeouts, ReturnPath, Shop, Tls,
+};
 use crate::domain::{CopyId, EmailAddress};
-use crate::ops::{Setup, probe};
+use crate::ops::{Setup, probe, status};
 use crate::send::{Outcome, Relay};
 use crate::store::{self, CopyState, PROBE, Role, SqlStore, Store};
 
@@ -28,7 +30,13 @@ pub(super) async fn probe_all(setup: &Setup) -> Result<Vec<Finding>, Failure> {
     let config = &setup.config;
     let mut findings = Vec::new();
     let Some(shop) = config.shops.first() else { return Ok(findings) };
-    let Some(address) = config.door.listen.first().map(|address| reachable(*address)) else { return Ok(findings) };
+    let password = database_password(&config.database).map_err(Failure::Config)?;
+    let store = store::open(&config.database, password.as_deref(), Role::Desk).await?;
+    let Some(address) = listener(config, &store).await? else {
+        let what =
+            "no daemon of this machine listens for mail between servers by TCP; is it at work? See: invited status";
+        return Ok(vec![Finding::faulty("live: connect", what)]);
+    };
     let relay = match client(config, address) {
         Ok(relay) => relay,
         Err(error) => return Ok(vec![Finding::faulty("live: connect", error)]),
@@ -55,13 +63,33 @@ pub(super) async fn probe_all(setup: &Setup) -> Result<Vec<Finding>, Failure> {
     };
     findings.push(Finding::fine("live: hand in", after(began, format!("kept as copy {copy}"))));
     let began = Instant::now();
-    let password = database_password(&config.database).map_err(Failure::Config)?;
-    let store = store::open(&config.database, password.as_deref(), Role::Desk).await?;
     findings.push(match read(&store, copy).await? {
         Ok(()) => Finding::fine("live: read", after(began, "known as a probe, nothing comes of it".to_owned())),
         Err(why) => Finding::faulty("live: read", why),
     });
     Ok(findings)
+}
+
+/// Where mail is handed in: the first listener of the configuration that anybody may hand mail to, or, when it does not know the
+/// address (a port that is free, a socket of systemd's), that of the daemon.
+async fn listener(config: &Config, store: &SqlStore) -> Result<Option<SocketAddr>, Failure> {
+    let is_open = |listener: &&Listener| {
+        let (v4, v6) = (IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST));
+        let is_proxied = listener.proxy.iter().any(|network| network.contains(&v4) || network.contains(&v6));
+        listener.role == config::Role::Smtp && listener.tls != ListenerTls::Implicit && !is_proxied
+    };
+    let configured = config.door.listeners.iter().filter(is_open).find_map(|listener| match listener.on {
+        ListenOn::Tcp(address) if address.port() != 0 => Some(address),
+        _ => None,
+    });
+    if let Some(address) = configured {
+        return Ok(Some(reachable(address)));
+    }
+    let (host, now) = (status::host(), Clock::System.now());
+    let daemons = status::look(store, config).await?.daemons;
+    let here = daemons.into_iter().filter(|daemon| daemon.word.host == host && daemon.lives(now));
+    let mut listeners = here.flat_map(|daemon| daemon.word.listeners).filter(|listener| listener.role == "smtp");
+    Ok(listeners.find_map(|listener| listener.address.parse().ok()).map(reachable))
 }
 
 /// A listener on all interfaces is reached over loopback.
@@ -83,6 +111,7 @@ fn client(config: &Config, address: SocketAddr) -> Result<Relay, String> {
         tls: Tls::Opportunistic,
         tls_ca: None,
         login: None,
+        return_path: ReturnPath::default(),
         connections: 1,
         letters_per_connection: 1,
         hello_name: config.door.hostname.clone(),

@@ -10,11 +10,13 @@
 //!   terminal. With styles it is `Output::styled`, and `output::one_line` for each part from outside.
 //! - Who acts and why is `who::Who`, points in time are `when::point`, questions are `confirm::confirm`.
 
+mod backup;
 mod check;
 mod completions;
 mod confirm;
 mod csv;
 mod demo;
+mod dkim;
 mod erase;
 mod explain;
 mod fairness;
@@ -32,6 +34,7 @@ mod person;
 mod progress;
 mod queue;
 mod reconcile;
+mod restore;
 mod serve;
 mod simulate;
 mod stats;
@@ -54,7 +57,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::document::Problem;
 use crate::domain::{Policies, ShopId, Zone};
-use crate::store::{self, Filter, HeldFilter, Role, SqlStore, Store as _, StoreError};
+use crate::store::{self, BackupError, Filter, HeldFilter, Role, SqlStore, Store as _, StoreError};
 use output::{Output, printable};
 
 /// Self-hosted automatic feedback service: reads BCC'd order mail and sends review invitations at the right time.
@@ -95,6 +98,8 @@ enum Command {
     Check(check::Check),
     /// Says how things stand: daemon, queue, relays, disk, and what is not well
     Status(status::Status),
+    #[command(subcommand)]
+    Dkim(dkim::Dkim),
     /// Looks into the queue of invitations and changes it
     #[command(subcommand)]
     Queue(queue::Queue),
@@ -123,6 +128,10 @@ enum Command {
     Fairness(fairness::Fairness),
     /// Moves the queue from an SQLite file to a PostgreSQL server, or back
     Move(move_queue::Move),
+    /// Makes a backup of the queue while the daemon works
+    Backup(backup::Backup),
+    /// Puts a backup back, and holds what may have been sent since it was made
+    Restore(restore::Restore),
     /// Works with the templates that read mails
     #[command(subcommand)]
     Template(template::Template),
@@ -179,12 +188,21 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<BackupError> for Failure {
+    fn from(error: BackupError) -> Self {
+        match error {
+            BackupError::Store(error) => error.into(),
+            error => Self::Undone(error.to_string()),
+        }
+    }
+}
+
 impl From<StartError> for Failure {
     fn from(error: StartError) -> Self {
         match error {
             StartError::Config(problems) => Self::Config(problems),
             StartError::Store(error) => error.into(),
-            StartError::Listen { .. } => Self::Undone(error.to_string()),
+            StartError::Listen(_) | StartError::Monitor { .. } => Self::Undone(error.to_string()),
         }
     }
 }
@@ -219,6 +237,7 @@ impl Command {
             Self::Serve(serve) => serve.run().await,
             Self::Check(check) => check.run().await,
             Self::Status(status) => status.run().await,
+            Self::Dkim(dkim) => dkim.run(),
             Self::Queue(queue) => queue.run().await,
             Self::Held(held) => held.run().await,
             Self::Import(import) => import.run().await,
@@ -231,6 +250,8 @@ impl Command {
             Self::Simulate(simulate) => simulate.run().await,
             Self::Fairness(fairness) => fairness.run().await,
             Self::Move(queue) => queue.run().await,
+            Self::Backup(backup) => backup.run().await,
+            Self::Restore(restore) => restore.run().await,
             Self::Template(template) => template.run(),
             Self::Completions(completions) => completions.run(),
             Self::Man(man) => man.run(),

@@ -86,6 +86,7 @@ fn of_daemon(daemon: &Daemon, now: Timestamp, zone: &Zone) -> Vec<(&'static str,
     let rate = |hour, day| format!("{hour} in the last hour, {day} in 24 hours");
     rows.push(("taken in", rate(word.copies.hour, word.copies.day)));
     rows.push(("letters sent", rate(word.letters.hour, word.letters.day)));
+    rows.extend(word.certificate_ends.map(|at| ("certificate", format!("until {}", local(Timestamp(at), zone)))));
     for relay in &word.relays {
         let until = relay.until.map(|at| format!(" until {}", local(Timestamp(at), zone))).unwrap_or_default();
         rows.push(("relay", format!("{} {}{until}", relay.name, relay.state)));
@@ -139,6 +140,7 @@ fn object(standing: &Standing, faults: &[String], now: Timestamp) -> Value {
             "lives": daemon.lives(now),
             "fault": word.fault,
             "listeners": word.listeners,
+            "certificate_ends": word.certificate_ends.map(|at| instant(Timestamp(at))),
             "relays": relays.collect::<Vec<_>>(),
             "copies": word.copies,
             "letters": word.letters,

@@ -8,7 +8,7 @@ use crate::domain::DAY;
 
 use super::settings::{Config, DEFAULT_KEEP_COPIES, LogFormat, Metrics};
 use super::values::{file, host, path, secret, span, word};
-use super::{database, policy, relay, shop, smtp};
+use super::{database, dkim, policy, relay, shop, smtp, trust};
 
 /// Reads a configuration. Relative paths in it start from `folder`, the folder of the file it came from.
 ///
@@ -58,6 +58,8 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
     });
     let door = smtp::read(top, folder, ingest_domain.as_deref());
     let relays = relay::read_all(top, folder, door.as_ref().map(|door| door.hostname.as_str()));
+    let dns_servers = trust::dns_servers(top);
+    let dkim = dkim::read_all(top, folder);
     let policy = policy::read_top(top);
     let shops = shop::read_all(top, ingest_domain.as_deref(), &relays.names, &policy);
     Some(Config {
@@ -66,6 +68,7 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
         ingest_domain: ingest_domain?,
         door: door?,
         relays: relays.relays,
+        dkim,
         shops,
         templates_dir,
         letters_dir,
@@ -74,6 +77,7 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
         log: log.unwrap_or_default(),
         hashed_suppressions: suppression.unwrap_or_default(),
         metrics: metrics.unwrap_or_default(),
+        dns_servers,
     })
 }
 

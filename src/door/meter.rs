@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use rustls::ProtocolVersion;
 
+use super::listener::Door;
+use super::reply::{self, Reply};
+use super::tls::certificate_ends;
 use crate::meter::{Counter, MILLISECONDS, Page, Show, Spread};
 
 /// Codes that are shown though nobody was told them yet.
@@ -11,9 +14,10 @@ const USUAL: [usize; 4] = [421, 451, 452, 550];
 
 /// What a door has done since it was opened.
 #[derive(Debug)]
-pub struct Meter {
+pub(crate) struct Meter {
     sessions: Counter,
-    turned_away: Counter,
+    too_many: Counter,
+    too_fast: Counter,
     tls_13: Counter,
     tls_12: Counter,
     tls_failed: Counter,
@@ -30,7 +34,8 @@ impl Default for Meter {
     fn default() -> Self {
         Self {
             sessions: Counter::default(),
-            turned_away: Counter::default(),
+            too_many: Counter::default(),
+            too_fast: Counter::default(),
             tls_13: Counter::default(),
             tls_12: Counter::default(),
             tls_failed: Counter::default(),
@@ -50,9 +55,10 @@ impl Meter {
         self.sessions.one();
     }
 
-    /// A client had none.
-    pub(super) fn turned_away(&self) {
-        self.turned_away.one();
+    /// A client was sent away before it was greeted.
+    pub(super) fn turned_away(&self, refusal: Reply) {
+        let counter = if refusal == reply::TOO_MANY_CONNECTIONS { &self.too_fast } else { &self.too_many };
+        counter.one();
     }
 
     /// A handshake ended: with this version, or not.
@@ -93,10 +99,11 @@ impl Meter {
 impl Show for Meter {
     fn show(&self, page: &mut Page) {
         page.counter("invited_smtp_sessions_total", "SMTP sessions that were let in.", &self.sessions);
-        page.counter(
+        page.counters(
             "invited_smtp_turned_away_total",
-            "SMTP clients that were sent away because there were too many sessions.",
-            &self.turned_away,
+            "SMTP clients that were sent away before they were greeted, by reason.",
+            "reason",
+            [("sessions", &self.too_many), ("rate", &self.too_fast)],
         );
         let handshakes = [("1.3", &self.tls_13), ("1.2", &self.tls_12), ("failed", &self.tls_failed)];
         page.counters("invited_smtp_tls_total", "TLS handshakes with SMTP clients, by version.", "version", handshakes);
@@ -123,6 +130,18 @@ impl Show for Meter {
         );
         page.counter("invited_message_bytes_total", "Bytes of the messages that were kept.", &self.octets);
         page.spans("invited_intake_seconds", "Time from a message's final dot to the reply to it.", &self.intake);
+    }
+}
+
+impl Show for Door {
+    fn show(&self, page: &mut Page) {
+        self.meter().show(page);
+        let ends = self.tls().map(|certificate| certificate_ends(&certificate).0.div_euclid(1_000));
+        page.gauge(
+            "invited_certificate_end_timestamp_seconds",
+            "When the certificate of the SMTP listeners ends, Unix time; not told where there is none.",
+            ends,
+        );
     }
 }
 

@@ -3,7 +3,9 @@
 
 mod pattern;
 pub mod probe;
+mod return_address;
 pub mod token;
 
 pub use pattern::{InvalidPattern, LinkData, UrlPattern};
+pub use return_address::{letter_of, return_address};
 pub use token::{InvalidToken, Purpose, Token, derive};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -10,14 +10,16 @@ use tokio::sync::Notify;
 
 use super::meter::Meter;
 use super::relays::RelayLine;
-use super::status::{Listening, Rates};
+use super::status::{Outside, Rates};
 use super::vitals::Vitals;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::{EmailAddress, LetterId, Policies, Timestamp};
 use crate::letter::Letters;
 use crate::meter::Show;
+use crate::proof::Prover;
 use crate::read::Reader;
+use crate::send::dkim::Signers;
 use crate::store::Store;
 
 /// Everything that follows from the configuration, checked and compiled. Never changed: a reload makes a new one.
@@ -30,8 +32,12 @@ pub struct Setup {
     pub letters: Letters,
     /// The shops' policies.
     pub policies: Arc<Policies>,
+    /// Looks for what proves the senders of copies.
+    pub prover: Prover,
     /// The relays by name.
     pub relays: HashMap<String, Arc<RelayLine>>,
+    /// The keys that letters are signed with.
+    pub signers: Signers,
     /// Keys derived from the master key.
     pub keys: Keys,
 }
@@ -46,6 +52,8 @@ pub struct Keys {
     pub message_ids: [u8; 32],
     /// Marks the mails that the service sends to itself.
     pub probes: [u8; 32],
+    /// Makes the return addresses of letters.
+    pub return_addresses: [u8; 32],
 }
 
 /// The house that all doors lead into.
@@ -73,7 +81,7 @@ pub struct House {
     in_hand: Mutex<HashMap<LetterId, Option<String>>>,
     meters: Mutex<Vec<Arc<dyn Show>>>,
     pub(super) rates: Rates,
-    listeners: Mutex<Vec<Listening>>,
+    outside: OnceLock<Box<dyn Fn() -> Outside + Send + Sync>>,
     setup: ArcSwap<Setup>,
 }
 
@@ -94,7 +102,7 @@ impl House {
             in_hand: Mutex::default(),
             meters: Mutex::default(),
             rates: Rates::default(),
-            listeners: Mutex::default(),
+            outside: OnceLock::new(),
             setup: ArcSwap::from_pointee(setup),
         }
     }
@@ -114,14 +122,15 @@ impl House {
         self.meters.lock().unwrap_or_else(PoisonError::into_inner).push(meter);
     }
 
-    /// Notes where it is listened now, for whoever asks.
-    pub fn listens(&self, listeners: Vec<Listening>) {
-        *self.listeners.lock().unwrap_or_else(PoisonError::into_inner) = listeners;
+    /// Lets the house know how it is outside of it: said once, asked whenever somebody wants to know.
+    pub fn is_outside(&self, how: impl Fn() -> Outside + Send + Sync + 'static) {
+        // A second word would be of another daemon, of which there is none in one house.
+        let _ = self.outside.set(Box::new(how));
     }
 
-    /// Where it is listened.
-    pub(super) fn listeners(&self) -> Vec<Listening> {
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// How it is outside.
+    pub(super) fn outside(&self) -> Outside {
+        self.outside.get().map(|how| how()).unwrap_or_default()
     }
 
     /// The other parts' counters.

@@ -31,6 +31,9 @@ const RELAY_AWAY: Duration = Duration::from_secs(600);
 /// Free room below which a disk is a fault; on a small disk a tenth of it.
 const ROOM: u64 = 256 * 1024 * 1024;
 
+/// How long before its end a certificate is a fault. ACME clients renew theirs a month before.
+const CERTIFICATE_ENDS: Duration = DAY.saturating_mul(14);
+
 /// Letters and copies are counted once a minute, for a day.
 const STEP: Duration = Duration::from_secs(60);
 
@@ -48,6 +51,8 @@ pub struct Word {
     pub began: i64,
     /// Where it listens.
     pub listeners: Vec<Listening>,
+    /// When the certificate of its listeners ends, milliseconds.
+    pub certificate_ends: Option<i64>,
     /// Its relays.
     pub relays: Vec<RelayWord>,
     /// Messages that it kept.
@@ -68,6 +73,15 @@ pub struct Listening {
     pub address: String,
     /// What it is for: `smtp`, `submission`, `lmtp`, `http`.
     pub role: String,
+}
+
+/// What the parts around the house know.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Outside {
+    /// Where it is listened.
+    pub listeners: Vec<Listening>,
+    /// When the listeners' certificate ends.
+    pub certificate_ends: Option<Timestamp>,
 }
 
 /// A relay as the daemon knows it.
@@ -143,13 +157,15 @@ async fn word(house: &House, now: Timestamp) -> Word {
     });
     let mut relays = relays.by_ref().collect::<Vec<_>>();
     relays.sort_by(|one, other| one.name.cmp(&other.name));
+    let outside = house.outside();
     let [copies, letters] = house.rates.saw([house.meter.taken_in(), house.meter.letters()], now);
     Word {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         host: host(),
         process: std::process::id(),
         began: house.began.0,
-        listeners: house.listeners(),
+        listeners: outside.listeners,
+        certificate_ends: outside.certificate_ends.map(|at| at.0),
         relays,
         copies,
         letters,
@@ -232,6 +248,11 @@ pub fn faults(status: &Status, now: Timestamp) -> Vec<String> {
         if relay.state != "up" && overdue >= RELAY_AWAY {
             faults.push(format!("letters wait for the relay {}, which cannot be used; see: invited check", relay.name));
         }
+    }
+    let ends = living().filter_map(|daemon| daemon.word.certificate_ends).map(Timestamp).min();
+    if let Some(ends) = ends.filter(|ends| ends.since(now) < CERTIFICATE_ENDS) {
+        let what = if ends <= now { "has ended" } else { "ends soon" };
+        faults.push(format!("the certificate of the listeners {what}, {ends}; renew it, it is read again by itself"));
     }
     let is_held = living().any(|daemon| daemon.word.hold_all);
     if overdue >= LATE && !is_held {
@@ -346,6 +367,10 @@ mod tests {
                     status.due = Some(ago(700));
                 }),
                 "letters wait for the relay default",
+            ),
+            (
+                told_of(|status| status.daemons[0].word.certificate_ends = Some(ago(-86_400).0)),
+                "the certificate of the listeners ends soon",
             ),
             (told_of(|status| status.due = Some(ago(3_600))), "letters have been due for 60 min"),
             (told_of(|status| status.counts.oldest_unread = Some(ago(600))), "copies have been unread for 10 min"),

@@ -22,18 +22,34 @@ impl DaemonLock {
     /// [`StoreError::Taken`] when another daemon has it, [`StoreError::Missing`] when there is no database at `database`,
     /// [`StoreError::Unusable`] when the lock file cannot be written.
     pub fn acquire(database: &Path) -> Result<Self, StoreError> {
-        let unusable = |why: std::io::Error| StoreError::Unusable {
-            place: database.display().to_string(),
-            why: format!("its lock file cannot be written ({why}); the daemon must be able to write to the folder"),
-        };
         // Two names of one file must not be two locks.
         let database = fs::canonicalize(database).map_err(|why| match why.kind() {
             std::io::ErrorKind::NotFound => StoreError::Missing(database.display().to_string()),
-            _ => unusable(why),
+            _ => unusable(database)(why),
         })?;
+        Self::take(&database)
+    }
+
+    /// The same where there may be no database yet, or no longer, and one is to be put.
+    ///
+    /// # Errors
+    /// As above; [`StoreError::Missing`] when there is not even the folder.
+    pub fn acquire_before(database: &Path) -> Result<Self, StoreError> {
+        if database.exists() {
+            return Self::acquire(database);
+        }
+        let missing = || StoreError::Missing(database.display().to_string());
+        let name = database.file_name().ok_or_else(missing)?;
+        let folder = database.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = fs::canonicalize(folder).map_err(|_| missing())?;
+        Self::take(&folder.join(name))
+    }
+
+    fn take(database: &Path) -> Result<Self, StoreError> {
+        let unusable = unusable(database);
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false).mode(0o600);
-        let mut file = options.open(lock_path(&database)).map_err(unusable)?;
+        let mut file = options.open(lock_path(database)).map_err(&unusable)?;
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(StoreError::Taken { pid: written_pid(&mut file) }),
@@ -41,6 +57,14 @@ impl DaemonLock {
         }
         file.set_len(0).and_then(|()| write!(file, "{}", std::process::id())).map_err(unusable)?;
         Ok(Self { _file: file })
+    }
+}
+
+fn unusable(database: &Path) -> impl Fn(std::io::Error) -> StoreError {
+    let place = database.display().to_string();
+    move |why| StoreError::Unusable {
+        place: place.clone(),
+        why: format!("its lock file cannot be written ({why}); the daemon must be able to write to the folder"),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use invited::config::Limits;
-use invited::door::{Effect, Goodbye, Profile, Session};
+use invited::door::{Effect, Goodbye, Profile, Role, Session};
 use invited::ops::accept::NewCopy;
 
 use crate::HOSTNAME;
@@ -26,7 +26,13 @@ pub(crate) struct Bare {
 
 impl Bare {
     pub(crate) fn new(limits: &Limits, tls: bool, intake: Arc<FakeIntake>, watchful: bool) -> Self {
-        let profile = Profile { hostname: HOSTNAME.into(), limits: Arc::new(limits.clone()), offers_tls: tls };
+        let profile = Profile {
+            hostname: HOSTNAME.into(),
+            limits: Arc::new(limits.clone()),
+            offers_tls: tls,
+            role: Role::Smtp,
+            requires_tls: false,
+        };
         let mut session = Session::new(profile);
         session.greet();
         Self { session, intake, said: Vec::new(), closed: false, handshake: false, watchful }

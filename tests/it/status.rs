@@ -69,6 +69,7 @@ async fn status_tells_of_a_daemon_that_works_one_that_was_stopped_and_one_that_w
             "lives",
             "fault",
             "listeners",
+            "certificate_ends",
             "relays",
             "copies",
             "letters",

@@ -7,6 +7,7 @@ mod desk;
 mod due;
 mod open;
 mod order;
+mod restored;
 
 use std::fmt;
 
@@ -21,6 +22,7 @@ pub use customer::CustomerNews;
 pub use desk::DeskOrder;
 pub use open::{open, open_again, open_by_hand};
 pub use order::OrderNews;
+pub use restored::Gap;
 
 /// Later than any mail: when an order counts as cancelled that no mail can bring back.
 const FOR_GOOD: Timestamp = Timestamp(i64::MAX);
@@ -199,6 +201,8 @@ pub enum Event {
     Desk(DeskOrder),
     /// The customer did something.
     Customer(CustomerNews),
+    /// The queue was put back from a backup.
+    Restored(Gap),
 }
 
 /// The answer to an event.
@@ -222,6 +226,7 @@ pub fn decide(before: &Progress, event: &Event, policy: &Policy, now: Timestamp)
         Event::Desk(order) => (desk::on_desk(&mut progress, *order, policy, now), order.inputs()),
         Event::Attempt(attempt) => (attempt::on_attempt(&mut progress, *attempt, policy, now), Inputs::NONE),
         Event::Customer(news) => (customer::on_customer(&mut progress, *news), Inputs::NONE),
+        Event::Restored(gap) => (restored::on_restored(&mut progress, *gap, policy), gap.inputs()),
     };
     Decision { progress, rule, inputs }
 }

@@ -23,7 +23,10 @@ mod queries;
 mod readers;
 mod reading;
 mod reports;
+pub(super) mod restored;
 mod rows;
+pub(super) mod sender_statements;
+mod senders;
 mod spool;
 pub(super) mod statements;
 mod suppression;
@@ -45,7 +48,7 @@ use self::engine::Engine;
 use self::fault::Fault;
 use self::pulse::Pulse;
 use self::readers::Readers;
-use self::reading::{ClaimCopies, FileReadings, HandedOut, Purge, SetAside};
+use self::reading::{By, ClaimCopies, FileReadings, HandedOut, Purge, SetAside};
 use self::spool::Spool;
 use self::writer::{Queue, Writer};
 use super::{
@@ -54,7 +57,9 @@ use super::{
     Reinvited, Report, Settled, ShopHours, Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy,
     WatchFigures,
 };
-use crate::domain::{Attempt, CopyId, Handed, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp, Way};
+use crate::domain::{
+    Attempt, CopyId, Doubt, Gap, Handed, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp, Way,
+};
 
 /// How far this machine's clock may be from the server's before it is said.
 const CLOCKS_APART_AT_MOST: Duration = Duration::from_secs(5);
@@ -69,6 +74,8 @@ pub struct SqlStore {
     /// Whether no other daemon can be alive.
     is_alone: bool,
     clocks_were_apart: Arc<AtomicBool>,
+    /// The time of which this queue knows nothing, when it was put back from a backup.
+    gap: Option<Gap>,
 }
 
 /// Who writes what. A file has one writer; a server has one for each kind of work, so that a copy is not kept waiting by letters.
@@ -90,14 +97,18 @@ impl SqlStore {
     pub(super) async fn start(engine: Engine, lock: Option<DaemonLock>) -> Result<Self, Fault> {
         let is_alone = lock.is_some();
         let pulse = Arc::new(Pulse::new(engine.folder()));
-        let start = async |lock| {
-            let conn = engine.connect_to_write().await?;
-            Ok::<_, Fault>(Writer::start(engine.clone(), conn, Arc::clone(&pulse), lock))
-        };
-        let spool = start(lock).await?;
+        let start = |conn, lock| Writer::start(engine.clone(), conn, Arc::clone(&pulse), lock);
+        let mut first = engine.connect_to_write().await?;
+        // Nobody puts a queue back that is in use, so this does not change.
+        let gap = restored::gap(&mut first).await?;
+        let spool = start(first, lock);
         let writers = match &engine {
             Engine::Sqlite(_) => Writers { letters: spool.clone(), reading: spool.clone(), spool },
-            Engine::Postgres(_) => Writers { letters: start(None).await?, reading: start(None).await?, spool },
+            Engine::Postgres(_) => Writers {
+                letters: start(engine.connect_to_write().await?, None),
+                reading: start(engine.connect_to_write().await?, None),
+                spool,
+            },
         };
         Ok(Self {
             readers: Readers::new(engine.clone()),
@@ -106,6 +117,7 @@ impl SqlStore {
             pulse,
             is_alone,
             clocks_were_apart: Arc::default(),
+            gap,
         })
     }
 
@@ -232,7 +244,7 @@ impl Store for SqlStore {
         policies: Arc<Policies>,
         now: Timestamp,
     ) -> Result<Vec<Filed>, StoreError> {
-        self.writers.reading.carry_out(FileReadings { readings, policies, now, desk: None }).await
+        self.writers.reading.carry_out(FileReadings { readings, policies, now, by: By::Reader, gap: self.gap }).await
     }
 
     async fn claim_due(&self, ask: ClaimAsk, policies: Arc<Policies>, now: Timestamp) -> Result<Claimed, StoreError> {
@@ -372,8 +384,25 @@ impl Store for SqlStore {
         policies: Arc<Policies>,
         now: Timestamp,
     ) -> Result<Vec<Filed>, StoreError> {
-        let desk = Some(filing.clone());
-        self.writers.reading.carry_out(FileReadings { readings, policies, now, desk }).await
+        let by = By::Desk(filing.clone());
+        self.writers.reading.carry_out(FileReadings { readings, policies, now, by, gap: self.gap }).await
+    }
+
+    async fn file_again(
+        &self,
+        readings: Arc<[FiledReading]>,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Vec<Filed>, StoreError> {
+        self.writers.reading.carry_out(FileReadings { readings, policies, now, by: By::Again, gap: self.gap }).await
+    }
+
+    async fn copies_again(&self, now: Timestamp, limit: usize) -> Result<Vec<CopyId>, StoreError> {
+        self.readers.read(move |conn| Box::pin(senders::again(conn, now, limit))).await
+    }
+
+    async fn in_doubt(&self, asked: &[(ShopId, Doubt)], since: Timestamp) -> Result<Vec<(ShopId, Doubt)>, StoreError> {
+        self.readers.ask(asked.to_vec(), move |conn, asked| Box::pin(senders::in_doubt(conn, asked, since))).await
     }
 
     async fn discard(&self, copies: Vec<CopyId>, actor: &Actor, now: Timestamp) -> Result<Vec<Discarded>, StoreError> {

@@ -10,6 +10,7 @@ use super::figures;
 use super::moves::to_json;
 use super::pauses;
 use super::people::People;
+use super::restored::LAST_BACKUP;
 use super::rows::{CopyRow, DecisionRow, InvitationRow, LetterRow, records};
 use super::statements::{self as sql, Statement};
 use crate::domain::{CopyId, Invitation, InvitationId, Policies, ShopId, Timestamp};
@@ -152,7 +153,7 @@ pub(super) async fn counts(conn: &mut Connection) -> Result<Counts, Fault> {
     let unread = count(conn.number(look::COUNT_UNREAD, []).await?);
     let held_copies = count(conn.number(look::COUNT_HELD, []).await?);
     let oldest_unread = conn.number(look::OLDEST_UNREAD, []).await?.map(Timestamp);
-    let backup: Option<(String,)> = conn.row(sql::PROPERTY, ["last_backup".into()]).await?;
+    let backup: Option<(String,)> = conn.row(sql::PROPERTY, [LAST_BACKUP.into()]).await?;
     let last_backup = backup.and_then(|(at,)| at.parse().ok()).map(Timestamp);
     Ok(Counts { unread, held_copies, oldest_unread, invitations: figures::standing(conn).await?, last_backup })
 }

@@ -91,7 +91,7 @@ impl File {
         }
     }
 
-    fn options(&self) -> SqliteConnectOptions {
+    pub(super) fn options(&self) -> SqliteConnectOptions {
         SqliteConnectOptions::new()
             .filename(&self.path)
             .create_if_missing(false)
@@ -292,7 +292,7 @@ async fn floor(conn: &mut SqliteConnection) -> Result<i64, sqlx::Error> {
     Ok(floor.and_then(|floor| floor.parse().ok()).unwrap_or(i64::MAX))
 }
 
-async fn property(conn: &mut SqliteConnection, name: &'static str) -> Result<Option<String>, sqlx::Error> {
+pub(super) async fn property(conn: &mut SqliteConnection, name: &'static str) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar("SELECT value FROM property WHERE name = $1").bind(name).fetch_optional(conn).await
 }
 

@@ -1,0 +1,101 @@
+//! What a queue that is put back from a backup does not know: which letters went out since the backup was made. Whatever may have gone
+//! is for a person to judge, so that nothing is sent twice.
+
+use std::time::Duration;
+
+use super::{DAY, OrderNews, Planned, Progress, State};
+use crate::domain::inputs::Inputs;
+use crate::domain::order::EventKind;
+use crate::domain::policy::{Policy, Trigger};
+use crate::domain::rule::Rule;
+use crate::domain::time::Timestamp;
+
+/// How long after an order mails about it are expected.
+const ORDERS_LAST: Duration = DAY.saturating_mul(60);
+
+/// The time of which a restored queue knows nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// When the backup was made.
+    pub since: Timestamp,
+    /// When it was put back, or later.
+    pub until: Timestamp,
+}
+
+impl Gap {
+    /// Whether the next letter stands in line for a time before the end of the gap. So a daemon had time to send it.
+    pub fn has_due(self, progress: &Progress) -> bool {
+        matches!(progress.state, State::Queued | State::Sent) && progress.due_at.is_some_and(|due| due <= self.until)
+    }
+
+    /// Whether a mail of the gap may have begun an order of which only this later one is known, and its letter have gone out before the
+    /// end: one that comes after the trigger, of an order that is told of for the first time.
+    pub fn may_hide_the_first_mail(self, news: OrderNews, policy: &Policy) -> bool {
+        let is_later = match policy.trigger {
+            Trigger::Order => !matches!(news.kind, EventKind::Placed | EventKind::Paid),
+            Trigger::Shipment => news.kind == EventKind::Delivered,
+            Trigger::Delivery => false,
+        };
+        is_later && self.is_long_enough(policy) && news.told_at <= self.until.plus(ORDERS_LAST)
+    }
+
+    /// Whether a letter of this invitation may have gone out in the gap, as far as the backup can tell.
+    fn may_have_sent(self, progress: &Progress, policy: &Policy) -> bool {
+        match progress.state {
+            State::Sending => true,
+            // The trigger may have come, with an earlier time than the one that stands in for it.
+            State::Waiting => self.is_long_enough(policy),
+            State::Queued if progress.planned == Planned::Fallback => {
+                self.has_due(progress) || self.is_long_enough(policy)
+            }
+            State::Queued | State::Sent => self.has_due(progress),
+            State::Done | State::Cancelled | State::Dropped | State::Held | State::Failed | State::InDoubt => false,
+        }
+    }
+
+    /// Whether a delay that began after the backup could be over. A day more, since it counts from when the mail was written.
+    fn is_long_enough(self, policy: &Policy) -> bool {
+        let otherwise = policy.otherwise.as_ref().map_or(policy.delay, |fallback| fallback.delay);
+        self.since.plus(policy.delay.min(otherwise)) <= self.until.plus(DAY)
+    }
+
+    pub(super) fn inputs(self) -> Inputs {
+        Inputs::NONE.with("backup", self.since).with("until", self.until)
+    }
+}
+
+pub(super) fn on_restored(progress: &mut Progress, gap: Gap, policy: &Policy) -> Rule {
+    if !gap.may_have_sent(progress, policy) {
+        return Rule::NothingDue;
+    }
+    progress.state = State::Held;
+    progress.due_at = None;
+    Rule::RestoredWhileDue
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOON: Timestamp = Timestamp::from_seconds(1_800_000_000);
+
+    #[test]
+    fn an_order_whose_first_mail_may_lie_in_the_gap_is_told_by_the_kind_of_the_next() {
+        let gap = Gap { since: NOON, until: NOON.plus(DAY * 3) };
+        let quick = |trigger| Policy { trigger, otherwise: None, delay: DAY, ..Policy::AFS };
+        for (trigger, kind, days, hidden) in [
+            (Trigger::Order, EventKind::Placed, 4, false),
+            (Trigger::Order, EventKind::Shipped, 4, true),
+            (Trigger::Order, EventKind::Delayed, 4, true),
+            (Trigger::Order, EventKind::Shipped, 64, false),
+            (Trigger::Shipment, EventKind::Shipped, 4, false),
+            (Trigger::Shipment, EventKind::Delivered, 4, true),
+            (Trigger::Delivery, EventKind::Delivered, 4, false),
+        ] {
+            let news = OrderNews::new(kind, NOON.plus(DAY * days));
+            assert_eq!(gap.may_hide_the_first_mail(news, &quick(trigger)), hidden, "{trigger:?} {kind} {days}");
+            let slow = Policy { delay: DAY * 7, ..quick(trigger) };
+            assert!(!gap.may_hide_the_first_mail(news, &slow), "no letter went out within three days");
+        }
+    }
+}

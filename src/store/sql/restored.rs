@@ -1,0 +1,139 @@
+//! A queue that was put back from a backup: what may have gone out since is held, and what copies tell later of that time is too.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::connection::Connection;
+use super::desk_statements as look;
+use super::fault::Fault;
+use super::moves::{self, Book, Cause};
+use super::statements as sql;
+use super::writer::Work;
+use super::{Queue, SqlStore};
+use crate::domain::{Event, Gap, InvitationId, Policies, State, Timestamp, decide};
+use crate::store::{Actor, StoreError};
+
+/// Under which name the gap is kept: two instants with a blank between them.
+const RESTORED: &str = "restored";
+
+/// Under which name it is kept when the queue was last backed up, and, in a backup, when it was made.
+pub(in crate::store) const LAST_BACKUP: &str = "last_backup";
+
+/// Invitations that are looked at in one piece.
+const PAGE: usize = 2000;
+
+/// A property of the whole database.
+async fn property(conn: &mut Connection, name: &str) -> Result<Option<String>, Fault> {
+    let row: Option<(String,)> = conn.row(sql::PROPERTY, [name.into()]).await?;
+    Ok(row.map(|(value,)| value))
+}
+
+/// The gap of a queue that was put back once, the last one.
+pub(super) async fn gap(conn: &mut Connection) -> Result<Option<Gap>, Fault> {
+    let Some(text) = property(conn, RESTORED).await? else { return Ok(None) };
+    let instants = text.split_once(' ').and_then(|(since, until)| Some((since.parse().ok()?, until.parse().ok()?)));
+    let (since, until) = instants.ok_or_else(|| Fault::Other(format!("the property {RESTORED} is {text:?}")))?;
+    Ok(Some(Gap { since: Timestamp(since), until: Timestamp(until) }))
+}
+
+/// Holds everything whose letter may have gone out in the gap, and remembers the gap, all in one transaction.
+struct HoldAll {
+    gap: Gap,
+    actor: Actor,
+    policies: Arc<Policies>,
+}
+
+#[async_trait]
+impl Work for HoldAll {
+    type Answer = Vec<InvitationId>;
+
+    async fn run(&self, conn: &mut Connection) -> Result<Self::Answer, Fault> {
+        let mut held = Vec::new();
+        for state in [State::Waiting, State::Queued, State::Sending, State::Sent] {
+            let mut before = i64::MAX;
+            loop {
+                let ids: Vec<(i64,)> =
+                    conn.rows(look::IDS_STATE, [before.into(), PAGE.into(), state.as_str().into()]).await?;
+                let Some((last,)) = ids.last() else { break };
+                before = *last;
+                let ids = ids.into_iter().map(|(id,)| InvitationId(id)).collect::<Vec<_>>();
+                self.hold(conn, &ids, &mut held).await?;
+            }
+        }
+        let value = format!("{} {}", self.gap.since.0, self.gap.until.0);
+        conn.execute(sql::SET_PROPERTY, [RESTORED.into(), value.into()]).await?;
+        held.sort_unstable();
+        Ok(held)
+    }
+}
+
+impl HoldAll {
+    async fn hold(
+        &self,
+        conn: &mut Connection,
+        ids: &[InvitationId],
+        held: &mut Vec<InvitationId>,
+    ) -> Result<(), Fault> {
+        let event = Event::Restored(self.gap);
+        let Actor { name: actor, reason } = &self.actor;
+        let cause = Cause { event: event.clone(), actor, note: reason.as_deref(), copy: None, at: self.gap.until };
+        let mut book = Book::default();
+        for mut one in moves::invitations(conn, ids).await? {
+            let policy = self.policies.of(&one.shop, &one.order);
+            // What stays as it is needs no word about it.
+            if decide(&one.progress, &event, policy, cause.at).progress != one.progress {
+                book.tell(&mut one, &cause, &self.policies);
+                held.push(one.id);
+            }
+        }
+        book.write(conn).await.map(drop)
+    }
+}
+
+/// Writes a property down.
+struct SetProperty(&'static str, String);
+
+#[async_trait]
+impl Work for SetProperty {
+    type Answer = ();
+
+    async fn run(&self, conn: &mut Connection) -> Result<(), Fault> {
+        conn.execute(sql::SET_PROPERTY, [self.0.into(), self.1.as_str().into()]).await.map(drop)
+    }
+}
+
+impl SqlStore {
+    /// Holds every invitation whose letter may have gone out in the gap, for a person to judge, and remembers the gap for what copies
+    /// tell of that time later. Which ones, by number.
+    ///
+    /// # Errors
+    /// When nothing was changed.
+    pub async fn hold_restored(
+        &self,
+        gap: Gap,
+        actor: &Actor,
+        policies: Arc<Policies>,
+    ) -> Result<Vec<InvitationId>, StoreError> {
+        let work = HoldAll { gap, actor: actor.clone(), policies };
+        self.letters().carry_out(work).await
+    }
+
+    /// When the queue was last backed up, as far as it knows.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn last_backup(&self) -> Result<Option<Timestamp>, StoreError> {
+        let found = self.readers.read(|conn| Box::pin(property(conn, LAST_BACKUP))).await?;
+        Ok(found.and_then(|text| text.parse().ok()).map(Timestamp))
+    }
+
+    /// Notes that the queue was backed up.
+    pub(in crate::store) async fn note_backup(&self, at: Timestamp) -> Result<(), StoreError> {
+        self.letters().carry_out(SetProperty(LAST_BACKUP, at.0.to_string())).await
+    }
+
+    fn letters(&self) -> &Queue {
+        &self.writers.letters
+    }
+}

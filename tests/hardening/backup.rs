@@ -1,0 +1,177 @@
+//! A backup under load, and the queue put back from it: it is whole, and nobody gets a letter twice.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+use tokio::task::JoinSet;
+
+use crate::Part;
+use crate::kit::{order_mail, until};
+use crate::program::{BCC, Dialog, Site};
+use crate::relay::{Act, TestRelay};
+
+/// Letters that each customer got.
+fn letters(relay: &TestRelay) -> BTreeMap<String, usize> {
+    let mut letters = BTreeMap::new();
+    for letter in relay.taken() {
+        *letters.entry(letter.to.join(",")).or_default() += 1;
+    }
+    letters
+}
+
+/// Hands in orders until told to stop; how many were taken.
+fn load(address: std::net::SocketAddr, stop: &Arc<AtomicBool>, taken: &Arc<AtomicU32>) -> JoinSet<()> {
+    let mut clients = JoinSet::new();
+    for client in 0..3 {
+        let (stop, taken) = (Arc::clone(stop), Arc::clone(taken));
+        clients.spawn(async move {
+            let mut dialog = Dialog::open(address).await.unwrap();
+            while !stop.load(Ordering::Relaxed) {
+                let number = taken.fetch_add(1, Ordering::Relaxed);
+                let mail =
+                    order_mail(&format!("B{client}-{number}"), "Anna", &format!("anna{number}@kund.example.net"));
+                let reply = dialog.mail(BCC, &mail).await.unwrap();
+                assert!(reply.starts_with("250 "), "nobody waits for a backup: {reply}");
+            }
+        });
+    }
+    clients
+}
+
+async fn quiet(site: &Site) {
+    until("all is read and nothing is due", async || {
+        let busy = "SELECT (SELECT count(*) FROM copy WHERE state = 'unread') \
+            + (SELECT count(*) FROM invitation WHERE state IN ('queued', 'sending'))";
+        (site.number(busy).await == 0).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_is_put_back_from_a_backup_under_load_sends_nothing_twice() {
+    let _machine = crate::MACHINE.lock().await;
+    let part = Part::begin("backup under load, restored, run on", &[], false).unwrap();
+    let relay = TestRelay::start(|_| Act::Ok).await;
+    let site = Site::new(relay.address, &[]).await;
+    let service = site.serve().await;
+    let (stop, taken) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU32::new(0)));
+    let clients = load(service.address, &stop, &taken);
+    relay.until(|seen| seen.taken.len() >= 20).await;
+
+    // Several, one after the other: each catches copies unread, letters claimed, letters on the wire.
+    let mut backups = Vec::new();
+    for number in 0..3 {
+        let file = site.path(&format!("backup{number}.db"));
+        let made = site.run(&["backup", "--json", file.to_str().unwrap()]).ended(0).json();
+        assert!(made[0]["copies"].as_u64().unwrap() > 0, "{made:?}");
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        let again = site.run(&["backup", file.to_str().unwrap()]).ended(1);
+        assert!(again.err.contains("exists already"), "{again:?}");
+        let before = relay.taken().len();
+        relay.until(|seen| seen.taken.len() >= before + 10).await;
+        backups.push((file, made[0]["invitations"].as_i64().unwrap()));
+    }
+    let running = site.run(&["restore", backups[0].0.to_str().unwrap(), "--replace"]).ended(1);
+    assert!(running.err.contains(&format!("another daemon (process {})", service.pid)), "{running:?}");
+    stop.store(true, Ordering::Relaxed);
+    clients.join_all().await;
+    quiet(&site).await;
+    service.stop().await;
+    let sent = letters(&relay);
+
+    let mut figures = Vec::new();
+    for (file, invitations) in backups {
+        let refused = site.run(&["restore", file.to_str().unwrap()]).ended(1);
+        assert!(refused.err.contains("--replace"), "{refused:?}");
+        let restored = site.run(&["restore", "--json", file.to_str().unwrap(), "--replace"]).ended(0).json();
+        assert_eq!(restored[0]["invitations"].as_i64().unwrap(), invitations);
+        let held = restored[0]["held"].as_array().unwrap().len();
+        let unread = site.number("SELECT count(*) FROM copy WHERE state = 'unread'").await;
+        assert_eq!(site.integrity().await, "ok");
+        let kept = restored[0]["kept"].as_str().unwrap();
+        assert!(std::path::Path::new(kept).exists(), "{kept}");
+        let service = site.serve().await;
+        quiet(&site).await;
+        // Mails that came in the gap, handed in again.
+        let mut dialog = Dialog::open(service.address).await.unwrap();
+        let mail = order_mail("LATER-1", "Anna", &format!("later{}@kund.example.net", figures.len()));
+        assert!(dialog.mail(BCC, &mail).await.unwrap().starts_with("250 "));
+        drop(dialog);
+        quiet(&site).await;
+        service.stop().await;
+        let doubled = letters(&relay).into_iter().filter(|(_, letters)| *letters > 1).collect::<Vec<_>>();
+        assert_eq!(doubled.len(), 0, "{held} held, {unread} unread at the restoration");
+        figures.push(format!("{invitations} invitations, {held} held, {unread} unread"));
+    }
+    assert!(letters(&relay).len() < sent.len() + 4, "only what is new was sent: {}", letters(&relay).len());
+    part.ran(&format!(
+        "{} letters, 0 doubles over {} restorations ({})",
+        sent.len(),
+        figures.len(),
+        figures.join("; ")
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_due_in_between_is_held_by_a_rule_and_goes_out_by_one_command() {
+    let relay = TestRelay::start(|_| Act::Ok).await;
+    let site = Site::new(relay.address, &[("hold_all", "true")]).await;
+    let service = site.serve().await;
+    let mut dialog = Dialog::open(service.address).await.unwrap();
+    for number in 0..5 {
+        let mail = order_mail(&format!("DUE-{number}"), "Anna", &format!("anna{number}@kund.example.net"));
+        assert!(dialog.mail(BCC, &mail).await.unwrap().starts_with("250 "));
+    }
+    until("they are read", async || (site.number("SELECT count(*) FROM invitation").await == 5).then_some(())).await;
+    drop(dialog);
+    service.stop().await;
+    let backup = site.path("backup.db");
+    let said = site.run(&["backup", backup.to_str().unwrap()]).ended(0);
+    assert!(said.out.contains("5 mails, 5 invitations"), "{said:?}");
+
+    // The queue itself is lost.
+    let file = site.file();
+    std::fs::remove_file(&file).unwrap();
+    let said = site.run(&["restore", backup.to_str().unwrap()]).ended(0);
+    assert!(said.out.contains("5 invitations are held") && said.out.contains("reschedule --state held"), "{said:?}");
+    assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+    let story = site.run(&["explain", "DUE-3"]).ended(0);
+    assert!(story.out.contains("put back from a backup"), "{story:?}");
+
+    site.configure(relay.address, &[]);
+    let service = site.serve().await;
+    quiet(&site).await;
+    assert_eq!(relay.taken().len(), 0, "nothing went by itself");
+    site.run(&["queue", "send-now", "--state", "held", "--yes"]).ended(0);
+    relay.until(|seen| seen.taken.len() == 5).await;
+    service.stop().await;
+    // No number is given a second time.
+    let store = site.store().await;
+    assert!(store.last_backup().await.unwrap().is_some());
+    let next = "SELECT seq FROM sqlite_sequence WHERE name = 'letter'";
+    assert!(site.number(next).await > 1_000_000, "letters that went out in the gap keep their numbers for themselves");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_backup_is_not_put_back_and_the_queue_stays() {
+    let relay = TestRelay::start(|_| Act::Ok).await;
+    let site = Site::new(relay.address, &[]).await;
+    let before = std::fs::read(site.file()).unwrap();
+    let bad = site.path("bad.db");
+    for (bytes, expected) in [(&b""[..], "it is empty"), (&[7; 9000][..], "it is not a SQLite database")] {
+        std::fs::write(&bad, bytes).unwrap();
+        let ran = site.run(&["restore", bad.to_str().unwrap(), "--replace"]).ended(78);
+        assert!(ran.err.contains(expected) && ran.err.contains("bad.db"), "{ran:?}");
+    }
+    // A copy of the file that says nothing of when it was made.
+    std::fs::copy(site.file(), &bad).unwrap();
+    let ran = site.run(&["restore", bad.to_str().unwrap(), "--replace"]).ended(1);
+    assert!(ran.err.contains("--as-of"), "{ran:?}");
+    assert_eq!(std::fs::read(site.file()).unwrap(), before);
+    let left = std::fs::read_dir(site.path("")).unwrap().map(|one| one.unwrap().file_name().into_string().unwrap());
+    assert_eq!(left.filter(|name| name.contains("restoring") || name.contains("before")).collect::<Vec<_>>(), [""; 0]);
+    site.run(&["restore", bad.to_str().unwrap(), "--replace", "--as-of", "1 hour"]).ended(0);
+    site.run(&["check", "--offline"]).ended(0);
+}

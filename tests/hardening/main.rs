@@ -1,0 +1,72 @@
+//! The faults of `docs/storage.md`, done for real to the real program: killed at every write, errors at every call, disks that are full,
+//! locked, read-only or lose their power, clocks that jump, too few descriptors, a queue put back from a backup.
+//!
+//! What needs root or a tool that is not there says so, or fails where `INVITED_REQUIRE_HARDENING` is set. `INVITED_HARDENING_ALL` goes
+//! through every call where otherwise a few are picked; use it with `--release`, whose daemon starts at once.
+#![cfg(feature = "daemon")]
+#![expect(clippy::unwrap_used, reason = "what a test does not expect is its failure")]
+
+mod backup;
+
+#[path = "../it/kit.rs"]
+mod kit;
+#[path = "../it/program.rs"]
+mod program;
+#[path = "../kit/relay.rs"]
+mod relay;
+#[path = "../kit/said.rs"]
+mod said;
+
+use std::process::Command;
+
+use crate::kit::say;
+use crate::program::has;
+
+/// Held by a part that needs the machine for itself.
+static MACHINE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// One part of the whole, which says what became of it.
+struct Part(&'static str);
+
+impl Part {
+    /// `None`, and a word about it, where the programs are not there or this is not root.
+    fn begin(name: &'static str, programs: &[&str], root: bool) -> Option<Self> {
+        let missing = programs.iter().find(|program| !has(program));
+        let why = match (missing, root && !program::is_root()) {
+            (Some(program), _) => format!("{program} is not installed"),
+            (None, true) => "it takes root".to_owned(),
+            (None, false) => return Some(Self(name)),
+        };
+        Self(name).cannot_run(&why);
+        None
+    }
+
+    /// Says that this machine cannot do it.
+    fn cannot_run(&self, why: &str) {
+        assert!(std::env::var_os("INVITED_REQUIRE_HARDENING").is_none(), "{} cannot run here: {why}", self.0);
+        say(&format!("hardening: {}: cannot run here: {why}", self.0));
+    }
+
+    /// Says that it was done, and what was seen.
+    fn ran(&self, figures: &str) {
+        say(&format!("hardening: {}: ran: {figures}", self.0));
+    }
+}
+
+/// Whether everything is gone through.
+fn all() -> bool {
+    std::env::var_os("INVITED_HARDENING_ALL").is_some()
+}
+
+/// Runs a tool of the system; its words when it fails.
+fn tool(program: &str, words: &[&str]) -> Result<String, String> {
+    let mut command = Command::new(program);
+    // Where a user's PATH has no sbin.
+    let path = std::env::var("PATH").unwrap_or_default();
+    command.args(words).env("PATH", format!("{path}:/usr/sbin:/sbin"));
+    let output = command.output().map_err(|error| format!("{program}: {error}"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    Err(format!("{program} {words:?}: {}", String::from_utf8_lossy(&output.stderr)))
+}
