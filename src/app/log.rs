@@ -5,6 +5,8 @@ use std::io::{IsTerminal as _, stderr};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
@@ -19,7 +21,7 @@ impl Tracing {
     /// Begins to write log lines. `filter` is a `tracing` filter such as `invited=debug`; the default shows what a mail admin wants to
     /// see.
     pub fn install(format: LogFormat, filter: Option<&str>) {
-        let filter = EnvFilter::new(filter.unwrap_or("info"));
+        let filter = EnvFilter::new(filter.unwrap_or("info")).and(filter_fn(may_be_said));
         let journal = match is_for_the_journal(format, || is_the_journal(stream_of_the_journal().as_deref())) {
             true => Journal::open(Path::new(SOCKET)).map_err(|error| (format, error)).map(Some),
             false => Ok(None),
@@ -53,6 +55,13 @@ impl Tracing {
             tracing::error!(place, "a panic was met; please report it");
         }));
     }
+}
+
+/// What libraries say is for whoever develops them: those that parse mails quote them, word by word. Only their warnings are let through,
+/// whatever the filter asks for.
+fn may_be_said(of: &Metadata<'_>) -> bool {
+    let target = of.target();
+    target == "invited" || target.starts_with("invited::") || *of.level() <= Level::WARN
 }
 
 fn is_for_the_journal(format: LogFormat, is_the_journal: impl FnOnce() -> bool) -> bool {

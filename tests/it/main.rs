@@ -9,6 +9,7 @@ mod flaky;
 mod kit;
 #[path = "../kit/postgres.rs"]
 mod postgres;
+mod privacy;
 mod program;
 #[path = "../kit/relay.rs"]
 mod relay;
