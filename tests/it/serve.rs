@@ -425,7 +425,7 @@ async fn the_log_names_no_customer_even_when_it_says_everything() {
     service.signal("TERM");
     assert_eq!(service.code().await, Some(0));
     let log = service.log();
-    assert!(log.contains("DEBUG") && log.matches("a letter's attempt ended").count() >= 3, "{log}");
+    assert!(log.matches("a letter's attempt ended").count() >= 3, "{log}");
     let low = log.to_lowercase();
     for word in [
         "exempel",
