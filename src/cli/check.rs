@@ -4,8 +4,8 @@ use std::path::Path;
 
 use clap::Args;
 
-use super::{ConfigArg, Failure, JsonArg, Output};
-use crate::app::{build_setup, database_password, load_config, rebuild_setup, signing_key};
+use super::{ConfigArg, Failure, JsonArg, Output, live};
+use crate::app::{build_setup, database_password, exposed, load_config, rebuild_setup, signing_key};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::Timestamp;
@@ -24,7 +24,9 @@ Examples:
   Without a word to the relays:
     invited check --offline
   Before a running daemon is told to reload:
-    invited check --reload")]
+    invited check --reload
+  The whole way in, through the daemon that runs:
+    invited check --live")]
 pub(super) struct Check {
     #[command(flatten)]
     config: ConfigArg,
@@ -36,10 +38,13 @@ pub(super) struct Check {
     /// Look at it as a running daemon will that reloads it: a template with a mistake is told, but goes on there as it was
     #[arg(long)]
     reload: bool,
+    /// Send the daemon that runs a mail, and see that it is taken in and read; nothing comes of it
+    #[arg(long, conflicts_with_all = ["offline", "reload"])]
+    live: bool,
 }
 
 /// One thing that was looked at.
-struct Finding {
+pub(super) struct Finding {
     what: String,
     fault: Option<String>,
     /// Whether it is worth a look though it is no fault.
@@ -48,11 +53,11 @@ struct Finding {
 }
 
 impl Finding {
-    fn fine(what: impl Into<String>, note: impl Into<String>) -> Self {
+    pub(super) fn fine(what: impl Into<String>, note: impl Into<String>) -> Self {
         Self { what: what.into(), fault: None, doubt: false, note: note.into() }
     }
 
-    fn faulty(what: impl Into<String>, fault: impl Into<String>) -> Self {
+    pub(super) fn faulty(what: impl Into<String>, fault: impl Into<String>) -> Self {
         Self { what: what.into(), fault: Some(fault.into()), doubt: false, note: String::new() }
     }
 }
@@ -70,6 +75,9 @@ impl Check {
             passed_over.iter().map(|problem| Finding { doubt: true, ..Finding::fine("template", problem.to_string()) }),
         );
         findings.push(Finding::fine("letters", setup.letters.locales().collect::<Vec<_>>().join(", ")));
+        findings.extend(
+            exposed(&config).map(|doubt| Finding { doubt: true, ..Finding::fine("metrics", doubt.to_string()) }),
+        );
         findings.push(certificate(&config));
         findings.extend(config.trust_doubts().into_iter().map(|(shop, doubt)| Finding {
             doubt: true,
@@ -79,6 +87,9 @@ impl Check {
         if !self.offline {
             findings.extend(relays(&setup).await);
             findings.extend(dkim(&config).await);
+        }
+        if self.live {
+            findings.extend(live::probe_all(&setup).await?);
         }
         let mut out = Output::new();
         for finding in &findings {

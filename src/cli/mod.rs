@@ -26,6 +26,7 @@ mod import;
 mod ingest;
 mod init;
 mod invite;
+mod live;
 mod login;
 mod man;
 mod move_queue;
@@ -41,6 +42,7 @@ mod serve;
 mod shop;
 mod simulate;
 mod stats;
+mod status;
 mod suppress;
 mod template;
 mod template_learn;
@@ -99,6 +101,8 @@ enum Command {
     Serve(serve::Serve),
     /// Checks the configuration and everything it names, without starting anything
     Check(check::Check),
+    /// Says how things stand: daemon, queue, relays, disk, and what is not well
+    Status(status::Status),
     #[command(subcommand)]
     Dkim(dkim::Dkim),
     /// Looks into the queue of invitations and changes it
@@ -221,7 +225,7 @@ impl From<StartError> for Failure {
         match error {
             StartError::Config(problems) => Self::Config(problems),
             StartError::Store(error) => error.into(),
-            StartError::Listen { .. } => Self::Undone(error.to_string()),
+            StartError::Listen(_) | StartError::Monitor { .. } => Self::Undone(error.to_string()),
         }
     }
 }
@@ -268,6 +272,7 @@ impl Command {
             Self::Init(init) => init.run().await,
             Self::Serve(serve) => serve.run().await,
             Self::Check(check) => check.run().await,
+            Self::Status(status) => status.run().await,
             Self::Dkim(dkim) => dkim.run(),
             Self::Queue(queue) => queue.run().await,
             Self::Held(held) => held.run().await,

@@ -16,6 +16,7 @@ use tracing::{debug, info, warn};
 
 use super::client::Client;
 use super::connection::attend;
+use super::meter::Meter;
 use super::proxy::{self, Origin};
 use super::rates::Rates;
 use super::reply::{self, Reply};
@@ -33,7 +34,10 @@ pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 const REST: Duration = Duration::from_millis(50);
 /// How often the log is told of it.
 const COMPLAINT: Duration = Duration::from_secs(60);
+/// Wrong passwords from one client in an hour; whoever has more must wait, right or wrong.
+const WRONG_PASSWORDS: u32 = 10;
 const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// What all sessions share. Limits and certificate can be changed while it serves; sessions that run keep theirs.
 pub struct Door {
@@ -42,8 +46,10 @@ pub struct Door {
     tls: ArcSwapOption<Certificate>,
     slots: Arc<Slots>,
     connections: Rates,
+    wrong_passwords: Rates,
     intake: Arc<dyn Intake>,
     now: Now,
+    meter: Meter,
 }
 
 impl Door {
@@ -63,8 +69,10 @@ impl Door {
             tls: ArcSwapOption::new(tls),
             slots: Arc::new(Slots::new(places)),
             connections: Rates::new(MINUTE),
+            wrong_passwords: Rates::new(HOUR),
             intake,
             now,
+            meter: Meter::default(),
         }
     }
 
@@ -76,6 +84,11 @@ impl Door {
     /// Gives new sessions another certificate, or none.
     pub fn set_tls(&self, tls: Option<Arc<Certificate>>) {
         self.tls.store(tls);
+    }
+
+    /// What it counts.
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     pub(crate) fn hostname(&self) -> Arc<str> {
@@ -96,6 +109,16 @@ impl Door {
         let certificate = self.tls.load();
         let certificate = certificate.as_ref().filter(|_| listener.tls != ListenerTls::None)?;
         Some(certificate.for_handshake(listener.client_certificates))
+    }
+
+    /// Whether a client may try a password. After ten wrong ones in an hour it may not, from whichever session.
+    pub fn may_try_password(&self, client: Client) -> bool {
+        self.wrong_passwords.has_had_less(client.counted_as(), WRONG_PASSWORDS)
+    }
+
+    /// A client has given a wrong password.
+    pub fn had_wrong_password(&self, client: Client) {
+        self.wrong_passwords.count(client.counted_as());
     }
 
     pub(crate) fn intake(&self) -> &dyn Intake {
@@ -195,6 +218,7 @@ impl Entrance {
     }
 
     async fn session<S: Stream>(self, stream: S, client: Client, slot: Slot) {
+        self.door.meter.let_in();
         attend(&self.door, &self.listener, stream, client, &self.stop).await;
         drop(slot);
     }
@@ -239,6 +263,7 @@ impl Entrance {
     }
 
     fn turn_away<S: Stream>(&self, stream: S, client: Client, refusal: Reply) {
+        self.door.meter.turned_away(refusal);
         info!(%client, refusal, "a connection was turned away");
         // Who expects TLS could not read it.
         stream.part(if self.listener.tls == ListenerTls::Implicit { None } else { Some(refusal) });

@@ -7,6 +7,7 @@ mod command;
 mod connection;
 mod data;
 mod listener;
+mod meter;
 mod offers;
 mod pipe;
 mod proxy;

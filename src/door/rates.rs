@@ -1,4 +1,4 @@
-//! How often each client came lately, in bounded memory.
+//! How often something happened lately, client by client, in bounded memory: connections in a minute, wrong passwords in an hour.
 //!
 //! Two spans are counted, this one and the one before, of which as large a part counts as still lies within one span from now. That
 //! is exact for whoever comes evenly, and never lets through more than twice as much.
@@ -15,7 +15,7 @@ use super::slots::network;
 /// Clients that are counted in one span; about 150 KB. A crowd of more ends the span early, which forgets the oldest first.
 const CLIENTS: usize = 4_096;
 
-/// Who came in this span of time and in the one before.
+/// What happened in this span of time and in the one before.
 pub(crate) struct Rates {
     span: Duration,
     counted: Mutex<Counted>,
@@ -28,7 +28,7 @@ struct Counted {
 }
 
 impl Rates {
-    /// Nobody has come yet.
+    /// Nothing has happened yet.
     pub(crate) fn new(span: Duration) -> Self {
         let counted = Counted { since: Instant::now(), now: HashMap::new(), before: HashMap::new() };
         Self { span, counted: Mutex::new(counted) }
@@ -36,19 +36,32 @@ impl Rates {
 
     /// Counts one more for this client, unless it has had `most` in the last span already.
     pub(crate) fn allow(&self, client: IpAddr, most: u32) -> bool {
+        let allowed = self.has_had_less(client, most);
+        if allowed {
+            self.count(client);
+        }
+        allowed
+    }
+
+    /// Whether the client has had less than `most` in the last span.
+    pub(crate) fn has_had_less(&self, client: IpAddr, most: u32) -> bool {
         let client = network(client);
-        let mut counted = self.up_to_date();
+        let counted = self.up_to_date();
         let of = |counts: &HashMap<IpAddr, u32>| u128::from(counts.get(&client).copied().unwrap_or(0));
         let span = self.span.as_micros().max(1);
         let left = span.saturating_sub(counted.since.elapsed().as_micros());
-        if of(&counted.now) * span + of(&counted.before) * left >= u128::from(most) * span {
-            return false;
-        }
+        of(&counted.now) * span + of(&counted.before) * left < u128::from(most) * span
+    }
+
+    /// Counts one for this client.
+    pub(crate) fn count(&self, client: IpAddr) {
+        let client = network(client);
+        let mut counted = self.up_to_date();
         if counted.now.len() >= CLIENTS && !counted.now.contains_key(&client) {
             counted.turn();
         }
-        *counted.now.entry(client).or_default() += 1;
-        true
+        let count = counted.now.entry(client).or_default();
+        *count = count.saturating_add(1);
     }
 
     fn up_to_date(&self) -> MutexGuard<'_, Counted> {
@@ -113,7 +126,7 @@ mod tests {
         let rates = Rates::new(MINUTE);
         assert!((0..60).all(|_| rates.allow(client(0), 60)));
         for number in 1..20_000 {
-            assert!(rates.allow(client(number), 60));
+            rates.count(client(number));
         }
         let counted = rates.up_to_date();
         assert!(counted.now.len() <= CLIENTS && counted.before.len() <= CLIENTS);

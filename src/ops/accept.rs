@@ -1,7 +1,6 @@
 //! Taking a copy in: is the recipient ours, can we write, and is it durable.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use subtle::ConstantTimeEq;
@@ -82,7 +81,7 @@ impl Intake for Accept {
 
     async fn accept(&self, copies: Vec<NewCopy>) -> Result<Vec<CopyId>, NotNow> {
         let ids = keep(&*self.0.store, copies).await?;
-        self.0.taken_in.fetch_add(1, Ordering::Relaxed);
+        self.0.meter.taken_in.one();
         self.0.copy_came.notify_one();
         Ok(ids)
     }

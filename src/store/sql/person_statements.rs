@@ -27,7 +27,7 @@ macro_rules! naming {
 }
 
 /// In the order of [`crate::store::PersonTable::ALL`]: every column of text that is not the program's own.
-pub(in crate::store) const NAMING: [Statement; 8] = [
+pub(in crate::store) const NAMING: [Statement; 9] = [
     naming!(
         "NAMING in copy",
         "copy",
