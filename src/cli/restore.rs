@@ -114,7 +114,7 @@ impl Restore {
             out.line(format!("The queue that was there is kept as {}.", kept.display()))?;
         }
         if held.is_empty() {
-            return Ok(out.line("No letter was due in between.".to_owned())?);
+            return Ok(out.line("No letter was due in between.")?);
         }
         out.line(format!(
             "{}, since the letter was due in between and may have gone out. They are among:\n\
