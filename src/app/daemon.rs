@@ -132,14 +132,14 @@ impl Daemon {
             scheduler::watch_shops(watching, stop_watching).await;
             Ok(())
         });
-        let (looking, stop_looking) = (Arc::clone(&house), stop_loops.clone());
-        loops.spawn(async move {
-            scheduler::look_again(looking, stop_looking).await;
-            Ok(())
-        });
         let (kept, stop_keeping) = (Arc::clone(&door), stop_loops.clone());
         loops.spawn(async move {
             door::keep_certificate(kept, stop_keeping).await;
+            Ok(())
+        });
+        let (looking, stop_looking) = (Arc::clone(&house), stop_loops.clone());
+        loops.spawn(async move {
+            scheduler::look_again(looking, stop_looking).await;
             Ok(())
         });
         loops.spawn(scheduler::keep_house(Arc::clone(&house), stop_loops.clone()));

@@ -56,13 +56,18 @@ pub enum AlarmKind {
     Sender,
     /// More order mails came on a day than the shop may have.
     Volume,
+    /// A relay that takes the shop's letters refuses us: a person must look.
+    Relay,
 }
 
 impl AlarmKind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Held, Self::Silent, Self::Sender, Self::Volume];
+    pub const ALL: [Self; 5] = [Self::Held, Self::Silent, Self::Sender, Self::Volume, Self::Relay];
     /// Those that the counts of a shop's hours tell of.
     pub const COUNTED: [Self; 2] = [Self::Held, Self::Silent];
+
+    /// Those of copies that are held for their sender's sake.
+    pub const OF_SENDERS: [Self; 2] = [Self::Sender, Self::Volume];
 
     /// The alarm that copies in a doubt are worth, and what it says. The DNS comes back by itself.
     pub const fn of_doubt(doubt: Doubt) -> Option<(Self, &'static str)> {
@@ -81,6 +86,7 @@ impl AlarmKind {
             Self::Silent => "silent",
             Self::Sender => "sender",
             Self::Volume => "volume",
+            Self::Relay => "relay",
         }
     }
 

@@ -11,6 +11,8 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
+mod crowds;
+
 use super::{Client, Door, attend, serve};
 use crate::config::{self, Limits, Listener};
 use crate::domain::{CopyId, ShopId, Timestamp};
@@ -35,6 +37,14 @@ impl Intake for SlowIntake {
 
     async fn ready(&self) -> Result<(), NotNow> {
         Ok(())
+    }
+
+    fn has_logins(&self) -> bool {
+        false
+    }
+
+    async fn authenticate(&self, _user: &str, _password: &[u8]) -> Result<bool, NotNow> {
+        Ok(false)
     }
 
     async fn accept(&self, copies: Vec<NewCopy>) -> Result<Vec<CopyId>, NotNow> {
@@ -65,9 +75,12 @@ impl House {
 
     /// Knocks without waiting for the greeting.
     fn knock(&self, client: &str) -> Guest {
+        self.knock_at(Listener::plain(SocketAddr::from(([127, 0, 0, 1], 0))), client)
+    }
+
+    fn knock_at(&self, listener: Listener, client: &str) -> Guest {
         let (ours, theirs) = duplex(4096);
         let (door, stop, client) = (Arc::clone(&self.door), self.stop.clone(), Client::at(client.parse().unwrap()));
-        let listener = Listener::plain(SocketAddr::from(([127, 0, 0, 1], 0)));
         let session = tokio::spawn(async move { attend(&door, &listener, theirs, client, &stop).await });
         Guest { stream: ours, heard: Vec::new(), session }
     }
@@ -380,6 +393,12 @@ async fn a_panic_ends_one_session_and_frees_its_place() {
         }
         async fn ready(&self) -> Result<(), NotNow> {
             Ok(())
+        }
+        fn has_logins(&self) -> bool {
+            false
+        }
+        async fn authenticate(&self, _user: &str, _password: &[u8]) -> Result<bool, NotNow> {
+            Ok(false)
         }
         async fn accept(&self, _copies: Vec<NewCopy>) -> Result<Vec<CopyId>, NotNow> {
             Err(NotNow::Unavailable)

@@ -8,6 +8,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
+use super::logins::{Logins, Turns};
 use super::relays::RelayLine;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -39,6 +40,8 @@ pub struct Setup {
     pub signers: Signers,
     /// Keys derived from the master key.
     pub keys: Keys,
+    /// Who may log in at the door.
+    pub logins: Logins,
 }
 
 /// One key a purpose, so that none of them gives away another.
@@ -67,6 +70,8 @@ pub struct House {
     pub copy_came: Notify,
     /// How many messages were taken in since the start.
     pub taken_in: AtomicU64,
+    /// Turns at looking at passwords.
+    pub turns: Turns,
     /// Rung when an invitation may be due earlier than was known.
     pub queue_moved: Notify,
     /// Whether a claim failed without an answer, so that letters may be claimed of which nobody here knows.
@@ -86,6 +91,7 @@ impl House {
             lease,
             copy_came: Notify::new(),
             taken_in: AtomicU64::new(0),
+            turns: Turns::default(),
             queue_moved: Notify::new(),
             claims_unknown: AtomicBool::new(false),
             in_hand: Mutex::default(),

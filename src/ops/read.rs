@@ -8,12 +8,13 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
+use super::answers;
 use super::house::{House, Setup};
 use super::{trust, watch};
 use crate::config::Config;
 use crate::domain::{CopyId, Doubt, Field, OrderNews, Outcome, Reading, ShopId, Timestamp, Zone};
 use crate::read::{Context, Reader};
-use crate::store::{Credence, Filed, FiledReading, StoreError, StoredCopy, UnreadCopy};
+use crate::store::{Credence, Filed, FiledAnswer, FiledReading, StoreError, StoredCopy, UnreadCopy};
 
 /// A copy that brought the daemon down this often is set aside.
 const ATTEMPTS_AT_MOST: u32 = 3;
@@ -32,6 +33,7 @@ pub struct Batch {
     /// How long the oldest of them had waited.
     pub waited: Duration,
     readings: Arc<[FiledReading]>,
+    answers: Arc<[FiledAnswer]>,
 }
 
 /// Reads the oldest unread copies, at most [`BATCH`] of them.
@@ -46,9 +48,11 @@ pub async fn read_some(house: &House) -> Result<Batch, StoreError> {
     };
     let waited = Duration::from_millis(now.0.saturating_sub(oldest.0).try_into().unwrap_or(0));
     let count = copies.len();
+    let (answers, copies) = copies.into_iter().partition(|copy| copy.answers.is_some());
+    let answers = answers::read(house, answers).await?.into();
     let setup = house.setup();
     let read = read_all(&setup, copies).await;
-    Ok(Batch { copies: count, waited, readings: believe_all(&setup, read, now).await.into() })
+    Ok(Batch { copies: count, waited, readings: believe_all(&setup, read, now).await.into(), answers })
 }
 
 /// Files what was read. May be called again with the same batch: what is filed already stays as it is.
@@ -56,6 +60,7 @@ pub async fn read_some(house: &House) -> Result<Batch, StoreError> {
 /// # Errors
 /// When the store cannot be written; the copies stay unread.
 pub async fn file(house: &House, batch: &Batch) -> Result<(), StoreError> {
+    answers::file(house, &batch.answers).await?;
     let policies = Arc::clone(&house.setup().policies);
     let filed = house.store.file_readings(Arc::clone(&batch.readings), policies, house.clock.now()).await?;
     tell(house, &batch.readings, &filed).await;

@@ -1,7 +1,7 @@
 //! Watching over the shops: is a shop's share of held copies as usual, and do copies still come? What is not as usual is said once,
 //! by the daemon that saw it first, and once more when it is over.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::house::House;
@@ -23,6 +23,9 @@ const SENDERS_COME_BACK: Duration = Duration::from_secs(2 * 3_600);
 pub struct Watch {
     began: Option<Timestamp>,
     judged: HashMap<ShopId, (ShopSum, Timestamp)>,
+    /// The shops of which this daemon saw that a relay of theirs needs a person.
+    relays: HashSet<ShopId>,
+    looked: bool,
 }
 
 /// Looks at all shops, raises and ends alarms, and gives the figures as they are then.
@@ -46,6 +49,7 @@ pub async fn look(house: &House, watch: &mut Watch) -> Result<WatchFigures, Stor
         watch.judged.insert(sum.shop.clone(), (sum, now));
     }
     judge_doubts(house, &mut figures, now).await?;
+    relays(house, watch, &mut figures).await?;
     Ok(figures)
 }
 
@@ -68,7 +72,7 @@ async fn judge_doubts(house: &House, figures: &mut WatchFigures, now: Timestamp)
         }
     }
     let is_over = |alarm: &&Alarm| {
-        !AlarmKind::COUNTED.contains(&alarm.kind) && !standing.contains(&(alarm.shop.clone(), alarm.kind))
+        AlarmKind::OF_SENDERS.contains(&alarm.kind) && !standing.contains(&(alarm.shop.clone(), alarm.kind))
     };
     for alarm in figures.alarms.iter().filter(is_over).cloned().collect::<Vec<_>>() {
         end(house, &alarm).await?;
@@ -96,6 +100,36 @@ async fn raise(house: &House, shop: &ShopId, kind: AlarmKind, note: &str, now: T
         tracing::warn!(shop, alarm, "{note}; see: invited held list --count, and invited senders list");
     }
     Ok(alarm)
+}
+
+/// Raises an alarm for each shop one of whose relays needs a person, and ends it when none does any more. What a daemon before this
+/// one raised ends with the first look; another daemon that sees the same raises it again.
+async fn relays(house: &House, watch: &mut Watch, figures: &mut WatchFigures) -> Result<(), StoreError> {
+    let setup = house.setup();
+    for shop in &setup.config.shops {
+        let lines = shop.relays.iter().filter_map(|name| Some((name, setup.relays.get(name)?.alarm()?)));
+        let refuses = lines.min_by_key(|(_, (since, _))| *since);
+        let known = figures.alarms.iter().find(|one| one.shop == shop.id && one.kind == AlarmKind::Relay).cloned();
+        match (refuses, known) {
+            (Some((relay, (since, trouble))), known) => {
+                watch.relays.insert(shop.id.clone());
+                if known.is_none() {
+                    let note = format!("the relay {relay} needs a person: {trouble}");
+                    let alarm = Alarm { shop: shop.id.clone(), kind: AlarmKind::Relay, since, note };
+                    house.store.raise_alarm(&alarm).await?;
+                    figures.alarms.push(alarm);
+                }
+            }
+            (None, Some(alarm)) if watch.relays.contains(&shop.id) || !watch.looked => {
+                end(house, &alarm).await?;
+                figures.alarms.retain(|one| *one != alarm);
+                watch.relays.remove(&shop.id);
+            }
+            _ => {}
+        }
+    }
+    watch.looked = true;
+    Ok(())
 }
 
 impl Watch {
@@ -127,7 +161,7 @@ async fn judge(
             // What came and is not read yet is no silence.
             AlarmKind::Silent if is_waiting || !is_silence_heard && alarm.is_none() => Verdict::Unclear,
             AlarmKind::Silent => silent_alarm(&hours, sum.last_copy_at, since, now),
-            AlarmKind::Sender | AlarmKind::Volume => Verdict::Unclear,
+            AlarmKind::Sender | AlarmKind::Volume | AlarmKind::Relay => Verdict::Unclear,
         };
         match (verdict, alarm) {
             (Verdict::Unusual(facts), None) => {
@@ -172,7 +206,14 @@ fn say(alarm: &Alarm, facts: Facts) {
 async fn end(house: &House, alarm: &Alarm) -> Result<(), StoreError> {
     if house.store.clear_alarm(alarm).await? {
         let (shop, kind) = (alarm.shop.as_str(), alarm.kind.as_str());
-        tracing::info!(shop, alarm = kind, since = %alarm.since, "over: the copies of a shop are as usual again");
+        match alarm.kind {
+            AlarmKind::Relay => {
+                tracing::info!(shop, alarm = kind, since = %alarm.since, "over: a shop's relays need nobody")
+            }
+            _ => {
+                tracing::info!(shop, alarm = kind, since = %alarm.since, "over: the copies of a shop are as usual again")
+            }
+        }
     }
     Ok(())
 }

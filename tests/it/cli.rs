@@ -577,7 +577,9 @@ fn every_command_and_flag_is_documented_and_every_documented_one_is_there() {
     let mut told = BTreeMap::<String, BTreeSet<String>>::new();
     for span in CLI.split('`').skip(1).step_by(2).filter_map(|span| span.strip_prefix("invited ")) {
         let words = span.split(' ').take_while(|word| word.starts_with(|c: char| c.is_ascii_lowercase()));
-        let flags = span.split(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit() && c != '-').filter(|word| word.starts_with("--"));
+        let flags = span
+            .split(|c: char| !c.is_ascii_lowercase() && !c.is_ascii_digit() && c != '-')
+            .filter(|word| word.starts_with("--"));
         told.entry(words.collect::<Vec<_>>().join(" ")).or_default().extend(flags.map(ToOwned::to_owned));
     }
     for flags in real.values_mut() {

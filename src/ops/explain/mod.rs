@@ -11,7 +11,9 @@ use std::collections::HashMap;
 
 use super::trust;
 use crate::domain::{Inputs, Invitation, InvitationId, LetterKind, Outcome, Policies, Timestamp};
-use crate::store::{CopyState, DecisionRecord, DeskAct, LetterPhase, LetterRecord, Standing, StoredCopy, Story};
+use crate::store::{
+    AnswerRecord, CopyState, DecisionRecord, DeskAct, LetterPhase, LetterRecord, Standing, StoredCopy, Story,
+};
 
 /// A sentence about one instant, or about an invitation as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,7 +48,7 @@ pub fn tell(story: &Story, telling: &Telling<'_>) -> Vec<Line> {
         let mut told = story
             .copies
             .iter()
-            .filter(|copy| tells_of(story, copy, invitation))
+            .filter(|copy| tells_of(story, copy, invitation) && !is_answer(story, copy))
             .flat_map(copy_lines)
             .chain(
                 story
@@ -56,12 +58,16 @@ pub fn tell(story: &Story, telling: &Telling<'_>) -> Vec<Line> {
                     .map(|one| decision_line(one, when)),
             )
             .chain(story.letters.iter().filter(|one| one.invitation == invitation.id).flat_map(letter_lines))
+            .chain(story.answers.iter().filter_map(|one| answer_line(one, story, invitation.id)))
             .collect::<Vec<_>>();
         told.sort_by_key(|line| line.at);
         lines.extend(told);
         lines.push(Line { at: None, text: next(story, invitation, telling) });
     }
-    let others = story.copies.iter().filter(|copy| !story.invitations.iter().any(|one| tells_of(story, copy, one)));
+    let others = story
+        .copies
+        .iter()
+        .filter(|copy| !is_answer(story, copy) && !story.invitations.iter().any(|one| tells_of(story, copy, one)));
     for copy in others {
         lines.extend(copy_lines(copy));
         lines.extend(silence::what_next(copy).map(|text| Line { at: None, text: format!("Next: {text}") }));
@@ -85,6 +91,21 @@ pub fn next(story: &Story, invitation: &Invitation, telling: &Telling<'_>) -> St
 fn tells_of(story: &Story, copy: &StoredCopy, invitation: &Invitation) -> bool {
     copy.invitation == Some(invitation.id)
         || story.decisions.iter().any(|one| one.invitation == invitation.id && one.copy == Some(copy.id))
+}
+
+/// Whether a copy is an answer to a letter, which is told beside that letter.
+fn is_answer(story: &Story, copy: &StoredCopy) -> bool {
+    story.answers.iter().any(|answer| answer.copy == Some(copy.id))
+}
+
+/// What came back to a letter of an invitation.
+fn answer_line(answer: &AnswerRecord, story: &Story, invitation: InvitationId) -> Option<Line> {
+    let letter = story.letters.iter().find(|letter| letter.id == answer.letter && letter.invitation == invitation)?;
+    let said = [answer.status.as_deref(), answer.reason.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let said = if said.is_empty() { said } else { format!(" ({})", said.replace('_', " ")) };
+    let copy = answer.copy.map(|copy| format!(", copy {copy}")).unwrap_or_default();
+    let text = format!("an answer to {}{copy}: {}{said}", kind(letter.kind), answer.kind.sentence());
+    Some(Line { at: Some(answer.at), text })
 }
 
 fn heading(invitation: &Invitation) -> Line {

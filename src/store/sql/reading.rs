@@ -112,9 +112,9 @@ impl Work for SetAside {
         let reading = to_json(&Reading::without_findings(Outcome::Held, self.why.as_str()))?;
         let kind = kind_of_reason(&self.why);
         let values = [self.copy.0.into(), reading.into(), self.now.into(), kind.into()];
-        let row: Option<(String, i64)> = conn.row(sql::SET_ASIDE, values).await?;
+        let row: Option<(String, i64, Option<i64>)> = conn.row(sql::SET_ASIDE, values).await?;
         let mut tally = Tally::default();
-        if let Some((shop, received_at)) = row {
+        if let Some((shop, received_at, None)) = row {
             tally.was_read(&shop, Timestamp(received_at), None, Outcome::Held.into());
         }
         tally.write(conn).await
