@@ -211,6 +211,8 @@ mod tests {
                 "invited_last_copy_age_seconds{shop=\"S\"} 60",
                 "invited_shop_alarm{shop=\"S\",kind=\"held\"} 1",
                 "invited_shop_alarm{shop=\"S\",kind=\"silent\"} 0",
+                "invited_shop_alarm{shop=\"S\",kind=\"sender\"} 0",
+                "invited_shop_alarm{shop=\"S\",kind=\"volume\"} 0",
                 "invited_shop_alarm{shop=\"S\",kind=\"relay\"} 0",
             ]
         );

@@ -14,7 +14,7 @@ use crate::store::LOOKED_THROUGH;
 Examples:
   The addresses that the shops' order mails are to be copied to:
     invited shop address
-  Somebody else has learned it: a new one, while the old one goes on until the shop's mails are moved:
+  Somebody else has learned it, so another one, while the old one goes on:
     invited shop address --shop myshop --rotate
   All mails go to the new one: the old one goes:
     invited shop address --shop myshop --retire")]
