@@ -12,7 +12,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use super::sql::engine::Engine;
 use super::sql::fault::Fault;
 use super::sqlite::{Contents, File};
-use super::{Actor, DaemonLock, Role, SqlStore, Store as _, StoreError, open};
+use super::{Actor, DaemonLock, Role, SqlStore, Store as _, StoreError, open, owner};
 use crate::config::Database;
 use crate::domain::{Gap, InvitationId, Policies, Timestamp};
 
@@ -126,6 +126,7 @@ pub struct Restored {
 /// # Errors
 /// [`StoreError::Taken`] while a daemon works there. Whatever is wrong, what was there is as it was.
 pub async fn restore(order: &Restoration<'_>) -> Result<Restored, BackupError> {
+    owner::check(order.to)?;
     let _lock = DaemonLock::acquire_before(order.to)?;
     if order.to.exists() && !order.replace {
         return Err(BackupError::Exists(order.to.to_owned()));

@@ -10,6 +10,7 @@ mod filter;
 mod held;
 mod imports;
 mod lock;
+mod owner;
 mod people;
 mod postgres;
 mod records;
@@ -74,6 +75,7 @@ pub enum Role {
 pub async fn open(database: &Database, password: Option<&str>, role: Role) -> Result<SqlStore, StoreError> {
     match database {
         Database::Sqlite(path) => {
+            owner::check(path)?;
             let lock = match role {
                 Role::Daemon => Some(DaemonLock::acquire(path)?),
                 Role::Desk => None,
@@ -100,8 +102,13 @@ async fn open_file(file: File, lock: Option<DaemonLock>) -> Result<SqlStore, Sto
 /// [`StoreError::Unusable`] when nothing can be made there.
 pub async fn create_if_missing(database: &Database, password: Option<&str>) -> Result<bool, StoreError> {
     match database {
-        Database::Sqlite(path) if path.exists() => Ok(false),
-        Database::Sqlite(path) => File::new(path).create().await.map(|()| true),
+        Database::Sqlite(path) => {
+            owner::check(path)?;
+            if path.exists() {
+                return Ok(false);
+            }
+            File::new(path).create().await.map(|()| true)
+        }
         Database::Postgres(settings) => Server::new(settings, password).create_if_missing().await,
     }
 }

@@ -1,12 +1,21 @@
 //! The faults of `docs/storage.md`, done for real to the real program: killed at every write, errors at every call, disks that are full,
 //! locked, read-only or lose their power, clocks that jump, too few descriptors, a queue put back from a backup.
 //!
-//! What needs root or a tool that is not there says so, or fails where `INVITED_REQUIRE_HARDENING` is set. `INVITED_HARDENING_ALL` goes
-//! through every call where otherwise a few are picked; use it with `--release`, whose daemon starts at once.
+//! Most of it waits to be asked for by `tests/hardening/run` (or `-- --include-ignored`). What needs root or a tool that is not there says so,
+//! or fails where `INVITED_REQUIRE_HARDENING` is set. `INVITED_HARDENING_ALL` goes through every call where otherwise a few are picked; use it
+//! with `--release`, whose daemon starts at once.
 #![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "what a test does not expect is its failure")]
 
 mod backup;
+mod calls;
+mod clocks;
+mod disks;
+mod files;
+mod migrations;
+mod reloads;
+mod small;
+mod strace;
 
 #[path = "../it/kit.rs"]
 mod kit;
