@@ -135,7 +135,17 @@ impl Site {
 
     /// The same with more words and more of an environment.
     pub(crate) async fn serve_with(&self, words: &[&str], environment: &[(&str, &OsStr)]) -> Service {
-        let mut service = self.begin(words, environment);
+        self.until_it_listens(self.begin(words, environment)).await
+    }
+
+    /// The same with something that is done to the process right after it was started.
+    pub(crate) async fn serve_in(&self, place: &(dyn Fn(u32) + Sync)) -> Service {
+        let service = self.begin(&[], &[]);
+        place(service.pid);
+        self.until_it_listens(service).await
+    }
+
+    async fn until_it_listens(&self, mut service: Service) -> Service {
         let addresses = self.path("addresses");
         let address = until("the daemon listens", async || {
             if let Some(status) = service.ended() {
