@@ -22,6 +22,8 @@ pub mod door;
 #[cfg(feature = "daemon")]
 pub mod ops;
 #[cfg(feature = "daemon")]
+pub mod proof;
+#[cfg(feature = "daemon")]
 pub mod scheduler;
 #[cfg(feature = "daemon")]
 pub mod send;

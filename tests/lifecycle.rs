@@ -115,7 +115,7 @@ fn table() -> String {
     let again = State::ALL.into_iter().map(|state| {
         let mut cells = BTreeSet::new();
         for before in progresses(state) {
-            cells.insert(match open_again(&before, NOW, &Policy::AFS) {
+            cells.insert(match open_again(&before, [], NOW, &Policy::AFS) {
                 Ok(decision) => format!("{} (`{}`)", decision.progress.state, decision.rule),
                 Err(rule) => format!("refused (`{rule}`)"),
             });

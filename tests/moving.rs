@@ -25,9 +25,9 @@ use invited::domain::{
     SuppressionEntry, Timestamp, Trigger,
 };
 use invited::store::{
-    self, Actor, Alarm, ClaimAsk, CopyState, Counts, Ending, Figure, FiledReading, Filter, HeldFilter, ListFilter,
-    Moved, NewCopy, NewEntry, PastCopy, Pause, Place, RelayShare, Role, SqlStore, Step, Store, StoreError, StoredCopy,
-    StoredEntry, Story, Subject, Watch, WatchFigures, transfer,
+    self, Actor, Alarm, ClaimAsk, CopyState, Counts, Credence, Ending, Figure, FiledReading, Filter, HeldFilter,
+    ListFilter, Moved, NewCopy, NewEntry, PastCopy, Pause, Place, RelayShare, Role, SqlStore, Step, Store, StoreError,
+    StoredCopy, StoredEntry, Story, Subject, Watch, WatchFigures, transfer,
 };
 use place::database_at;
 use postgres::server;
@@ -179,7 +179,7 @@ fn order(kind: EventKind, reference: &str, email: &str) -> Reading {
 async fn file(store: &dyn Store, shop_name: &str, reading: Reading, now: Timestamp) -> Vec<InvitationId> {
     let copy = store.spool(vec![mail(shop_name, b"Subject: x\r\n\r\n\xff\x00\r\n", now)]).await.unwrap()[0];
     let news = reading.event.map(|kind| OrderNews::new(kind, now));
-    let filing = FiledReading { copy, shop: shop(shop_name), reading, news };
+    let filing = FiledReading { copy, shop: shop(shop_name), reading, news, credence: Credence::default() };
     let filed = store.file_readings(Arc::new([filing]), policies(), now).await.unwrap();
     filed[0].moved.iter().map(|(id, _)| *id).collect()
 }
@@ -373,7 +373,7 @@ async fn fill_much(store: &dyn Store) {
         let filing = |(at, copy): (usize, &CopyId)| {
             let reading = order(EventKind::Placed, &format!("M-{n}-{at}"), &format!("m{n}.{at}@example.com"));
             let news = Some(OrderNews::new(EventKind::Placed, T0));
-            FiledReading { copy: *copy, shop: shop("nord"), reading, news }
+            FiledReading { copy: *copy, shop: shop("nord"), reading, news, credence: Credence::default() }
         };
         let readings = chunk.iter().enumerate().map(filing).collect();
         store.file_readings(readings, policies(), T0).await.unwrap();

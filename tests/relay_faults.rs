@@ -36,6 +36,7 @@ fn settings(port: u16) -> config::Relay {
         login: None,
         connections: 4,
         letters_per_connection: 100,
+        return_path: config::ReturnPath::Own,
         hello_name: "feedback.example.com".to_owned(),
         timeouts: RelayTimeouts {
             connect: Duration::from_secs(30),

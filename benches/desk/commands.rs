@@ -57,6 +57,7 @@ impl Desk {
         let mut answers = Answers::new("shop.example.com", "abcdefgh23456789abcd");
         database.clone_into(&mut answers.database);
         fill::shop(0).clone_into(&mut answers.shop);
+        answers.believe_address = true;
         let configuration = folder.join("invited.toml");
         fs::write(&configuration, template(&answers))?;
         answers.delay = DAY * 14;

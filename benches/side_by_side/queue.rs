@@ -14,8 +14,8 @@ use invited::domain::{
     Timestamp,
 };
 use invited::store::{
-    Actor, ClaimAsk, ClaimedLetter, DeskAsk, DeskOutcome, FiledReading, Filter, NewCopy, RelayShare, Role, Seen,
-    SqlStore, Store, Subject, create_if_missing, open,
+    Actor, ClaimAsk, ClaimedLetter, Credence, DeskAsk, DeskOutcome, FiledReading, Filter, NewCopy, RelayShare, Role,
+    Seen, SqlStore, Store, Subject, create_if_missing, open,
 };
 use serde::Serialize;
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection};
@@ -340,7 +340,7 @@ impl Place {
         let start = Instant::now();
         let claimed = self.store.claim_copies(1, 3, OWNER, now).await?;
         let copy = claimed.first().context("no copy")?.id;
-        let filing = FiledReading { copy, shop, reading, news };
+        let filing = FiledReading { copy, shop, reading, news, credence: Credence::default() };
         let filed = self.store.file_readings(Arc::new([filing]), Arc::clone(&self.policies), now).await?;
         self.took(if is_new { queue_report::FILE_NEW } else { queue_report::FILE_KNOWN }, start);
         let moved = &filed.first().context("the copy was not filed")?.moved;

@@ -77,6 +77,7 @@ impl Invited {
         "127.0.0.1:0".clone_into(&mut answers.listen);
         answers.relay = format!("smtp://127.0.0.1:{relay}");
         answers.at_any_hour = true;
+        answers.believe_address = true;
         template(&answers)
             // One machine plays all clients.
             .replace("#sessions = 200", "sessions = 2000")

@@ -12,7 +12,7 @@ use libfuzzer_sys::fuzz_target;
 fuzz_target!(|data: &[u8]| {
     let Some((steps, mut input)) = data.split_first() else { return };
     let limits = Limits { message: 4096, header: 1024, data_line: 512, ..Limits::default() };
-    let profile = Profile { hostname: Arc::from("mail.example.com"), limits: Arc::new(limits), offers_tls: true, role: Role::Smtp };
+    let profile = Profile { hostname: Arc::from("mail.example.com"), limits: Arc::new(limits), offers_tls: true, role: Role::Smtp, requires_tls: false };
     let mut session = Session::new(profile);
     session.greet();
     let piece = usize::from(*steps).max(1);

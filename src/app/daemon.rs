@@ -4,16 +4,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::files::database_password;
 use super::setup::{build_setup, doubts, rebuild_setup};
 use crate::clock::{Clock, random_bytes};
-use crate::config::{Config, LogFormat};
+use crate::config::{Config, ListenOn, Listener, LogFormat};
 use crate::document::Problem;
-use crate::door::{self, Door};
+use crate::door::{self, Door, InForce, ListenError, Listening};
 use crate::ops::accept::Accept;
 use crate::ops::{House, Setup, dispatch};
 use crate::scheduler;
@@ -25,6 +24,8 @@ pub struct Daemon {
     store: Arc<SqlStore>,
     door: Arc<Door>,
     addresses: Vec<SocketAddr>,
+    places: Vec<String>,
+    in_force: Vec<InForce>,
     stop_doors: CancellationToken,
     stop_loops: CancellationToken,
     doors: JoinSet<()>,
@@ -40,21 +41,16 @@ pub enum StartError {
     /// The database cannot be used.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// An address cannot be listened on.
-    #[error("cannot listen on {address}: {error}; is another daemon there, or is the port below 1024?")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// The operating system's words.
-        error: std::io::Error,
-    },
+    /// A place cannot be listened on.
+    #[error(transparent)]
+    Listen(#[from] ListenError),
 }
 
 /// What a reload left as it was.
 #[derive(Debug)]
 pub struct Reloaded {
     /// Settings that need a restart.
-    pub restart: Vec<&'static str>,
+    pub restart: Vec<String>,
     /// Mistakes in templates, which go on as they were before.
     pub passed_over: Vec<Problem>,
 }
@@ -94,8 +90,12 @@ impl Daemon {
             .transpose()
             .map_err(|error| StartError::Config(vec![tls_problem(&error)]))?;
         let store = Arc::new(store::open(&database, password.as_deref(), Role::Daemon).await?);
-        let listeners = listen(&door_settings.listen).await?;
-        let addresses = listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect();
+        let listening = door::open(&door_settings.listeners).await?;
+        let addresses = listening.iter().filter_map(Listening::address).collect();
+        let places = listening.iter().map(Listening::place).collect();
+        let mut in_force = listening.iter().map(|one| Arc::clone(one.in_force())).collect::<Vec<_>>();
+        // Several sockets that were handed over by one name share it.
+        in_force.dedup_by(|one, other| Arc::ptr_eq(one, other));
 
         let owner = random_bytes::<8>().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let house = Arc::new(House::new(Arc::clone(&store) as Arc<dyn Store>, clock.clone(), owner, lease, setup));
@@ -105,12 +105,15 @@ impl Daemon {
         }
         let now = { move || clock.now() };
         let intake = Arc::new(Accept(Arc::clone(&house)));
+        if let Some(certificate) = &tls {
+            door::tell_of_end(certificate, now());
+        }
         let door = Arc::new(Door::new(&door_settings, tls, intake, Arc::new(now)));
 
         let (stop_doors, stop_loops) = (CancellationToken::new(), CancellationToken::new());
         let mut doors = JoinSet::new();
-        for listener in listeners {
-            doors.spawn(door::serve(Arc::clone(&door), listener, stop_doors.clone()));
+        for socket in listening {
+            doors.spawn(door::serve(Arc::clone(&door), socket, stop_doors.clone()));
         }
         let mut loops = JoinSet::new();
         let (reading, sending) = (Arc::clone(&house), Arc::clone(&house));
@@ -128,13 +131,28 @@ impl Daemon {
             scheduler::watch_shops(watching, stop_watching).await;
             Ok(())
         });
+        let (kept, stop_keeping) = (Arc::clone(&door), stop_loops.clone());
+        loops.spawn(async move {
+            door::keep_certificate(kept, stop_keeping).await;
+            Ok(())
+        });
         loops.spawn(scheduler::keep_house(Arc::clone(&house), stop_loops.clone()));
-        Ok(Self { house, store, door, addresses, stop_doors, stop_loops, doors, loops })
+        Ok(Self { house, store, door, addresses, places, in_force, stop_doors, stop_loops, doors, loops })
     }
 
-    /// The addresses that the SMTP listener has, ports filled in.
+    /// The addresses that are listened on, ports filled in; unix sockets have none.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Every place that is listened on, as the configuration writes it: `127.0.0.1:2525`, `unix:/run/invited/lmtp.sock`.
+    pub fn places(&self) -> &[String] {
+        &self.places
+    }
+
+    /// The door, for those who look at its certificate.
+    pub fn door(&self) -> &Arc<Door> {
+        &self.door
     }
 
     /// The house, for those who look in from outside.
@@ -142,8 +160,8 @@ impl Daemon {
         &self.house
     }
 
-    /// Puts a new configuration in place without ending a session. What needs a restart (the database, the addresses to listen
-    /// on) stays as it was and is named in the answer.
+    /// Puts a new configuration in place without ending a session. What needs a restart (the database, the places to listen on)
+    /// stays as it was and is named in the answer; what a listener is for and how it is protected is new for new sessions.
     ///
     /// # Errors
     /// All problems at once; the old configuration goes on then. A template with a mistake is none of them: it goes on as it was,
@@ -153,19 +171,41 @@ impl Daemon {
         let old = self.house.setup();
         let mut restart = Vec::new();
         if old.config.database != config.database {
-            restart.push("database");
+            restart.push("database".to_owned());
         }
-        if old.config.door.listen != door_settings.listen {
-            restart.push("smtp.listen");
-        }
+        restart.extend(self.other_sockets(&door_settings.listeners));
         let (setup, passed_over) = rebuild_setup(config, old.reader.templates())?;
         let tls =
             door_settings.tls.as_ref().map(door::load_tls).transpose().map_err(|error| vec![tls_problem(&error)])?;
+        if let Some(certificate) = &tls {
+            door::tell_of_end(certificate, self.house.clock.now());
+        }
         self.door.set_limits(door_settings.limits);
         self.door.set_tls(tls);
+        for in_force in &self.in_force {
+            if let Some(new) = door_settings.listeners.iter().find(|new| new.on == in_force.load().on) {
+                in_force.store(Arc::new(new.clone()));
+            }
+        }
         warn_of(&setup);
         self.house.replace_setup(setup);
         Ok(Reloaded { restart, passed_over })
+    }
+
+    /// The sockets that would have to be opened, closed or made anew for these listeners.
+    fn other_sockets(&self, listeners: &[Listener]) -> Vec<String> {
+        let now = self.in_force.iter().map(|in_force| in_force.load_full()).collect::<Vec<_>>();
+        let stays = |one: &Listener, all: &mut dyn Iterator<Item = &Listener>| {
+            let mut same = all.filter(|other| other.on == one.on);
+            same.any(|other| !matches!(one.on, ListenOn::Unix(_)) || other.socket_mode == one.socket_mode)
+        };
+        let gone = now.iter().filter(|one| !stays(one, &mut listeners.iter()));
+        let new = listeners.iter().filter(|one| !stays(one, &mut now.iter().map(AsRef::as_ref)));
+        let mut changed =
+            gone.map(AsRef::as_ref).chain(new).map(|one| format!("listener {}", one.on)).collect::<Vec<_>>();
+        changed.sort();
+        changed.dedup();
+        changed
     }
 
     /// Whether a restart would not help; asked by the watchdog. A full disk or a lock is no illness, and neither is a server that is
@@ -199,21 +239,14 @@ impl Daemon {
     }
 }
 
-/// Logs what is doubtful in the templates; they are used all the same.
+/// Logs what is doubtful in the templates and in the rules of proof; they are used all the same.
 fn warn_of(setup: &Setup) {
+    for (shop, doubt) in setup.config.trust_doubts() {
+        tracing::warn!(shop = %shop.id, "[shop.trust] {doubt}");
+    }
     for doubt in doubts(setup) {
         tracing::warn!("{doubt}");
     }
-}
-
-async fn listen(addresses: &[SocketAddr]) -> Result<Vec<TcpListener>, StartError> {
-    let mut listeners = Vec::new();
-    for address in addresses {
-        let listener =
-            TcpListener::bind(address).await.map_err(|error| StartError::Listen { address: *address, error })?;
-        listeners.push(listener);
-    }
-    Ok(listeners)
 }
 
 fn tls_problem(error: &door::TlsError) -> Problem {

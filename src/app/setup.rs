@@ -5,11 +5,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::files::{load_letters, load_templates, read_secret, reload_templates};
-use crate::config::Config;
+use crate::config::{Config, Dkim, Secret};
 use crate::document::Problem;
 use crate::link::derive;
 use crate::ops::{Keys, RelayLine, Setup};
+use crate::proof::{Prover, ProverError};
 use crate::read::{Reader, Templates, lint};
+use crate::send::dkim::{Signers, SigningKey};
 use crate::send::{Password, Relay};
 
 /// Reads and compiles everything that the configuration names.
@@ -52,21 +54,32 @@ fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<S
         problems.extend(unknown_templates(&config, reader.templates()));
     }
     let relays = relays(&config, &mut problems);
-    match (reader, letters, master) {
-        (Some(reader), Some(letters), Some(master)) if problems.is_empty() => Ok(Setup {
+    let prover = Prover::new(&config.dns_servers).map_err(|error| problems.push(no_resolver(&error))).ok();
+    let signers = signers(&config, &mut problems);
+    match (reader, letters, master, prover) {
+        (Some(reader), Some(letters), Some(master), Some(prover)) if problems.is_empty() => Ok(Setup {
             policies: Arc::new(config.policies().with_list_key(list_key_of(&master))),
             keys: Keys {
                 tokens: derive(master.as_bytes(), "tokens"),
                 log_ids: derive(master.as_bytes(), "log ids"),
                 message_ids: derive(master.as_bytes(), "message ids"),
+                return_addresses: derive(master.as_bytes(), "return addresses"),
             },
             config,
             reader,
             letters,
+            prover,
             relays,
+            signers,
         }),
         _ => Err(problems),
     }
+}
+
+fn no_resolver(error: &ProverError) -> Problem {
+    let mut problem = Problem::with_file("configuration", error.to_string(), "see [dns] and /etc/resolv.conf");
+    problem.key = "dns".to_owned();
+    problem
 }
 
 /// What is doubtful in the templates of the shop's own.
@@ -92,6 +105,43 @@ fn unknown_templates(config: &Config, templates: &Templates) -> Vec<Problem> {
         }
     }
     problems
+}
+
+/// The keys of all domains. One whose domain no letter comes from would sign nothing, which is nearly always a slip of the pen.
+fn signers(config: &Config, problems: &mut Vec<Problem>) -> Signers {
+    let mut signers = Signers::default();
+    for dkim in &config.dkim {
+        if !config.shops.iter().any(|shop| shop.from.domain() == dkim.domain) {
+            let what = format!("no shop's letters come from {}", dkim.domain);
+            let mut problem = Problem::with_file("configuration", what, "write the domain of a shop's from address");
+            problem.key = format!("the DKIM key {}", dkim.selector);
+            problems.push(problem);
+        }
+        match signing_key(dkim) {
+            Ok(key) => signers.add(&dkim.domain, &dkim.selector, key),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    signers
+}
+
+/// A key that letters are signed with.
+///
+/// # Errors
+/// When it cannot be read, or is no key.
+pub fn signing_key(dkim: &Dkim) -> Result<SigningKey, Problem> {
+    let pem = read_secret(&dkim.key)?;
+    SigningKey::from_pem(&pem).map_err(|error| {
+        let place = match &dkim.key {
+            Secret::File(path) => path.display().to_string(),
+            Secret::Credential(name) => name.clone(),
+        };
+        let remedy = format!(
+            "make one with: invited dkim generate --domain {} --selector {} --out FILE",
+            dkim.domain, dkim.selector
+        );
+        Problem::with_file(place, error.to_string(), remedy)
+    })
 }
 
 fn relays(config: &Config, problems: &mut Vec<Problem>) -> HashMap<String, Arc<RelayLine>> {

@@ -3,11 +3,12 @@
 use clap::Args;
 
 use super::{ConfigArg, Failure, JsonArg, Output};
-use crate::app::{build_setup, database_password, load_config, rebuild_setup};
+use crate::app::{build_setup, database_password, load_config, rebuild_setup, signing_key};
 use crate::config::Config;
 use crate::door::load_tls;
 use crate::ops::Setup;
 use crate::read::{Templates, lint};
+use crate::send::dkim::{Published, look_up};
 use crate::store::{self, Role, Store};
 
 /// Checks the configuration and everything it names, without starting anything.
@@ -66,9 +67,14 @@ impl Check {
         );
         findings.push(Finding::fine("letters", setup.letters.locales().collect::<Vec<_>>().join(", ")));
         findings.push(certificate(&config));
+        findings.extend(config.trust_doubts().into_iter().map(|(shop, doubt)| Finding {
+            doubt: true,
+            ..Finding::fine("trust", format!("shop {}: {doubt}", shop.id))
+        }));
         findings.push(database(&config).await?);
         if !self.offline {
             findings.extend(relays(&setup).await);
+            findings.extend(dkim(&config).await);
         }
         let mut out = Output::new();
         for finding in &findings {
@@ -143,6 +149,33 @@ async fn relays(setup: &Setup) -> Vec<Finding> {
                 Finding::fine(what, format!("{place} answers as {}, {how}{login}", greeting.name))
             }
             Err(trouble) => Finding::faulty(what, format!("{place}: {trouble}")),
+        });
+    }
+    findings
+}
+
+/// Whether the DNS publishes the keys that letters are signed with. That it cannot be asked is no fault of the configuration.
+async fn dkim(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for dkim in &config.dkim {
+        let (what, name) = (format!("dkim {}", dkim.selector), dkim.record_name());
+        let published = match signing_key(dkim) {
+            Ok(key) => look_up(&name, &key).await,
+            Err(problem) => Published::Unknown(problem.to_string()),
+        };
+        let doubt = |note: String| Finding { doubt: true, ..Finding::fine(what.clone(), note) };
+        findings.push(match published {
+            Published::Same => Finding::fine(what.clone(), format!("{name} publishes it")),
+            Published::Testing => doubt(format!("{name} publishes it for trial only (t=y): receivers pass over it")),
+            Published::Missing => doubt(format!("{name} is not in the DNS yet; to publish: invited dkim record")),
+            Published::Unknown(why) => doubt(format!("{name} cannot be looked up: {why}")),
+            Published::Revoked => {
+                Finding::faulty(what.clone(), format!("{name} revokes the key; take it out of the configuration"))
+            }
+            Published::Other => {
+                let remedy = "no receiver can check the letters; to publish: invited dkim record";
+                Finding::faulty(what.clone(), format!("{name} publishes another key: {remedy}"))
+            }
         });
     }
     findings

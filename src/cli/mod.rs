@@ -16,6 +16,7 @@ mod completions;
 mod confirm;
 mod csv;
 mod demo;
+mod dkim;
 mod erase;
 mod explain;
 mod fairness;
@@ -93,6 +94,8 @@ enum Command {
     Serve(serve::Serve),
     /// Checks the configuration and everything it names, without starting anything
     Check(check::Check),
+    #[command(subcommand)]
+    Dkim(dkim::Dkim),
     /// Looks into the queue of invitations and changes it
     #[command(subcommand)]
     Queue(queue::Queue),
@@ -229,6 +232,7 @@ impl Command {
             Self::Init(init) => init.run().await,
             Self::Serve(serve) => serve.run().await,
             Self::Check(check) => check.run().await,
+            Self::Dkim(dkim) => dkim.run(),
             Self::Queue(queue) => queue.run().await,
             Self::Held(held) => held.run().await,
             Self::Import(import) => import.run().await,

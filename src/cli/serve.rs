@@ -29,7 +29,7 @@ pub(super) struct Serve {
     /// What to log, such as `debug` or `invited::door=debug`
     #[arg(long, value_name = "FILTER", env = "INVITED_LOG")]
     log: Option<String>,
-    /// Write the listener's addresses into this file once they are bound, one a line
+    /// Write the places that are listened on into this file once they are, one a line
     #[arg(long, value_name = "FILE", hide = true)]
     addresses: Option<PathBuf>,
     /// Seconds without a sign of life after which other daemons on the same server take this one's work over
@@ -53,11 +53,11 @@ impl Serve {
         let mut hang_up = signal(SignalKind::hangup())?;
         let mut daemon = Daemon::start_with_lease(config, Clock::System, lease).await?;
         if let Some(file) = &self.addresses {
-            let lines = daemon.addresses().iter().map(|address| format!("{address}\n")).collect::<String>();
+            let lines = daemon.places().iter().map(|place| format!("{place}\n")).collect::<String>();
             std::fs::write(file, lines)?;
         }
-        for address in daemon.addresses() {
-            tracing::info!(%address, "listening for copies");
+        for place in daemon.places() {
+            tracing::info!(place, "listening for copies");
         }
         tell_systemd(&[sd_notify::NotifyState::Ready]);
         let mut watchdog = watchdog();

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use super::settings::{Config, Relay, Shop};
+use super::listener::ListenOn;
+use super::settings::{Config, Relay, Role, Shop};
 
 /// A record to publish. What only the administrator or the relay's provider knows stands in angle brackets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +33,12 @@ impl fmt::Display for DnsRecord {
 pub fn dns_records(config: &Config) -> Vec<DnsRecord> {
     let host = &config.door.hostname;
     let mut records = vec![record(&config.ingest_domain, "MX", format!("10 {host}."), "copies come in here")];
-    let public = config.door.listen.iter().map(|address| address.ip()).filter(is_public).collect::<Vec<_>>();
+    let from_servers = config.door.listeners.iter().filter(|listener| listener.role == Role::Smtp);
+    let addresses = from_servers.filter_map(|listener| match &listener.on {
+        ListenOn::Tcp(address) => Some(address.ip()),
+        ListenOn::Unix(_) | ListenOn::Systemd(_) => None,
+    });
+    let public = addresses.filter(is_public).collect::<Vec<_>>();
     for ip in &public {
         let kind = if ip.is_ipv4() { "A" } else { "AAAA" };
         records.push(record(host, kind, ip.to_string(), "the host of the MX record"));
@@ -47,13 +53,13 @@ pub fn dns_records(config: &Config) -> Vec<DnsRecord> {
         let (Some(relay), domain) = (relay, shop.from.domain()) else { continue };
         if !seen.contains(&(domain, &relay.name)) {
             seen.push((domain, &relay.name));
-            records.extend(sender_records(shop, relay, host));
+            records.extend(sender_records(config, shop, relay, host));
         }
     }
     records
 }
 
-fn sender_records(shop: &Shop, relay: &Relay, host: &str) -> [DnsRecord; 3] {
+fn sender_records(config: &Config, shop: &Shop, relay: &Relay, host: &str) -> Vec<DnsRecord> {
     let domain = shop.from.domain();
     let (mechanism, who) = match relay.host.parse::<IpAddr>() {
         Ok(ip) if ip.is_loopback() => (format!("a:{host}"), "this host".to_owned()),
@@ -62,26 +68,32 @@ fn sender_records(shop: &Shop, relay: &Relay, host: &str) -> [DnsRecord; 3] {
         Err(_) if relay.host == "localhost" => (format!("a:{host}"), "this host".to_owned()),
         Err(_) => ("include:<the relay's SPF domain>".to_owned(), relay.host.clone()),
     };
-    [
-        record(
-            domain,
-            "TXT",
-            format!("\"v=spf1 {mechanism} ~all\""),
-            format!("SPF: {who} sends letters; if there is an SPF record, add only {mechanism} to it"),
-        ),
-        record(
+    let mut records = vec![record(
+        domain,
+        "TXT",
+        format!("\"v=spf1 {mechanism} ~all\""),
+        format!("SPF: {who} sends letters; if there is an SPF record, add only {mechanism} to it"),
+    )];
+    let mut keys = config.dkim.iter().filter(|dkim| dkim.domain == domain).peekable();
+    if keys.peek().is_none() {
+        records.push(record(
             &format!("<selector>._domainkey.{domain}"),
             "TXT",
             "\"v=DKIM1; p=<public key>\"".to_owned(),
             format!("DKIM: the key that {who} signs letters with"),
-        ),
-        record(
-            &format!("_dmarc.{domain}"),
-            "TXT",
-            "\"v=DMARC1; p=none\"".to_owned(),
-            "DMARC: large mailbox providers ask for one; keep a stricter one that is there".to_owned(),
-        ),
-    ]
+        ));
+    }
+    records.extend(keys.map(|dkim| {
+        let value = "\"v=DKIM1; <as printed by: invited dkim record>\"".to_owned();
+        record(&dkim.record_name(), "TXT", value, "DKIM: a key that letters are signed with here")
+    }));
+    records.push(record(
+        &format!("_dmarc.{domain}"),
+        "TXT",
+        "\"v=DMARC1; p=none\"".to_owned(),
+        "DMARC: large mailbox providers ask for one; keep a stricter one that is there",
+    ));
+    records
 }
 
 fn record(name: &str, kind: &'static str, value: String, purpose: impl Into<String>) -> DnsRecord {

@@ -4,7 +4,9 @@
 //! it to work. No file is opened here: certificates, keys and folders are looked at when the program starts.
 
 mod database;
+mod dkim;
 mod dns;
+mod listener;
 mod policy;
 mod postgres_url;
 mod read;
@@ -13,6 +15,7 @@ mod settings;
 mod shop;
 mod smtp;
 mod starter;
+mod trust;
 mod units;
 mod values;
 
@@ -21,10 +24,11 @@ mod tests;
 
 pub use database::{Database, DatabaseFault, Postgres, PostgresHost, PostgresTls};
 pub use dns::{DnsRecord, dns_records};
+pub use listener::{ListenOn, Listener, ListenerTls};
 pub use read::parse;
 pub use settings::{
-    Brand, Config, DEFAULT_LISTEN, Door, Limits, LogFormat, Login, Relay, RelayTimeouts, Role, Secret, Shop, Tls,
-    TlsFiles,
+    Brand, Config, DEFAULT_LISTEN, Dkim, Door, Limits, LogFormat, Login, Relay, RelayTimeouts, ReturnPath, Role,
+    Secret, Shop, Tls, TlsFiles,
 };
 pub use starter::{Answers, template};
 pub use units::{duration, written};

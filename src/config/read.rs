@@ -7,7 +7,7 @@ use crate::domain::DAY;
 
 use super::settings::{Config, DEFAULT_KEEP_COPIES, LogFormat};
 use super::values::{file, host, path, secret, span, word};
-use super::{database, policy, relay, shop, smtp};
+use super::{database, dkim, policy, relay, shop, smtp, trust};
 
 /// Reads a configuration. Relative paths in it start from `folder`, the folder of the file it came from.
 ///
@@ -47,6 +47,8 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
     let metrics_file = top.table("metrics", |metrics| metrics_file(metrics, folder));
     let door = smtp::read(top, folder, ingest_domain.as_deref());
     let relays = relay::read_all(top, folder, door.as_ref().map(|door| door.hostname.as_str()));
+    let dns_servers = trust::dns_servers(top);
+    let dkim = dkim::read_all(top, folder);
     let policy = policy::read_top(top);
     let shops = shop::read_all(top, ingest_domain.as_deref(), &relays.names, &policy);
     Some(Config {
@@ -55,6 +57,7 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
         ingest_domain: ingest_domain?,
         door: door?,
         relays: relays.relays,
+        dkim,
         shops,
         templates_dir,
         letters_dir,
@@ -63,6 +66,7 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
         log: log.unwrap_or_default(),
         hashed_suppressions: suppression.unwrap_or_default(),
         metrics_file,
+        dns_servers,
     })
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::document::{Entry, Table};
 
 use super::settings::{
-    DEFAULT_CONNECTIONS, DEFAULT_LETTERS_PER_CONNECTION, DEFAULT_RELAY, Login, Relay, RelayTimeouts, Tls,
+    DEFAULT_CONNECTIONS, DEFAULT_LETTERS_PER_CONNECTION, DEFAULT_RELAY, Login, Relay, RelayTimeouts, ReturnPath, Tls,
 };
 use super::values::{has, host, host_and_port, host_or_ip, is_loopback, number, path, problem_at, secret, span, word};
 
@@ -72,6 +72,8 @@ fn read(table: &Table<'_>, folder: &Path, name: Option<String>, hostname: Option
     let connections = number(table, "connections", 1..=100).unwrap_or(DEFAULT_CONNECTIONS);
     let letters_per_connection =
         number(table, "letters_per_connection", 1..=10_000).unwrap_or(DEFAULT_LETTERS_PER_CONNECTION);
+    let words = [("own", ReturnPath::Own), ("from", ReturnPath::From)];
+    let return_path = word(table, "return_path", &words).unwrap_or_default();
     let hello_name = table.string("hello_name").map_or_else(|| hostname.map(str::to_owned), host);
     let timeouts = table.table("timeouts", |table| Some(timeouts(table))).unwrap_or_default();
     let (endpoint, tls) = (endpoint?, tls?);
@@ -100,6 +102,7 @@ fn read(table: &Table<'_>, folder: &Path, name: Option<String>, hostname: Option
         login,
         connections,
         letters_per_connection,
+        return_path,
         hello_name: hello_name?,
         timeouts,
     })

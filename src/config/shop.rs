@@ -6,6 +6,7 @@ use crate::link::{InvalidPattern, UrlPattern};
 
 use super::policy::{self, Rules};
 use super::settings::{Brand, DEFAULT_RELAY, Shop};
+use super::trust;
 use super::values::{has, host, listed, problem_at};
 
 const MISSING: &str = "write at least one: [[shop]] with id, name, domains, secrets, from and link";
@@ -58,6 +59,7 @@ fn read(table: &Table<'_>, around: &mut Around<'_>) -> Option<Shop> {
     let brand = table.table("brand", |table| Some(brand(table))).unwrap_or_default();
     let relay = relay(table, around.relays);
     let policy = policy::read_shop(table, around.policy);
+    let trust = trust::read(table);
     let (from, domains, zone) = (from?, domains?, zone?);
     let own_domains = domains.iter().map(String::as_str).chain(around.ingest_domain).map(str::to_owned).collect();
     let rules = ShopRules { base: policy.base, others: policy.others, zone: zone.clone(), own_domains };
@@ -78,6 +80,7 @@ fn read(table: &Table<'_>, around: &mut Around<'_>) -> Option<Shop> {
         relay: relay?,
         rules,
         consent_words: policy.consent_words,
+        trust,
     })
 }
 

@@ -47,6 +47,8 @@ pub struct Answers {
     pub delay: Duration,
     /// Whether letters go at night too, as is right where nobody gets them.
     pub at_any_hour: bool,
+    /// Whether the secret address alone is enough to be believed, as is right where nobody else can reach the door.
+    pub believe_address: bool,
 }
 
 impl Answers {
@@ -74,6 +76,7 @@ impl Answers {
             timezone: "UTC".to_owned(),
             delay: Policy::default().delay,
             at_any_hour: false,
+            believe_address: false,
         }
     }
 }
@@ -115,6 +118,9 @@ pub fn template(answers: &Answers) -> String {
     ];
     if answers.at_any_hour {
         filled.push(("policy", "window", "false".to_owned()));
+    }
+    if answers.believe_address {
+        filled.push(("shop.trust", "address", text("accept")));
     }
     let mut table = "";
     let mut out = String::with_capacity(EXAMPLE.len() + 256);

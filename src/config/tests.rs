@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::starter::{EXAMPLE, key_of};
 use super::*;
 use crate::document::{Document, Problems};
+use crate::domain::trust::NewSenders;
 use crate::domain::{DAY, InDoubt, Policy, Trigger};
 
 const MINIMAL: &str = include_str!("../../config/minimal.toml");
@@ -36,7 +37,7 @@ fn the_least_configuration_has_every_default() {
     let shop = &config.shops[0];
     assert_eq!(config.database, Database::Sqlite(PathBuf::from("/var/lib/invited/invited.db")));
     assert_eq!(config.master_key, Secret::File(PathBuf::from("/etc/invited/master.key")));
-    assert_eq!(config.door.listen, [DEFAULT_LISTEN]);
+    assert_eq!(config.door.listeners, [Listener::plain(DEFAULT_LISTEN)]);
     assert_eq!(config.door.hostname, "invited.nordljus.example");
     assert_eq!((config.door.tls.clone(), config.door.limits.clone()), (None, Limits::default()));
     assert_eq!(config.metrics_file, None);
@@ -53,6 +54,7 @@ fn the_least_configuration_has_every_default() {
             login: None,
             connections: 4,
             letters_per_connection: 100,
+            return_path: crate::config::ReturnPath::Own,
             hello_name: "invited.nordljus.example".to_owned(),
             timeouts: RelayTimeouts::default(),
         }]
@@ -147,8 +149,8 @@ fn keys_of(table: &toml::Table, path: &str, keys: &mut BTreeSet<String>) {
     for (key, value) in table {
         let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
         keys.insert(path.clone());
-        let inner = value.as_array().and_then(|items| items.first()).unwrap_or(value);
-        if let Some(inner) = inner.as_table() {
+        let items = value.as_array().map_or_else(|| std::slice::from_ref(value), Vec::as_slice);
+        for inner in items.iter().filter_map(toml::Value::as_table) {
             keys_of(inner, &path, keys);
         }
     }
@@ -297,6 +299,26 @@ fn lower_bounds_take_their_companions_with_them() {
 }
 
 #[test]
+fn listeners_stand_beside_those_of_smtp_or_instead_of_them() {
+    let listeners = |smtp: &str, listener: &str| {
+        let tls = "tls = { certificate = \"chain.pem\", key = \"key.pem\" }\n";
+        let config = format!("[smtp]\n{tls}{smtp}\n[[listener]]\n{listener}\n[[relay]]\n");
+        parsed(&MINIMAL.replace("[[relay]]\n", &config)).door.listeners
+    };
+    let shown = |listeners: &[Listener]| listeners.iter().map(|one| one.on.to_string()).collect::<Vec<_>>();
+    let beside = listeners("listen = [\"[::1]:25\", \"127.0.0.1:25\"]", "on = \"unix:lmtp.sock\"\nrole = \"lmtp\"");
+    assert_eq!(shown(&beside), ["[::1]:25", "127.0.0.1:25", "unix:/etc/invited/lmtp.sock"]);
+    assert_eq!((beside[2].role, beside[2].tls, beside[2].socket_mode), (Role::Lmtp, ListenerTls::StartTls, 0o660));
+    let instead = listeners("", "on = \"systemd:smtp\"\nproxy = \"192.0.2.7\"\nclient_certificates = \"ask\"");
+    assert_eq!(shown(&instead), ["systemd:smtp"]);
+    assert_eq!(instead[0].proxy, ["192.0.2.7/32".parse().unwrap()]);
+    assert!(instead[0].client_certificates && instead[0].role == Role::Smtp);
+    let implicit = listeners("listen = []", "on = \"[::]:465\"\nrole = \"submission\"\ntls = \"implicit\"");
+    assert_eq!((shown(&implicit), implicit[0].tls), (vec!["[::]:465".to_owned()], ListenerTls::Implicit));
+    assert_eq!(implicit[0].role, Role::Submission);
+}
+
+#[test]
 fn debug_output_has_no_secret() {
     let shown = format!("{:?}", parsed(MINIMAL));
     assert!(shown.contains("[1 not shown]") && !shown.contains("writeyourown"), "{shown}");
@@ -332,17 +354,19 @@ fn a_first_configuration_says_what_was_answered() {
         timezone: "Europe/Vienna".to_owned(),
         delay: DAY * 14,
         at_any_hour: true,
+        believe_address: true,
     };
     let text = template(&answers);
     let config = parsed(&text);
     let shop = &config.shops[0];
     assert_eq!(config.database, Database::Sqlite(PathBuf::from(&answers.database)));
     assert_eq!(config.master_key, Secret::File(PathBuf::from(&answers.master_key)));
-    assert_eq!(config.door.listen, [answers.listen.parse().unwrap()]);
+    assert_eq!(config.door.listeners, [Listener::plain(answers.listen.parse().unwrap())]);
     assert_eq!((&config.ingest_domain, &config.door.hostname), (&answers.ingest_domain, &answers.hostname));
     assert_eq!((config.relays[0].host.as_str(), config.relays[0].tls), ("relay.example.com", Tls::Implicit));
     assert_eq!((shop.id.as_str(), shop.name.as_str()), ("shop-2", "Bob's \"Best\" # \u{1f980}"));
     assert_eq!(shop.domains, ["xn--bcher-kva.example"]);
+    assert_eq!(shop.trust.address, NewSenders::Accept);
     assert_eq!((&shop.secrets[0], &shop.link.to_string()), (&answers.secret, &answers.link));
     assert_eq!((shop.from_name.as_str(), shop.from.as_str()), ("B\u{fc}cher", "mail@xn--bcher-kva.example"));
     assert_eq!((shop.locale.as_str(), shop.zone.name(), shop.rules.base.delay), ("de-AT", "Europe/Vienna", DAY * 14));

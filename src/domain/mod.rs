@@ -2,6 +2,8 @@
 //! and the rules that move them. No clock, no I/O, no randomness: all of that comes in as arguments.
 
 mod address_class;
+mod answer;
+mod doubt;
 mod email_address;
 mod handed;
 mod holidays;
@@ -24,12 +26,17 @@ mod spread;
 mod suppression;
 mod text;
 mod time;
+pub mod trust;
 mod watch;
 mod weigh;
 mod window;
 
 pub use address_class::{AddressClass, AddressClassSet, AddressClasses};
 pub(crate) use address_class::{are_related, within};
+pub use answer::{AnswerKind, Hardness, InvalidMailStatus, MailStatus};
+pub use doubt::{
+    Doubt, SenderState, USUAL_DAYS, USUAL_FLOOR, Volume, blocked_sender, look_again_at, new_sender, too_many,
+};
 pub(crate) use email_address::host_name;
 pub use email_address::{AddressKey, EmailAddress, InvalidAddress};
 pub use handed::{Handed, Way};

@@ -125,14 +125,15 @@ impl<'w> World<'w> {
     pub fn begin(&mut self, life: usize, facts: &Invitation, outside: &Outside, now: Timestamp) -> Decision {
         let policy = self.policies.of(&facts.shop, &facts.order);
         let same_order = self.by_order.entry((facts.shop.clone(), facts.reference.key())).or_default();
-        let cancelled = same_order.iter().filter_map(|life| self.lives.get(life));
-        let cancelled = cancelled.filter_map(|life| life.invitation.progress.order_cancelled_at()).max();
+        let of_order = same_order.iter().filter_map(|life| self.lives.get(life)).map(|life| &life.invitation.progress);
         let before = facts.follows.and_then(|id| self.by_id.get(&id)).and_then(|life| self.lives.get(life));
         let decision = match (outside, before) {
-            (Outside::Order(news), _) => open(*news, cancelled, policy, now),
+            (Outside::Order(news), _) => {
+                open(*news, of_order.filter_map(Progress::order_cancelled_at).max(), policy, now)
+            }
             (Outside::Invited(due), Some(before)) => {
                 let before = &before.invitation.progress;
-                open_again(before, *due, policy).unwrap_or_else(|rule| refused(before, rule))
+                open_again(before, of_order, *due, policy).unwrap_or_else(|rule| refused(before, rule))
             }
             (Outside::Invited(due), None) => open_by_hand(*due, policy),
             // The invitation stood already when its history began to be kept.

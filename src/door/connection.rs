@@ -1,25 +1,31 @@
 //! One client's connection: reads octets for the [`Session`], does what it asks for, sends its replies, and keeps every wait
 //! within its bounds. A step that has begun to store a message is never cut short; only waits for the client are.
 
+use std::future::poll_fn;
 use std::io;
-use std::net::IpAddr;
+use std::mem::MaybeUninit;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use rustls::ServerConfig;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use super::client::Client;
 use super::listener::Door;
 use super::session::{Addressee, Effect, Goodbye, Incoming, Profile, Session};
+use super::tls::fingerprint;
 use super::trace::Trace;
-use crate::config::{Limits, Role};
-use crate::domain::Handed;
+use crate::config::{Limits, Listener, ListenerTls, Role};
+use crate::domain::{Handed, Way};
 use crate::ops::accept::NewCopy;
 
-/// What an idle session needs for reading; pipelined commands fit.
+/// Octets of commands that are read in one go; pipelined commands fit.
 const COMMAND_BUFFER: usize = 2 * 1024;
 /// While a message is read: one TLS record.
 const DATA_BUFFER: usize = 16 * 1024;
@@ -37,35 +43,28 @@ const LINGER: Duration = Duration::from_secs(1);
 const LINGER_OCTETS: usize = 1024 * 1024;
 
 /// Serves one client until it is gone. `stop` ends the session at the next command, or after the message that is being read.
-pub async fn attend<S>(door: &Door, mut stream: S, client: IpAddr, stop: &CancellationToken)
+pub async fn attend<S>(door: &Door, listener: &Listener, mut stream: S, client: Client, stop: &CancellationToken)
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let client = client.to_canonical();
-    let tls = door.tls();
-    let mut connection = Connection::new(door, client, stop, tls.is_some());
+    let tls = door.handshake(listener);
+    let mut connection = Connection::new(door, listener, client, stop, tls.is_some());
+    if listener.tls == ListenerTls::Implicit {
+        match tls {
+            Some(tls) => Box::pin(connection.protected(tls, stream, true)).await,
+            None => {
+                warn!(%client, "a listener with tls = \"implicit\" has no certificate any more; the connection was closed")
+            }
+        }
+        return;
+    }
     let ended = match connection.greet(&mut stream).await {
         Ended::Open => connection.converse(&mut stream).await,
         ended => ended,
     };
     match (ended, tls) {
-        (Ended::StartTls, Some(config)) => {
-            let handshake = TlsAcceptor::from(config).accept(stream);
-            let patience = connection.limits.command_timeout;
-            let secured = tokio::select! {
-                () = stop.cancelled() => return,
-                secured = timeout(patience, handshake) => secured,
-            };
-            match secured {
-                Ok(Ok(mut stream)) => {
-                    connection.session.secured();
-                    let ended = connection.converse(&mut stream).await;
-                    connection.leave(&mut stream, &ended).await;
-                }
-                Ok(Err(error)) => info!(%client, %error, "the TLS handshake failed"),
-                Err(_) => info!(%client, "the TLS handshake took too long"),
-            }
-        }
+        // In a box, so that a session in the clear does not keep room for it.
+        (Ended::StartTls, Some(tls)) => Box::pin(connection.protected(tls, stream, false)).await,
         (ended, _) => connection.leave(&mut stream, &ended).await,
     }
 }
@@ -84,13 +83,16 @@ enum Ended {
 
 struct Connection<'d> {
     door: &'d Door,
-    client: IpAddr,
+    client: Client,
+    role: Role,
     stop: &'d CancellationToken,
     limits: Arc<Limits>,
     session: Session,
+    /// What was read; holds no memory while the client is waited for.
     input: Vec<u8>,
     used: usize,
-    filled: usize,
+    /// The fingerprint of the client's certificate.
+    certificate: Option<String>,
     /// When the session is over whatever happens.
     ends: Instant,
     /// Since when a command, or the message, is waited for.
@@ -102,30 +104,97 @@ struct Connection<'d> {
 }
 
 impl<'d> Connection<'d> {
-    fn new(door: &'d Door, client: IpAddr, stop: &'d CancellationToken, offers_tls: bool) -> Self {
+    fn new(door: &'d Door, listener: &Listener, client: Client, stop: &'d CancellationToken, offers_tls: bool) -> Self {
         let limits = door.limits();
         let now = Instant::now();
-        let profile = Profile { hostname: door.hostname(), limits: Arc::clone(&limits), offers_tls, role: Role::Smtp };
+        let profile = Profile {
+            hostname: door.hostname(),
+            limits: Arc::clone(&limits),
+            offers_tls,
+            role: listener.role,
+            requires_tls: listener.tls == ListenerTls::Required,
+        };
         Self {
             door,
             client,
+            role: listener.role,
             stop,
             ends: now + limits.session_timeout,
             limits,
             session: Session::new(profile),
             input: Vec::new(),
             used: 0,
-            filled: 0,
+            certificate: None,
             since: now,
             heard: 0,
             drained: None,
         }
     }
 
+    /// The rest of the session inside TLS; `greets` when it has not begun yet.
+    async fn protected<S>(mut self, tls: Arc<ServerConfig>, stream: S, greets: bool)
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let Some(mut stream) = self.shake_hands(tls, stream).await else { return };
+        self.session.secured();
+        let mut ended = Ended::Open;
+        if greets {
+            ended = self.greet(&mut stream).await;
+        }
+        if matches!(ended, Ended::Open) {
+            ended = self.converse(&mut stream).await;
+        }
+        self.leave(&mut stream, &ended).await;
+    }
+
+    async fn shake_hands<S>(&mut self, tls: Arc<ServerConfig>, stream: S) -> Option<tokio_rustls::server::TlsStream<S>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let client = self.client;
+        // In a box: it is larger than all that comes after it.
+        let handshake = Box::pin(TlsAcceptor::from(tls).accept(stream));
+        let secured = tokio::select! {
+            () = self.stop.cancelled() => return None,
+            secured = self.patiently(handshake) => secured,
+        };
+        match secured {
+            Some(Ok(stream)) => {
+                let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+                self.certificate = shown.map(fingerprint);
+                self.since = Instant::now();
+                Some(stream)
+            }
+            Some(Err(error)) => {
+                info!(%client, %error, "the TLS handshake failed");
+                None
+            }
+            None => {
+                info!(%client, "the TLS handshake took too long");
+                None
+            }
+        }
+    }
+
+    /// Waits for what is up to the client: as long as for a command, or [`SCARCE_PATIENCE`] while places are scarce.
+    async fn patiently<F: Future>(&self, what: F) -> Option<F::Output> {
+        let ends = Instant::now() + self.limits.command_timeout;
+        let mut what = pin!(what);
+        loop {
+            let glance = ends.min(Instant::now() + SCARCE_PATIENCE);
+            match timeout_at(glance, what.as_mut()).await {
+                Ok(done) => return Some(done),
+                Err(_) if glance >= ends || self.door.places_are_scarce() => return None,
+                Err(_) => {}
+            }
+        }
+    }
+
     async fn greet<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S) -> Ended {
-        self.input.resize(COMMAND_BUFFER, 0);
-        if !self.client.is_loopback() {
-            match timeout(GREETING_PAUSE, stream.read(&mut self.input)).await {
+        if !self.client.is_local() {
+            let hasty = poll_fn(|cx| poll_input::<_, 1>(stream, cx, &mut self.input));
+            match timeout(GREETING_PAUSE, hasty).await {
                 Ok(Ok(0) | Err(_)) => return Ended::Gone,
                 Ok(Ok(_)) => return self.end(stream, Goodbye::Hasty).await,
                 Err(_) => {}
@@ -137,6 +206,7 @@ impl<'d> Connection<'d> {
 
     async fn converse<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S) -> Ended {
         loop {
+            self.session.press(self.door.places_are_scarce());
             while let Some(effect) = self.feed() {
                 match self.act(stream, effect).await {
                     Ended::Open => {}
@@ -156,7 +226,7 @@ impl<'d> Connection<'d> {
 
     /// Feeds what was read up to the next effect; `None` when more must be read.
     fn feed(&mut self) -> Option<Effect> {
-        let fed = self.session.feed(&self.input[self.used..self.filled]);
+        let fed = self.session.feed(self.input.get(self.used..).unwrap_or_default());
         self.used += fed.used;
         fed.effect
     }
@@ -172,11 +242,11 @@ impl<'d> Connection<'d> {
                 self.session.ready(answer);
             }
             Effect::AskRecipient(address) => self.session.recipient(intake.recipient(&address)),
-            Effect::StartData if self.used < self.filled => return self.end(stream, Goodbye::Hasty).await,
+            Effect::StartData if self.used < self.input.len() => return self.end(stream, Goodbye::Hasty).await,
             Effect::StartData => self.start_data(),
             Effect::Accept(incoming) => return self.accept(stream, incoming).await,
             Effect::StartTls => {
-                (self.used, self.filled) = (0, 0);
+                (self.input, self.used) = (Vec::new(), 0);
                 return if self.send(stream).await.is_ok() { Ended::StartTls } else { Ended::Gone };
             }
             Effect::Delay(delay) => {
@@ -194,13 +264,12 @@ impl<'d> Connection<'d> {
         let hostname = self.door.hostname();
         let trace = Trace {
             hello: self.session.hello(),
-            client: self.client,
+            client: self.client.address(),
             hostname: &hostname,
             protocol: self.session.protocol(),
         };
         let field = trace.field(self.door.now());
         self.session.start_data(&field);
-        self.input.resize(DATA_BUFFER, 0);
     }
 
     async fn accept<S: AsyncWrite + Unpin>(&mut self, stream: &mut S, incoming: Incoming) -> Ended {
@@ -214,10 +283,16 @@ impl<'d> Connection<'d> {
                 mail_from: mail_from.clone(),
                 rcpt_to,
                 handed: Handed {
-                    client: Some(self.client),
+                    way: match self.role {
+                        Role::Smtp => Way::Smtp,
+                        Role::Submission => Way::Submission,
+                        Role::Lmtp => Way::Lmtp,
+                    },
+                    client: self.client.address(),
                     hello: self.session.hello().to_owned(),
                     tls: self.session.is_secured(),
-                    ..Handed::default()
+                    user: None,
+                    certificate: self.certificate.clone(),
                 },
                 answers: letter,
                 message: Arc::clone(&message),
@@ -241,48 +316,49 @@ impl<'d> Connection<'d> {
     }
 
     async fn send<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {
-        let replies = self.session.replies();
+        // Taken out: while the client is waited for, they hold no memory.
+        let replies = std::mem::take(self.session.replies());
         if replies.is_empty() {
             return Ok(());
         }
         let sending = async {
-            stream.write_all(replies).await?;
+            stream.write_all(&replies).await?;
             stream.flush().await
         };
-        timeout(self.limits.command_timeout, sending).await.map_err(|_| io::ErrorKind::TimedOut)??;
-        replies.clear();
+        self.patiently(sending).await.ok_or(io::ErrorKind::TimedOut)??;
         (self.since, self.heard) = (Instant::now(), 0);
         Ok(())
     }
 
     async fn hear<S: AsyncRead + Unpin>(&mut self, stream: &mut S) -> Heard {
-        let (waiting, in_data) = (Instant::now(), self.session.in_data());
-        if !in_data && self.input.len() > COMMAND_BUFFER {
-            self.input = vec![0; COMMAND_BUFFER];
-        }
+        let (waiting, in_data, stop) = (Instant::now(), self.session.in_data(), self.stop);
         loop {
-            if self.stop.is_cancelled() {
+            if stop.is_cancelled() {
                 if !in_data {
                     return Heard::Enough(Goodbye::Stopping);
                 }
                 self.drained.get_or_insert(Instant::now() + DRAIN);
             }
             let now = Instant::now();
-            let patience = if in_data { waiting } else { self.since } + SCARCE_PATIENCE;
+            let patience = self.until(waiting, in_data, SCARCE_PATIENCE, SCARCE_PATIENCE);
             if patience <= now && self.door.places_are_scarce() {
                 return Heard::Enough(Goodbye::TimedOut);
             }
             let deadline = self.deadline(waiting, in_data);
             let glance = deadline.min(if patience > now { patience } else { now + SCARCE_PATIENCE });
+            let octets = poll_fn(|cx| match in_data {
+                true => poll_input::<_, DATA_BUFFER>(stream, cx, &mut self.input),
+                false => poll_input::<_, COMMAND_BUFFER>(stream, cx, &mut self.input),
+            });
             let read = tokio::select! {
                 biased;
-                () = self.stop.cancelled(), if self.drained.is_none() => continue,
-                read = timeout_at(glance, stream.read(&mut self.input)) => read,
+                () = stop.cancelled(), if self.drained.is_none() => continue,
+                read = timeout_at(glance, octets) => read,
             };
             match read {
                 Ok(Ok(0) | Err(_)) => return Heard::Nothing,
                 Ok(Ok(octets)) => {
-                    (self.used, self.filled) = (0, octets);
+                    self.used = 0;
                     self.heard = self.heard.saturating_add(u32::try_from(octets).unwrap_or(u32::MAX));
                     return Heard::Octets;
                 }
@@ -295,16 +371,19 @@ impl<'d> Connection<'d> {
         }
     }
 
+    fn deadline(&self, waiting: Instant, in_data: bool) -> Instant {
+        let own = self.until(waiting, in_data, self.limits.command_timeout, self.limits.data_timeout);
+        own.min(self.ends).min(self.drained.unwrap_or(own))
+    }
+
     /// A command has its time from the last reply on, however its octets trickle in. A message may pause, but must not be slower
     /// than [`SLOWEST`] in all.
-    fn deadline(&self, waiting: Instant, in_data: bool) -> Instant {
-        let own = if in_data {
-            let pause = waiting + self.limits.data_timeout;
-            pause.min(self.since + self.limits.data_timeout + Duration::from_secs(1) * self.heard / SLOWEST)
+    fn until(&self, waiting: Instant, in_data: bool, command: Duration, data: Duration) -> Instant {
+        if in_data {
+            (waiting + data).min(self.since + data + Duration::from_secs(1) * self.heard / SLOWEST)
         } else {
-            self.since + self.limits.command_timeout
-        };
-        own.min(self.ends).min(self.drained.unwrap_or(own))
+            self.since + command
+        }
     }
 
     async fn end<S: AsyncRead + AsyncWrite + Unpin>(&mut self, stream: &mut S, why: Goodbye) -> Ended {
@@ -329,6 +408,7 @@ impl<'d> Connection<'d> {
                 return;
             }
             let mut dropped = 0;
+            self.input.resize(COMMAND_BUFFER, 0);
             while let Ok(octets @ 1..) = stream.read(&mut self.input).await {
                 dropped += octets;
                 if dropped > LINGER_OCTETS {
@@ -339,6 +419,24 @@ impl<'d> Connection<'d> {
         // The outcome does not matter: all was said.
         let _ = timeout(LINGER, lingering).await;
     }
+}
+
+/// Reads up to `N` octets in place of those of the last time. The room for them is on the stack of whoever polls, so that a session
+/// that waits for its client, as nearly all do, holds no buffer.
+fn poll_input<S, const N: usize>(stream: &mut S, cx: &mut Context<'_>, input: &mut Vec<u8>) -> Poll<io::Result<usize>>
+where
+    S: AsyncRead + Unpin,
+{
+    let mut room = [MaybeUninit::uninit(); N];
+    let mut room = ReadBuf::uninit(&mut room);
+    let polled = Pin::new(stream).poll_read(cx, &mut room);
+    if polled.is_pending() {
+        *input = Vec::new();
+    }
+    ready!(polled)?;
+    input.clear();
+    input.extend_from_slice(room.filled());
+    Poll::Ready(Ok(input.len()))
 }
 
 /// What came of waiting for the client.

@@ -1,22 +1,28 @@
 //! The listening side: who is let in, what every session shares, and how all of them end in good order.
 
 use std::io::{self, Write};
-use std::net::IpAddr;
+use std::net::{IpAddr, Shutdown};
 use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, ArcSwapOption};
 use rustls::ServerConfig;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tracing::{debug, info, warn};
 
+use super::client::Client;
 use super::connection::attend;
-use super::reply;
-use super::slots::Slots;
-use crate::config::{self, Limits};
+use super::proxy::{self, Origin};
+use super::rates::Rates;
+use super::reply::{self, Reply};
+use super::slots::{Slot, Slots, places_by_descriptors};
+use super::sockets::{Listening, Socket};
+use super::tls::Certificate;
+use crate::config::{self, Limits, Listener, ListenerTls};
 use crate::domain::Timestamp;
 use crate::ops::accept::Intake;
 
@@ -27,25 +33,41 @@ pub type Now = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 const REST: Duration = Duration::from_millis(50);
 /// How often the log is told of it.
 const COMPLAINT: Duration = Duration::from_secs(60);
+/// Wrong passwords from one client in an hour; whoever has more must wait, right or wrong.
+const WRONG_PASSWORDS: u32 = 10;
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// What all sessions share. Limits and certificate can be changed while it serves; sessions that run keep theirs.
 pub struct Door {
     hostname: Arc<str>,
     limits: ArcSwap<Limits>,
-    tls: ArcSwapOption<ServerConfig>,
+    tls: ArcSwapOption<Certificate>,
     slots: Arc<Slots>,
+    connections: Rates,
+    wrong_passwords: Rates,
     intake: Arc<dyn Intake>,
     now: Now,
 }
 
 impl Door {
-    /// A door by its configuration. `tls` comes from [`super::load_tls`]; without it STARTTLS is not offered.
-    pub fn new(config: &config::Door, tls: Option<Arc<ServerConfig>>, intake: Arc<dyn Intake>, now: Now) -> Self {
+    /// A door by its configuration. `tls` comes from [`super::load_tls`]; without it there is no TLS.
+    pub fn new(config: &config::Door, tls: Option<Arc<Certificate>>, intake: Arc<dyn Intake>, now: Now) -> Self {
+        let places = places_by_descriptors();
+        if places < config.limits.sessions {
+            let sessions = config.limits.sessions;
+            warn!(
+                sessions,
+                places, "fewer sessions are let in than limits.sessions says: raise LimitNOFILE in the unit"
+            );
+        }
         Self {
             hostname: config.hostname.as_str().into(),
             limits: ArcSwap::from_pointee(config.limits.clone()),
             tls: ArcSwapOption::new(tls),
-            slots: Arc::default(),
+            slots: Arc::new(Slots::new(places)),
+            connections: Rates::new(MINUTE),
+            wrong_passwords: Rates::new(HOUR),
             intake,
             now,
         }
@@ -57,7 +79,7 @@ impl Door {
     }
 
     /// Gives new sessions another certificate, or none.
-    pub fn set_tls(&self, tls: Option<Arc<ServerConfig>>) {
+    pub fn set_tls(&self, tls: Option<Arc<Certificate>>) {
         self.tls.store(tls);
     }
 
@@ -70,8 +92,25 @@ impl Door {
     }
 
     /// The certificate that new sessions get.
-    pub fn tls(&self) -> Option<Arc<ServerConfig>> {
+    pub fn tls(&self) -> Option<Arc<Certificate>> {
         self.tls.load_full()
+    }
+
+    /// The handshake of a listener's new sessions, when it has TLS.
+    pub(crate) fn handshake(&self, listener: &Listener) -> Option<Arc<ServerConfig>> {
+        let certificate = self.tls.load();
+        let certificate = certificate.as_ref().filter(|_| listener.tls != ListenerTls::None)?;
+        Some(certificate.for_handshake(listener.client_certificates))
+    }
+
+    /// Whether a client may try a password. After ten wrong ones in an hour it may not, from whichever session.
+    pub fn may_try_password(&self, client: Client) -> bool {
+        self.wrong_passwords.has_had_less(client.counted_as(), WRONG_PASSWORDS)
+    }
+
+    /// A client has given a wrong password.
+    pub fn had_wrong_password(&self, client: Client) {
+        self.wrong_passwords.count(client.counted_as());
     }
 
     pub(crate) fn intake(&self) -> &dyn Intake {
@@ -92,19 +131,29 @@ impl Door {
     }
 }
 
+/// A connection that was accepted.
+enum Arrival {
+    Tcp(TcpStream, IpAddr),
+    Unix(UnixStream),
+}
+
 /// Serves on one listening socket until `stop` is cancelled; then takes nobody in, lets a message that is being read come to its
 /// end (for 30 s), tells everybody else 421 4.3.2, and returns when the last session is over. Several calls may share a door.
-pub async fn serve(door: Arc<Door>, listener: TcpListener, stop: CancellationToken) {
+pub async fn serve(door: Arc<Door>, listening: impl Into<Listening>, stop: CancellationToken) {
+    let listening = listening.into();
     let sessions = TaskTracker::new();
     let mut complained = None::<Instant>;
     loop {
         let accepted = tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listening.socket) => accepted,
         };
+        let entrance =
+            || Entrance { door: Arc::clone(&door), listener: listening.in_force().load_full(), stop: stop.clone() };
         match accepted {
-            Ok((stream, client)) => admit(&door, stream, client.ip(), &stop, &sessions),
+            Ok(Arrival::Tcp(stream, address)) => entrance().admit(stream, Client::at(address), &sessions),
+            Ok(Arrival::Unix(stream)) => entrance().admit(stream, Client::Beside, &sessions),
             Err(error) if is_the_clients_fault(&error) => {}
             Err(error) => {
                 if complained.is_none_or(|last| last.elapsed() > COMPLAINT) {
@@ -118,36 +167,136 @@ pub async fn serve(door: Arc<Door>, listener: TcpListener, stop: CancellationTok
             }
         }
     }
-    drop(listener);
+    drop(listening);
     sessions.close();
     sessions.wait().await;
 }
 
-fn admit(door: &Arc<Door>, stream: TcpStream, client: IpAddr, stop: &CancellationToken, sessions: &TaskTracker) {
-    let Some(slot) = door.slots.take(client, &door.limits.load()) else {
-        info!(%client, "too many sessions, one more was turned away");
-        turn_away(stream);
-        return;
-    };
-    if let Err(error) = stream.set_nodelay(true) {
-        debug!(%client, %error, "the client was gone before it was greeted");
-        return;
+async fn accept(socket: &Socket) -> io::Result<Arrival> {
+    match socket {
+        Socket::Tcp(listener) => listener.accept().await.map(|(stream, from)| Arrival::Tcp(stream, from.ip())),
+        Socket::Unix(listener) => listener.accept().await.map(|(stream, _)| Arrival::Unix(stream)),
     }
-    let (door, stop) = (Arc::clone(door), stop.clone());
-    sessions.spawn(async move {
-        attend(&door, stream, client, &stop).await;
-        drop(slot);
-    });
 }
 
-/// Says 421 without waiting: the send buffer of a new connection has room, and a crowd must not cost a task each.
-fn turn_away(stream: TcpStream) {
-    let mut farewell = Vec::new();
-    reply::write(&mut farewell, reply::TOO_MANY_SESSIONS);
-    if let Ok(mut stream) = stream.into_std() {
-        // Who is not there to read it needs no 421.
-        let _ = stream.write_all(&farewell).and_then(|()| stream.shutdown(std::net::Shutdown::Write));
+/// What a new connection comes in by.
+struct Entrance {
+    door: Arc<Door>,
+    listener: Arc<Listener>,
+    stop: CancellationToken,
+}
+
+impl Entrance {
+    /// Lets it in or turns it away, without waiting: a crowd must not cost a task each.
+    fn admit<S: Stream>(self, stream: S, client: Client, sessions: &TaskTracker) {
+        let is_proxy = client.address().is_some_and(|ip| self.listener.proxy.iter().any(|net| net.contains(&ip)));
+        let slot = match is_proxy {
+            true => self.door.slots.take_unnamed(&self.door.limits.load()).ok_or(reply::TOO_MANY_SESSIONS),
+            false => self.place(client),
+        };
+        let slot = match slot {
+            Ok(slot) => slot,
+            Err(refusal) => return self.turn_away(stream, client, refusal),
+        };
+        if let Err(error) = stream.make_ready() {
+            debug!(%client, %error, "the client was gone before it was greeted");
+            return;
+        }
+        if is_proxy {
+            sessions.spawn(self.behind_proxy(stream, client.counted_as(), slot));
+        } else {
+            sessions.spawn(self.session(stream, client, slot));
+        }
     }
+
+    async fn session<S: Stream>(self, stream: S, client: Client, slot: Slot) {
+        attend(&self.door, &self.listener, stream, client, &self.stop).await;
+        drop(slot);
+    }
+
+    /// The proxy says first whose connection it is.
+    async fn behind_proxy<S: Stream>(self, mut stream: S, proxy: IpAddr, mut slot: Slot) {
+        let origin = tokio::select! {
+            () = self.stop.cancelled() => return,
+            origin = proxy::origin(&mut stream) => origin,
+        };
+        let client = match origin {
+            Ok(Origin::Balancer) => Client::at(proxy),
+            Ok(Origin::Client(address)) => Client::at(address),
+            Ok(Origin::Unknown) => Client::Behind(proxy),
+            Err(error) => return warn!(%proxy, %error, "a connection was closed; see the listener's key proxy"),
+        };
+        if let Err(refusal) = self.fits(client, &mut slot) {
+            return self.turn_away(stream, client, refusal);
+        }
+        Box::pin(self.session(stream, client, slot)).await;
+    }
+
+    fn place(&self, client: Client) -> Result<Slot, Reply> {
+        let limits = self.door.limits.load();
+        self.may_come(client, &limits)?;
+        self.door.slots.take(client.counted_as(), &limits).ok_or(reply::TOO_MANY_SESSIONS)
+    }
+
+    fn fits(&self, client: Client, slot: &mut Slot) -> Result<(), Reply> {
+        let limits = self.door.limits.load();
+        self.may_come(client, &limits)?;
+        // A proxy that does not say whose connections they are would use up the share of one client.
+        let named = matches!(client, Client::Behind(_)) || slot.name(client.counted_as(), &limits);
+        if named { Ok(()) } else { Err(reply::TOO_MANY_SESSIONS) }
+    }
+
+    fn may_come(&self, client: Client, limits: &Limits) -> Result<(), Reply> {
+        // Programs of this machine hand in a mail a connection, and strangers' floods must not reach them.
+        let counted = !client.is_local() && !matches!(client, Client::Behind(_));
+        let may = !counted || self.door.connections.allow(client.counted_as(), limits.connections_per_minute);
+        if may { Ok(()) } else { Err(reply::TOO_MANY_CONNECTIONS) }
+    }
+
+    fn turn_away<S: Stream>(&self, stream: S, client: Client, refusal: Reply) {
+        info!(%client, refusal, "a connection was turned away");
+        // Who expects TLS could not read it.
+        stream.part(if self.listener.tls == ListenerTls::Implicit { None } else { Some(refusal) });
+    }
+}
+
+/// A connection by TCP or a unix socket.
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
+    fn make_ready(&self) -> io::Result<()>;
+
+    /// Says it without waiting, since the send buffer of a new connection has room, and hangs up. Who is not there to read it needs
+    /// no farewell.
+    fn part(self, farewell: Option<Reply>);
+}
+
+impl Stream for TcpStream {
+    fn make_ready(&self) -> io::Result<()> {
+        self.set_nodelay(true)
+    }
+
+    fn part(self, farewell: Option<Reply>) {
+        if let Ok(mut stream) = self.into_std() {
+            let _ = stream.write_all(&written(farewell)).and_then(|()| stream.shutdown(Shutdown::Write));
+        }
+    }
+}
+
+impl Stream for UnixStream {
+    fn make_ready(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn part(self, farewell: Option<Reply>) {
+        if let Ok(mut stream) = self.into_std() {
+            let _ = stream.write_all(&written(farewell)).and_then(|()| stream.shutdown(Shutdown::Write));
+        }
+    }
+}
+
+fn written(farewell: Option<Reply>) -> Vec<u8> {
+    let mut octets = Vec::new();
+    farewell.iter().for_each(|text| reply::write(&mut octets, text));
+    octets
 }
 
 /// Errors that belong to the connection that was to be accepted (accept(2)), not to the listener.

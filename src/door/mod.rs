@@ -1,21 +1,29 @@
 //! The door: the SMTP server that takes the shops' copies in. [`Session`] is the protocol without I/O; [`serve`] is the shell that
 //! gives it sockets, TLS, time and the intake.
 
+mod client;
 mod command;
 mod connection;
 mod data;
 mod listener;
+mod proxy;
+mod rates;
+mod renewal;
 mod reply;
 mod session;
 mod slots;
+mod sockets;
 mod tls;
 mod trace;
 
 pub use crate::config::Role;
+pub use client::Client;
 pub use connection::attend;
 pub use listener::{Door, Now, serve};
+pub use renewal::{keep_certificate, tell_of_end};
 pub use session::{Addressee, Effect, Fed, Goodbye, Incoming, Profile, Session};
-pub use tls::{TlsError, load_tls};
+pub use sockets::{InForce, ListenError, Listening, open};
+pub use tls::{Certificate, TlsError, certificate_ends, load_tls};
 
 #[cfg(test)]
 mod tests;

@@ -30,6 +30,8 @@ pub struct Profile {
     pub offers_tls: bool,
     /// What the listener is for.
     pub role: Role,
+    /// Whether nothing is taken before STARTTLS: 530 5.7.0.
+    pub requires_tls: bool,
 }
 
 /// What is to be done before the session is fed again.
@@ -99,6 +101,7 @@ pub struct Session {
     effect: Option<Effect>,
     hello: Option<Hello>,
     secured: bool,
+    pressed: bool,
     line: Vec<u8>,
     replies: Vec<u8>,
     errors: u32,
@@ -144,6 +147,7 @@ impl Session {
             effect: None,
             hello: None,
             secured: false,
+            pressed: false,
             line: Vec::new(),
             replies: Vec::new(),
             errors: 0,
@@ -263,6 +267,11 @@ impl Session {
         self.effect = None;
     }
 
+    /// Whether others wait for this place: then the first error is the last (Postfix: `smtpd_hard_error_limit` under stress).
+    pub fn press(&mut self, pressed: bool) {
+        self.pressed = pressed;
+    }
+
     /// The last 5xx or 421 of the session; our own words, so it may be logged.
     pub fn last_refusal(&self) -> Option<&'static str> {
         self.last_refusal
@@ -352,7 +361,9 @@ impl Session {
     }
 
     fn mail(&mut self, from: &str, size: usize, utf8: bool) {
-        if self.hello.is_none() {
+        if self.profile.requires_tls && !self.secured {
+            self.refuse(reply::TLS_FIRST);
+        } else if self.hello.is_none() {
             self.refuse(reply::HELLO_FIRST);
         } else if matches!(self.phase, Phase::Transaction(_)) {
             self.refuse(reply::MAIL_TWICE);
@@ -433,7 +444,7 @@ impl Session {
         self.errors += 1;
         self.last_refusal = Some(refusal);
         let limits = &self.profile.limits;
-        if self.errors >= limits.errors {
+        if self.errors >= limits.errors || self.pressed {
             self.close(reply::TOO_MANY_ERRORS);
             return;
         }

@@ -7,8 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::config::Limits;
 
 /// The sessions there are now.
-#[derive(Debug, Default)]
-pub(crate) struct Slots(Mutex<Taken>);
+#[derive(Debug)]
+pub(crate) struct Slots {
+    /// As many as there are, whatever the limits say.
+    most: usize,
+    taken: Mutex<Taken>,
+}
 
 #[derive(Debug, Default)]
 struct Taken {
@@ -20,29 +24,44 @@ struct Taken {
 #[derive(Debug)]
 pub(crate) struct Slot {
     slots: Arc<Slots>,
-    client: IpAddr,
+    client: Option<IpAddr>,
 }
 
 impl Slots {
+    /// All places are free; never more than `most` are taken.
+    pub(crate) fn new(most: usize) -> Self {
+        Self { most, taken: Mutex::default() }
+    }
+
     /// A place for one more session of this client, or `None` when there are too many. The last place of all is for loopback:
     /// the mail server and the people on this machine get in while strangers hold everything else.
     pub(crate) fn take(self: &Arc<Self>, client: IpAddr, limits: &Limits) -> Option<Slot> {
-        let loopback = client.to_canonical().is_loopback();
-        let client = network(client);
+        let mut slot = self.take_any(client.to_canonical().is_loopback(), limits)?;
+        slot.name(client, limits).then_some(slot)
+    }
+
+    /// A place for a connection of which a proxy is about to say whose it is: see [`Slot::name`].
+    pub(crate) fn take_unnamed(self: &Arc<Self>, limits: &Limits) -> Option<Slot> {
+        self.take_any(false, limits)
+    }
+
+    fn take_any(self: &Arc<Self>, loopback: bool, limits: &Limits) -> Option<Slot> {
         let mut taken = self.lock();
-        let all = if loopback { limits.sessions } else { limits.sessions.saturating_sub(1) };
-        let own = taken.by_client.get(&client).copied().unwrap_or(0);
-        if taken.all >= all || own >= limits.sessions_per_client {
+        let all = self.all(limits);
+        if taken.all >= if loopback { all } else { all.saturating_sub(1) } {
             return None;
         }
         taken.all += 1;
-        taken.by_client.insert(client, own + 1);
-        Some(Slot { slots: Arc::clone(self), client })
+        Some(Slot { slots: Arc::clone(self), client: None })
+    }
+
+    fn all(&self, limits: &Limits) -> usize {
+        limits.sessions.min(self.most)
     }
 
     /// Whether nine of ten places are taken.
     pub(crate) fn scarce(&self, limits: &Limits) -> bool {
-        self.lock().all * 10 >= limits.sessions * 9
+        self.lock().all * 10 >= self.all(limits) * 9
     }
 
     #[cfg(test)]
@@ -52,7 +71,22 @@ impl Slots {
 
     /// The numbers are right even if a panic happened while they were locked: nothing between lock and unlock can fail.
     fn lock(&self) -> MutexGuard<'_, Taken> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Slot {
+    /// Counts the place for this client, unless it has its share already.
+    pub(crate) fn name(&mut self, client: IpAddr, limits: &Limits) -> bool {
+        let client = network(client);
+        let mut taken = self.slots.lock();
+        let own = taken.by_client.get(&client).copied().unwrap_or(0);
+        if own >= limits.sessions_per_client {
+            return false;
+        }
+        taken.by_client.insert(client, own + 1);
+        self.client = Some(client);
+        true
     }
 }
 
@@ -60,21 +94,32 @@ impl Drop for Slot {
     fn drop(&mut self) {
         let mut taken = self.slots.lock();
         taken.all -= 1;
-        if let Some(own) = taken.by_client.get_mut(&self.client) {
+        let Some(client) = self.client else { return };
+        if let Some(own) = taken.by_client.get_mut(&client) {
             *own -= 1;
             if *own == 0 {
-                taken.by_client.remove(&self.client);
+                taken.by_client.remove(&client);
             }
         }
     }
 }
 
 /// What counts as one client: an IPv4 address or an IPv6 /64, since whoever has one address there has all of them.
-fn network(client: IpAddr) -> IpAddr {
+pub(crate) fn network(client: IpAddr) -> IpAddr {
     match client.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64))),
         v4 => v4,
     }
+}
+
+/// Descriptors that are not for sessions: the database's files, the relays' connections, listeners, the log, a desk's command.
+const OWN_DESCRIPTORS: usize = 48;
+
+/// How many sessions may have a descriptor each, so that the database and the relays keep theirs (`LimitNOFILE=` in the unit).
+pub(crate) fn places_by_descriptors() -> usize {
+    let most = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let most = most.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
+    most.saturating_sub(OWN_DESCRIPTORS).max(2)
 }
 
 #[cfg(test)]
@@ -88,7 +133,7 @@ mod tests {
     #[test]
     fn a_client_has_its_share_and_a_v6_network_is_one_client() {
         let limits = Limits { sessions: 100, sessions_per_client: 2, ..Limits::default() };
-        let slots = Arc::<Slots>::default();
+        let slots = Arc::new(Slots::new(1_000));
         let first = slots.take(ip("2001:db8::1"), &limits);
         let second = slots.take(ip("2001:db8::2"), &limits);
         assert!(first.is_some() && second.is_some());
@@ -106,7 +151,7 @@ mod tests {
     #[test]
     fn the_last_place_is_for_loopback() {
         let limits = Limits { sessions: 3, sessions_per_client: 9, ..Limits::default() };
-        let slots = Arc::<Slots>::default();
+        let slots = Arc::new(Slots::new(1_000));
         let _strangers = (slots.take(ip("192.0.2.1"), &limits).unwrap(), slots.take(ip("192.0.2.2"), &limits).unwrap());
         assert!(!slots.scarce(&limits));
         assert!(slots.take(ip("192.0.2.3"), &limits).is_none());
@@ -116,8 +161,21 @@ mod tests {
     }
 
     #[test]
+    fn a_place_is_named_later_when_a_proxy_says_whose_it_is() {
+        let limits = Limits { sessions: 5, sessions_per_client: 1, ..Limits::default() };
+        let slots = Arc::new(Slots::new(4));
+        let mut unnamed = (0..3).map(|_| slots.take_unnamed(&limits).unwrap()).collect::<Vec<_>>();
+        assert!(slots.take_unnamed(&limits).is_none(), "four places, of which the last is for loopback");
+        assert!(unnamed[0].name(ip("192.0.2.1"), &limits));
+        assert!(!unnamed[1].name(ip("192.0.2.1"), &limits));
+        assert!(unnamed[2].name(ip("192.0.2.2"), &limits));
+        drop(unnamed);
+        assert!(slots.is_empty() && slots.lock().by_client.is_empty());
+    }
+
+    #[test]
     fn nothing_is_left_of_sessions_that_ended() {
-        let slots = Arc::<Slots>::default();
+        let slots = Arc::new(Slots::new(1_000));
         drop(slots.take(ip("192.0.2.1"), &Limits::default()));
         assert!(slots.lock().by_client.is_empty());
         assert_eq!(slots.lock().all, 0);

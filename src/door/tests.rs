@@ -11,8 +11,10 @@ use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
-use super::{Door, attend, serve};
-use crate::config::{self, Limits};
+mod crowds;
+
+use super::{Client, Door, attend, serve};
+use crate::config::{self, Limits, Listener};
 use crate::domain::{CopyId, ShopId, Timestamp};
 use crate::ops::accept::{Intake, NewCopy, NotNow, Recipient};
 
@@ -52,7 +54,7 @@ struct House {
 
 impl House {
     fn new(limits: Limits, intake: SlowIntake) -> Self {
-        let config = config::Door { listen: vec![], hostname: "mail.example.com".to_owned(), tls: None, limits };
+        let config = config::Door { listeners: Vec::new(), hostname: "mail.example.com".to_owned(), tls: None, limits };
         let intake = Arc::new(intake);
         let shared: Arc<dyn Intake> = Arc::<SlowIntake>::clone(&intake);
         let door = Arc::new(Door::new(&config, None, shared, Arc::new(|| Timestamp(0))));
@@ -64,14 +66,18 @@ impl House {
     }
 
     /// Knocks without waiting for the greeting.
-    fn knock(&self, client: &str) -> Client {
-        let (ours, theirs) = duplex(4096);
-        let (door, stop, client) = (Arc::clone(&self.door), self.stop.clone(), client.parse::<IpAddr>().unwrap());
-        let session = tokio::spawn(async move { attend(&door, theirs, client, &stop).await });
-        Client { stream: ours, heard: Vec::new(), session }
+    fn knock(&self, client: &str) -> Guest {
+        self.knock_at(Listener::plain(SocketAddr::from(([127, 0, 0, 1], 0))), client)
     }
 
-    async fn enter(&self) -> Client {
+    fn knock_at(&self, listener: Listener, client: &str) -> Guest {
+        let (ours, theirs) = duplex(4096);
+        let (door, stop, client) = (Arc::clone(&self.door), self.stop.clone(), Client::at(client.parse().unwrap()));
+        let session = tokio::spawn(async move { attend(&door, &listener, theirs, client, &stop).await });
+        Guest { stream: ours, heard: Vec::new(), session }
+    }
+
+    async fn enter(&self) -> Guest {
         let mut client = self.knock(LOOPBACK);
         client.hear("220 ").await;
         client
@@ -88,13 +94,13 @@ impl House {
     }
 }
 
-struct Client {
+struct Guest {
     stream: DuplexStream,
     heard: Vec<u8>,
     session: JoinHandle<()>,
 }
 
-impl Client {
+impl Guest {
     async fn send(&mut self, text: &str) {
         self.stream.write_all(text.as_bytes()).await.unwrap();
     }
@@ -386,7 +392,7 @@ async fn a_panic_ends_one_session_and_frees_its_place() {
     }
     let mut house = House::new(Limits { sessions_per_client: 1, ..Limits::default() }, SlowIntake::default());
     let limits = Limits { sessions_per_client: 1, ..Limits::default() };
-    let config = config::Door { listen: vec![], hostname: "mail.example.com".to_owned(), tls: None, limits };
+    let config = config::Door { listeners: Vec::new(), hostname: "mail.example.com".to_owned(), tls: None, limits };
     house.door = Arc::new(Door::new(&config, None, Arc::new(Panicking), Arc::new(|| Timestamp(0))));
     let (address, running) = house.listen().await;
     for _ in 0..3 {

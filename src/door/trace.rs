@@ -9,8 +9,8 @@ use crate::domain::Timestamp;
 pub(crate) struct Trace<'a> {
     /// The name the client gave.
     pub(crate) hello: &'a str,
-    /// Its address.
-    pub(crate) client: IpAddr,
+    /// Its address; of a program on the other end of a unix socket there is none.
+    pub(crate) client: Option<IpAddr>,
     /// Our name.
     pub(crate) hostname: &'a str,
     /// RFC 3848: `ESMTP`, `ESMTPS` and so on.
@@ -21,12 +21,13 @@ impl Trace<'_> {
     /// The field, folded, with its CRLF.
     pub(crate) fn field(&self, now: Timestamp) -> Vec<u8> {
         let client = match self.client {
-            IpAddr::V4(address) => address.to_string(),
-            IpAddr::V6(address) => format!("IPv6:{address}"),
+            Some(IpAddr::V4(address)) => format!(" ([{address}])"),
+            Some(IpAddr::V6(address)) => format!(" ([IPv6:{address}])"),
+            None => String::new(),
         };
         let date = now.to_jiff().strftime("%a, %d %b %Y %H:%M:%S +0000");
         let (hello, hostname, protocol) = (host_like(self.hello), self.hostname, self.protocol);
-        format!("Received: from {hello} ([{client}])\r\n\tby {hostname} with {protocol};\r\n\t{date}\r\n").into_bytes()
+        format!("Received: from {hello}{client}\r\n\tby {hostname} with {protocol};\r\n\t{date}\r\n").into_bytes()
     }
 }
 
@@ -44,7 +45,7 @@ mod tests {
     fn the_field_says_who_how_and_when_and_nothing_that_the_client_could_forge() {
         let now = Timestamp::from_seconds(1_795_251_600);
         let field = |hello, client: &str| {
-            let client = client.parse().unwrap();
+            let client = client.parse().ok();
             let trace = Trace { hello, client, hostname: "mail.example.com", protocol: "ESMTPS" };
             String::from_utf8(trace.field(now)).unwrap()
         };
@@ -56,6 +57,7 @@ mod tests {
             field("[IPv6:2001:db8::1]", "2001:db8::1")
                 .starts_with("Received: from [IPv6:2001:db8::1] ([IPv6:2001:db8::1])")
         );
+        assert!(field("mail.shop.example", "").starts_with("Received: from mail.shop.example\r\n\tby "));
         for forged in ["x (y", "x;", "j\u{f6}rg.example", "", "a\"b"] {
             assert!(field(forged, "192.0.2.1").starts_with("Received: from unknown ("), "{forged}");
         }

@@ -2,7 +2,9 @@
 //! are known again. Keys come in as arguments; nothing here knows where they are kept.
 
 mod pattern;
+mod return_address;
 pub mod token;
 
 pub use pattern::{InvalidPattern, LinkData, UrlPattern};
+pub use return_address::{letter_of, return_address};
 pub use token::{InvalidToken, Purpose, Token, derive};

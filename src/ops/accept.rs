@@ -9,6 +9,7 @@ use subtle::ConstantTimeEq;
 use super::house::House;
 use crate::config::Config;
 use crate::domain::{CopyId, LetterId, ShopId};
+use crate::link::letter_of;
 pub use crate::store::NewCopy;
 use crate::store::StoreError;
 
@@ -53,7 +54,8 @@ pub struct Accept(pub Arc<House>);
 #[async_trait]
 impl Intake for Accept {
     fn recipient(&self, address: &str) -> Recipient {
-        recipient(&self.0.setup().config, address)
+        let setup = self.0.setup();
+        recipient(&setup.config, &setup.keys.return_addresses, address)
     }
 
     async fn ready(&self) -> Result<(), NotNow> {
@@ -82,12 +84,16 @@ fn not_now(error: &StoreError) -> NotNow {
     }
 }
 
-/// `<shop>+<secret>@<ingest domain>`. Every secret of the shop is compared to the end, whatever was guessed.
-fn recipient(config: &Config, address: &str) -> Recipient {
+/// `<shop>+<secret>@<ingest domain>`, or a letter's return address. Every secret of the shop is compared to the end, whatever was
+/// guessed, and so is every shop's token.
+fn recipient(config: &Config, return_key: &[u8; 32], address: &str) -> Recipient {
     let Some((local, domain)) = address.rsplit_once('@') else { return Recipient::Unknown };
     let Some((shop, secret)) = local.split_once('+') else { return Recipient::Unknown };
     if !domain.eq_ignore_ascii_case(&config.ingest_domain) {
         return Recipient::Unknown;
+    }
+    if let Some((shop, letter)) = letter_of(return_key, config.shops.iter().map(|shop| &shop.id), local) {
+        return Recipient::Letter(shop, letter);
     }
     let (shop, secret) = (shop.to_ascii_lowercase(), secret.to_ascii_lowercase());
     let Some(shop) = config.shops.iter().find(|known| known.id.as_str() == shop) else { return Recipient::Unknown };

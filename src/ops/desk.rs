@@ -133,7 +133,7 @@ impl Wish {
         let decision = match self {
             Self::Reinvite(at) => {
                 may_go_at(*at, now)?;
-                open_again(&one.progress, *at, policy).map_err(LeftAlone::By)?
+                open_again(&one.progress, [], *at, policy).map_err(LeftAlone::By)?
             }
             _ => decide(&one.progress, &Event::Desk(self.order(&Seen::from(one))?), policy, now),
         };

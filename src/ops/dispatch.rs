@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::house::{House, Setup};
-use super::letters::compose;
+use super::letters::{compose, return_path};
 use super::relays::{Readiness, RelayLine};
 use crate::config::Shop;
 use crate::domain::{Attempt, LetterId, ShopId, Timestamp, retry_after};
@@ -252,7 +252,8 @@ async fn attempt(house: &House, setup: &Setup, letter: &ClaimedLetter) -> Option
         }
     };
     let to = &letter.invitation.customer.email;
-    let outcome = slot.send(Some(&shop.from), to, &composed.message, mark).await;
+    let from = return_path(setup, shop, &shop.relay, letter.claim.letter);
+    let outcome = slot.send(Some(&from), to, &composed.message, mark).await;
     judge(house, shop, line, letter, outcome)
 }
 

@@ -13,7 +13,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::{EmailAddress, LetterId, Policies};
 use crate::letter::Letters;
+use crate::proof::Prover;
 use crate::read::Reader;
+use crate::send::dkim::Signers;
 use crate::store::Store;
 
 /// Everything that follows from the configuration, checked and compiled. Never changed: a reload makes a new one.
@@ -26,8 +28,12 @@ pub struct Setup {
     pub letters: Letters,
     /// The shops' policies.
     pub policies: Arc<Policies>,
+    /// Looks for what proves the senders of copies.
+    pub prover: Prover,
     /// The relays by name.
     pub relays: HashMap<String, Arc<RelayLine>>,
+    /// The keys that letters are signed with.
+    pub signers: Signers,
     /// Keys derived from the master key.
     pub keys: Keys,
 }
@@ -40,6 +46,8 @@ pub struct Keys {
     pub log_ids: [u8; 32],
     /// Makes Message-IDs unguessable.
     pub message_ids: [u8; 32],
+    /// Makes the return addresses of letters.
+    pub return_addresses: [u8; 32],
 }
 
 /// The house that all doors lead into.

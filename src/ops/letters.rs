@@ -1,14 +1,14 @@
-//! From an invitation to the letter's bytes: links signed, language chosen, Message-ID made.
+//! From an invitation to the letter's bytes: links made, language chosen, Message-ID made, and all of it signed.
 
 use std::time::Duration;
 
 use hmac::{KeyInit, Mac};
 
 use super::house::Setup;
-use crate::config::Shop;
-use crate::domain::{DAY, InvitationId, LetterKind, Timestamp};
+use crate::config::{ReturnPath, Shop};
+use crate::domain::{DAY, EmailAddress, InvitationId, LetterId, LetterKind, Timestamp};
 use crate::letter::{LetterData, Sender};
-use crate::link::{LinkData, Purpose, Token};
+use crate::link::{LinkData, Purpose, Token, return_address};
 use crate::store::ClaimedLetter;
 
 /// How long the links in a letter are good for (product, section 5).
@@ -20,6 +20,17 @@ pub(super) struct Ready {
     pub(super) message: Vec<u8>,
     /// Its Message-ID, without angle brackets.
     pub(super) message_id: String,
+}
+
+/// The envelope sender of a letter: its return address, or the shop's own address where the relay lets nothing else pass.
+pub(super) fn return_path(setup: &Setup, shop: &Shop, relay: &str, letter: LetterId) -> EmailAddress {
+    let relay = setup.config.relays.iter().find(|known| known.name == relay);
+    if relay.is_some_and(|relay| relay.return_path == ReturnPath::From) {
+        return shop.from.clone();
+    }
+    let local_part = return_address(&setup.keys.return_addresses, &shop.id, letter);
+    // The ingest domain was checked with the configuration; one that is no mail domain all the same must not stop a letter.
+    EmailAddress::parse(&format!("{local_part}@{}", setup.config.ingest_domain)).unwrap_or_else(|_| shop.from.clone())
 }
 
 /// Composes a claimed letter.
@@ -72,7 +83,8 @@ pub(super) fn compose(setup: &Setup, shop: &Shop, letter: &ClaimedLetter, now: T
             unsubscribe_token: &unsubscribe_token,
         })
         .map_err(|error| error.to_string())?;
-    Ok(Ready { message: composed.message, message_id })
+    let message = setup.signers.sign(shop.from.domain(), composed.message)?;
+    Ok(Ready { message, message_id })
 }
 
 /// The same letter has the same Message-ID at every attempt, so that a receiver that got it twice can tell; nobody can guess it

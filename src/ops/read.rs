@@ -10,7 +10,7 @@ use super::house::{House, Setup};
 use crate::config::Config;
 use crate::domain::{CopyId, Field, OrderNews, Outcome, Reading, ShopId, Timestamp, Zone};
 use crate::read::{Context, Reader};
-use crate::store::{FiledReading, StoreError, UnreadCopy};
+use crate::store::{Credence, FiledReading, StoreError, UnreadCopy};
 
 /// A copy that brought the daemon down this often is set aside.
 const ATTEMPTS_AT_MOST: u32 = 3;
@@ -130,7 +130,7 @@ pub(super) fn filing(
         preferred: reading.preferred_send_time.map(Timestamp::from),
         expected_by: event.expected_delivery.and_then(|day| end_of(day, &zone)),
     });
-    FiledReading { copy, shop, reading, news }
+    FiledReading { copy, shop, reading, news, credence: Credence::default() }
 }
 
 fn written_at(reading: &Reading, received_at: Timestamp) -> Timestamp {

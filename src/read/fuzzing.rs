@@ -8,7 +8,7 @@ use super::html::{Named, harmless};
 use super::lexicon::Lexicon;
 use super::message::Message;
 use super::template::Templates;
-use super::{Context, Reader, microdata, schema_org, snippet};
+use super::{Context, Reader, Says, microdata, schema_org, snippet};
 use crate::document::{Document, Problems};
 use crate::domain::{Field, Finding, Layer, Outcome, is_invisible};
 
@@ -26,6 +26,15 @@ pub fn mime(mail: &[u8]) {
     // A byte of Latin-1 becomes two, one that is no UTF-8 three.
     assert!(message.html.len() + message.text.len() <= 4 * mail.len() + 1_000);
     assert!(message.attached.as_ref().is_none_or(|attached| attached.len() <= mail.len()));
+}
+
+/// Any bytes as an answer to a letter: what it says is bounded.
+pub fn answer(mail: &[u8]) {
+    let Some(read) = super::answer::unguarded(mail) else { return };
+    if let Says::Failed(recipients) | Says::Delayed(recipients) | Says::Delivered(recipients) = &read.says {
+        assert!(recipients.len() <= 1_000);
+    }
+    assert!(read.letter.message_ids.len() <= 50 && read.letter.to.len() <= 50);
 }
 
 /// Any text as a page, with rules that look at everything or at nothing: what is written again stays so when it is written once

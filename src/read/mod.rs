@@ -2,6 +2,7 @@
 //! snippet, schema.org data (JSON-LD, then microdata), the platform's template, the words of all languages, the header fields
 //! ([`Layer`] has them in their order); for every field the best one that found something wins, and the others stay as findings. Reading never fails and never asks for time, files or the network.
 
+mod answer;
 mod body;
 mod bounds;
 mod customer;
@@ -38,6 +39,7 @@ mod words;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+pub use self::answer::{Answer, Recipient, Returned, Says, answer};
 use self::body::Body;
 use self::customer::Ours;
 use self::decide::Decision;

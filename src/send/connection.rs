@@ -384,6 +384,7 @@ mod tests {
             login: None,
             connections: 1,
             letters_per_connection: 1,
+            return_path: config::ReturnPath::Own,
             hello_name: "shop.example.com".to_owned(),
             timeouts: RelayTimeouts::default(),
         };

@@ -49,6 +49,7 @@
 //! A password is sent over TLS or to a loopback address, never else.
 
 mod connection;
+pub mod dkim;
 mod envelope;
 mod outcome;
 mod pool;

@@ -15,6 +15,7 @@ mod people;
 mod postgres;
 mod records;
 mod schema;
+mod senders;
 mod sql;
 mod sqlite;
 #[cfg(test)]
@@ -33,10 +34,11 @@ pub use imports::{Asked, CopiesOf, Fate, Foreseen, Invited, PastCopy, Wanted};
 pub use lock::DaemonLock;
 pub use people::{Bodies, Erased, Erasure, ListFilter, Listed, NewEntry, PersonTable, RawRow, StoredEntry, Stretch};
 pub use records::{
-    Actor, Claim, ClaimAsk, Claimed, ClaimedLetter, CopyState, Counts, DecisionRecord, Figure, Filed, FiledReading,
-    LetterPhase, LetterRecord, NewCopy, Pause, Recovered, RelayShare, Settled, Standing, StoredCopy, Story, Subject,
-    UnreadCopy,
+    Actor, Claim, ClaimAsk, Claimed, ClaimedLetter, CopyState, Counts, Credence, DecisionRecord, Figure, Filed,
+    FiledReading, LetterPhase, LetterRecord, NewCopy, Pause, Recovered, RelayShare, Settled, Standing, StoredCopy,
+    Story, Subject, UnreadCopy,
 };
+pub use senders::{PastHand, Sender, SenderFilter};
 pub use sql::{Own, Search, SqlStore};
 pub use sqlite::Contents;
 pub use transfer::{Content, Ending, Moved, MovedTable, Place, Step, Watch, transfer};
@@ -52,7 +54,7 @@ use self::sql::engine::Engine;
 use self::sql::fault::Fault;
 use self::sqlite::File;
 use crate::config::Database;
-use crate::domain::{Attempt, CopyId, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp};
+use crate::domain::{Attempt, CopyId, Doubt, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp};
 
 /// How many copies, invitations, decisions and letters [`Store::story`] tells of at most, each.
 pub const STORY_AT_MOST: usize = 200;
@@ -271,6 +273,21 @@ pub trait Store: Send + Sync + 'static {
         policies: Arc<Policies>,
         now: Timestamp,
     ) -> Result<Vec<Filed>, StoreError>;
+
+    /// Files what was found out about held copies at another look, without a person, as [`Self::file_readings`] does. A copy that is not
+    /// held any more is passed over.
+    async fn file_again(
+        &self,
+        readings: Arc<[FiledReading]>,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Vec<Filed>, StoreError>;
+
+    /// Held copies whose sender is to be looked at again by now, those that have waited longest for it first.
+    async fn copies_again(&self, now: Timestamp, limit: usize) -> Result<Vec<CopyId>, StoreError>;
+
+    /// Which of these shops have copies that came in at `since` or later and are held in these doubts. One seek for each.
+    async fn in_doubt(&self, asked: &[(ShopId, Doubt)], since: Timestamp) -> Result<Vec<(ShopId, Doubt)>, StoreError>;
 
     /// Discards held copies for good. Says of each what came of it, in the order asked.
     async fn discard(&self, copies: Vec<CopyId>, actor: &Actor, now: Timestamp) -> Result<Vec<Discarded>, StoreError>;

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::DeskMark;
 use crate::domain::{
-    AddressKey, CopyId, Decision, Handed, Inputs, Invitation, InvitationId, LetterId, LetterKind, OrderNews,
-    OrderReference, PastLetter, Reading, Rule, ShopId, State, Suppressed, Timestamp,
+    AddressKey, CopyId, Decision, Doubt, Handed, Inputs, Invitation, InvitationId, LetterId, LetterKind, OrderNews,
+    OrderReference, PastLetter, Reading, Rule, ShopId, State, Suppressed, Timestamp, Volume,
 };
 
 /// A mail as it came in, for one shop.
@@ -76,6 +75,21 @@ pub struct FiledReading {
     pub reading: Reading,
     /// What it says about the order's schedule, when it tells of an order.
     pub news: Option<OrderNews>,
+    /// What its sender has to show for it.
+    pub credence: Credence,
+}
+
+/// Whether a copy that tells of an order is to be believed. The default believes it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Credence {
+    /// What was found about the sender: a JSON object, which is kept as it is. `None` when nobody looked.
+    pub proof: Option<String>,
+    /// The sender's mark, when the copy is believed only if a person approved that.
+    pub mark: Option<String>,
+    /// Why it is held, when its reading is held for its sender's sake, and when that is to be looked at again.
+    pub doubt: Option<(Doubt, Option<Timestamp>)>,
+    /// How many invitations the shop's copies may begin on one day.
+    pub volume: Option<Volume>,
 }
 
 /// What filing a reading did.
@@ -87,6 +101,17 @@ pub struct Filed {
     pub is_done: bool,
     /// The invitations that it moved, with the decision on each. Empty when the copy tells of no order.
     pub moved: Vec<(InvitationId, Decision)>,
+    /// The reading that was filed instead, when the store knew something against the sender or the day was full.
+    pub instead: Option<Reading>,
+    /// The sender's mark, when no copy of it came for the shop before.
+    pub first_seen: Option<String>,
+}
+
+impl Filed {
+    /// A copy that was not where it was thought to be.
+    pub(super) fn not_done(copy: CopyId) -> Self {
+        Self { copy, is_done: false, moved: Vec::new(), instead: None, first_seen: None }
+    }
 }
 
 /// The right to send one letter once. It ends when the attempt is settled, and with its owner's lease: whoever presents one that
@@ -242,8 +267,8 @@ pub struct StoredCopy {
     pub received_at: Timestamp,
     /// The reverse-path.
     pub mail_from: String,
-    /// Who handed it in.
-    pub client: Option<IpAddr>,
+    /// How it was handed in.
+    pub handed: Handed,
     /// The message's size, bytes.
     pub size: u64,
     /// Where it stands.
@@ -256,6 +281,12 @@ pub struct StoredCopy {
     pub invitation: Option<InvitationId>,
     /// What a person did with it last.
     pub desk: Option<DeskMark>,
+    /// What was found about its sender, a JSON object as it was filed.
+    pub proof: Option<String>,
+    /// The sender's mark, when it is believed by that alone.
+    pub sender: Option<String>,
+    /// Why it was held though it was read well.
+    pub doubt: Option<Doubt>,
 }
 
 /// How far a letter got.

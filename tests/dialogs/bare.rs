@@ -26,8 +26,13 @@ pub(crate) struct Bare {
 
 impl Bare {
     pub(crate) fn new(limits: &Limits, tls: bool, intake: Arc<FakeIntake>, watchful: bool) -> Self {
-        let profile =
-            Profile { hostname: HOSTNAME.into(), limits: Arc::new(limits.clone()), offers_tls: tls, role: Role::Smtp };
+        let profile = Profile {
+            hostname: HOSTNAME.into(),
+            limits: Arc::new(limits.clone()),
+            offers_tls: tls,
+            role: Role::Smtp,
+            requires_tls: false,
+        };
         let mut session = Session::new(profile);
         session.greet();
         Self { session, intake, said: Vec::new(), closed: false, handshake: false, watchful }

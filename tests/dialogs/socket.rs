@@ -46,7 +46,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let config = config::Door {
-            listen: vec![address],
+            listeners: Vec::new(),
             hostname: HOSTNAME.to_owned(),
             tls: None,
             limits: script.limits.clone(),

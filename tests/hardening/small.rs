@@ -126,7 +126,9 @@ async fn with_128_megabytes_bombs_are_read_or_held_and_orders_go_on() {
     let relay = TestRelay::start(|_| Act::Ok).await;
     let site = Site::new(relay.address, &[]).await;
     // What it takes from its start on counts.
-    let service = site.serve_in(&|pid| std::fs::write(group.0.join("cgroup.procs"), pid.to_string()).unwrap()).await;
+    let service = site.begin(&[], &[]);
+    std::fs::write(group.0.join("cgroup.procs"), service.pid.to_string()).unwrap();
+    let service = site.listens(service).await;
     let mut replies = Vec::new();
     for round in 0..2 {
         for (name, bomb) in bombs() {

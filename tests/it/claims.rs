@@ -9,7 +9,7 @@ use invited::domain::{
     DAY, EmailAddress, EventKind, Handed, OrderNews, OrderReference, Outcome, Policies, Policy, Reading, ShopId, State,
 };
 use invited::ops::{House, dispatch};
-use invited::store::{self, FiledReading, Filter, NewCopy, Role, Store, StoreError};
+use invited::store::{self, Credence, FiledReading, Filter, NewCopy, Role, Store, StoreError};
 
 use crate::flaky::FlakyStore;
 use crate::kit::{START, configuration, make_private};
@@ -49,7 +49,7 @@ async fn order(store: &dyn Store, shop: &ShopId) {
         ..Reading::without_findings(Outcome::Event, "")
     };
     let news = Some(OrderNews::new(EventKind::Placed, START));
-    let filing = FiledReading { copy, shop: shop.clone(), reading, news };
+    let filing = FiledReading { copy, shop: shop.clone(), reading, news, credence: Credence::default() };
     let policies = Arc::new(Policies::from_iter([(shop.clone(), Policy::default())]));
     store.file_readings(Arc::new([filing]), policies, START).await.unwrap();
 }

@@ -207,6 +207,7 @@ pub(crate) fn configuration_text(relay: &str, extra: &[(&str, &str)]) -> String 
     answers.relay = format!("smtp://{relay}");
     "https://shop.example.com/review/{token}?order={reference}&stars={stars}".clone_into(&mut answers.link);
     answers.at_any_hour = true;
+    answers.believe_address = true;
     let mut text = config::template(&answers);
     for (key, value) in extra {
         let mut found = false;
@@ -252,6 +253,7 @@ pub(crate) fn client(door: &str) -> Relay {
         login: None,
         connections: 4,
         letters_per_connection: 10_000,
+        return_path: invited::config::ReturnPath::Own,
         hello_name: "mta.shop.example.com".to_owned(),
         timeouts: RelayTimeouts::default(),
     };

@@ -23,6 +23,7 @@ mod explain;
 mod held;
 mod imports;
 mod learn;
+mod listeners;
 mod orders;
 mod peers;
 mod people;

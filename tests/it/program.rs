@@ -135,17 +135,11 @@ impl Site {
 
     /// The same with more words and more of an environment.
     pub(crate) async fn serve_with(&self, words: &[&str], environment: &[(&str, &OsStr)]) -> Service {
-        self.until_it_listens(self.begin(words, environment)).await
+        self.listens(self.begin(words, environment)).await
     }
 
-    /// The same with something that is done to the process right after it was started.
-    pub(crate) async fn serve_in(&self, place: &(dyn Fn(u32) + Sync)) -> Service {
-        let service = self.begin(&[], &[]);
-        place(service.pid);
-        self.until_it_listens(service).await
-    }
-
-    async fn until_it_listens(&self, mut service: Service) -> Service {
+    /// Waits until it listens.
+    pub(crate) async fn listens(&self, mut service: Service) -> Service {
         let addresses = self.path("addresses");
         let address = until("the daemon listens", async || {
             if let Some(status) = service.ended() {
@@ -161,10 +155,14 @@ impl Site {
 
     /// Starts the daemon without waiting for anything.
     pub(crate) fn begin(&self, words: &[&str], environment: &[(&str, &OsStr)]) -> Service {
+        self.begin_by(command(), words, environment)
+    }
+
+    /// The same with a command that runs the program, such as `prlimit`; its process must become the daemon's.
+    pub(crate) fn begin_by(&self, mut serve: Command, words: &[&str], environment: &[(&str, &OsStr)]) -> Service {
         let addresses = self.path("addresses");
         let _ = std::fs::remove_file(&addresses);
         let log = self.path("log");
-        let mut serve = command();
         serve.arg("serve").args(words).arg("--config").arg(self.config()).arg("--addresses").arg(&addresses);
         let file = std::fs::OpenOptions::new().create(true).append(true).open(&log).unwrap();
         let began = file.metadata().unwrap().len();
@@ -219,8 +217,18 @@ impl Site {
 
 /// The program, without settings that the test's own environment may have.
 pub(crate) fn command() -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_invited"));
-    for key in ["INVITED_CONFIG", "INVITED_LOG", "INVITED_ACTOR", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] {
+    command_by(&[])
+}
+
+/// The same by way of another program, which is given its path.
+pub(crate) fn command_by(launcher: &[&str]) -> Command {
+    let words = launcher.iter().copied().chain([env!("CARGO_BIN_EXE_invited")]).collect::<Vec<_>>();
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]);
+    for key in ["INVITED_CONFIG", "INVITED_LOG", "INVITED_ACTOR", "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"]
+        .into_iter()
+        .chain(["LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES"])
+    {
         command.env_remove(key);
     }
     // What whoever runs the tests, or a build server, says of its terminal.

@@ -176,7 +176,7 @@ async fn sighup_with_a_bad_configuration_changes_nothing_and_says_where_it_is_ba
     std::fs::write(site.config(), elsewhere).unwrap();
     service.signal("HUP");
     service.says("these need a restart").await;
-    service.says("database, smtp.listen").await;
+    service.says("database, listener 127.0.0.1:0, listener 127.0.0.1:1").await;
     assert!(!service.log().contains('\u{1b}'), "no colours where there is no terminal");
     service.stop().await;
 }

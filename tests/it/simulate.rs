@@ -5,7 +5,7 @@ use std::sync::Arc;
 use invited::domain::{
     DAY, EmailAddress, EventKind, Handed, OrderNews, OrderReference, Outcome, Reading, ShopId, Timestamp,
 };
-use invited::store::{FiledReading, NewCopy, Store};
+use invited::store::{Credence, FiledReading, NewCopy, Store};
 
 use crate::program::Site;
 
@@ -31,7 +31,8 @@ async fn tell(site: &Site, kind: EventKind, reference: &str, person: &str, at: T
         reference: OrderReference::parse(reference),
         ..Reading::without_findings(Outcome::Event, "")
     };
-    let filing = FiledReading { copy, shop, reading, news: Some(OrderNews::new(kind, at)) };
+    let filing =
+        FiledReading { copy, shop, reading, news: Some(OrderNews::new(kind, at)), credence: Credence::default() };
     let policies = Arc::new(invited::app::load_config(&site.config()).unwrap().policies());
     store.file_readings(Arc::new([filing]), policies, at).await.unwrap();
     store.close().await;

@@ -8,7 +8,7 @@ use invited::domain::{
     Attempt, DAY, DeskOrder, EmailAddress, EventKind, HOUR, Handed, OrderNews, OrderReference, Outcome, Policies,
     Policy, Reading, ShopId, Timestamp,
 };
-use invited::store::{Actor, ClaimAsk, FiledReading, NewCopy, RelayShare, SqlStore, Store};
+use invited::store::{Actor, ClaimAsk, Credence, FiledReading, NewCopy, RelayShare, SqlStore, Store};
 
 use crate::by_hand;
 use crate::kit::START;
@@ -45,7 +45,13 @@ async fn tell(store: &SqlStore, kind: EventKind, reference: &str, at: Timestamp)
         reason: None,
         ..Reading::without_findings(Outcome::Event, "")
     };
-    let filing = FiledReading { copy, shop: shop(), reading, news: Some(OrderNews::new(kind, at)) };
+    let filing = FiledReading {
+        copy,
+        shop: shop(),
+        reading,
+        news: Some(OrderNews::new(kind, at)),
+        credence: Credence::default(),
+    };
     let filed = store.file_readings(Arc::new([filing]), policies(), at).await.unwrap();
     assert!(filed[0].is_done);
 }

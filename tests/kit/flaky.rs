@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use invited::domain::{Attempt, CopyId, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp};
+use invited::domain::{Attempt, CopyId, Doubt, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp};
 use invited::store::{
     Actor, Alarm, Claim, ClaimAsk, Claimed, Counts, DecisionRecord, DeskAsk, DeskFiling, DeskOutcome, Discarded,
     Figure, Filed, FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited, Settled,
@@ -82,6 +82,9 @@ hand_on! {
     ignored_copies(filter: &HeldFilter, before: Option<CopyId>, limit: usize) -> Vec<StoredCopy>;
     count_held(filter: &HeldFilter) -> Vec<HeldCount>;
     file_for_desk(readings: Arc<[FiledReading]>, filing: &DeskFiling, policies: Arc<Policies>, now: Timestamp) -> Vec<Filed>;
+    file_again(readings: Arc<[FiledReading]>, policies: Arc<Policies>, now: Timestamp) -> Vec<Filed>;
+    copies_again(now: Timestamp, limit: usize) -> Vec<CopyId>;
+    in_doubt(asked: &[(ShopId, Doubt)], since: Timestamp) -> Vec<(ShopId, Doubt)>;
     discard(copies: Vec<CopyId>, actor: &Actor, now: Timestamp) -> Vec<Discarded>;
     watch_figures() -> WatchFigures;
     watch_hours(shops: &[ShopId], since: Timestamp) -> ShopHours;

@@ -34,11 +34,10 @@ struct Account {
     /// Why no letter may ever go: a person or the customer said so.
     stopped: Option<&'static str>,
     declined: bool,
-    /// When the mail was written that cancelled the order.
+    /// When the mail was written that cancelled the order, unless a person has said since that it goes on.
     cancelled: Option<Timestamp>,
-    /// The order went on after that, and a person said that a letter may go.
+    /// A mail says that the order went on after that, so a person may say so.
     goes_on: bool,
-    released: bool,
     /// Nothing may go until a person says so.
     waits_for_a_person: Option<&'static str>,
     /// Who chose the time of the letter that is next.
@@ -86,7 +85,6 @@ impl Ledger {
             declined: false,
             cancelled: None,
             goes_on: false,
-            released: false,
             waits_for_a_person: None,
             at_once: false,
             by_person: !matches!(outside, Outside::Order(_)),
@@ -99,11 +97,11 @@ impl Ledger {
             // Nobody is asked again who has had their say, nor about an order that the shop has cancelled.
             account.declined = before.declined;
             account.stopped = before.declined.then_some("the customer had their say before it");
-            account.cancelled = before.cancelled.filter(|_| !before.released);
+            account.cancelled = before.cancelled;
         } else if matches!(outside, Outside::Order(_)) {
             let same = |one: &&Account| one.facts.shop == facts.shop && one.facts.reference == facts.reference;
             let others = self.accounts.iter().filter(same);
-            account.cancelled = others.filter(|one| !one.released).filter_map(|one| one.cancelled).max();
+            account.cancelled = others.filter_map(|one| one.cancelled).max();
         }
         self.accounts.push(account);
         self.told(life, outside, &Progress { state: State::Waiting, ..decision.progress.clone() }, decision, now);
@@ -127,7 +125,9 @@ impl Ledger {
                 account.at_once = *order == DeskOrder::SendNow;
                 account.by_person = true;
                 account.waits_for_a_person = None;
-                account.released = account.goes_on;
+                if account.goes_on {
+                    (account.cancelled, account.goes_on) = (None, false);
+                }
             }
             Outside::Customer(CustomerNews::Bounced) => {
                 if !before.state.has_ended() {
@@ -158,7 +158,7 @@ impl Ledger {
         if on_the_list {
             return fault("to somebody on the list");
         }
-        if account.cancelled.is_some() && !account.released {
+        if account.cancelled.is_some() {
             return fault("after its order was cancelled");
         }
         if let Some(why) = account.waits_for_a_person {
@@ -264,7 +264,7 @@ impl Account {
     fn order(&mut self, news: OrderNews, state: State) {
         if news.kind.ends_the_order() {
             self.cancelled = self.cancelled.max(Some(news.told_at));
-            (self.goes_on, self.released) = (false, false);
+            self.goes_on = false;
             return;
         }
         let tells_that_it_goes_on = !matches!(news.kind, EventKind::Delayed | EventKind::RefundedInPart);

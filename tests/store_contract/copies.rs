@@ -18,7 +18,7 @@ async fn a_copy_comes_back_as_it_was_taken_in(place: Place) {
         assert_eq!(message.as_deref(), Some(text.as_bytes()));
         assert_eq!((copy.size, copy.state, copy.received_at), (text.len() as u64, CopyState::Unread, T0));
         assert_eq!((copy.shop, copy.mail_from.as_str()), (shop("nord"), "orders@shop.example"));
-        assert_eq!(copy.client, Some("192.0.2.7".parse().unwrap()));
+        assert_eq!(copy.handed.client, Some("192.0.2.7".parse().unwrap()));
     }
     assert_eq!(store.copy(CopyId(4)).await.unwrap(), None);
     assert_eq!(store.counts().await.unwrap().unread, 3);

@@ -51,6 +51,7 @@ mod people;
 mod persons;
 mod races;
 mod relays;
+mod senders;
 mod watch;
 
 use std::sync::Arc;
@@ -59,7 +60,7 @@ use invited::domain::{
     CopyId, DAY, EmailAddress, EventKind, Handed, Holidays, InDoubt, InvitationId, OrderNews, OrderReference, Outcome,
     Policies, Policy, Reading, Rule, SendWindow, ShopId, State, Timestamp, Weekdays,
 };
-use invited::store::{Actor, ClaimAsk, ClaimedLetter, FiledReading, NewCopy, RelayShare, Store, Subject};
+use invited::store::{Actor, ClaimAsk, ClaimedLetter, Credence, FiledReading, NewCopy, RelayShare, Store, Subject};
 use place::Place;
 
 const T0: Timestamp = Timestamp(1_795_251_600_000);
@@ -112,7 +113,7 @@ fn order(kind: EventKind, reference: &str, email: &str) -> Reading {
 
 fn filing(copy: CopyId, shop_name: &str, reading: Reading) -> FiledReading {
     let news = reading.event.map(|kind| OrderNews::new(kind, reading.sent_at.unwrap_or(T0)));
-    FiledReading { copy, shop: shop(shop_name), reading, news }
+    FiledReading { copy, shop: shop(shop_name), reading, news, credence: Credence::default() }
 }
 
 /// Takes a copy in, reads it as told, and returns what it moved.

@@ -180,6 +180,7 @@ fn door_relay(daemon: &Daemon) -> Result<Relay, Failure> {
         login: None,
         connections: 1,
         letters_per_connection: 1000,
+        return_path: crate::config::ReturnPath::Own,
         hello_name: "demo.invalid".to_owned(),
         timeouts: RelayTimeouts::default(),
     };

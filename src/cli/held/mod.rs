@@ -49,7 +49,7 @@ fn json(copy: &StoredCopy) -> serde_json::Value {
         "shop": copy.shop,
         "received_at": copy.received_at.to_string(),
         "mail_from": copy.mail_from,
-        "client": copy.client,
+        "client": copy.handed.client,
         "size": copy.size,
         "state": copy.state.as_str(),
         "attempts": copy.attempts,

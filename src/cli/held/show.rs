@@ -81,7 +81,7 @@ fn facts(copy: &StoredCopy, zone: &Zone, out: &mut Output) -> Result<(), Failure
         vec!["copy".to_owned(), copy.id.to_string()],
         vec!["shop".to_owned(), copy.shop.to_string()],
         vec!["came in".to_owned(), local(copy.received_at, zone)],
-        vec!["from".to_owned(), copy.client.map(|client| client.to_string()).unwrap_or_default()],
+        vec!["from".to_owned(), copy.handed.client.map(|client| client.to_string()).unwrap_or_default()],
         vec!["envelope sender".to_owned(), copy.mail_from.clone()],
         vec!["size".to_owned(), format!("{} bytes", copy.size)],
         vec!["state".to_owned(), copy.state.as_str().to_owned()],

@@ -48,11 +48,18 @@ pub fn open_by_hand(due: Timestamp, policy: &Policy) -> Decision {
     Decision { progress, rule: Rule::InvitedByHand, inputs: Inputs::NONE }
 }
 
-/// How an invitation begins that follows one which has ended, by a person's order.
+/// How an invitation begins that follows one which has ended, by a person's order. `of_order` are all that are known of the same
+/// order: a mail of the shop that cancelled it counts under whatever address it was told.
 ///
 /// # Errors
 /// The rule that refuses it: the one before goes on still, its order was cancelled by the shop, or the customer has had their say.
-pub fn open_again(before: &Progress, due: Timestamp, policy: &Policy) -> Result<Decision, Rule> {
+pub fn open_again<'a>(
+    before: &'a Progress,
+    of_order: impl IntoIterator<Item = &'a Progress>,
+    due: Timestamp,
+    policy: &Policy,
+) -> Result<Decision, Rule> {
+    let mut of_order = of_order.into_iter().chain([before]);
     match before.state {
         State::Waiting | State::Queued | State::Sending | State::Sent | State::Held | State::InDoubt => {
             Err(Rule::StillUnderWay)
@@ -60,7 +67,9 @@ pub fn open_again(before: &Progress, due: Timestamp, policy: &Policy) -> Result<
         State::Done | State::Cancelled | State::Dropped | State::Failed if before.planned == Planned::Declined => {
             Err(Rule::CustomerHadTheirSay)
         }
-        State::Done | State::Cancelled | State::Dropped | State::Failed if before.cancelled_at.is_some() => {
+        State::Done | State::Cancelled | State::Dropped | State::Failed
+            if of_order.any(|one| one.cancelled_at.is_some()) =>
+        {
             Err(Rule::OrderIsCancelled)
         }
         State::Done | State::Cancelled | State::Dropped | State::Failed => {

@@ -99,7 +99,7 @@ fn heading(invitation: &Invitation) -> Line {
 }
 
 fn copy_lines(copy: &StoredCopy) -> Vec<Line> {
-    let from = copy.client.map(|client| format!(" from {client}")).unwrap_or_default();
+    let from = copy.handed.client.map(|client| format!(" from {client}")).unwrap_or_default();
     let mut lines = vec![Line {
         at: Some(copy.received_at),
         text: format!("copy {} came in for {}{from}, {} bytes", copy.id, copy.shop, copy.size),

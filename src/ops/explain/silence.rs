@@ -158,7 +158,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::domain::{CopyId, Outcome, Policies, Reading};
+    use crate::domain::{CopyId, Handed, Outcome, Policies, Reading};
 
     #[test]
     fn a_reference_is_mentioned_as_a_word_of_its_own_only() {
@@ -205,7 +205,7 @@ mod tests {
             shop: ShopId::parse("nord").unwrap(),
             received_at: Timestamp(0),
             mail_from: String::new(),
-            client: None,
+            handed: Handed::default(),
             size: 1,
             state,
             attempts: 1,
@@ -215,6 +215,9 @@ mod tests {
             }),
             invitation: None,
             desk: None,
+            proof: None,
+            sender: None,
+            doubt: None,
         }
     }
 }

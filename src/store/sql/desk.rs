@@ -77,18 +77,15 @@ impl Work for Reinvite {
         if last.id != named.id {
             return Ok(Reinvited::Followed(last.id));
         }
-        if of_order.iter().any(was_cancelled_by_the_shop) {
-            return Ok(Reinvited::Refused(Rule::OrderIsCancelled));
-        }
+        let policy = self.policies.of(&last.shop, &last.order);
+        let decision = match open_again(&last.progress, of_order.iter().map(|one| &one.progress), self.due, policy) {
+            Ok(decision) => decision,
+            Err(rule) => return Ok(Reinvited::Refused(rule)),
+        };
         let people = People::known(conn, std::slice::from_ref(last), &self.policies, self.now).await?;
         if people.standing(last).suppressed.is_some() {
             return Ok(Reinvited::Refused(Rule::Suppressed));
         }
-        let policy = self.policies.of(&last.shop, &last.order);
-        let decision = match open_again(&last.progress, self.due, policy) {
-            Ok(decision) => decision,
-            Err(rule) => return Ok(Reinvited::Refused(rule)),
-        };
         let mut book = Book::default();
         let Actor { name: actor, reason } = &self.actor;
         let record =
@@ -105,9 +102,4 @@ impl Work for Reinvite {
         let numbers = book.write(conn).await?;
         Ok(Reinvited::Opened { id: numbers.of(opened.id), decision })
     }
-}
-
-/// Whether the shop's mails cancelled its order. Under whatever address that was told, nobody is asked about the order any more.
-fn was_cancelled_by_the_shop(one: &Invitation) -> bool {
-    one.progress.cancelled_at.is_some()
 }

@@ -38,6 +38,7 @@ struct Change {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Name {
     Begun,
+    LetIn,
     Rule(Rule),
     State(State),
     FirstLetter,
@@ -52,6 +53,7 @@ impl Name {
     fn text(self) -> String {
         match self {
             Self::Begun => "begun".to_owned(),
+            Self::LetIn => "let in".to_owned(),
             Self::Rule(rule) => rule.as_str().to_owned(),
             Self::State(state) => format!("{STATE}{state}"),
             Self::FirstLetter => "letter first".to_owned(),
@@ -72,6 +74,11 @@ impl Figures {
     /// An invitation began.
     pub(super) fn begun(&mut self, shop: &ShopId, at: Timestamp) {
         self.add(shop, day_of(at), Name::Begun, 1);
+    }
+
+    /// An invitation began by a shop's copy, without a person.
+    pub(super) fn let_in(&mut self, shop: &ShopId, at: Timestamp) {
+        self.add(shop, day_of(at), Name::LetIn, 1);
     }
 
     /// Something was decided by this rule.
@@ -172,7 +179,7 @@ impl Figures {
 }
 
 /// Days since 1970 in UTC.
-fn day_of(at: Timestamp) -> i64 {
+pub(super) fn day_of(at: Timestamp) -> i64 {
     at.0.div_euclid(DAY_MS)
 }
 

@@ -25,6 +25,8 @@ pub(super) struct StandingRow {
     pub(super) shop: String,
     pub(super) received_at: i64,
     pub(super) state: String,
+    /// Why it is held though the reader could read it.
+    pub(super) doubt: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]

@@ -24,6 +24,8 @@ mod readers;
 mod reading;
 pub(super) mod restored;
 mod rows;
+pub(super) mod sender_statements;
+mod senders;
 mod spool;
 pub(super) mod statements;
 mod suppression;
@@ -45,7 +47,7 @@ use self::engine::Engine;
 use self::fault::Fault;
 use self::pulse::Pulse;
 use self::readers::Readers;
-use self::reading::{ClaimCopies, FileReadings, HandedOut, Purge, SetAside};
+use self::reading::{By, ClaimCopies, FileReadings, HandedOut, Purge, SetAside};
 use self::spool::Spool;
 use self::writer::{Queue, Writer};
 use super::{
@@ -54,7 +56,7 @@ use super::{
     Settled, ShopHours, Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
 };
 use crate::domain::{
-    Attempt, CopyId, Gap, Handed, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp, Way,
+    Attempt, CopyId, Doubt, Gap, Handed, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp, Way,
 };
 
 /// How far this machine's clock may be from the server's before it is said.
@@ -235,7 +237,7 @@ impl Store for SqlStore {
         policies: Arc<Policies>,
         now: Timestamp,
     ) -> Result<Vec<Filed>, StoreError> {
-        self.writers.reading.carry_out(FileReadings { readings, policies, now, desk: None, gap: self.gap }).await
+        self.writers.reading.carry_out(FileReadings { readings, policies, now, by: By::Reader, gap: self.gap }).await
     }
 
     async fn claim_due(&self, ask: ClaimAsk, policies: Arc<Policies>, now: Timestamp) -> Result<Claimed, StoreError> {
@@ -378,8 +380,25 @@ impl Store for SqlStore {
         policies: Arc<Policies>,
         now: Timestamp,
     ) -> Result<Vec<Filed>, StoreError> {
-        let desk = Some(filing.clone());
-        self.writers.reading.carry_out(FileReadings { readings, policies, now, desk, gap: self.gap }).await
+        let by = By::Desk(filing.clone());
+        self.writers.reading.carry_out(FileReadings { readings, policies, now, by, gap: self.gap }).await
+    }
+
+    async fn file_again(
+        &self,
+        readings: Arc<[FiledReading]>,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Vec<Filed>, StoreError> {
+        self.writers.reading.carry_out(FileReadings { readings, policies, now, by: By::Again, gap: self.gap }).await
+    }
+
+    async fn copies_again(&self, now: Timestamp, limit: usize) -> Result<Vec<CopyId>, StoreError> {
+        self.readers.read(move |conn| Box::pin(senders::again(conn, now, limit))).await
+    }
+
+    async fn in_doubt(&self, asked: &[(ShopId, Doubt)], since: Timestamp) -> Result<Vec<(ShopId, Doubt)>, StoreError> {
+        self.readers.ask(asked.to_vec(), move |conn, asked| Box::pin(senders::in_doubt(conn, asked, since))).await
     }
 
     async fn discard(&self, copies: Vec<CopyId>, actor: &Actor, now: Timestamp) -> Result<Vec<Discarded>, StoreError> {

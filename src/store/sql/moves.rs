@@ -16,6 +16,9 @@ use crate::domain::{
     ShopId, State, Timestamp, decide,
 };
 
+/// Who did what no person did.
+const DAEMON: &str = "daemon";
+
 /// What is recorded beside a decision.
 #[derive(Debug, Clone)]
 pub(super) struct Cause<'a> {
@@ -29,7 +32,7 @@ pub(super) struct Cause<'a> {
 impl Cause<'_> {
     /// Something that the daemon saw happen.
     pub(super) fn daemon(event: Event, at: Timestamp) -> Self {
-        Self { event, actor: "daemon", note: None, copy: None, at }
+        Self { event, actor: DAEMON, note: None, copy: None, at }
     }
 
     fn record(&self) -> Record<'_> {
@@ -153,6 +156,9 @@ impl Book {
         decision: &Decision,
         cause: &Cause<'_>,
     ) -> Invitation {
+        if cause.actor == DAEMON {
+            self.figures.let_in(shop, cause.at);
+        }
         let mut details = crate::domain::OrderDetails::default();
         details.learn(order);
         let invitation = Invitation {

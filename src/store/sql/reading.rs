@@ -12,13 +12,14 @@ use super::fault::Fault;
 use super::figures::Mark;
 use super::held::StandingRow;
 use super::moves::{self, Book, Cause, to_json};
+use super::senders::{Gate, Passed};
 use super::statements as sql;
-use super::tally::Tally;
+use super::tally::{Read, Tally};
 use super::turns::{self, Turn};
 use super::writer::Work;
 use crate::domain::{
-    CopyId, Decision, Event, Gap, Invitation, InvitationId, OrderDetails, OrderEvent, OrderNews, Outcome, Policies,
-    Reading, ShopId, State, Timestamp, admit, kind_of_reason, open,
+    CopyId, Decision, Doubt, Event, Gap, Invitation, InvitationId, OrderDetails, OrderEvent, OrderNews, Outcome,
+    Policies, Reading, ShopId, State, Timestamp, admit, kind_of_reason, open,
 };
 use crate::store::{CopyState, DeskAct, DeskFiling, Filed, FiledReading};
 
@@ -114,7 +115,7 @@ impl Work for SetAside {
         let row: Option<(String, i64)> = conn.row(sql::SET_ASIDE, values).await?;
         let mut tally = Tally::default();
         if let Some((shop, received_at)) = row {
-            tally.was_read(&shop, Timestamp(received_at), None, Outcome::Held);
+            tally.was_read(&shop, Timestamp(received_at), None, Outcome::Held.into());
         }
         tally.write(conn).await
     }
@@ -125,10 +126,28 @@ pub(super) struct FileReadings {
     pub(super) readings: Arc<[FiledReading]>,
     pub(super) policies: Arc<Policies>,
     pub(super) now: Timestamp,
-    /// Whose work it is; the reader's own otherwise.
-    pub(super) desk: Option<DeskFiling>,
+    pub(super) by: By,
     /// The time of which the queue knows nothing.
     pub(super) gap: Option<Gap>,
+}
+
+/// Whose work a filing is.
+pub(super) enum By {
+    /// The reader's own: copies that nobody has read.
+    Reader,
+    /// The reader's, who looks at held copies again.
+    Again,
+    /// A person's.
+    Desk(DeskFiling),
+}
+
+impl By {
+    fn desk(&self) -> Option<&DeskFiling> {
+        match self {
+            Self::Desk(desk) => Some(desk),
+            Self::Reader | Self::Again => None,
+        }
+    }
 }
 
 const BEGIN: &str = "SAVEPOINT reading";
@@ -192,7 +211,7 @@ type OrderKey = (ShopId, String);
 impl FileReadings {
     /// Lets what was filed stand, unless it was only to be seen.
     async fn keep(&self, conn: &mut Connection, counted: Mark) -> Result<(), Fault> {
-        if self.desk.as_ref().is_some_and(|desk| desk.is_dry) { undo(conn, counted).await } else { Ok(()) }
+        if self.by.desk().is_some_and(|desk| desk.is_dry) { undo(conn, counted).await } else { Ok(()) }
     }
 
     /// The copies that may be filed still, with what the reader made of them before. Their rows are locked.
@@ -200,16 +219,17 @@ impl FileReadings {
         &self,
         readings: &[FiledReading],
         conn: &mut Connection,
-    ) -> Result<HashMap<CopyId, (StandingRow, Option<Outcome>)>, Fault> {
+    ) -> Result<HashMap<CopyId, (StandingRow, Option<Read>)>, Fault> {
         let copies = to_json(&readings.iter().map(|filing| filing.copy).collect::<Vec<_>>())?;
-        let statement = if self.desk.is_some() { sql::STILL_OPEN } else { sql::STILL_UNREAD };
+        let statement = if matches!(self.by, By::Reader) { sql::STILL_UNREAD } else { sql::STILL_OPEN };
         let rows: Vec<StandingRow> = conn.rows(statement, [copies.into()]).await?;
-        let also_ignored = self.desk.as_ref().is_some_and(|desk| desk.also_ignored);
+        let also_ignored = self.by.desk().is_some_and(|desk| desk.also_ignored);
         let open = rows.into_iter().filter_map(|row| {
             let before = match CopyState::parse(&row.state)? {
                 CopyState::Unread => None,
-                CopyState::Held => Some(Outcome::Held),
-                CopyState::Ignored if also_ignored => Some(Outcome::Ignored),
+                CopyState::Held if row.doubt.is_some() => Some(Read::DOUBTED),
+                CopyState::Held => Some(Outcome::Held.into()),
+                CopyState::Ignored if also_ignored => Some(Outcome::Ignored.into()),
                 _ => return None,
             };
             Some((CopyId(row.id), (row, before)))
@@ -220,16 +240,16 @@ impl FileReadings {
     /// What is recorded beside the decisions on a copy's order.
     fn cause(&self, copy: CopyId, news: OrderNews) -> Cause<'_> {
         let cause = Cause { copy: Some(copy), ..Cause::daemon(Event::Order(news), self.now) };
-        match &self.desk {
+        match self.by.desk() {
             Some(desk) => Cause { actor: &desk.actor.name, note: desk.actor.reason.as_deref(), ..cause },
             None => cause,
         }
     }
 
     /// Counts a copy that is filed.
-    fn count(&self, tally: &mut Tally, row: &StandingRow, before: Option<Outcome>, now: Outcome) {
+    fn count(&self, tally: &mut Tally, row: &StandingRow, before: Option<Read>, now: Read) {
         let received_at = Timestamp(row.received_at);
-        match &self.desk {
+        match self.by.desk() {
             Some(desk) if desk.act == DeskAct::Released => tally.was_released(&row.shop, received_at),
             _ => tally.was_read(&row.shop, received_at, before, now),
         }
@@ -292,21 +312,35 @@ impl FileReadings {
         let mut open = self.open(readings, conn).await?;
 
         let mut known = Known::of(conn, &keys).await?;
+        let mut gate = self.gate(conn, &orders, &open, &known).await?;
         let (mut book, mut tally) = (Book::default(), Tally::default());
         let (mut filed, mut rows) = (Vec::with_capacity(readings.len()), Vec::with_capacity(readings.len()));
         for (filing, order) in orders {
             // Filed already: the daemon stopped between the commit and its acknowledgement, or another one was given the copy.
             let Some((standing, before)) = open.remove(&filing.copy) else {
-                filed.push(Filed { copy: filing.copy, is_done: false, moved: Vec::new() });
+                filed.push(Filed::not_done(filing.copy));
                 continue;
             };
-            self.count(&mut tally, &standing, before, filing.reading.outcome);
-            let moved = match order {
-                Some((order, news)) => known.tell(self, filing, &order, news, &mut book)?,
-                None => Vec::new(),
+            let passed = match (&order, &mut gate) {
+                (Some((order, news)), Some(gate)) => {
+                    let begins = self.is_counted() && known.begins(&filing.shop, order, *news);
+                    gate.look(filing, Timestamp(standing.received_at), begins)
+                }
+                _ => Passed::default(),
             };
-            rows.push((self.row(filing)?, moved.first().map(|(id, _)| *id)));
-            filed.push(Filed { copy: filing.copy, is_done: true, moved });
+            let (reading, doubt) = match &passed.instead {
+                Some((instead, doubt)) => (instead, doubt.map(|doubt| (doubt, None))),
+                None => (&filing.reading, filing.credence.doubt),
+            };
+            self.count(&mut tally, &standing, before, Read::of(reading.outcome, doubt.is_some()));
+            let moved = match order {
+                Some((order, news)) if passed.instead.is_none() => known.tell(self, filing, &order, news, &mut book)?,
+                _ => Vec::new(),
+            };
+            rows.push((self.row(filing, reading, doubt)?, moved.first().map(|(id, _)| *id)));
+            let Passed { instead, first_seen } = passed;
+            let instead = instead.map(|(reading, _)| reading);
+            filed.push(Filed { copy: filing.copy, is_done: true, moved, instead, first_seen });
         }
 
         let numbers = book.write(conn).await?;
@@ -321,15 +355,51 @@ impl FileReadings {
             conn.execute(sql::FILE_COPIES, [to_json(&rows.collect::<Vec<_>>())?.into(), self.now.into()]).await?;
         }
         tally.write(conn).await?;
+        if let Some(gate) = gate.filter(|_| self.by.desk().is_none()) {
+            gate.write(conn).await?;
+        }
         Ok(filed)
     }
 
+    /// Whether invitations that begin count for the day. What a person has read or imported is that person's business.
+    fn is_counted(&self) -> bool {
+        self.by.desk().is_none()
+    }
+
+    /// What stands between these orders and their invitations. Nothing does when a person vouches for the copies.
+    async fn gate(
+        &self,
+        conn: &mut Connection,
+        orders: &[(&FiledReading, Option<(OrderEvent, OrderNews)>)],
+        open: &HashMap<CopyId, (StandingRow, Option<Read>)>,
+        known: &Known,
+    ) -> Result<Option<Gate>, Fault> {
+        if self.by.desk().is_some_and(|desk| desk.act == DeskAct::Released) {
+            return Ok(None);
+        }
+        let orders = orders.iter().filter_map(|(filing, order)| {
+            let (order, news) = order.as_ref().filter(|_| open.contains_key(&filing.copy))?;
+            Some((*filing, order, *news))
+        });
+        let counted = |filing: &FiledReading| self.is_counted() && filing.credence.volume.is_some();
+        let may_begin = orders
+            .clone()
+            .filter(|(filing, order, news)| counted(filing) && known.begins(&filing.shop, order, *news))
+            .map(|(filing, ..)| filing.shop.as_str())
+            .collect();
+        Gate::of(conn, orders.map(|(filing, ..)| filing), &may_begin, self.now).await.map(Some)
+    }
+
     /// What is written of a reading, but for the invitation that it moved.
-    fn row(&self, filing: &FiledReading) -> Result<Vec<Json>, Fault> {
-        let reading = &filing.reading;
+    fn row(
+        &self,
+        filing: &FiledReading,
+        reading: &Reading,
+        doubt: Option<(Doubt, Option<Timestamp>)>,
+    ) -> Result<Vec<Json>, Fault> {
         let is_held = reading.outcome == Outcome::Held;
         // A copy that is held after all stands as it would if nobody had looked.
-        let desk = self.desk.as_ref().filter(|_| !is_held);
+        let desk = self.by.desk().filter(|_| !is_held);
         Ok(vec![
             json!(filing.copy),
             json!(reading.outcome.as_str()),
@@ -342,6 +412,10 @@ impl FileReadings {
             json!(desk.map(|desk| desk.actor.name.as_str())),
             json!(desk.and_then(|desk| desk.actor.reason.as_deref())),
             json!(desk.map(|_| self.now)),
+            json!(filing.credence.proof),
+            json!(filing.credence.mark),
+            json!(doubt.map(|(doubt, _)| doubt.as_str())),
+            json!(doubt.and_then(|(_, again_at)| again_at)),
         ])
     }
 }
@@ -364,6 +438,14 @@ impl Known {
             }
         }
         Ok(Self(known))
+    }
+
+    /// Whether what a copy says of an order would begin an invitation.
+    fn begins(&self, shop: &ShopId, order: &OrderEvent, news: OrderNews) -> bool {
+        let there = self.0.get(&(shop.clone(), order.reference.key())).map_or(&[][..], Vec::as_slice);
+        let key = order.customer.email.key();
+        let is_told = |one: &Invitation| news.kind.ends_the_order() || one.customer.email.key() == key;
+        !there.iter().any(is_told)
     }
 
     /// Tells the invitations of an order what a copy says. The end of an order is told to all of them, whatever their address;

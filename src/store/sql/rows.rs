@@ -6,8 +6,8 @@ use sqlx::FromRow;
 
 use super::fault::Fault;
 use crate::domain::{
-    CopyId, Customer, EmailAddress, Invitation, InvitationId, LetterId, LetterKind, OrderReference, PersonName,
-    Planned, Progress, Rule, ShopId, State, Timestamp,
+    CopyId, Customer, Doubt, EmailAddress, Handed, Invitation, InvitationId, LetterId, LetterKind, OrderReference,
+    PersonName, Planned, Progress, Rule, ShopId, State, Timestamp, Way,
 };
 use crate::store::{Actor, CopyState, DecisionRecord, DeskAct, DeskMark, LetterPhase, LetterRecord, StoredCopy};
 
@@ -93,6 +93,11 @@ pub(super) struct CopyRow {
     received_at: i64,
     mail_from: String,
     client: Option<String>,
+    hello: String,
+    tls: i64,
+    way: String,
+    login: Option<String>,
+    certificate: Option<String>,
     size: i64,
     state: String,
     attempts: i64,
@@ -102,6 +107,9 @@ pub(super) struct CopyRow {
     desk_actor: Option<String>,
     desk_reason: Option<String>,
     desk_at: Option<i64>,
+    proof: Option<String>,
+    sender: Option<String>,
+    doubt: Option<String>,
 }
 
 /// Where a copy stands. One that was discarded is written down as ignored, with the act beside it.
@@ -128,7 +136,14 @@ impl TryFrom<CopyRow> for StoredCopy {
             shop: ShopId::parse(&row.shop).map_err(|why| Fault::row("copy", row.id, why))?,
             received_at: Timestamp(row.received_at),
             mail_from: row.mail_from,
-            client: row.client.and_then(|client| client.parse().ok()),
+            handed: Handed {
+                way: Way::parse(&row.way).ok_or_else(|| Fault::row("copy", row.id, &row.way))?,
+                client: row.client.and_then(|client| client.parse().ok()),
+                hello: row.hello,
+                tls: row.tls != 0,
+                user: row.login,
+                certificate: row.certificate,
+            },
             size: u64::try_from(row.size).unwrap_or(0),
             state,
             attempts: count(row.attempts),
@@ -136,6 +151,9 @@ impl TryFrom<CopyRow> for StoredCopy {
             reading: row.reading.and_then(|reading| serde_json::from_str(&reading).ok()),
             invitation: row.invitation_id.map(InvitationId),
             desk,
+            proof: row.proof,
+            sender: row.sender,
+            doubt: row.doubt.as_deref().and_then(Doubt::parse),
         })
     }
 }

@@ -58,7 +58,8 @@ macro_rules! piece {
     };
     ($engine:ident, (copy columns)) => {
         "copy.id, copy.shop, copy.received_at, copy.mail_from, copy.client, copy.size, copy.state, copy.attempts, copy.reading, \
-         copy.invitation_id, copy.desk_act, copy.desk_actor, copy.desk_reason, copy.desk_at"
+         copy.invitation_id, copy.desk_act, copy.desk_actor, copy.desk_reason, copy.desk_at, copy.proof, copy.sender, copy.doubt, copy.hello, copy.tls, copy.way, \
+         copy.login, copy.certificate"
     };
     (sqlite, (like $pattern:literal)) => { concat!(" LIKE ", $pattern, r" ESCAPE '\'") };
     (postgres, (like $pattern:literal)) => { concat!(" ILIKE ", $pattern, r" ESCAPE '\'") };
@@ -162,11 +163,11 @@ statements! {
     };
 
     STILL_UNREAD = {
-        "SELECT id, shop, received_at, state FROM copy WHERE id" (of "$1") " AND state = 'unread' ORDER BY id" (lock "copy")
+        "SELECT id, shop, received_at, state, doubt FROM copy WHERE id" (of "$1") " AND state = 'unread' ORDER BY id" (lock "copy")
     };
     /// Copies of which something may still come by a person's hand.
     STILL_OPEN = {
-        "SELECT id, shop, received_at, state FROM copy WHERE id" (of "$1") " AND (state = 'held' \
+        "SELECT id, shop, received_at, state, doubt FROM copy WHERE id" (of "$1") " AND (state = 'held' \
         OR state = 'ignored' AND COALESCE(desk_act, '') <> 'discarded') ORDER BY id" (lock "copy")
     };
     DISCARD = {
@@ -197,7 +198,9 @@ statements! {
         "UPDATE copy SET state = filed.value ->> 1, reading = filed.value ->> 2, read_at = $2, email_key = filed.value ->> 3, \
         reference_key = filed.value ->> 4, template = filed.value ->> 5, reason = filed.value ->> 6, \
         desk_act = filed.value ->> 7, desk_actor = filed.value ->> 8, desk_reason = filed.value ->> 9, \
-        desk_at = CAST(filed.value ->> 10 AS BIGINT), invitation_id = CAST(filed.value ->> 11 AS BIGINT), owner = NULL \
+        desk_at = CAST(filed.value ->> 10 AS BIGINT), proof = COALESCE(filed.value ->> 11, copy.proof), \
+        sender = COALESCE(filed.value ->> 12, copy.sender), doubt = filed.value ->> 13, \
+        again_at = CAST(filed.value ->> 14 AS BIGINT), invitation_id = CAST(filed.value ->> 15 AS BIGINT), owner = NULL \
         FROM " (each "$1") " AS filed WHERE copy.id = CAST(filed.value ->> 0 AS BIGINT)" (near "copy.id", "$1")
     };
 

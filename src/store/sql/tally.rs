@@ -26,6 +26,29 @@ struct Sum {
     last_copy_at: i64,
 }
 
+/// What the reader made of a copy, and how the copy stands.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Read {
+    made: Outcome,
+    stands: Outcome,
+}
+
+impl Read {
+    /// Read well, and held for its sender's sake: that says nothing about the layout of the shop's mails.
+    pub(super) const DOUBTED: Self = Self { made: Outcome::Event, stands: Outcome::Held };
+
+    /// A copy that is filed so.
+    pub(super) fn of(outcome: Outcome, is_doubted: bool) -> Self {
+        if is_doubted { Self::DOUBTED } else { outcome.into() }
+    }
+}
+
+impl From<Outcome> for Read {
+    fn from(outcome: Outcome) -> Self {
+        Self { made: outcome, stands: outcome }
+    }
+}
+
 /// Which of the counts.
 const fn column(outcome: Outcome) -> usize {
     match outcome {
@@ -39,13 +62,13 @@ const DISCARDED: usize = 3;
 
 impl Tally {
     /// The reader made this of a copy: for the first time, or instead of what it made of it before.
-    pub(super) fn was_read(&mut self, shop: &str, received_at: Timestamp, before: Option<Outcome>, now: Outcome) {
+    pub(super) fn was_read(&mut self, shop: &str, received_at: Timestamp, before: Option<Read>, now: Read) {
         let hour = self.hours.entry((shop.to_owned(), Hour::of(received_at))).or_default();
-        hour[column(now)] += 1;
+        hour[column(now.made)] += 1;
         if let Some(before) = before {
-            hour[column(before)] -= 1;
+            hour[column(before.made)] -= 1;
         }
-        self.stands(shop, received_at, before.map(column), column(now));
+        self.stands(shop, received_at, before.map(|before| column(before.stands)), column(now.stands));
     }
 
     /// A person released a copy. What the reader made of it stays as it was: it still cannot read such mails.

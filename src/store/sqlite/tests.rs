@@ -24,12 +24,13 @@ use crate::store::sql::connection::Connection;
 use crate::store::sql::desk_statements as look;
 use crate::store::sql::fault::Fault;
 use crate::store::sql::person_statements as persons;
+use crate::store::sql::sender_statements as senders;
 use crate::store::sql::statements::{self as sql};
 use crate::store::sql::views;
 use crate::store::sql::writer::Work;
 use crate::store::{
-    CopyState, DaemonLock, FiledReading, Filter, FreeText, HeldFilter, NewCopy, Role, SqlStore, Store, StoreError,
-    create_if_missing, open as open_store, open_file,
+    CopyState, Credence, DaemonLock, FiledReading, Filter, FreeText, HeldFilter, NewCopy, Role, SqlStore, Store,
+    StoreError, create_if_missing, open as open_store, open_file,
 };
 
 const NOW: Timestamp = Timestamp(1_795_251_600_000);
@@ -123,13 +124,15 @@ async fn walks(conn: &mut Connection) -> Vec<String> {
         .iter()
         .chain(look::ALL)
         .chain(persons::ALL)
+        .chain(senders::ALL)
         .chain(views::ALL)
         .chain(&persons::NAMING)
         .filter(|statement| !statement.sqlite.is_empty())
     {
         for step in conn.plan(*statement).await {
             // A partial index holds only the rows that are asked for.
-            let is_partial = ["copy_unread", "copy_held", "copy_held_by_reason", "copy_in_hand", "letter_in_hand"];
+            let is_partial =
+                ["copy_unread", "copy_held", "copy_held_by_reason", "copy_in_hand", "letter_in_hand", "copy_again"];
             if [
                 "copy",
                 "copy_body",
@@ -738,6 +741,7 @@ async fn a_reading_that_cannot_be_written_leaves_its_copy_unread_and_the_others_
             ..Reading::without_findings(Outcome::Event, "")
         },
         news: Some(OrderNews::new(EventKind::Placed, Timestamp(0))),
+        credence: Credence::default(),
     });
     let filed = store.file_readings(readings.collect(), Arc::default(), NOW).await.unwrap();
     assert_eq!(filed.iter().map(|filed| filed.copy.0).collect::<Vec<_>>(), [1, 3]);

@@ -99,7 +99,7 @@ pub(super) const TABLES: &[Table] = &[
         "reading" = text 12, "email_key" = text 13, "reference_key" = text 14, "invitation_id" = int 15,
         "owner" = text 16, "template" = text 17, "reason" = text 18, "desk_act" = text 19, "desk_actor" = text 20,
         "desk_reason" = text 21, "desk_at" = int 22, "way" = text 23, "login" = text 24, "certificate" = text 25,
-        "answers" = int 26, "proof" = text 27),
+        "answers" = int 26, "proof" = text 27, "sender" = text 28, "doubt" = text 29, "again_at" = int 30),
     table!("copy_body" by "copy_id", numbered: false, weight: "octet_length(body)",
         parent: "EXISTS (SELECT 1 FROM copy WHERE copy.id = CAST(value ->> 0 AS BIGINT))",
         "received_at" = int 1, "body" = body 2 3),

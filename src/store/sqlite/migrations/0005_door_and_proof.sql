@@ -2,12 +2,19 @@
 -- schemas believe every copy and would read an answer to a letter as a shop's mail.
 
 -- way: by which door. login and certificate: as whom the client proved itself. answers: the letter to whose return address the mail was
--- sent; NULL for a shop's mail. proof: what was found about its sender, a JSON object.
+-- sent; NULL for a shop's mail. proof: what was found about its sender, a JSON object. sender: that sender's mark, where the copy is
+-- believed by it. doubt: why it is held though it was read well, and again_at: when that is looked at again.
 ALTER TABLE copy ADD COLUMN way TEXT NOT NULL DEFAULT 'smtp';
 ALTER TABLE copy ADD COLUMN login TEXT;
 ALTER TABLE copy ADD COLUMN certificate TEXT;
 ALTER TABLE copy ADD COLUMN answers INTEGER;
 ALTER TABLE copy ADD COLUMN proof TEXT;
+ALTER TABLE copy ADD COLUMN sender TEXT;
+ALTER TABLE copy ADD COLUMN doubt TEXT;
+ALTER TABLE copy ADD COLUMN again_at INTEGER;
+CREATE INDEX copy_in_doubt ON copy (doubt, shop, received_at) WHERE state = 'held' AND doubt IS NOT NULL;
+CREATE INDEX copy_held_by_sender ON copy (shop, sender, id) WHERE state = 'held' AND sender IS NOT NULL;
+CREATE INDEX copy_again ON copy (again_at) WHERE state = 'held' AND again_at IS NOT NULL;
 CREATE INDEX copy_by_letter ON copy (answers, id) WHERE answers IS NOT NULL;
 
 DROP TRIGGER spool;
@@ -38,6 +45,13 @@ CREATE TABLE sender (
     decided_at INTEGER,
     UNIQUE (shop, mark)
 ) STRICT;
+CREATE INDEX sender_undecided ON sender (shop, id) WHERE state = 'new';
+-- Copies were believed without a look at their sender until now. The daemon learns from those that told of orders whose they were, so
+-- that the shops' running mail goes on, and takes this mark away.
+INSERT INTO property (name, value) SELECT 'senders_unknown', 'since schema 5' WHERE EXISTS (SELECT 1 FROM copy WHERE state = 'event');
+
+-- How many invitations the shops' copies began on a day, which is what a day is measured by. Those by hand are few beside them.
+INSERT INTO figure (shop, day, name, n) SELECT shop, day, 'let in', n FROM figure WHERE name = 'begun';
 
 -- What came back to a letter's return address. copy_id is no foreign key: a copy may be erased while what it said stays.
 CREATE TABLE answer (
