@@ -23,7 +23,7 @@ mod tests;
 mod transfer;
 mod views;
 
-pub use backup::{BackedUp, BackupError, Restoration, Restored, backup, restore};
+pub use backup::{BackedUp, BackupError, Restoration, Restored, backup, hold_since, restore};
 pub use desk::{DeskAsk, DeskOutcome, Reinvited, Seen};
 pub use error::StoreError;
 pub use filter::{Filter, FreeText, Page};

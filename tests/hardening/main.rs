@@ -19,6 +19,8 @@ mod strace;
 
 #[path = "../it/kit.rs"]
 mod kit;
+#[path = "../kit/postgres.rs"]
+mod postgres;
 #[path = "../it/program.rs"]
 mod program;
 #[path = "../kit/relay.rs"]

@@ -359,6 +359,7 @@ statements! {
     LEAVE = { "DELETE FROM daemon WHERE owner = $1" };
     FORGET_DAEMONS = { "DELETE FROM daemon WHERE lease_until <= $1 AND owner <> $2" };
     FORGET_OTHER_DAEMONS = { "DELETE FROM daemon WHERE owner <> $1" };
+    LIVING = { "SELECT COUNT(*) FROM daemon WHERE lease_until > $1" };
     PROPERTY = { "SELECT value FROM property WHERE name = $1" };
     SET_PROPERTY = {
         "INSERT INTO property (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
