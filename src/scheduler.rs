@@ -49,6 +49,9 @@ const PURGE_EVERY: Duration = Duration::from_secs(3600);
 /// How often the shops are looked at, and the figures written.
 const WATCH_EVERY: Duration = Duration::from_secs(60);
 
+/// How often copies are looked for whose sender is to be checked again. The soonest is due five minutes after it came.
+const LOOK_AT_DOUBTS: Duration = Duration::from_secs(30);
+
 /// How long letters that are being sent may go on after the daemon was told to stop.
 pub const DRAIN: Duration = Duration::from_secs(30);
 
@@ -207,6 +210,26 @@ pub async fn keep_house(house: Arc<House>, stop: CancellationToken) -> Result<()
         tokio::select! {
             () = stop.cancelled() => return Ok(()),
             () = tokio::time::sleep(house.lease / BEATS) => {}
+        }
+    }
+}
+
+/// Looks again at copies whose senders could not be checked, until `stop`.
+pub async fn look_again(house: Arc<House>, stop: CancellationToken) {
+    let mut trouble = Trouble::none_with("held copies cannot be looked at again while the store cannot be used");
+    while !stop.is_cancelled() {
+        let looked = read::look_again(&house).await;
+        match &looked {
+            Ok(_) => trouble.is_over(),
+            Err(error) => trouble.goes_on(error),
+        }
+        // Each that was looked at has another time now, so this comes to an end.
+        if looked.is_ok_and(|copies| copies > 0) {
+            continue;
+        }
+        tokio::select! {
+            () = stop.cancelled() => return,
+            () = tokio::time::sleep(LOOK_AT_DOUBTS) => {}
         }
     }
 }

@@ -190,7 +190,7 @@ async fn tell(store: &dyn Store, shop_name: &str, kind: EventKind, reference: &s
 
 /// Claims the letter that was queued last and ends it so.
 async fn send(store: &dyn Store, attempt: Option<Attempt>, policies: fn() -> Arc<Policies>) {
-    let relay = Some(RelayShare { name: "default".to_owned(), connections: 100 });
+    let relay = Some(RelayShare::new("default", 100));
     let ask = ClaimAsk { owner: "one".to_owned(), relay, shops: vec![shop("nord")], limit: 1 };
     let letter = store.claim_due(ask, policies(), after(7)).await.unwrap().letters.remove(0);
     let Some(attempt) = attempt else { return };

@@ -36,6 +36,9 @@ fn settings(port: u16) -> config::Relay {
         login: None,
         connections: 4,
         letters_per_connection: 100,
+        rate: None,
+        per_domain: None,
+        domains: Vec::new(),
         return_path: config::ReturnPath::Own,
         hello_name: "feedback.example.com".to_owned(),
         timeouts: RelayTimeouts {
@@ -151,6 +154,7 @@ fn cells() -> Vec<(At, Phase, &'static str, char)> {
 async fn every_fault_at_every_step_has_the_outcome_of_the_table_and_the_next_letter_arrives_once() {
     let cells = cells();
     assert_eq!(cells.len(), 6 * 13);
+    let mut observed = String::new();
     for (kit, (at, phase, name, expected)) in kits().iter().flat_map(|kit| cells.iter().map(move |cell| (kit, *cell))) {
         let cell = format!("{name} at {phase}, {:?} {:?}", kit.offers, kit.pace);
         let test = TestRelay::start_with(kit.clone(), once(at, fault(name))).await;
@@ -164,6 +168,12 @@ async fn every_fault_at_every_step_has_the_outcome_of_the_table_and_the_next_let
         })
         .await;
         assert_eq!(mark(&outcome), (expected, Some(phase)), "{cell}: {outcome:?}");
+        if kit.offers.is_empty() {
+            if name == "421" {
+                observed += &format!("\n{:>10}", phase.name());
+            }
+            observed += &format!("{:>8}", mark(&outcome).0);
+        }
         assert_eq!(asked.load(Ordering::SeqCst), usize::from(phase == Phase::Dot), "{cell}: times recorded");
         let waited = match (name, phase) {
             ("silence", Phase::Greeting | Phase::Hello) => 30,
@@ -186,6 +196,8 @@ async fn every_fault_at_every_step_has_the_outcome_of_the_table_and_the_next_let
             "{cell}"
         );
     }
+    let heading = TABLE.trim().lines().next().unwrap().split_whitespace().map(|fault| format!("{fault:>8}"));
+    println!("{:>10}{}{observed}", "", heading.collect::<String>());
 }
 
 #[tokio::test(start_paused = true)]
@@ -655,6 +667,62 @@ async fn letters_go_in_the_clear_only_where_that_was_asked_for() {
         let outcome = send(&relay, "a@example.com", LETTER).await;
         assert!(matches!(mark(&outcome), ('U' | 'A', Some(Phase::Tls))), "{act:?}: {outcome:?}");
         assert_eq!(test.taken().len(), 0);
+    }
+}
+
+/// A relay that offers STARTTLS and then speaks a TLS that nobody should: `answer` to the ClientHello. Gives its port, and what it
+/// hears after that.
+async fn old_tls_relay(answer: Vec<u8>) -> (u16, tokio::task::JoinHandle<Vec<u8>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let heard = tokio::spawn(async move {
+        let (mut tcp, _) = listener.accept().await.unwrap();
+        let mut bytes = [0; 2_000];
+        for said in [&b"220 hi\r\n"[..], b"250-hi\r\n250 STARTTLS\r\n", b"220 go\r\n", &answer] {
+            tcp.write_all(said).await.unwrap();
+            let _ = tcp.read(&mut bytes).await.unwrap();
+        }
+        let mut rest = bytes.to_vec();
+        let _ = tcp.read_to_end(&mut rest).await;
+        rest
+    });
+    (port, heard)
+}
+
+#[tokio::test]
+async fn a_relay_that_speaks_only_a_tls_of_old_gets_no_letter() {
+    // A ServerHello of TLS 1.0 or 1.1 (version, 32 random octets, no session, AES128-SHA, no compression), or the alert
+    // protocol_version.
+    let hello = |minor: u8| {
+        let body = [&[3, minor][..], &[7; 32], &[0, 0x00, 0x2f, 0]].concat();
+        let handshake = [&[2, 0, 0, u8::try_from(body.len()).unwrap()][..], &body].concat();
+        [&[22, 3, minor, 0, u8::try_from(handshake.len()).unwrap()][..], &handshake].concat()
+    };
+    for (what, answer) in
+        [("TLS 1.0", hello(1)), ("TLS 1.1", hello(2)), ("an alert", vec![21, 3, 1, 0, 2, 2, 70]), ("SSL 3", hello(0))]
+    {
+        for tls in [Tls::Required, Tls::Opportunistic] {
+            let (port, heard) = old_tls_relay(answer.clone()).await;
+            let (_, authority) = certificate("127.0.0.1", false, false);
+            let tls_ca = Some(authority.path().to_owned());
+            let relay = Relay::new(&config::Relay { tls, tls_ca, ..settings(port) }, None).unwrap();
+            let outcome = send(&relay, "a@example.com", LETTER).await;
+            assert_eq!(mark(&outcome), ('A', Some(Phase::Tls)), "{what}, {tls:?}: {outcome:?}");
+            let heard = heard.await.unwrap();
+            assert!(!heard.windows(4).any(|word| word == b"MAIL"), "{what}, {tls:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_starttls_that_somebody_took_out_of_the_greeting_stops_the_letter() {
+    // The relay has a certificate, and whoever sits between it and us leaves its STARTTLS out of the EHLO reply.
+    for keyword in ["XXXXXXXA", "STARTTLSX"] {
+        let test = TestRelay::start_with(Kit { offers: vec![keyword], ..Kit::default() }, |_| Act::Ok).await;
+        let relay = Relay::new(&config::Relay { tls: Tls::Required, ..settings(test.address.port()) }, None).unwrap();
+        assert_eq!(mark(&send(&relay, "a@example.com", LETTER).await), ('A', Some(Phase::Tls)), "{keyword}");
+        let seen = test.until(|seen| seen.open == 0).await;
+        assert!(seen.lines.iter().all(|(_, line)| line.starts_with("EHLO")), "{:?}", seen.lines);
     }
 }
 

@@ -189,7 +189,7 @@ impl<'a> Asked<'a> {
     async fn claim(&mut self, now: Timestamp) -> Result<Duration> {
         let ask = ClaimAsk {
             owner: "benchmark".to_owned(),
-            relay: Some(RelayShare { name: "relay".to_owned(), connections: 1000 }),
+            relay: Some(RelayShare::new("relay", 1000)),
             shops: (0..SHOPS).map(|shop| ShopId::parse(&fill::shop(shop))).collect::<Result<_, _>>()?,
             limit: BATCH,
         };

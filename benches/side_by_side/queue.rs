@@ -245,7 +245,7 @@ impl Place {
     async fn send(&mut self) -> Result<()> {
         let ask = ClaimAsk {
             owner: OWNER.to_owned(),
-            relay: Some(RelayShare { name: "relay".to_owned(), connections: 1000 }),
+            relay: Some(RelayShare::new("relay", 1000)),
             shops: (0..SHOPS).map(|shop| ShopId::parse(&fill::shop(shop))).collect::<Result<_, _>>()?,
             limit: BATCH,
         };

@@ -14,7 +14,7 @@ use crate::config::{Config, ListenOn, Listener, LogFormat};
 use crate::document::Problem;
 use crate::door::{self, Door, InForce, ListenError, Listening};
 use crate::ops::accept::Accept;
-use crate::ops::{House, Setup, dispatch};
+use crate::ops::{House, Setup, dispatch, trust};
 use crate::scheduler;
 use crate::store::{self, Role, SqlStore, Store, StoreError};
 
@@ -90,6 +90,7 @@ impl Daemon {
             .transpose()
             .map_err(|error| StartError::Config(vec![tls_problem(&error)]))?;
         let store = Arc::new(store::open(&database, password.as_deref(), Role::Daemon).await?);
+        trust::learn_senders(&store, clock.now()).await?;
         let listening = door::open(&door_settings.listeners).await?;
         let addresses = listening.iter().filter_map(Listening::address).collect();
         let places = listening.iter().map(Listening::place).collect();
@@ -134,6 +135,11 @@ impl Daemon {
         let (kept, stop_keeping) = (Arc::clone(&door), stop_loops.clone());
         loops.spawn(async move {
             door::keep_certificate(kept, stop_keeping).await;
+            Ok(())
+        });
+        let (looking, stop_looking) = (Arc::clone(&house), stop_loops.clone());
+        loops.spawn(async move {
+            scheduler::look_again(looking, stop_looking).await;
             Ok(())
         });
         loops.spawn(scheduler::keep_house(Arc::clone(&house), stop_loops.clone()));

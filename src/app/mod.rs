@@ -10,4 +10,4 @@ pub use files::{
     database_password, load_config, load_letters, load_templates, read_config_file, read_secret, template_files,
 };
 pub use samples::{Sample, load_samples};
-pub use setup::{build_setup, list_key, rebuild_setup, signing_key};
+pub use setup::{build_setup, list_key, rebuild_setup, return_key, signing_key};

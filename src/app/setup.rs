@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::files::{load_letters, load_templates, read_secret, reload_templates};
-use crate::config::{Config, Dkim, Secret};
+use crate::config::{Config, Dkim, PasswordHash, Secret, StoredPassword};
 use crate::document::Problem;
 use crate::link::derive;
-use crate::ops::{Keys, RelayLine, Setup};
+use crate::ops::{Keys, Logins, RelayLine, Setup};
 use crate::proof::{Prover, ProverError};
 use crate::read::{Reader, Templates, lint};
 use crate::send::dkim::{Signers, SigningKey};
@@ -29,6 +29,18 @@ pub fn build_setup(config: Config) -> Result<Setup, Vec<Problem>> {
 /// When the master key cannot be read.
 pub fn list_key(config: &Config) -> Result<[u8; 32], Problem> {
     Ok(list_key_of(&read_secret(&config.master_key)?))
+}
+
+/// The key of the letters' return addresses.
+///
+/// # Errors
+/// When the master key cannot be read.
+pub fn return_key(config: &Config) -> Result<[u8; 32], Problem> {
+    Ok(return_key_of(&read_secret(&config.master_key)?))
+}
+
+fn return_key_of(master: &str) -> [u8; 32] {
+    derive(master.as_bytes(), "return addresses")
 }
 
 fn list_key_of(master: &str) -> [u8; 32] {
@@ -56,6 +68,7 @@ fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<S
     let relays = relays(&config, &mut problems);
     let prover = Prover::new(&config.dns_servers).map_err(|error| problems.push(no_resolver(&error))).ok();
     let signers = signers(&config, &mut problems);
+    let logins = logins(&config, &mut problems);
     match (reader, letters, master, prover) {
         (Some(reader), Some(letters), Some(master), Some(prover)) if problems.is_empty() => Ok(Setup {
             policies: Arc::new(config.policies().with_list_key(list_key_of(&master))),
@@ -63,7 +76,7 @@ fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<S
                 tokens: derive(master.as_bytes(), "tokens"),
                 log_ids: derive(master.as_bytes(), "log ids"),
                 message_ids: derive(master.as_bytes(), "message ids"),
-                return_addresses: derive(master.as_bytes(), "return addresses"),
+                return_addresses: return_key_of(&master),
             },
             config,
             reader,
@@ -71,6 +84,7 @@ fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<S
             prover,
             relays,
             signers,
+            logins,
         }),
         _ => Err(problems),
     }
@@ -166,4 +180,27 @@ fn relays(config: &Config, problems: &mut Vec<Problem>) -> HashMap<String, Arc<R
         }
     }
     relays
+}
+
+/// Who may log in, with the hashes that stand in files.
+fn logins(config: &Config, problems: &mut Vec<Problem>) -> Logins {
+    let mut logins = Vec::new();
+    for login in &config.logins {
+        let hash = match &login.password {
+            StoredPassword::Hash(hash) => Ok(hash.clone()),
+            StoredPassword::Secret(secret) => read_secret(secret).and_then(|text| {
+                PasswordHash::parse(&text).map_err(|what| {
+                    let remedy = "put what invited login hash prints into its file";
+                    let mut problem = Problem::with_file("configuration", what, remedy);
+                    problem.key = format!("the password of the login {:?}", login.user);
+                    problem
+                })
+            }),
+        };
+        match hash {
+            Ok(hash) => logins.push((login.user.clone(), hash)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    Logins::new(logins)
 }

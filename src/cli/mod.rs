@@ -23,8 +23,10 @@ mod fairness;
 mod glyphs;
 mod held;
 mod import;
+mod ingest;
 mod init;
 mod invite;
+mod login;
 mod man;
 mod move_queue;
 mod output;
@@ -34,6 +36,7 @@ mod progress;
 mod queue;
 mod reconcile;
 mod restore;
+mod senders;
 mod serve;
 mod simulate;
 mod stats;
@@ -50,11 +53,12 @@ use std::sync::Arc;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::app::{StartError, database_password, list_key, load_config};
+use crate::app::{StartError, database_password, list_key, load_config, return_key};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::document::Problem;
 use crate::domain::{Policies, ShopId, Zone};
+use crate::proof::Prover;
 use crate::store::{self, BackupError, Filter, HeldFilter, Role, SqlStore, Store as _, StoreError};
 use output::{Output, printable};
 
@@ -105,10 +109,18 @@ enum Command {
     /// Takes in orders that did not come by BCC
     #[command(subcommand)]
     Import(import::Import),
+    /// Takes in a mail on standard input, for the pipe transport of a mail server
+    Ingest(ingest::Ingest),
+    /// Makes the password hashes of those who log in to hand in mail
+    #[command(subcommand)]
+    Login(login::Login),
     /// Invites one customer
     Invite(invite::Invite),
     /// Says which orders of a list got an invitation, which did not and why, and which invitations have no order
     Reconcile(reconcile::Reconcile),
+    /// Says whose copies are believed where nothing but a shop's secret address proves them
+    #[command(subcommand)]
+    Senders(senders::Senders),
     /// Keeps the list of those who get no letter, whatever the orders say
     #[command(subcommand)]
     Suppress(suppress::Suppress),
@@ -164,6 +176,13 @@ enum Failure {
     Config(Vec<Problem>),
     /// The database was brought to a schema that this program cannot work with, while it ran: 78 too, as a start would end.
     Outdated(StoreError),
+    /// What the program that called is to do, by a code of sysexits.h.
+    Told {
+        /// The code.
+        code: u8,
+        /// Why.
+        why: String,
+    },
     /// Nobody reads the output any more: nothing to say.
     Closed,
 }
@@ -211,7 +230,10 @@ impl From<std::io::Error> for Failure {
 
 /// Runs the command line and says with which code the process should end.
 pub fn run() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return misread(&error),
+    };
     if cli.no_pager {
         pager::turn_off();
     }
@@ -225,6 +247,16 @@ pub fn run() -> ExitCode {
     }
 }
 
+/// Shows help and the version, or says what is wrong with the command line.
+fn misread(error: &clap::Error) -> ExitCode {
+    // Nothing can be done about an output that is closed.
+    let _ = error.print();
+    let command = std::env::args_os().skip(1).find(|word| !word.to_string_lossy().starts_with('-'));
+    // A mail server knows the codes of sysexits.h, and no others.
+    let wrong = if command.is_some_and(|word| word == "ingest") { ingest::USAGE } else { 2 };
+    ExitCode::from(if error.use_stderr() { wrong } else { 0 })
+}
+
 impl Command {
     async fn run(self) -> Result<(), Failure> {
         match self {
@@ -236,8 +268,11 @@ impl Command {
             Self::Queue(queue) => queue.run().await,
             Self::Held(held) => held.run().await,
             Self::Import(import) => import.run().await,
+            Self::Ingest(ingest) => ingest.run().await,
+            Self::Login(login) => login.run(),
             Self::Invite(invite) => invite.run().await,
             Self::Reconcile(reconcile) => reconcile.run().await,
+            Self::Senders(senders) => senders.run().await,
             Self::Suppress(suppress) => suppress.run().await,
             Self::Person(person) => person.run().await,
             Self::Erase(erase) => erase.run().await,
@@ -283,6 +318,12 @@ fn report(failure: &Failure) -> ExitCode {
             let _ = writeln!(err, "invited: {error}; install the program version that changed it, or a newer one");
             78
         }
+        Failure::Told { code, why } => {
+            for line in why.lines() {
+                let _ = writeln!(err, "invited: {}", printable(line));
+            }
+            *code
+        }
         Failure::Closed => 0,
     };
     ExitCode::from(code)
@@ -306,6 +347,22 @@ impl Desk {
     /// The key with which entries of the suppression list are hashed.
     fn list_key(&self) -> Result<[u8; 32], Failure> {
         list_key(&self.config).map_err(|problem| Failure::Config(vec![problem]))
+    }
+
+    /// The key of the letters' return addresses.
+    fn return_key(&self) -> Result<[u8; 32], Failure> {
+        return_key(&self.config).map_err(|problem| Failure::Config(vec![problem]))
+    }
+
+    /// Who looks up what proves a copy's sender.
+    fn prover(&self) -> Result<Prover, Failure> {
+        Prover::new(&self.config.dns_servers).map_err(|error| {
+            Failure::Config(vec![Problem::with_file(
+                "configuration",
+                error.to_string(),
+                "see [dns] and /etc/resolv.conf",
+            )])
+        })
     }
 
     /// The shops' rules, by which letters are judged: with the key of the suppression list, without which its hashed entries stop

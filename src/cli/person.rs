@@ -160,6 +160,7 @@ const fn plural(table: PersonTable) -> &'static str {
         PersonTable::Copy => "copies",
         PersonTable::Invitation => "invitations",
         PersonTable::Letter => "letters",
+        PersonTable::Answer => "answers",
         PersonTable::Decision => "decisions",
         PersonTable::Suppression => "suppressions",
         PersonTable::Alarm => "alarms",

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 
 use super::listener::ListenOn;
-use super::settings::{Config, Relay, Role, Shop};
+use super::settings::{Config, Relay, ReturnPath, Role, Shop};
 
 /// A record to publish. What only the administrator or the relay's provider knows stands in angle brackets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,27 +47,54 @@ pub fn dns_records(config: &Config) -> Vec<DnsRecord> {
         records.push(record(host, "A", "<public IPv4 address>".to_owned(), "the host of the MX record"));
         records.push(record(host, "AAAA", "<public IPv6 address>".to_owned(), "the same, if it has one"));
     }
+    records.extend(return_records(config, host));
     let mut seen = Vec::new();
     for shop in &config.shops {
-        let relay = config.relays.iter().find(|relay| relay.name == shop.relay);
-        let (Some(relay), domain) = (relay, shop.from.domain()) else { continue };
-        if !seen.contains(&(domain, &relay.name)) {
-            seen.push((domain, &relay.name));
-            records.extend(sender_records(config, shop, relay, host));
+        let domain = shop.from.domain();
+        for relay in config.relays.iter().filter(|relay| shop.relays.contains(&relay.name)) {
+            if !seen.contains(&(domain, &relay.name)) {
+                seen.push((domain, &relay.name));
+                records.extend(sender_records(config, shop, relay, host));
+            }
         }
     }
+    // What is the same whichever relay sends.
+    let mut told: Vec<DnsRecord> = Vec::new();
+    records.retain(|record| {
+        let is_new = !told.contains(record);
+        told.push(record.clone());
+        is_new
+    });
     records
 }
 
-fn sender_records(config: &Config, shop: &Shop, relay: &Relay, host: &str) -> Vec<DnsRecord> {
-    let domain = shop.from.domain();
-    let (mechanism, who) = match relay.host.parse::<IpAddr>() {
+/// Letters leave with return addresses at the ingest domain, so that domain's SPF record is the one that is asked for.
+fn return_records(config: &Config, host: &str) -> Option<DnsRecord> {
+    let own = config.relays.iter().filter(|relay| relay.return_path == ReturnPath::Own);
+    let mut mechanisms = own.map(|relay| mechanism(relay, host).0).collect::<Vec<_>>();
+    mechanisms.sort_unstable();
+    mechanisms.dedup();
+    let value = format!("\"v=spf1 {} ~all\"", mechanisms.join(" "));
+    let purpose = "SPF: letters have return addresses here, so that bounces come in";
+    // A shop whose letters come from that very domain has the record already.
+    let is_told = config.shops.iter().any(|shop| shop.from.domain() == config.ingest_domain);
+    (!mechanisms.is_empty() && !is_told).then(|| record(&config.ingest_domain, "TXT", value, purpose))
+}
+
+/// What an SPF record must let send, and whose it is.
+fn mechanism(relay: &Relay, host: &str) -> (String, String) {
+    match relay.host.parse::<IpAddr>() {
         Ok(ip) if ip.is_loopback() => (format!("a:{host}"), "this host".to_owned()),
         Ok(IpAddr::V4(ip)) => (format!("ip4:{ip}"), relay.host.clone()),
         Ok(IpAddr::V6(ip)) => (format!("ip6:{ip}"), relay.host.clone()),
         Err(_) if relay.host == "localhost" => (format!("a:{host}"), "this host".to_owned()),
         Err(_) => ("include:<the relay's SPF domain>".to_owned(), relay.host.clone()),
-    };
+    }
+}
+
+fn sender_records(config: &Config, shop: &Shop, relay: &Relay, host: &str) -> Vec<DnsRecord> {
+    let domain = shop.from.domain();
+    let (mechanism, who) = mechanism(relay, host);
     let mut records = vec![record(
         domain,
         "TXT",

@@ -135,7 +135,9 @@ fn read(table: &Table<'_>, folder: &Path, has_certificate: bool) -> Option<Liste
             "leave it out, or let this listener have TLS",
         );
     }
-    if role == Role::Submission && !protected {
+    // A unix socket needs none: nobody listens in between.
+    let is_unix = matches!(on, Some(ListenOn::Unix(_)));
+    if role == Role::Submission && !protected && !is_unix {
         problem_at(
             table,
             "role",

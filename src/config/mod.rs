@@ -7,6 +7,7 @@ mod database;
 mod dkim;
 mod dns;
 mod listener;
+mod login;
 mod policy;
 mod postgres_url;
 mod read;
@@ -25,10 +26,11 @@ mod tests;
 pub use database::{Database, DatabaseFault, Postgres, PostgresHost, PostgresTls};
 pub use dns::{DnsRecord, dns_records};
 pub use listener::{ListenOn, Listener, ListenerTls};
+pub use login::{DoorLogin, PasswordHash, StoredPassword};
 pub use read::parse;
 pub use settings::{
-    Brand, Config, DEFAULT_LISTEN, Dkim, Door, Limits, LogFormat, Login, Relay, RelayTimeouts, ReturnPath, Role,
-    Secret, Shop, Tls, TlsFiles,
+    Brand, Config, DEFAULT_LISTEN, Dkim, Door, Limits, LogFormat, Login, MailboxDomain, Relay, RelayTimeouts,
+    ReturnPath, Role, Secret, Shop, Tls, TlsFiles,
 };
 pub use starter::{Answers, template};
 pub use units::{duration, written};

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::document::{Document, Problem, Problems, Table};
 use crate::domain::DAY;
 
-use super::settings::{Config, DEFAULT_KEEP_COPIES, LogFormat};
-use super::values::{file, host, path, secret, span, word};
-use super::{database, dkim, policy, relay, shop, smtp, trust};
+use super::settings::{Config, DEFAULT_KEEP_COPIES, Door, LogFormat, Role};
+use super::values::{file, host, path, problem_at, secret, span, word};
+use super::{database, dkim, login, policy, relay, shop, smtp, trust};
 
 /// Reads a configuration. Relative paths in it start from `folder`, the folder of the file it came from.
 ///
@@ -46,6 +46,12 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
     let suppression = top.table("suppression", |list| Some(list.boolean("hashed").is_some_and(|entry| entry.value)));
     let metrics_file = top.table("metrics", |metrics| metrics_file(metrics, folder));
     let door = smtp::read(top, folder, ingest_domain.as_deref());
+    let logins = login::read_all(top, folder);
+    let wants_logins = |door: &Door| door.listeners.iter().any(|listener| listener.role == Role::Submission);
+    if door.as_ref().is_some_and(wants_logins) && top.any("login").is_none() {
+        let remedy = "add one: [[login]] with user and password, or give the listener another role";
+        problem_at(top, "listener", "has the role submission, but there is nobody who may log in", remedy);
+    }
     let relays = relay::read_all(top, folder, door.as_ref().map(|door| door.hostname.as_str()));
     let dns_servers = trust::dns_servers(top);
     let dkim = dkim::read_all(top, folder);
@@ -56,6 +62,7 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
         master_key: master_key?,
         ingest_domain: ingest_domain?,
         door: door?,
+        logins,
         relays: relays.relays,
         dkim,
         shops,

@@ -6,9 +6,12 @@ use std::time::Duration;
 use crate::document::{Entry, Table};
 
 use super::settings::{
-    DEFAULT_CONNECTIONS, DEFAULT_LETTERS_PER_CONNECTION, DEFAULT_RELAY, Login, Relay, RelayTimeouts, ReturnPath, Tls,
+    DEFAULT_CONNECTIONS, DEFAULT_LETTERS_PER_CONNECTION, DEFAULT_RELAY, Login, MailboxDomain, Relay, RelayTimeouts,
+    ReturnPath, Tls,
 };
-use super::values::{has, host, host_and_port, host_or_ip, is_loopback, number, path, problem_at, secret, span, word};
+use super::values::{
+    has, host, host_and_port, host_or_ip, hourly, is_loopback, number, path, problem_at, secret, span, word,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -72,6 +75,9 @@ fn read(table: &Table<'_>, folder: &Path, name: Option<String>, hostname: Option
     let connections = number(table, "connections", 1..=100).unwrap_or(DEFAULT_CONNECTIONS);
     let letters_per_connection =
         number(table, "letters_per_connection", 1..=10_000).unwrap_or(DEFAULT_LETTERS_PER_CONNECTION);
+    let rate = hourly(table, "rate", "");
+    let per_domain = number(table, "per_domain", 1..=100);
+    let domains = domains(table);
     let words = [("own", ReturnPath::Own), ("from", ReturnPath::From)];
     let return_path = word(table, "return_path", &words).unwrap_or_default();
     let hello_name = table.string("hello_name").map_or_else(|| hostname.map(str::to_owned), host);
@@ -102,10 +108,35 @@ fn read(table: &Table<'_>, folder: &Path, name: Option<String>, hostname: Option
         login,
         connections,
         letters_per_connection,
+        rate,
+        per_domain,
+        domains,
         return_path,
         hello_name: hello_name?,
         timeouts,
     })
+}
+
+/// What holds for the mailboxes of single domains.
+fn domains(table: &Table<'_>) -> Vec<MailboxDomain> {
+    let mut taken = Vec::new();
+    let domains = table.tables("domain", |table| {
+        let entry = table.required_string("name", "write the part after the @: name = \"gmail.com\"");
+        let place = entry.clone();
+        let name = entry.and_then(host);
+        let connections = number(table, "connections", 1..=100);
+        let rate = hourly(table, "rate", "");
+        if !has(table, "connections") && !has(table, "rate") {
+            table.problem("bounds nothing", "write connections = 2, or rate = \"100 per hour\"");
+        }
+        let name = name?;
+        if let Some(place) = place.filter(|_| taken.contains(&name)) {
+            place.problem("is the name of another domain of this relay", "write both bounds in one place");
+        }
+        taken.push(name.clone());
+        Some(MailboxDomain { name, connections, rate })
+    });
+    domains.unwrap_or_default()
 }
 
 /// How the connection is protected. A relay on this machine is taken as it is: its certificate is rarely one that could be

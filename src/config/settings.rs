@@ -6,11 +6,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::domain::trust::TrustRules;
-use crate::domain::{DAY, EmailAddress, PersonName, Policies, ShopId, ShopRules, Zone};
+use crate::domain::{DAY, EmailAddress, PersonName, Policies, ShopId, ShopRules, Volume, Zone};
 use crate::link::UrlPattern;
 
 use super::database::Database;
 use super::listener::Listener;
+use super::login::DoorLogin;
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,6 +24,8 @@ pub struct Config {
     pub ingest_domain: String,
     /// The listeners.
     pub door: Door,
+    /// Who may log in at it.
+    pub logins: Vec<DoorLogin>,
     /// The relays, by name; at least one.
     pub relays: Vec<Relay>,
     /// The keys that letters are signed with; no two of one domain with one selector.
@@ -186,6 +189,12 @@ pub struct Relay {
     pub connections: usize,
     /// Letters over one connection before it is renewed.
     pub letters_per_connection: u32,
+    /// Letters that may be handed to it within an hour, of all shops.
+    pub rate: Option<u32>,
+    /// Letters under way at one time to the mailboxes of one domain, where nothing else is written for that domain.
+    pub per_domain: Option<usize>,
+    /// What holds for the mailboxes of single domains; no two of one name.
+    pub domains: Vec<MailboxDomain>,
     /// Whose address letters have in MAIL FROM, where bounces go.
     pub return_path: ReturnPath,
     /// The name in our EHLO.
@@ -224,6 +233,17 @@ impl Dkim {
             false => Err(format!("{text:?} is no selector")),
         }
     }
+}
+
+/// How letters to the mailboxes of one domain go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MailboxDomain {
+    /// The domain, the part after the `@`; lower-case A-labels.
+    pub name: String,
+    /// Letters under way at one time.
+    pub connections: Option<usize>,
+    /// Letters within an hour.
+    pub rate: Option<u32>,
 }
 
 /// How a connection to a relay is protected.
@@ -302,14 +322,16 @@ pub struct Shop {
     pub postal_address: Option<String>,
     /// How the letters look.
     pub brand: Brand,
-    /// Which relay takes its letters; a name in [`Config::relays`].
-    pub relay: String,
+    /// Which relays take its letters, names in [`Config::relays`], at least one: each only while those before it rest.
+    pub relays: Vec<String>,
     /// When its customers are asked, how often, and who is not.
     pub rules: ShopRules,
     /// What its mails say when the customer agreed to be asked, beside the words that the reader knows.
     pub consent_words: Vec<String>,
     /// What proves that a copy comes from it.
     pub trust: TrustRules,
+    /// How many invitations its copies may begin on one day.
+    pub volume: Volume,
 }
 
 /// Without the secrets: who has one can hand in mail as the shop.
@@ -330,10 +352,11 @@ impl fmt::Debug for Shop {
             link,
             postal_address,
             brand,
-            relay,
+            relays,
             rules,
             consent_words,
             trust,
+            volume,
         } = self;
         f.debug_struct("Shop")
             .field("id", id)
@@ -349,10 +372,11 @@ impl fmt::Debug for Shop {
             .field("link", link)
             .field("postal_address", postal_address)
             .field("brand", brand)
-            .field("relay", relay)
+            .field("relays", relays)
             .field("rules", rules)
             .field("consent_words", consent_words)
             .field("trust", trust)
+            .field("volume", volume)
             .finish()
     }
 }

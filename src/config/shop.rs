@@ -57,9 +57,9 @@ fn read(table: &Table<'_>, around: &mut Around<'_>) -> Option<Shop> {
     let link = table.required_string("link", "write where customers review: link = \"https://…\"").and_then(link);
     let postal_address = table.string("postal_address").and_then(postal_address);
     let brand = table.table("brand", |table| Some(brand(table))).unwrap_or_default();
-    let relay = relay(table, around.relays);
+    let relays = relays(table, around.relays);
     let policy = policy::read_shop(table, around.policy);
-    let trust = trust::read(table);
+    let (trust, volume) = trust::read(table);
     let (from, domains, zone) = (from?, domains?, zone?);
     let own_domains = domains.iter().map(String::as_str).chain(around.ingest_domain).map(str::to_owned).collect();
     let rules = ShopRules { base: policy.base, others: policy.others, zone: zone.clone(), own_domains };
@@ -77,10 +77,11 @@ fn read(table: &Table<'_>, around: &mut Around<'_>) -> Option<Shop> {
         link: link?,
         postal_address,
         brand,
-        relay: relay?,
+        relays: relays?,
         rules,
         consent_words: policy.consent_words,
         trust,
+        volume,
     })
 }
 
@@ -276,20 +277,32 @@ fn brand(table: &Table<'_>) -> Brand {
     Brand { color: color.unwrap_or_else(|| Brand::default().color), logo }
 }
 
-/// The relay: the one named, or the default one, or the only one.
-fn relay(table: &Table<'_>, names: Option<&[String]>) -> Option<String> {
-    let written = table.string("relay");
+/// The relays: those named, or the default one, or the only one.
+fn relays(table: &Table<'_>, names: Option<&[String]>) -> Option<Vec<String>> {
+    let written = table.strings("relay");
     let names = names?;
     let known = listed(names.iter().map(String::as_str));
-    if let Some(entry) = written {
-        return entry.check(&format!("write {known}"), |text| {
-            names.iter().find(|name| name == text).cloned().ok_or_else(|| format!("{text:?} is no relay"))
-        });
+    if let Some(entries) = written {
+        if entries.is_empty() {
+            problem_at(table, "relay", "is empty", &format!("write {known}"));
+        }
+        let mut found = Vec::new();
+        for entry in entries {
+            let place = entry.clone();
+            let name = entry.check(&format!("write {known}"), |text| {
+                names.iter().find(|name| name == text).cloned().ok_or_else(|| format!("{text:?} is no relay"))
+            })?;
+            if found.contains(&name) {
+                place.problem("stands there twice", "name each relay once");
+            }
+            found.push(name);
+        }
+        return (!found.is_empty()).then_some(found);
     }
     let default = names.iter().find(|name| *name == DEFAULT_RELAY);
     let chosen = if let [only] = names { Some(only) } else { default };
     if chosen.is_none() && !has(table, "relay") {
         table.problem("names no relay, and none is called \"default\"", format!("write relay = {known}"));
     }
-    chosen.cloned()
+    chosen.map(|name| vec![name.clone()])
 }

@@ -47,7 +47,7 @@ pub struct Answers {
     pub delay: Duration,
     /// Whether letters go at night too, as is right where nobody gets them.
     pub at_any_hour: bool,
-    /// Whether the secret address alone is enough to be believed, as is right where nobody else can reach the door.
+    /// Whether the secret address alone is enough to be believed, whatever the volume, as is right where nobody else can reach the door.
     pub believe_address: bool,
 }
 
@@ -121,6 +121,7 @@ pub fn template(answers: &Answers) -> String {
     }
     if answers.believe_address {
         filled.push(("shop.trust", "address", text("accept")));
+        filled.push(("shop.trust", "volume", text("off")));
     }
     let mut table = "";
     let mut out = String::with_capacity(EXAMPLE.len() + 256);

@@ -54,6 +54,9 @@ fn the_least_configuration_has_every_default() {
             login: None,
             connections: 4,
             letters_per_connection: 100,
+            rate: None,
+            per_domain: None,
+            domains: Vec::new(),
             return_path: crate::config::ReturnPath::Own,
             hello_name: "invited.nordljus.example".to_owned(),
             timeouts: RelayTimeouts::default(),
@@ -61,7 +64,10 @@ fn the_least_configuration_has_every_default() {
     );
     assert_eq!((shop.from.as_str(), shop.from_name.as_str()), ("reviews@nordljus.example", "Nordljus"));
     assert_eq!((shop.unsubscribe.as_str(), shop.reply_to.clone()), ("reviews@nordljus.example", None));
-    assert_eq!((shop.locale.as_str(), shop.zone.name(), shop.relay.as_str()), ("en", "UTC", "default"));
+    assert_eq!(
+        (shop.locale.as_str(), shop.zone.name(), shop.relays.as_slice()),
+        ("en", "UTC", &["default".to_owned()][..])
+    );
     assert_eq!((&shop.rules.base, &shop.brand), (&Policy::default(), &Brand::default()));
     assert_eq!(config.bcc_address(shop), "nordljus+writeyourownhere0123@invited.nordljus.example");
 }
@@ -272,10 +278,10 @@ fn relays_are_found_by_scheme_host_and_port() {
 fn the_relay_of_a_shop_is_the_one_named_or_the_default_or_the_only_one() {
     let second = "[[relay]]\nname = \"second\"\nurl = \"smtps://smtp.example.com\"\n[[shop]]\n";
     let two = MINIMAL.replace("[[shop]]\n", second);
-    assert_eq!(parsed(&two).shops[0].relay, "default");
-    assert_eq!(parsed(&format!("{two}relay = \"second\"\n")).shops[0].relay, "second");
+    assert_eq!(parsed(&two).shops[0].relays, ["default"]);
+    assert_eq!(parsed(&format!("{two}relay = \"second\"\n")).shops[0].relays, ["second"]);
     let one = MINIMAL.replace("[[relay]]\n", "[[relay]]\nname = \"provider\"\n");
-    assert_eq!(parsed(&one).shops[0].relay, "provider");
+    assert_eq!(parsed(&one).shops[0].relays, ["provider"]);
 }
 
 #[test]
@@ -302,7 +308,8 @@ fn lower_bounds_take_their_companions_with_them() {
 fn listeners_stand_beside_those_of_smtp_or_instead_of_them() {
     let listeners = |smtp: &str, listener: &str| {
         let tls = "tls = { certificate = \"chain.pem\", key = \"key.pem\" }\n";
-        let config = format!("[smtp]\n{tls}{smtp}\n[[listener]]\n{listener}\n[[relay]]\n");
+        let login = "[[login]]\nuser = \"nordljus\"\npassword = { file = \"login\" }";
+        let config = format!("[smtp]\n{tls}{smtp}\n[[listener]]\n{listener}\n{login}\n[[relay]]\n");
         parsed(&MINIMAL.replace("[[relay]]\n", &config)).door.listeners
     };
     let shown = |listeners: &[Listener]| listeners.iter().map(|one| one.on.to_string()).collect::<Vec<_>>();
@@ -392,6 +399,8 @@ fn the_dns_is_told_per_domain_and_never_guesses() {
             "invited.nordljus.example. IN MX 10 invited.nordljus.example. ; copies come in here",
             "invited.nordljus.example. IN A <public IPv4 address> ; the host of the MX record",
             "invited.nordljus.example. IN AAAA <public IPv6 address> ; the same, if it has one",
+            "invited.nordljus.example. IN TXT \"v=spf1 a:invited.nordljus.example ~all\" ; SPF: letters have return addresses \
+             here, so that bounces come in",
             "nordljus.example. IN TXT \"v=spf1 a:invited.nordljus.example ~all\" ; SPF: this host sends letters; if there is an \
              SPF record, add only a:invited.nordljus.example to it",
             "<selector>._domainkey.nordljus.example. IN TXT \"v=DKIM1; p=<public key>\" ; DKIM: the key that this host signs \
@@ -406,15 +415,20 @@ fn the_dns_is_told_per_domain_and_never_guesses() {
     let shown = shown(&parsed(&text));
     assert_eq!(shown[1], "mail.nordljus.example. IN A 8.8.4.4 ; the host of the MX record");
     assert_eq!(shown[2], "mail.nordljus.example. IN AAAA 2a01:4f8::7 ; the host of the MX record");
-    assert!(shown[3].starts_with("nordljus.example. IN TXT \"v=spf1 ip4:9.9.9.9 ~all\""), "{}", shown[3]);
-    assert_eq!(shown.len(), 6);
+    for (place, domain) in [(3, "invited.nordljus.example"), (4, "nordljus.example")] {
+        let record = format!("{domain}. IN TXT \"v=spf1 ip4:9.9.9.9 ~all\"");
+        assert!(shown[place].starts_with(&record), "{}", shown[place]);
+    }
+    assert_eq!(shown.len(), 7);
+    let from = dns_records(&parsed(&text.replace("[[relay]]\n", "[[relay]]\nreturn_path = \"from\"\n")));
+    assert_eq!(from.len(), 6, "no letter has an address at the ingest domain");
 
     let shop = MINIMAL.split_once("[[shop]]").map_or("", |(_, shop)| shop);
     let second = shop.replace("\"nordljus\"", "\"kids\"").replace("writeyourownhere0123", "anotherofyourown4567");
     let config = with(&format!("[[shop]]{second}"));
     assert_eq!(
         (config.shops.len(), dns_records(&config).len()),
-        (2, 6),
+        (2, 7),
         "two shops of one domain need its records once"
     );
 }

@@ -6,11 +6,11 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::document::{Entry, Table};
-use crate::domain::DAY;
 use crate::domain::trust::{ListedDomain, NewSenders, TrustRules, listed_digest};
+use crate::domain::{DAY, Volume};
 
 use super::settings::{Config, Shop};
-use super::values::{has, problem_at, span, word};
+use super::values::{has, number, problem_at, span, word};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
@@ -24,9 +24,27 @@ const SERVERS: usize = 3;
 /// with what lies below it. Their proof tells the platform, not the shop.
 const SHARED: &str = include_str!("../../templates/mail/shared-signers.txt");
 
-/// A shop's rules; without the table, new senders are held.
-pub(super) fn read(shop: &Table<'_>) -> TrustRules {
-    shop.table("trust", |table| Some(rules(table))).unwrap_or_default()
+/// A shop's rules, and how many invitations its copies may begin on one day; without the table, new senders are held.
+pub(super) fn read(shop: &Table<'_>) -> (TrustRules, Volume) {
+    shop.table("trust", |table| Some((rules(table), most_in_a_day(table)))).unwrap_or_default()
+}
+
+fn most_in_a_day(table: &Table<'_>) -> Volume {
+    match table.any("volume") {
+        None => Volume::default(),
+        Some(entry) if entry.value.as_integer().is_some() => {
+            number(table, "volume", 1..=1_000_000).map_or(Volume::default(), Volume::AtMost)
+        }
+        Some(entry) => {
+            let read = |text: &&str| match *text {
+                "usual" => Ok(Volume::Usual),
+                "off" => Ok(Volume::Unbounded),
+                other => Err(format!("{other:?} is not known")),
+            };
+            let remedy = "write \"usual\", \"off\" or a number from 1 to 1000000";
+            entry.text(remedy).and_then(|entry| entry.check(remedy, read)).unwrap_or_default()
+        }
+    }
 }
 
 fn rules(table: &Table<'_>) -> TrustRules {
@@ -240,6 +258,19 @@ mod tests {
         let dkim = rules.dkim.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(dkim, ["nordljus.example", ".xn--bcher-kva.example"]);
         assert_eq!((rules.arc[0].name(), rules.pipe, rules.max_age), ("google.com", true, DAY * 2));
+    }
+
+    #[test]
+    fn a_day_is_bounded_by_what_is_usual_unless_the_shop_says_otherwise() {
+        for (keys, volume) in [
+            ("", Volume::Usual),
+            ("volume = \"usual\"", Volume::Usual),
+            ("volume = \"off\"", Volume::Unbounded),
+            ("volume = 500", Volume::AtMost(500)),
+        ] {
+            assert_eq!(config(&format!("[shop.trust]\n{keys}\n")).shops[0].volume, volume, "{keys}");
+        }
+        assert_eq!(config("").shops[0].volume, Volume::Usual);
     }
 
     #[test]

@@ -77,6 +77,17 @@ pub(super) fn number<T: TryFrom<i64>>(table: &Table<'_>, key: &'static str, boun
     table.integer_in(key, bounds).and_then(|n| T::try_from(n).ok())
 }
 
+/// How many letters may leave in an hour: `300 per hour`. `or_else` ends the remedy with what else may stand there.
+pub(super) fn hourly(table: &Table<'_>, key: &'static str, or_else: &str) -> Option<u32> {
+    let remedy =
+        format!("write how many letters may leave in an hour, from \"1 per hour\" to \"100000 per hour\"{or_else}");
+    table.any(key)?.text(&remedy)?.check(&remedy, |text| {
+        let number = text.strip_suffix("per hour").map(str::trim).filter(|n| n.bytes().all(|b| b.is_ascii_digit()));
+        let number = number.and_then(|number| number.parse().ok()).filter(|n| (1..=100_000).contains(n));
+        number.ok_or_else(|| format!("{text:?} is no number of letters in an hour"))
+    })
+}
+
 /// One of several words.
 pub(super) fn word<T: Copy>(table: &Table<'_>, key: &'static str, words: &[(&str, T)]) -> Option<T> {
     let remedy = format!("write {}", listed(words.iter().map(|(word, _)| *word)));

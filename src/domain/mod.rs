@@ -56,7 +56,7 @@ pub use reading::{Field, Finding, Layer, Outcome, Reading};
 pub use reason::kind_of_reason;
 pub use rule::Rule;
 pub use sample::{InvalidShare, Share, is_in_sample};
-pub use schedule::{relay_retry_after, retry_after};
+pub use schedule::{alarmed_relay_retry_after, relay_retry_after, retry_after};
 pub use shop::{InvalidShopId, ShopId};
 pub use simulate::{Deferral, Fate, History, List, Outside, Step, Watch, World, play};
 pub use spread::spread;

@@ -73,6 +73,8 @@ rules! {
     SamePerson = "same-person", "this shop has invited the person lately, and does not ask about every purchase";
     /// The person was asked about everything in the order lately.
     SameProduct = "same-product", "this person was asked about the same product lately";
+    /// The mailboxes' domain has as many letters before this one as it takes in a while.
+    DomainBusy = "domain-busy", "many letters to the same mailbox provider are due, so this one goes a little later";
     /// The order has had its letters.
     OrderCap = "order-cap", "the order has had as many letters as one order may get";
     /// The order is too old.

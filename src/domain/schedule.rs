@@ -10,6 +10,9 @@ const RETRY_MINUTES: [u64; 6] = [6, 15, 30, 60, 120, 240];
 /// A relay that is down is probed after 1 minute, then at most every 10: it is ours or our provider's, and everything waits for it.
 const RELAY_MINUTES: [u64; 4] = [1, 2, 5, 10];
 
+/// A relay that needs a person is probed once an hour all the same: somebody may have mended it at the other end.
+const ALARM: Duration = Duration::from_secs(60 * 60);
+
 /// How long after its `attempt`th failure (from 1) a letter is tried again. `seed` spreads letters that failed together over a
 /// tenth of the time, the same seed always alike.
 pub fn retry_after(attempt: u32, seed: u64) -> Duration {
@@ -19,6 +22,11 @@ pub fn retry_after(attempt: u32, seed: u64) -> Duration {
 /// How long after the `failure`th time in a row (from 1) that a relay could not be used it is tried again.
 pub fn relay_retry_after(failure: u32, seed: u64) -> Duration {
     up_to_a_tenth_later(step(&RELAY_MINUTES, failure), seed)
+}
+
+/// The same for a relay of which it is known that waiting alone will not mend it.
+pub fn alarmed_relay_retry_after(seed: u64) -> Duration {
+    up_to_a_tenth_later(ALARM, seed)
 }
 
 fn step(minutes: &[u64], number: u32) -> Duration {

@@ -7,6 +7,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::doubt::Doubt;
 use super::policy::DAY;
 use super::time::Timestamp;
 
@@ -51,17 +52,41 @@ pub enum AlarmKind {
     Held,
     /// No copy came for far longer than usual.
     Silent,
+    /// Order mails are held since nothing proves that the shop sent them.
+    Sender,
+    /// More order mails came on a day than the shop may have.
+    Volume,
+    /// A relay that takes the shop's letters refuses us: a person must look.
+    Relay,
 }
 
 impl AlarmKind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Held, Self::Silent];
+    pub const ALL: [Self; 5] = [Self::Held, Self::Silent, Self::Sender, Self::Volume, Self::Relay];
+    /// Those that the counts of a shop's hours tell of.
+    pub const COUNTED: [Self; 2] = [Self::Held, Self::Silent];
+
+    /// Those of copies that are held for their sender's sake.
+    pub const OF_SENDERS: [Self; 2] = [Self::Sender, Self::Volume];
+
+    /// The alarm that copies in a doubt are worth, and what it says. The DNS comes back by itself.
+    pub const fn of_doubt(doubt: Doubt) -> Option<(Self, &'static str)> {
+        match doubt {
+            Doubt::Untrusted => Some((Self::Sender, "order mails are held whose sender is not proved")),
+            Doubt::NewSender => Some((Self::Sender, "order mails are held of a sender that nobody has decided upon")),
+            Doubt::Volume => Some((Self::Volume, "order mails are held since far more came on one day than usual")),
+            Doubt::Dns => None,
+        }
+    }
 
     /// The word for it in JSON, metrics and the database.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Held => "held",
             Self::Silent => "silent",
+            Self::Sender => "sender",
+            Self::Volume => "volume",
+            Self::Relay => "relay",
         }
     }
 

@@ -2,6 +2,11 @@
 //! kindly is said here: stray control characters, arguments where none belong, parameters that were not offered, and the path
 //! as it was written (smtp-proto answers `postmaster` with nothing at all, and a quoted local part without its quotes, which
 //! makes `"a@b"@c` look like something else). Address literals are refused: a shop's mail server has a name.
+//!
+//! The parameters of DSN (RFC 3461) are checked and then mean nothing. They are not offered: who offers them must send a "delivered"
+//! notification to whoever asks for one (5.2.3), and this server sends nothing to anybody who hands mail in. Without the offer the
+//! client's own server tells its sender "relayed", or "delivered" behind LMTP (5.2.2), which is true. But much shop software
+//! writes NOTIFY without having been offered anything, and its mails are as good as others.
 
 use std::borrow::Cow;
 
@@ -17,8 +22,13 @@ pub(crate) enum Command<'a> {
     Ehlo(Cow<'a, str>),
     /// HELO with the client's name.
     Helo(Cow<'a, str>),
-    /// MAIL: the reverse-path (empty for `<>`), the declared size in bytes (0 when not declared), and SMTPUTF8.
-    Mail { from: &'a str, size: usize, utf8: bool },
+    /// LHLO with the client's name (RFC 2033).
+    Lhlo(Cow<'a, str>),
+    /// AUTH: the mechanism as written, and the initial response, in base64 (RFC 4954 4).
+    Auth { mechanism: &'a str, initial: Option<&'a str> },
+    /// MAIL: the reverse-path (empty for `<>`), the declared size in bytes (0 when not declared), SMTPUTF8, and whether it has
+    /// the parameter AUTH, which says who submitted the mail and which nobody here believes (RFC 4954 5).
+    Mail { from: &'a str, size: usize, utf8: bool, auth: bool },
     /// RCPT: the forward-path.
     Rcpt { to: &'a str },
     /// DATA.
@@ -47,10 +57,14 @@ pub(crate) fn parse(line: &[u8]) -> Result<Command<'_>, Reply> {
         return Err(reply::UNKNOWN);
     }
     let (verb, arguments) = text.split_once(' ').unwrap_or((text, ""));
+    if verb.eq_ignore_ascii_case("AUTH") {
+        return auth(arguments);
+    }
     let alone = |command| if arguments.trim().is_empty() { Ok(command) } else { Err(reply::NO_ARGUMENT) };
     match Request::parse(&mut line.iter()) {
         Ok(Request::Ehlo { host }) => Ok(Command::Ehlo(host)),
         Ok(Request::Helo { host }) => Ok(Command::Helo(host)),
+        Ok(Request::Lhlo { host }) => Ok(Command::Lhlo(host)),
         Ok(Request::Mail { from }) => mail(text, &from.address, from.size),
         Ok(Request::Rcpt { to }) => rcpt(text, &to.address),
         Ok(Request::Data) => alone(Command::Data),
@@ -69,7 +83,7 @@ pub(crate) fn parse(line: &[u8]) -> Result<Command<'_>, Reply> {
 /// Commands that smtp-proto or RFC 5321 know and this server does not do; 502 instead of 500 tells the client so. None of them
 /// makes the server read on: the octets after a refused BDAT are read as commands (RFC 3030 2).
 fn is_named_only(verb: &str) -> bool {
-    ["BDAT", "AUTH", "EXPN", "ETRN", "ATRN", "BURL", "TURN", "SEND", "SOML", "SAML"]
+    ["BDAT", "EXPN", "ETRN", "ATRN", "BURL", "TURN", "SEND", "SOML", "SAML"]
         .iter()
         .any(|named| named.eq_ignore_ascii_case(verb))
 }
@@ -83,6 +97,7 @@ fn refusal(verb: &str, error: &Error) -> Reply {
         _ => [
             ("EHLO", reply::HELLO_SYNTAX),
             ("HELO", reply::HELLO_SYNTAX),
+            ("LHLO", reply::LHLO_SYNTAX),
             ("MAIL", reply::MAIL_SYNTAX),
             ("RCPT", reply::RCPT_SYNTAX),
             ("VRFY", reply::VRFY_SYNTAX),
@@ -93,12 +108,20 @@ fn refusal(verb: &str, error: &Error) -> Reply {
     }
 }
 
+fn auth(arguments: &str) -> Result<Command<'_>, Reply> {
+    let mut arguments = words(arguments);
+    match (arguments.next(), arguments.next(), arguments.next()) {
+        (Some(mechanism), initial, None) => Ok(Command::Auth { mechanism, initial }),
+        _ => Err(reply::AUTH_SYNTAX),
+    }
+}
+
 fn mail<'a>(text: &'a str, parsed: &str, size: usize) -> Result<Command<'a>, Reply> {
     let (from, parameters) = path(text).ok_or(reply::MAIL_SYNTAX)?;
     if !from.is_empty() && !is_mailbox(from, parsed) {
         return Err(reply::BAD_SENDER);
     }
-    let mut utf8 = false;
+    let (mut utf8, mut auth) = (false, false);
     for parameter in words(parameters) {
         let (keyword, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         let is = |name: &str| keyword.eq_ignore_ascii_case(name);
@@ -109,20 +132,36 @@ fn mail<'a>(text: &'a str, parsed: &str, size: usize) -> Result<Command<'a>, Rep
             if value.len() > 20 {
                 return Err(reply::PARAMETER_VALUE);
             }
-        } else if !is("BODY") || value.eq_ignore_ascii_case("BINARYMIME") {
+        } else if is("AUTH") {
+            auth = true;
+        } else if is("ENVID") {
+            // RFC 3461 4.4: at most 100 octets, and smtp-proto has seen to the rest.
+            if value.len() > 100 {
+                return Err(reply::PARAMETER_VALUE);
+            }
+        } else if !(is("RET") || is("BODY") && !value.eq_ignore_ascii_case("BINARYMIME")) {
             return Err(reply::PARAMETER);
         }
     }
     if !utf8 && !from.is_ascii() {
         return Err(reply::NEEDS_SMTPUTF8);
     }
-    Ok(Command::Mail { from, size, utf8 })
+    Ok(Command::Mail { from, size, utf8, auth })
 }
 
 fn rcpt<'a>(text: &'a str, parsed: &str) -> Result<Command<'a>, Reply> {
     let (to, parameters) = path(text).ok_or(reply::RCPT_SYNTAX)?;
-    if words(parameters).next().is_some() {
-        return Err(reply::PARAMETER);
+    for parameter in words(parameters) {
+        let (keyword, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let is = |name: &str| keyword.eq_ignore_ascii_case(name);
+        // RFC 3461 4.1: NEVER stands alone, which smtp-proto sees only when it comes last. 4.2: at most 500 octets.
+        let never_beside = value.contains(',') && value.split(',').any(|word| word.eq_ignore_ascii_case("NEVER"));
+        if is("NOTIFY") && never_beside || is("ORCPT") && value.len() > 500 {
+            return Err(reply::PARAMETER_VALUE);
+        }
+        if !is("NOTIFY") && !is("ORCPT") {
+            return Err(reply::PARAMETER);
+        }
     }
     // RFC 5321 4.1.1.3: postmaster is the one recipient without a domain.
     if !to.eq_ignore_ascii_case("postmaster") && !is_mailbox(to, parsed) {
@@ -175,7 +214,8 @@ mod tests {
 
     #[test]
     fn what_real_senders_write_is_understood() {
-        let mail = |from, size, utf8| Ok(Command::Mail { from, size, utf8 });
+        let mail = |from, size, utf8| Ok(Command::Mail { from, size, utf8, auth: false });
+        let to = || Ok(Command::Rcpt { to: "s+x@in.example.com" });
         for (line, command) in [
             ("MAIL FROM:<a@example.com>", mail("a@example.com", 0, false)),
             ("mail from:<>", mail("", 0, false)),
@@ -187,10 +227,23 @@ mod tests {
             ("MAIL FROM:<\"a>@b\\\"\"@example.com>", mail("\"a>@b\\\"\"@example.com", 0, false)),
             ("RCPT TO:<s+x@in.example.com>", Ok(Command::Rcpt { to: "s+x@in.example.com" })),
             ("RCPT TO: <s+x@in.example.com> ", Ok(Command::Rcpt { to: "s+x@in.example.com" })),
+            ("MAIL FROM:<a@example.com> RET=HDRS ENVID=QQ314159", mail("a@example.com", 0, false)),
+            ("MAIL FROM:<a@example.com> ret=full", mail("a@example.com", 0, false)),
+            (
+                "MAIL FROM:<a@example.com> AUTH=<>",
+                Ok(Command::Mail { from: "a@example.com", size: 0, utf8: false, auth: true }),
+            ),
+            ("RCPT TO:<s+x@in.example.com> NOTIFY=NEVER", to()),
+            ("RCPT TO:<s+x@in.example.com> notify=SUCCESS,failure,DELAY", to()),
+            ("RCPT TO:<s+x@in.example.com> NOTIFY=FAILURE ORCPT=rfc822;anna+2Bx@example.com", to()),
             ("RCPT TO:<Postmaster>", Ok(Command::Rcpt { to: "Postmaster" })),
             ("EHLO client.example ", Ok(Command::Ehlo("client.example".into()))),
             ("ehlo [192.0.2.1]", Ok(Command::Ehlo("[192.0.2.1]".into()))),
             ("HELO x", Ok(Command::Helo("x".into()))),
+            ("lhlo x", Ok(Command::Lhlo("x".into()))),
+            ("AUTH PLAIN", Ok(Command::Auth { mechanism: "PLAIN", initial: None })),
+            ("auth login AGEAYg==", Ok(Command::Auth { mechanism: "login", initial: Some("AGEAYg==") })),
+            ("AUTH PLAIN =", Ok(Command::Auth { mechanism: "PLAIN", initial: Some("=") })),
             ("DATA ", Ok(Command::Data)),
             ("NOOP whatever \"this", Ok(Command::Noop)),
             ("VRFY someone", Ok(Command::Vrfy)),
@@ -209,7 +262,6 @@ mod tests {
             ("", reply::UNKNOWN),
             (" NOOP", reply::UNKNOWN),
             ("FOO bar", reply::UNKNOWN),
-            ("LHLO x", reply::UNKNOWN),
             ("NOOP\0", reply::STRAY),
             ("NOOP\rRSET", reply::STRAY),
             ("NOOP\tx", reply::STRAY),
@@ -217,6 +269,7 @@ mod tests {
             ("EHLO", reply::HELLO_SYNTAX),
             ("EHLO ", reply::HELLO_SYNTAX),
             ("HELO", reply::HELLO_SYNTAX),
+            ("LHLO", reply::LHLO_SYNTAX),
             ("MAIL", reply::MAIL_SYNTAX),
             ("MAIL FROM", reply::MAIL_SYNTAX),
             ("MAIL FROM:a@example.com", reply::MAIL_SYNTAX),
@@ -235,14 +288,22 @@ mod tests {
             ("MAIL FROM:<a@example.com> SIZE=999999999999999999999", reply::PARAMETER_VALUE),
             ("MAIL FROM:<a@example.com> BODY=BINARYMIME", reply::PARAMETER),
             ("MAIL FROM:<a@example.com> BODY=9BIT", reply::PARAMETER_VALUE),
-            ("MAIL FROM:<a@example.com> RET=HDRS", reply::PARAMETER),
+            ("MAIL FROM:<a@example.com> RET=ALL", reply::PARAMETER_VALUE),
+            ("MAIL FROM:<a@example.com> ENVID=", reply::PARAMETER_VALUE),
+            ("MAIL FROM:<a@example.com> SMTPUTF8=yes", reply::PARAMETER),
             ("MAIL FROM:<a@example.com> REQUIRETLS", reply::PARAMETER),
             ("MAIL FROM:<a@example.com> MT-PRIORITY=0", reply::PARAMETER),
             ("MAIL FROM:<a@example.com> XYZZY=1", reply::PARAMETER),
             ("RCPT TO:<>", reply::BAD_RECIPIENT),
             ("RCPT TO:<a>", reply::BAD_RECIPIENT),
             ("RCPT TO:a@example.com", reply::RCPT_SYNTAX),
-            ("RCPT TO:<a@example.com> NOTIFY=NEVER", reply::PARAMETER),
+            ("RCPT TO:<a@example.com> NOTIFY=SOMETIMES", reply::PARAMETER_VALUE),
+            ("RCPT TO:<a@example.com> NOTIFY=", reply::PARAMETER_VALUE),
+            ("RCPT TO:<a@example.com> NOTIFY=NEVER,SUCCESS", reply::PARAMETER_VALUE),
+            ("RCPT TO:<a@example.com> NOTIFY=SUCCESS,NEVER", reply::PARAMETER_VALUE),
+            ("RCPT TO:<a@example.com> ORCPT=anna@example.com", reply::PARAMETER_VALUE),
+            ("RCPT TO:<a@example.com> RRVS=2014-04-03T23:01:00Z", reply::PARAMETER),
+            ("RCPT TO:<a@example.com> XYZZY", reply::PARAMETER),
             ("DATA now", reply::NO_ARGUMENT),
             ("RSET x", reply::NO_ARGUMENT),
             ("QUIT x", reply::NO_ARGUMENT),
@@ -250,9 +311,9 @@ mod tests {
             ("VRFY", reply::VRFY_SYNTAX),
             ("EXPN", reply::NOT_IMPLEMENTED),
             ("EXPN list", reply::NOT_IMPLEMENTED),
-            ("AUTH", reply::NOT_IMPLEMENTED),
-            ("AUTH PLAIN AGEAYg==", reply::NOT_IMPLEMENTED),
-            ("AUTH XYZZY", reply::NOT_IMPLEMENTED),
+            ("AUTH", reply::AUTH_SYNTAX),
+            ("AUTH ", reply::AUTH_SYNTAX),
+            ("AUTH PLAIN AGEAYg== more", reply::AUTH_SYNTAX),
             ("BDAT 10 LAST", reply::NOT_IMPLEMENTED),
             ("BDAT", reply::NOT_IMPLEMENTED),
         ] {

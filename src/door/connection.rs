@@ -18,12 +18,12 @@ use tracing::{debug, info, warn};
 
 use super::client::Client;
 use super::listener::Door;
-use super::session::{Addressee, Effect, Goodbye, Incoming, Profile, Session};
+use super::session::{Addressee, Effect, Goodbye, Incoming, LoginAnswer, Profile, Session};
 use super::tls::fingerprint;
 use super::trace::Trace;
 use crate::config::{Limits, Listener, ListenerTls, Role};
-use crate::domain::{Handed, Way};
-use crate::ops::accept::NewCopy;
+use crate::domain::{CopyId, Handed, Way};
+use crate::ops::accept::{NewCopy, NotNow};
 
 /// Octets of commands that are read in one go; pipelined commands fit.
 const COMMAND_BUFFER: usize = 2 * 1024;
@@ -113,6 +113,8 @@ impl<'d> Connection<'d> {
             offers_tls,
             role: listener.role,
             requires_tls: listener.tls == ListenerTls::Required,
+            offers_login: door.intake().has_logins(),
+            is_local: client == Client::Beside,
         };
         Self {
             door,
@@ -245,6 +247,10 @@ impl<'d> Connection<'d> {
             Effect::StartData if self.used < self.input.len() => return self.end(stream, Goodbye::Hasty).await,
             Effect::StartData => self.start_data(),
             Effect::Accept(incoming) => return self.accept(stream, incoming).await,
+            Effect::Authenticate { user, password } => {
+                let answer = self.authenticate(&user, &password).await;
+                self.session.logged_in(answer);
+            }
             Effect::StartTls => {
                 (self.input, self.used) = (Vec::new(), 0);
                 return if self.send(stream).await.is_ok() { Ended::StartTls } else { Ended::Gone };
@@ -276,43 +282,82 @@ impl<'d> Connection<'d> {
         let Incoming { mail_from, recipients, message } = incoming;
         let message: Arc<[u8]> = message.into();
         let received_at = self.door.now();
-        let copies = recipients
-            .into_iter()
-            .map(|Addressee { shop, letter, rcpt_to }| NewCopy {
-                shop,
-                mail_from: mail_from.clone(),
-                rcpt_to,
-                handed: Handed {
-                    way: match self.role {
-                        Role::Smtp => Way::Smtp,
-                        Role::Submission => Way::Submission,
-                        Role::Lmtp => Way::Lmtp,
-                    },
-                    client: self.client.address(),
-                    hello: self.session.hello().to_owned(),
-                    tls: self.session.is_secured(),
-                    user: None,
-                    certificate: self.certificate.clone(),
-                },
-                answers: letter,
-                message: Arc::clone(&message),
-                received_at,
-            })
-            .collect();
-        let answer = self.door.intake().accept(copies).await;
-        self.session.kept(answer.as_deref().map_err(Clone::clone));
+        let copies = recipients.into_iter().map(|Addressee { shop, letter, rcpt_to }| NewCopy {
+            shop,
+            mail_from: mail_from.clone(),
+            rcpt_to,
+            handed: self.handed(),
+            answers: letter,
+            message: Arc::clone(&message),
+            received_at,
+        });
+        let answers = self.keep(copies.collect()).await;
+        self.session.kept(&answers);
         // The sender waits for this, and nobody for the line in the log.
         let sent = self.send(stream).await;
         let (client, tls, octets) = (self.client, self.session.is_secured(), message.len());
-        match &answer {
-            Ok(ids) => {
-                info!(%client, tls, octets, copy = ids.first().map_or(0, |id| id.0), copies = ids.len(), "copy kept")
-            }
-            Err(error) => {
-                warn!(%client, tls, octets, %error, "a copy was not kept, the client was told to come back later")
-            }
+        let kept = answers.iter().filter_map(|answer| answer.as_ref().ok());
+        if let Some(first) = kept.clone().next() {
+            info!(%client, tls, octets, copy = first.0, copies = kept.count(), "copy kept");
+        }
+        if let Some(Err(error)) = answers.iter().find(|answer| answer.is_err()) {
+            warn!(%client, tls, octets, %error, "a copy was not kept, the client was told to come back later");
         }
         if sent.is_ok() { Ended::Open } else { Ended::Gone }
+    }
+
+    /// Has the copies of one message kept, and says of each whether it was. Over SMTP all or none are; LMTP has an answer for each.
+    async fn keep(&self, copies: Vec<NewCopy>) -> Vec<Result<CopyId, NotNow>> {
+        let intake = self.door.intake();
+        let alone = match self.role {
+            Role::Lmtp => copies.into_iter().map(|copy| vec![copy]).collect(),
+            Role::Smtp | Role::Submission => vec![copies],
+        };
+        let mut answers = Vec::new();
+        for together in alone {
+            let count = together.len();
+            match intake.accept(together).await {
+                Ok(ids) => answers.extend(ids.into_iter().map(Ok)),
+                Err(error) => answers.extend(std::iter::repeat_n(Err(error), count)),
+            }
+        }
+        answers
+    }
+
+    fn handed(&self) -> Handed {
+        Handed {
+            way: match self.role {
+                Role::Smtp => Way::Smtp,
+                Role::Submission => Way::Submission,
+                Role::Lmtp => Way::Lmtp,
+            },
+            client: self.client.address(),
+            hello: self.session.hello().to_owned(),
+            tls: self.session.is_secured(),
+            user: self.session.user().map(str::to_owned),
+            certificate: self.certificate.clone(),
+        }
+    }
+
+    /// Whether this is who it says, unless too many from its network were not.
+    async fn authenticate(&self, user: &str, password: &[u8]) -> LoginAnswer {
+        let client = self.client;
+        if !self.door.may_try_password(client) {
+            info!(%client, "a login was not looked at: too many from this network failed");
+            return LoginAnswer::TooManyGuesses;
+        }
+        match self.door.intake().authenticate(user, password).await {
+            Ok(true) => LoginAnswer::Right,
+            Ok(false) => {
+                self.door.had_wrong_password(client);
+                info!(%client, "a login failed");
+                LoginAnswer::Wrong
+            }
+            Err(error) => {
+                warn!(%client, %error, "a login could not be checked");
+                LoginAnswer::NotNow
+            }
+        }
     }
 
     async fn send<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) -> io::Result<()> {

@@ -132,7 +132,7 @@ impl DataReader {
 }
 
 /// Bounds the header section and counts its Received fields (RFC 5321 6.3).
-fn check_header(message: &[u8], limits: &Limits) -> Result<(), Reply> {
+pub(crate) fn check_header(message: &[u8], limits: &Limits) -> Result<(), Reply> {
     let mut read = 0;
     let mut received = 0;
     while let Some(length) = memchr(b'\n', &message[read..]) {

@@ -4,17 +4,23 @@
 //! What it cannot decide alone it asks by an [`Effect`] and is answered by a call. A question that is not answered before the
 //! next octets counts as "not now", so that forgetting can lose a reply's kindness but never a mail.
 
+mod effect;
+mod login;
+
 use std::sync::Arc;
-use std::time::Duration;
 
 use memchr::memchr;
 
+use super::auth::{self, Exchange};
 use super::command::{self, Command};
 use super::data::DataReader;
+use super::offers::{Manner, greeting, offers};
 use super::reply::{self, Reply};
 use crate::config::{Limits, Role};
-use crate::domain::{CopyId, LetterId, ShopId};
+use crate::domain::CopyId;
 use crate::ops::accept::{NotNow, Recipient};
+
+pub use effect::{Addressee, Effect, Goodbye, Incoming, LoginAnswer};
 
 /// The first errors of a session cost nothing, each one from this on costs [`Limits::error_delay`].
 const DELAYED_FROM: u32 = 3;
@@ -32,57 +38,10 @@ pub struct Profile {
     pub role: Role,
     /// Whether nothing is taken before STARTTLS: 530 5.7.0.
     pub requires_tls: bool,
-}
-
-/// What is to be done before the session is fed again.
-pub enum Effect {
-    /// MAIL is right. Ask whether a copy could be kept; answer by [`Session::ready`].
-    AskReady,
-    /// RCPT is right. Ask whose address this is; answer by [`Session::recipient`].
-    AskRecipient(String),
-    /// DATA is right. Answer by [`Session::start_data`], or by [`Session::end`] with [`Goodbye::Hasty`] when octets of the client
-    /// are waiting already, which it sent before it could know that they would be taken for a message.
-    StartData,
-    /// A message is complete. Make it durable; answer by [`Session::kept`].
-    Accept(Incoming),
-    /// Send the replies, forget what else the client sent (RFC 3207 4.2), shake hands, call [`Session::secured`].
-    StartTls,
-    /// Wait this long before the replies are sent.
-    Delay(Duration),
-    /// Send the replies and close.
-    Close,
-}
-
-/// Whom a message is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Addressee {
-    /// The shop.
-    pub shop: ShopId,
-    /// The letter, when it was sent to that letter's return address.
-    pub letter: Option<LetterId>,
-    /// The forward-path that named it first.
-    pub rcpt_to: String,
-}
-
-/// A message with its envelope.
-pub struct Incoming {
-    /// The reverse-path, empty for `<>`.
-    pub mail_from: String,
-    /// Whom it is for, each once; at least one.
-    pub recipients: Vec<Addressee>,
-    /// The message with the trace header that [`Session::start_data`] was given; CRLF line ends, dots unstuffed.
-    pub message: Vec<u8>,
-}
-
-/// Why the session ends before the client says so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Goodbye {
-    /// The client sent more before it could know that it may: 554 5.5.0.
-    Hasty,
-    /// The client was silent or slow: 421 4.4.2.
-    TimedOut,
-    /// The service is stopping: 421 4.3.2.
-    Stopping,
+    /// Whether there is anybody who may log in.
+    pub offers_login: bool,
+    /// Whether the client is at the other end of a socket of this machine, where nobody can listen: a password may pass without TLS.
+    pub is_local: bool,
 }
 
 /// How much of the input was used, and what is to be done. Without an effect all of it was used.
@@ -102,6 +61,8 @@ pub struct Session {
     hello: Option<Hello>,
     secured: bool,
     pressed: bool,
+    user: Option<String>,
+    failed_logins: u32,
     line: Vec<u8>,
     replies: Vec<u8>,
     errors: u32,
@@ -111,6 +72,7 @@ pub struct Session {
 
 enum Phase {
     Idle,
+    Login(Exchange),
     Transaction(Envelope),
     Data(Envelope, DataReader),
     Closed,
@@ -120,7 +82,8 @@ enum Question {
     Ready(Envelope),
     Recipient(String),
     StartData,
-    Kept,
+    Kept(Vec<usize>),
+    Login(String),
 }
 
 struct Hello {
@@ -133,8 +96,9 @@ struct Envelope {
     from: String,
     size: usize,
     utf8: bool,
-    recipients: usize,
     addressees: Vec<Addressee>,
+    /// For each RCPT that was right, in order, whose it was: LMTP answers each of them (RFC 2033 4.2).
+    recipients: Vec<usize>,
 }
 
 impl Session {
@@ -148,6 +112,8 @@ impl Session {
             hello: None,
             secured: false,
             pressed: false,
+            user: None,
+            failed_logins: 0,
             line: Vec::new(),
             replies: Vec::new(),
             errors: 0,
@@ -158,8 +124,7 @@ impl Session {
 
     /// Writes the greeting.
     pub fn greet(&mut self) {
-        let greeting = format!("220 {} ESMTP invited", self.profile.hostname);
-        self.say(&greeting);
+        self.say(&greeting(&self.profile.hostname, self.profile.role));
     }
 
     /// Uses octets of the client, up to the first that needs something done. Fed with nothing, it still tells what is to be done
@@ -178,7 +143,7 @@ impl Session {
                     }
                     taken
                 }
-                Phase::Idle | Phase::Transaction(_) => self.take_line(rest),
+                Phase::Idle | Phase::Login(_) | Phase::Transaction(_) => self.take_line(rest),
             };
         }
         Fed { used, effect: self.effect.take() }
@@ -210,8 +175,9 @@ impl Session {
             Recipient::Letter(shop, letter) => (shop, Some(letter)),
             Recipient::Unknown => return self.refuse(reply::NO_SUCH_ADDRESS),
         };
-        envelope.recipients += 1;
-        if !envelope.addressees.iter().any(|known| known.shop == shop && known.letter == letter) {
+        let known = envelope.addressees.iter().position(|known| known.shop == shop && known.letter == letter);
+        envelope.recipients.push(known.unwrap_or(envelope.addressees.len()));
+        if known.is_none() {
             envelope.addressees.push(Addressee { shop, letter, rcpt_to: address });
         }
         self.say(reply::RECIPIENT_FINE);
@@ -229,21 +195,32 @@ impl Session {
         }
     }
 
-    /// Answers [`Effect::Accept`]. `Ok` must mean durable. The first id is told, so that both sides' logs can be compared.
-    pub fn kept(&mut self, answer: Result<&[CopyId], NotNow>) {
-        if self.asked.take_if(|asked| matches!(asked, Question::Kept)).is_none() {
-            return;
+    /// Answers [`Effect::Accept`], once for each of [`Incoming::recipients`] in their order; what is not answered was not kept. `Ok`
+    /// must mean durable.
+    ///
+    /// SMTP has one reply for all: it is 250 only when all are kept, and names the first id, so that both sides' logs can be compared.
+    /// LMTP has one for each RCPT that was right.
+    pub fn kept(&mut self, answers: &[Result<CopyId, NotNow>]) {
+        let recipients = match self.asked.take() {
+            Some(Question::Kept(recipients)) => recipients,
+            other => return self.asked = other,
+        };
+        let reply = |answer: Option<&Result<CopyId, NotNow>>| match answer {
+            Some(Ok(id)) => format!("250 2.0.0 kept as copy {id}"),
+            Some(Err(why)) => not_now(why).to_owned(),
+            None => reply::UNAVAILABLE.to_owned(),
+        };
+        let all = !answers.is_empty() && recipients.iter().all(|index| answers.get(*index).is_some_and(Result::is_ok));
+        if all {
+            // Limits are for clients that get nowhere; one that keeps delivering may go on.
+            (self.errors, self.idle_commands) = (0, 0);
         }
-        match answer {
-            Ok(ids) => {
-                // Limits are for clients that get nowhere; one that keeps delivering may go on.
-                (self.errors, self.idle_commands) = (0, 0);
-                match ids.first() {
-                    Some(id) => self.say(&format!("250 2.0.0 kept as copy {id}")),
-                    None => self.say(reply::FINE),
-                }
-            }
-            Err(why) => self.say(not_now(&why)),
+        if self.profile.role == Role::Lmtp {
+            recipients.iter().for_each(|index| self.say(&reply(answers.get(*index))));
+        } else if all {
+            self.say(&reply(answers.first()));
+        } else {
+            self.say(&reply(answers.iter().find(|answer| answer.is_err())));
         }
     }
 
@@ -251,6 +228,7 @@ impl Session {
     pub fn secured(&mut self) {
         self.secured = true;
         self.hello = None;
+        self.user = None;
         self.phase = Phase::Idle;
         self.asked = None;
         self.line = Vec::new();
@@ -292,16 +270,21 @@ impl Session {
         self.hello.as_ref().map_or("", |hello| &hello.name)
     }
 
+    /// Who has logged in.
+    pub fn user(&self) -> Option<&str> {
+        self.user.as_deref()
+    }
+
     /// How the message comes in, by the names of RFC 3848 and RFC 6531 4.3.
     pub fn protocol(&self) -> &'static str {
-        let utf8 = matches!(&self.phase, Phase::Transaction(envelope) | Phase::Data(envelope, _) if envelope.utf8);
-        match (self.hello.as_ref().is_some_and(|hello| hello.extended), utf8, self.secured) {
-            (false, ..) => "SMTP",
-            (true, false, false) => "ESMTP",
-            (true, false, true) => "ESMTPS",
-            (true, true, false) => "UTF8SMTP",
-            (true, true, true) => "UTF8SMTPS",
-        }
+        let manner = Manner {
+            role: self.profile.role,
+            extended: self.hello.as_ref().is_some_and(|hello| hello.extended),
+            utf8: matches!(&self.phase, Phase::Transaction(envelope) | Phase::Data(envelope, _) if envelope.utf8),
+            tls: self.secured,
+            user: self.user.is_some(),
+        };
+        manner.protocol()
     }
 
     /// Takes octets up to and with LF; runs the command when it is complete.
@@ -310,7 +293,7 @@ impl Session {
         let taken = &input[..end.unwrap_or(input.len())];
         let length = self.line.len() + taken.len();
         // Without LF the limit is met one octet earlier: at least LF is to come.
-        if length + usize::from(end.is_none()) > self.profile.limits.command_line {
+        if length + usize::from(end.is_none()) > self.longest_line(taken) {
             self.close(reply::LONG_COMMAND);
         } else if end.is_none() {
             self.line.extend_from_slice(taken);
@@ -324,11 +307,29 @@ impl Session {
         taken.len()
     }
 
+    /// How long the line that is being taken may be; a login may be longer than other commands (RFC 4954 4).
+    fn longest_line(&self, taken: &[u8]) -> usize {
+        let limit = self.profile.limits.command_line;
+        let begin = self.line.iter().chain(taken).take(5).map(u8::to_ascii_uppercase);
+        let is_login = matches!(self.phase, Phase::Login(_)) || self.may_log_in() && begin.eq(*b"AUTH ");
+        if is_login { limit.max(auth::LONGEST_LINE) } else { limit }
+    }
+
     fn command(&mut self, line: &[u8]) {
+        if let Phase::Login(exchange) = &mut self.phase {
+            let exchange = std::mem::replace(exchange, Exchange::Plain);
+            self.phase = Phase::Idle;
+            return self.login(auth::go_on(exchange, line));
+        }
+        let lmtp = self.profile.role == Role::Lmtp;
         match command::parse(line) {
-            Ok(Command::Ehlo(name)) => self.greeted(name.into_owned(), true),
+            Ok(Command::Ehlo(_) | Command::Helo(_)) if lmtp => self.refuse(reply::SPEAKS_LMTP),
+            Ok(Command::Lhlo(_)) if !lmtp => self.refuse(reply::UNKNOWN),
+            Ok(Command::Ehlo(name) | Command::Lhlo(name)) => self.greeted(name.into_owned(), true),
             Ok(Command::Helo(name)) => self.greeted(name.into_owned(), false),
-            Ok(Command::Mail { from, size, utf8 }) => self.mail(from, size, utf8),
+            Ok(Command::Auth { mechanism, initial }) => self.auth(mechanism, initial),
+            Ok(Command::Mail { auth: true, .. }) if !self.takes_logins() => self.refuse(reply::PARAMETER),
+            Ok(Command::Mail { from, size, utf8, .. }) => self.mail(from, size, utf8),
             Ok(Command::Rcpt { to }) => self.rcpt(to),
             Ok(Command::Data) => self.data(),
             Ok(Command::Rset) => {
@@ -337,7 +338,7 @@ impl Session {
             }
             Ok(Command::Noop) => self.idle(reply::FINE),
             Ok(Command::Vrfy) => self.idle(reply::NOT_TOLD),
-            Ok(Command::Help) => self.idle(reply::HELP),
+            Ok(Command::Help) => self.idle(if lmtp { reply::HELP_LMTP } else { reply::HELP }),
             Ok(Command::StartTls) => self.start_tls(),
             Ok(Command::Quit) => self.close(reply::BYE),
             Err(refusal) => self.refuse(refusal),
@@ -349,11 +350,8 @@ impl Session {
         let again = self.hello.replace(Hello { name, extended }).is_some();
         let profile = &self.profile;
         let text = if extended {
-            let tls = if profile.offers_tls && !self.secured { "250-STARTTLS\r\n" } else { "" };
-            format!(
-                "250-{}\r\n250-PIPELINING\r\n250-SIZE {}\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250-ENHANCEDSTATUSCODES\r\n{tls}250 HELP",
-                profile.hostname, profile.limits.message
-            )
+            let starttls = profile.offers_tls && !self.secured;
+            offers(&profile.hostname, &profile.limits, starttls, self.may_log_in() && self.user.is_none())
         } else {
             format!("250 {}", profile.hostname)
         };
@@ -364,7 +362,9 @@ impl Session {
         if self.profile.requires_tls && !self.secured {
             self.refuse(reply::TLS_FIRST);
         } else if self.hello.is_none() {
-            self.refuse(reply::HELLO_FIRST);
+            self.hello_first();
+        } else if self.profile.role == Role::Submission && self.user.is_none() {
+            self.refuse(if self.may_log_in() { reply::LOGIN_FIRST } else { reply::TLS_FIRST });
         } else if matches!(self.phase, Phase::Transaction(_)) {
             self.refuse(reply::MAIL_TWICE);
         } else if size > self.profile.limits.message {
@@ -377,7 +377,7 @@ impl Session {
 
     fn rcpt(&mut self, to: &str) {
         match &self.phase {
-            Phase::Transaction(envelope) if envelope.recipients >= self.profile.limits.recipients => {
+            Phase::Transaction(envelope) if envelope.recipients.len() >= self.profile.limits.recipients => {
                 self.say(reply::TOO_MANY_RECIPIENTS);
             }
             Phase::Transaction(envelope) if !envelope.utf8 && !to.is_ascii() => self.refuse(reply::NEEDS_SMTPUTF8),
@@ -388,7 +388,10 @@ impl Session {
 
     fn data(&mut self) {
         match &self.phase {
-            Phase::Transaction(envelope) if envelope.addressees.is_empty() => self.refuse(reply::NO_RECIPIENTS),
+            Phase::Transaction(envelope) if envelope.addressees.is_empty() => {
+                let lmtp = self.profile.role == Role::Lmtp;
+                self.refuse(if lmtp { reply::NO_RECIPIENTS_LMTP } else { reply::NO_RECIPIENTS });
+            }
             Phase::Transaction(_) => self.ask(Question::StartData, Effect::StartData),
             _ => self.refuse(reply::MAIL_FIRST),
         }
@@ -400,21 +403,30 @@ impl Session {
         } else if !self.profile.offers_tls {
             self.refuse(reply::NOT_IMPLEMENTED);
         } else if !self.hello.as_ref().is_some_and(|hello| hello.extended) {
-            self.refuse(reply::HELLO_FIRST);
+            self.hello_first();
         } else {
             self.say(reply::START_TLS);
             self.effect = Some(Effect::StartTls);
         }
     }
 
+    fn hello_first(&mut self) {
+        self.refuse(if self.profile.role == Role::Lmtp { reply::LHLO_FIRST } else { reply::HELLO_FIRST });
+    }
+
     fn end_of_data(&mut self) {
         let Phase::Data(envelope, reader) = std::mem::replace(&mut self.phase, Phase::Idle) else { return };
         match reader.finish(&self.profile.limits) {
             Ok(message) => {
-                let Envelope { from: mail_from, addressees: recipients, .. } = envelope;
-                self.ask(Question::Kept, Effect::Accept(Incoming { mail_from, recipients, message }));
+                let Envelope { from: mail_from, addressees: recipients, recipients: answered, .. } = envelope;
+                self.ask(Question::Kept(answered), Effect::Accept(Incoming { mail_from, recipients, message }));
             }
-            Err(refusal) => self.refuse(refusal),
+            Err(refusal) => {
+                self.refuse(refusal);
+                if self.profile.role == Role::Lmtp && !matches!(self.phase, Phase::Closed) {
+                    envelope.recipients.iter().skip(1).for_each(|_| self.say(refusal));
+                }
+            }
         }
     }
 
@@ -426,7 +438,8 @@ impl Session {
     fn give_up_waiting(&mut self) {
         match &self.asked {
             Some(Question::Ready(_)) => self.ready(Err(NotNow::Unavailable)),
-            Some(Question::Kept) => self.kept(Err(NotNow::Unavailable)),
+            Some(Question::Kept(_)) => self.kept(&[]),
+            Some(Question::Login(_)) => self.logged_in(LoginAnswer::NotNow),
             Some(Question::Recipient(_) | Question::StartData) => {
                 self.asked = None;
                 self.say(reply::UNAVAILABLE);

@@ -39,6 +39,14 @@ impl Intake for SlowIntake {
         Ok(())
     }
 
+    fn has_logins(&self) -> bool {
+        false
+    }
+
+    async fn authenticate(&self, _user: &str, _password: &[u8]) -> Result<bool, NotNow> {
+        Ok(false)
+    }
+
     async fn accept(&self, copies: Vec<NewCopy>) -> Result<Vec<CopyId>, NotNow> {
         sleep(self.takes).await;
         self.kept.lock().unwrap().extend(copies);
@@ -385,6 +393,12 @@ async fn a_panic_ends_one_session_and_frees_its_place() {
         }
         async fn ready(&self) -> Result<(), NotNow> {
             Ok(())
+        }
+        fn has_logins(&self) -> bool {
+            false
+        }
+        async fn authenticate(&self, _user: &str, _password: &[u8]) -> Result<bool, NotNow> {
+            Ok(false)
         }
         async fn accept(&self, _copies: Vec<NewCopy>) -> Result<Vec<CopyId>, NotNow> {
             Err(NotNow::Unavailable)

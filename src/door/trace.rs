@@ -25,10 +25,19 @@ impl Trace<'_> {
             Some(IpAddr::V6(address)) => format!(" ([IPv6:{address}])"),
             None => String::new(),
         };
-        let date = now.to_jiff().strftime("%a, %d %b %Y %H:%M:%S +0000");
+        let date = date(now);
         let (hello, hostname, protocol) = (host_like(self.hello), self.hostname, self.protocol);
         format!("Received: from {hello}{client}\r\n\tby {hostname} with {protocol};\r\n\t{date}\r\n").into_bytes()
     }
+}
+
+/// The field of a mail that another program on this machine handed over. RFC 5321 has no name for that; Exim's is "local".
+pub(crate) fn piped(hostname: &str, now: Timestamp) -> Vec<u8> {
+    format!("Received: by {hostname} with local (pipe);\r\n\t{}\r\n", date(now)).into_bytes()
+}
+
+fn date(now: Timestamp) -> String {
+    now.to_jiff().strftime("%a, %d %b %Y %H:%M:%S +0000").to_string()
 }
 
 /// The client's name when it could be a name or an address literal; anything else could be taken for more of the field.

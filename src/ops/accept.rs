@@ -8,10 +8,10 @@ use subtle::ConstantTimeEq;
 
 use super::house::House;
 use crate::config::Config;
-use crate::domain::{CopyId, LetterId, ShopId};
+use crate::domain::{CopyId, LetterId, ShopId, host_name};
 use crate::link::letter_of;
 pub use crate::store::NewCopy;
-use crate::store::StoreError;
+use crate::store::{Store, StoreError};
 
 /// Where mail for an address goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +44,12 @@ pub trait Intake: Send + Sync + 'static {
     /// Whether a copy could be taken in now; asked at MAIL, so that a client is not made to send what cannot be kept.
     async fn ready(&self) -> Result<(), NotNow>;
 
+    /// Whether there is anybody who may log in.
+    fn has_logins(&self) -> bool;
+
+    /// Whether this is the user and the password is right. Takes as long for a user that there is not.
+    async fn authenticate(&self, user: &str, password: &[u8]) -> Result<bool, NotNow>;
+
     /// Stores the copies of one message, all or none. `Ok` means that they are durable on disk.
     async fn accept(&self, copies: Vec<NewCopy>) -> Result<Vec<CopyId>, NotNow>;
 }
@@ -66,11 +72,16 @@ impl Intake for Accept {
         })
     }
 
+    fn has_logins(&self) -> bool {
+        !self.0.setup().logins.is_empty()
+    }
+
+    async fn authenticate(&self, user: &str, password: &[u8]) -> Result<bool, NotNow> {
+        self.0.setup().logins.are_right(&self.0.turns, user, password).await
+    }
+
     async fn accept(&self, copies: Vec<NewCopy>) -> Result<Vec<CopyId>, NotNow> {
-        let ids = self.0.store.spool(copies).await.map_err(|error| {
-            tracing::error!(%error, "a copy could not be kept; the client was asked to come back");
-            not_now(&error)
-        })?;
+        let ids = keep(&*self.0.store, copies).await?;
         self.0.taken_in.fetch_add(1, Ordering::Relaxed);
         self.0.copy_came.notify_one();
         Ok(ids)
@@ -84,12 +95,24 @@ fn not_now(error: &StoreError) -> NotNow {
     }
 }
 
+/// Has copies kept by a store, all or none; `Ok` means that they are durable.
+///
+/// # Errors
+/// When they cannot be kept now; the log has why.
+pub async fn keep(store: &dyn Store, copies: Vec<NewCopy>) -> Result<Vec<CopyId>, NotNow> {
+    store.spool(copies).await.map_err(|error| {
+        tracing::error!(%error, "a copy could not be kept; the client was asked to come back");
+        not_now(&error)
+    })
+}
+
 /// `<shop>+<secret>@<ingest domain>`, or a letter's return address. Every secret of the shop is compared to the end, whatever was
 /// guessed, and so is every shop's token.
-fn recipient(config: &Config, return_key: &[u8; 32], address: &str) -> Recipient {
+pub fn recipient(config: &Config, return_key: &[u8; 32], address: &str) -> Recipient {
     let Some((local, domain)) = address.rsplit_once('@') else { return Recipient::Unknown };
     let Some((shop, secret)) = local.split_once('+') else { return Recipient::Unknown };
-    if !domain.eq_ignore_ascii_case(&config.ingest_domain) {
+    // RFC 6531 3.2: a domain may be written in its own letters.
+    if host_name(domain).as_deref() != Some(config.ingest_domain.as_str()) {
         return Recipient::Unknown;
     }
     if let Some((shop, letter)) = letter_of(return_key, config.shops.iter().map(|shop| &shop.id), local) {

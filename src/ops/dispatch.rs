@@ -13,9 +13,9 @@ use std::time::Duration;
 use super::house::{House, Setup};
 use super::letters::{compose, return_path};
 use super::relays::{Readiness, RelayLine};
-use crate::config::Shop;
+use crate::config;
 use crate::domain::{Attempt, LetterId, ShopId, Timestamp, retry_after};
-use crate::send::Outcome;
+use crate::send::{Outcome, Phase};
 use crate::store::{ClaimAsk, ClaimedLetter, RelayShare, StoreError};
 
 /// How long a daemon counts as alive after each sign of life. Other daemons on the same database take its work over then.
@@ -51,8 +51,9 @@ pub struct Look {
 /// What is due for one relay, or for shops that have none any more.
 struct Line<'s> {
     shops: Vec<ShopId>,
-    first_due: Timestamp,
     relay: Option<(&'s RelayLine, RelayShare)>,
+    /// One letter is to find out whether the relay is back.
+    is_probe: bool,
 }
 
 /// Claims letters that are due, for each relay as many as it has connections free. Letters for relays that rest stay in line.
@@ -68,22 +69,13 @@ pub async fn look(house: &House) -> Result<Look, StoreError> {
     give_back_unknown_claims(house, &setup).await?;
     let due = house.store.next_due().await?;
     let now = house.clock.now();
-    for (name, line) in lines(&setup, due) {
-        if line.first_due > now {
-            found.is_next(line.first_due);
-            continue;
-        }
+    for line in lines(&setup, due, now, &mut found) {
+        let name = line.relay.as_ref().map(|(_, share)| share.name.as_str());
         let limit = match &line.relay {
             None => WITHOUT_RELAY_AT_MOST,
+            Some(_) if line.is_probe => 1_usize.saturating_sub(in_hand_for(house, name)),
             // Whether this daemon is alone is known where letters are claimed.
-            Some((relay, share)) => match relay.readiness(now) {
-                Readiness::Open => share.in_hand_at_most(true).saturating_sub(in_hand_for(house, name)),
-                Readiness::Probe => 1_usize.saturating_sub(in_hand_for(house, name)),
-                Readiness::RestsUntil(until) => {
-                    found.is_next(until);
-                    continue;
-                }
-            },
+            Some((_, share)) => share.in_hand_at_most(true).saturating_sub(in_hand_for(house, name)),
         };
         if limit > 0
             && let Err(error) = claim(house, &setup, line, limit, &mut found).await
@@ -101,24 +93,80 @@ impl Look {
     }
 }
 
-/// What is due, by the relay that its letters go to.
-fn lines<'s>(setup: &'s Setup, due: Vec<(ShopId, Timestamp)>) -> BTreeMap<Option<&'s str>, Line<'s>> {
-    let mut lines = BTreeMap::new();
+/// What is due now, by the relay that its letters go to: the first of the shop's that does not rest. One whose rest is over gets a
+/// letter to try, before the letters are counted that go to those behind it. What is due later, or waits for relays that rest, is
+/// noted in what was `found`.
+fn lines<'s>(setup: &'s Setup, due: Vec<(ShopId, Timestamp)>, now: Timestamp, found: &mut Look) -> Vec<Line<'s>> {
+    let mut lines = BTreeMap::<(bool, Option<&'s str>), Line<'s>>::new();
     for (shop, first_due) in due {
-        let relay = setup.config.shop(&shop).and_then(|shop| {
-            let settings = setup.config.relays.iter().find(|relay| relay.name == shop.relay)?;
-            Some((settings, &**setup.relays.get(&shop.relay)?))
-        });
-        let line: &mut Line<'_> = lines.entry(relay.map(|(settings, _)| settings.name.as_str())).or_insert_with(|| {
-            let relay = relay.map(|(settings, line)| {
-                (line, RelayShare { name: settings.name.clone(), connections: settings.connections.max(1) })
+        if first_due > now {
+            found.is_next(first_due);
+            continue;
+        }
+        let relays = relays_of(setup, &shop);
+        let mut rests_until = None;
+        let mut goes = relays.is_empty();
+        if goes {
+            let none = || Line { shops: Vec::new(), relay: None, is_probe: false };
+            lines.entry((true, None)).or_insert_with(none).shops.push(shop.clone());
+        }
+        for (settings, line) in &relays {
+            let is_probe = match line.readiness(now) {
+                Readiness::Open => false,
+                Readiness::Probe => true,
+                Readiness::RestsUntil(until) => {
+                    rests_until = Some(rests_until.map_or(until, |first: Timestamp| first.min(until)));
+                    continue;
+                }
+            };
+            goes = true;
+            let entry = lines.entry((!is_probe, Some(&settings.name))).or_insert_with(|| Line {
+                shops: Vec::new(),
+                relay: Some((line, share(settings))),
+                is_probe,
             });
-            Line { shops: Vec::new(), first_due, relay }
-        });
-        line.shops.push(shop);
-        line.first_due = line.first_due.min(first_due);
+            entry.shops.push(shop.clone());
+            if let Some((_, share)) = &mut entry.relay {
+                let others = relays.iter().map(|(other, _)| &other.name).filter(|other| **other != settings.name);
+                share.others.extend(others.cloned());
+            }
+            if !is_probe {
+                break;
+            }
+        }
+        if let Some(until) = rests_until.filter(|_| !goes) {
+            found.is_next(until);
+        }
     }
-    lines
+    lines.into_values().collect()
+}
+
+/// The relays of a shop, in the order in which it would have them.
+fn relays_of<'s>(setup: &'s Setup, shop: &ShopId) -> Vec<(&'s config::Relay, &'s RelayLine)> {
+    let names = setup.config.shop(shop).map(|shop| shop.relays.as_slice()).unwrap_or_default();
+    let relays = names.iter().filter_map(|name| {
+        let settings = setup.config.relays.iter().find(|relay| relay.name == *name)?;
+        Some((settings, &**setup.relays.get(name)?))
+    });
+    relays.collect()
+}
+
+fn share(relay: &config::Relay) -> RelayShare {
+    RelayShare {
+        rate: relay.rate,
+        per_domain: relay.per_domain,
+        domains: relay.domains.clone(),
+        ..RelayShare::new(relay.name.as_str(), relay.connections.max(1))
+    }
+}
+
+/// When one of a shop's relays may take a letter: at once, if one does not rest.
+fn next_chance(setup: &Setup, shop: &ShopId, now: Timestamp) -> Option<Timestamp> {
+    let chances = relays_of(setup, shop).into_iter().map(|(_, line)| match line.readiness(now) {
+        Readiness::Open | Readiness::Probe => now,
+        Readiness::RestsUntil(until) => until,
+    });
+    chances.min()
 }
 
 fn in_hand_for(house: &House, relay: Option<&str>) -> usize {
@@ -228,21 +276,23 @@ async fn attempt(house: &House, setup: &Setup, letter: &ClaimedLetter) -> Option
     let Some(shop) = setup.config.shop(&letter.invitation.shop) else {
         return Some((Attempt::Unsendable, format!("the shop {} is no longer configured", letter.invitation.shop)));
     };
-    let Some(line) = setup.relays.get(&shop.relay) else {
-        return Some((Attempt::Unsendable, format!("the relay {} is no longer configured", shop.relay)));
+    let claimed_for = house.in_hand().get(&letter.claim.letter).cloned().flatten();
+    let Some(name) = claimed_for else {
+        return Some((Attempt::Unsendable, format!("the shop {} has no relay that is configured", shop.id)));
+    };
+    let Some(line) = setup.relays.get(&name).filter(|_| shop.relays.contains(&name)) else {
+        return Some((Attempt::Interrupted, format!("the relay {name} is no longer the shop's")));
     };
     let composed = match compose(setup, shop, letter, house.clock.now()) {
         Ok(composed) => composed,
         Err(error) => return Some((Attempt::Unsendable, error)),
     };
     let Some(slot) = line.relay.reserve().await else {
-        return Some((Attempt::Interrupted, format!("the relay {} takes no more letters", shop.relay)));
+        return Some((Attempt::Interrupted, format!("the relay {name} takes no more letters")));
     };
     if let Err(until) = line.admit(house.clock.now()) {
-        return Some((
-            Attempt::RelayDown { retry_at: until },
-            format!("the relay {} rests after a failure", shop.relay),
-        ));
+        let retry_at = next_chance(setup, &shop.id, house.clock.now()).unwrap_or(until);
+        return Some((Attempt::RelayDown { retry_at }, format!("the relay {name} rests after a failure")));
     }
     let mark = || async {
         match house.store.mark_on_the_wire(&letter.claim, &composed.message_id, house.clock.now()).await {
@@ -252,54 +302,65 @@ async fn attempt(house: &House, setup: &Setup, letter: &ClaimedLetter) -> Option
         }
     };
     let to = &letter.invitation.customer.email;
-    let from = return_path(setup, shop, &shop.relay, letter.claim.letter);
+    let from = return_path(setup, shop, &name, letter.claim.letter);
     let outcome = slot.send(Some(&from), to, &composed.message, mark).await;
-    judge(house, shop, line, letter, outcome)
+    line.count(&outcome);
+    judge(house, setup, line, letter, outcome)
 }
 
 /// What an outcome means for the letter and for its relay.
 fn judge(
     house: &House,
-    shop: &Shop,
+    setup: &Setup,
     line: &RelayLine,
     letter: &ClaimedLetter,
     outcome: Outcome<NotMarked>,
 ) -> Option<(Attempt, String)> {
     let now = house.clock.now();
+    let relay = line.relay.name();
+    let works = || {
+        if let Some(since) = line.works() {
+            tracing::info!(relay, %since, "the relay works again");
+        }
+    };
     let seed = letter.claim.letter.0.unsigned_abs();
     let retry_at = now.plus(retry_after(letter.invitation.progress.attempts, seed));
     Some(match outcome {
         Outcome::Accepted { reply } => {
-            line.works();
+            works();
             (Attempt::Accepted, reply.to_string())
         }
         Outcome::TryLater { phase, reply } => {
-            line.works();
+            works();
             (Attempt::Deferred { retry_at }, format!("{phase}: {reply}"))
         }
         Outcome::Refused { phase, reply } => {
-            line.works();
+            // Our own refusal says nothing of the relay.
+            if phase != Phase::Check {
+                works();
+            }
             (Attempt::Refused, format!("{phase}: {reply}"))
         }
         Outcome::Unavailable(trouble) => {
-            let until = line.fails(now);
+            let until = line.fails(&trouble, now);
             if trouble.alarm {
-                tracing::error!(relay = shop.relay, %trouble, %until, "the relay needs a person: waiting will not mend this");
+                tracing::error!(relay, %trouble, %until, "the relay needs a person: waiting will not mend this; its letters wait");
             } else {
-                tracing::warn!(relay = shop.relay, %trouble, %until, "the relay cannot be used; its letters wait");
+                tracing::warn!(relay, %trouble, %until, "the relay cannot be used; its letters wait");
             }
-            (Attempt::RelayDown { retry_at: until }, trouble.to_string())
+            let retry_at = next_chance(setup, &letter.invitation.shop, now).unwrap_or(until);
+            (Attempt::RelayDown { retry_at }, trouble.to_string())
         }
         Outcome::InDoubt { reason } => {
             tracing::warn!(letter = %letter.claim.letter, invitation = %letter.invitation.id, reason, "a letter is in doubt");
             (Attempt::AnswerLost { retry_at }, reason)
         }
         Outcome::NotRecorded(NotMarked::Stopped) => {
-            line.works();
+            works();
             return None;
         }
         Outcome::NotRecorded(NotMarked::Store(error)) => {
-            line.works();
+            works();
             (Attempt::Interrupted, format!("the store could not be written, so nothing was sent: {error}"))
         }
     })

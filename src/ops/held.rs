@@ -4,13 +4,15 @@
 use std::sync::Arc;
 
 use super::read::{filing, read_for};
+use super::trust;
 use crate::config::Config;
 use crate::domain::{
     CopyId, Decision, EmailAddress, EventKind, Field, Finding, InvitationId, Layer, OrderReference, Outcome,
     PersonName, Policies, Reading, Timestamp,
 };
+use crate::proof::Prover;
 use crate::read::Reader;
-use crate::store::{CopyState, DeskAct, DeskFiling, FiledReading, Store, StoreError, StoredCopy};
+use crate::store::{CopyState, Credence, DeskAct, DeskFiling, FiledReading, Store, StoreError, StoredCopy};
 
 /// Copies that are read again and filed together: few, since each may be as large as a mail can be.
 pub const REPLAY_BATCH: usize = 16;
@@ -201,7 +203,9 @@ pub async fn release(
         Ok(reading) => reading,
         Err(why) => return Ok(Err(why)),
     };
-    let readings = Arc::new([filing(config, id, copy.shop, reading.clone(), copy.received_at)]);
+    // Whoever releases a copy vouches for it.
+    let vouched = Credence::default();
+    let readings = Arc::new([filing(config, id, copy.shop, reading.clone(), copy.received_at, vouched)]);
     let filing_by = DeskFiling { act: DeskAct::Released, also_ignored: false, ..filing_by.clone() };
     let filed = store.file_for_desk(readings, &filing_by, policies(config), now).await?;
     match filed.into_iter().next() {
@@ -250,6 +254,7 @@ pub async fn replay(
     store: &dyn Store,
     config: &Config,
     reader: &Reader,
+    prover: &Prover,
     ids: &[CopyId],
     filing_by: &DeskFiling,
     now: Timestamp,
@@ -269,8 +274,10 @@ pub async fn replay(
             (true, None) => Change::Purged,
             (true, Some(message)) => {
                 let reading = read_for(config, reader, &copy.shop, &message);
+                let evidence = trust::look_at_kept(prover, config, &copy, &message).await;
+                let (reading, credence) = trust::lay(config, &copy.shop, evidence, copy.received_at, now, reading);
                 if copy.reading.as_ref() != Some(&reading) {
-                    readings.push(filing(config, *id, copy.shop.clone(), reading.clone(), copy.received_at));
+                    readings.push(filing(config, *id, copy.shop.clone(), reading.clone(), copy.received_at, credence));
                 }
                 Change::Stays(reading)
             }
@@ -300,7 +307,10 @@ async fn file_again(
     for one in replayed {
         let Some(at) = filed.iter().position(|filed| filed.copy == one.copy.id) else { continue };
         let filed = filed.swap_remove(at);
-        let Change::Stays(reading) = &one.change else { continue };
+        let Change::Stays(reading) = &mut one.change else { continue };
+        if let Some((instead, _)) = filed.instead {
+            *reading = instead;
+        }
         if !filed.is_done {
             one.change = Change::LeftAlone;
         } else if reading.outcome.as_str() != one.copy.state.as_str() {

@@ -8,15 +8,19 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
+use super::logins::{Logins, Turns};
 use super::relays::RelayLine;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::{EmailAddress, LetterId, Policies};
+use crate::domain::{AlarmKind, EmailAddress, LetterId, Policies, ShopId, Timestamp};
 use crate::letter::Letters;
 use crate::proof::Prover;
 use crate::read::Reader;
 use crate::send::dkim::Signers;
 use crate::store::Store;
+
+/// How long after an alarm the next of its kind is raised at the earliest.
+const RAISED_AGAIN: Duration = Duration::from_secs(60);
 
 /// Everything that follows from the configuration, checked and compiled. Never changed: a reload makes a new one.
 pub struct Setup {
@@ -36,6 +40,8 @@ pub struct Setup {
     pub signers: Signers,
     /// Keys derived from the master key.
     pub keys: Keys,
+    /// Who may log in at the door.
+    pub logins: Logins,
 }
 
 /// One key a purpose, so that none of them gives away another.
@@ -64,11 +70,14 @@ pub struct House {
     pub copy_came: Notify,
     /// How many messages were taken in since the start.
     pub taken_in: AtomicU64,
+    /// Turns at looking at passwords.
+    pub turns: Turns,
     /// Rung when an invitation may be due earlier than was known.
     pub queue_moved: Notify,
     /// Whether a claim failed without an answer, so that letters may be claimed of which nobody here knows.
     pub(super) claims_unknown: AtomicBool,
     in_hand: Mutex<HashMap<LetterId, Option<String>>>,
+    raised: Mutex<HashMap<(ShopId, AlarmKind), Timestamp>>,
     setup: ArcSwap<Setup>,
 }
 
@@ -82,9 +91,11 @@ impl House {
             lease,
             copy_came: Notify::new(),
             taken_in: AtomicU64::new(0),
+            turns: Turns::default(),
             queue_moved: Notify::new(),
             claims_unknown: AtomicBool::new(false),
             in_hand: Mutex::default(),
+            raised: Mutex::default(),
             setup: ArcSwap::from_pointee(setup),
         }
     }
@@ -97,6 +108,17 @@ impl House {
     /// The letters that are claimed and not settled, with their relays.
     pub(super) fn in_hand(&self) -> MutexGuard<'_, HashMap<LetterId, Option<String>>> {
         self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether an alarm may be raised now that was not within the last minute: a flood of copies is one alarm.
+    pub(super) fn may_raise(&self, shop: &ShopId, kind: AlarmKind, now: Timestamp) -> bool {
+        let mut raised = self.raised.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (shop.clone(), kind);
+        if raised.get(&key).is_some_and(|at| now >= *at && now.since(*at) < RAISED_AGAIN) {
+            return false;
+        }
+        raised.insert(key, now);
+        true
     }
 
     /// Puts a new set-up in place; work that has begun ends with the old one.

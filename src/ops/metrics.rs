@@ -42,7 +42,11 @@ pub fn text(figures: &WatchFigures, config: &Config, now: Timestamp) -> String {
             (format!("shop=\"{shop}\",kind=\"{}\"", kind.as_str()), u64::from(is_on))
         })
     });
-    metric("invited_shop_alarm", "1 while a shop's copies are not as usual.", alarms.collect());
+    metric(
+        "invited_shop_alarm",
+        "1 while a shop's copies are not as usual, or a relay of its needs a person.",
+        alarms.collect(),
+    );
     text
 }
 
@@ -124,6 +128,7 @@ mod tests {
                 "invited_last_copy_age_seconds{shop=\"S\"} 60",
                 "invited_shop_alarm{shop=\"S\",kind=\"held\"} 1",
                 "invited_shop_alarm{shop=\"S\",kind=\"silent\"} 0",
+                "invited_shop_alarm{shop=\"S\",kind=\"relay\"} 0",
             ]
         );
     }

@@ -2,6 +2,7 @@
 //! commit" exists once.
 
 pub mod accept;
+mod answers;
 pub mod desk;
 pub mod dispatch;
 pub mod explain;
@@ -10,6 +11,7 @@ pub mod held;
 mod house;
 pub mod import;
 mod letters;
+mod logins;
 pub mod mailbox;
 pub mod metrics;
 pub mod past_mail;
@@ -20,7 +22,9 @@ pub mod reconcile;
 mod relays;
 pub mod simulate;
 pub mod stats;
+pub mod trust;
 pub mod watch;
 
 pub use house::{House, Keys, Setup};
-pub use relays::{Readiness, RelayLine};
+pub use logins::{Logins, hash_password};
+pub use relays::{Readiness, RelayLine, RelayState};

@@ -16,7 +16,7 @@ use crate::domain::{
     OrderNews, OrderReference, Outcome, Policies, Reading, Rule, State, Timestamp, Way, admit, decide, open,
 };
 use crate::read::Reader;
-use crate::store::{Asked, FiledReading, NewCopy, PastCopy, SqlStore, StoreError};
+use crate::store::{Asked, Credence, FiledReading, NewCopy, PastCopy, SqlStore, StoreError};
 
 /// How old mails may be that are taken without anybody asking for older ones: as long as any delay may be. Whoever bought longer ago
 /// does not expect to be asked.
@@ -143,7 +143,7 @@ impl<'f> Foresight<'f> {
             self.taken.extend(stamp.marks.iter().cloned());
             filings.push((!is_known).then(|| {
                 let reading = read_for(self.config, self.reader, &self.shop.id, message);
-                filing(self.config, CopyId(0), self.shop.id.clone(), reading, stamp.written_at)
+                filing(self.config, CopyId(0), self.shop.id.clone(), reading, stamp.written_at, Credence::default())
             }));
         }
         self.look_up(filings.iter().flatten()).await?;

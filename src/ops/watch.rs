@@ -1,11 +1,11 @@
 //! Watching over the shops: is a shop's share of held copies as usual, and do copies still come? What is not as usual is said once,
 //! by the daemon that saw it first, and once more when it is over.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::house::House;
-use crate::domain::{AlarmKind, DAY, Facts, HOUR, Hour, ShopId, Timestamp, Verdict, held_alarm, silent_alarm};
+use crate::domain::{AlarmKind, DAY, Doubt, Facts, HOUR, Hour, ShopId, Timestamp, Verdict, held_alarm, silent_alarm};
 use crate::store::{Alarm, ShopSum, StoreError, WatchFigures};
 
 /// How long the counts of an hour are kept: a month to compare with, and what may lie between that and now.
@@ -23,6 +23,9 @@ const SENDERS_COME_BACK: Duration = Duration::from_secs(2 * 3_600);
 pub struct Watch {
     began: Option<Timestamp>,
     judged: HashMap<ShopId, (ShopSum, Timestamp)>,
+    /// The shops of which this daemon saw that a relay of theirs needs a person.
+    relays: HashSet<ShopId>,
+    looked: bool,
 }
 
 /// Looks at all shops, raises and ends alarms, and gives the figures as they are then.
@@ -45,7 +48,88 @@ pub async fn look(house: &House, watch: &mut Watch) -> Result<WatchFigures, Stor
         judge(house, &mut figures, &sum, is_silence_heard, now).await?;
         watch.judged.insert(sum.shop.clone(), (sum, now));
     }
+    judge_doubts(house, &mut figures, now).await?;
+    relays(house, watch, &mut figures).await?;
     Ok(figures)
+}
+
+/// How long copies that are held for their sender's sake keep an alarm up. Who left them lying for a week has decided so.
+const DOUBT_ALARMS: Duration = DAY.saturating_mul(7);
+
+/// Raises the alarms of copies that are held for their sender's sake, and ends those of which none is held any more.
+async fn judge_doubts(house: &House, figures: &mut WatchFigures, now: Timestamp) -> Result<(), StoreError> {
+    let setup = house.setup();
+    let shops = setup.config.shops.iter().map(|shop| &shop.id);
+    let asked = shops.flat_map(|shop| Doubt::ALL.map(|doubt| (shop.clone(), doubt))).collect::<Vec<_>>();
+    let since = Timestamp(now.0.saturating_sub(i64::try_from(DOUBT_ALARMS.as_millis()).unwrap_or(i64::MAX)));
+    let found = house.store.in_doubt(&asked, since).await?;
+    let mut wanted = found.iter().filter_map(|(shop, doubt)| Some((shop, AlarmKind::of_doubt(*doubt)?)));
+    let mut standing = Vec::new();
+    for (shop, (kind, note)) in wanted.by_ref() {
+        standing.push((shop.clone(), kind));
+        if !figures.alarms.iter().any(|alarm| alarm.shop == *shop && alarm.kind == kind) {
+            figures.alarms.push(raise(house, shop, kind, note, now).await?);
+        }
+    }
+    let is_over = |alarm: &&Alarm| {
+        AlarmKind::OF_SENDERS.contains(&alarm.kind) && !standing.contains(&(alarm.shop.clone(), alarm.kind))
+    };
+    for alarm in figures.alarms.iter().filter(is_over).cloned().collect::<Vec<_>>() {
+        end(house, &alarm).await?;
+        figures.alarms.retain(|one| *one != alarm);
+    }
+    Ok(())
+}
+
+/// Raises the alarm of a copy that was just held, once a minute at most: whether it stands is looked at every minute anyway.
+pub(super) async fn doubted(house: &House, shop: &ShopId, doubt: Doubt) {
+    let Some((kind, note)) = AlarmKind::of_doubt(doubt) else { return };
+    let now = house.clock.now();
+    if !house.may_raise(shop, kind, now) {
+        return;
+    }
+    if let Err(error) = raise(house, shop, kind, note, now).await {
+        tracing::debug!(%error, "an alarm waits for the next look at the shops");
+    }
+}
+
+async fn raise(house: &House, shop: &ShopId, kind: AlarmKind, note: &str, now: Timestamp) -> Result<Alarm, StoreError> {
+    let alarm = Alarm { shop: shop.clone(), kind, since: now, note: note.to_owned() };
+    if house.store.raise_alarm(&alarm).await? {
+        let (shop, alarm) = (shop.as_str(), kind.as_str());
+        tracing::warn!(shop, alarm, "{note}; see: invited held list --count, and invited senders list");
+    }
+    Ok(alarm)
+}
+
+/// Raises an alarm for each shop one of whose relays needs a person, and ends it when none does any more. What a daemon before this
+/// one raised ends with the first look; another daemon that sees the same raises it again.
+async fn relays(house: &House, watch: &mut Watch, figures: &mut WatchFigures) -> Result<(), StoreError> {
+    let setup = house.setup();
+    for shop in &setup.config.shops {
+        let lines = shop.relays.iter().filter_map(|name| Some((name, setup.relays.get(name)?.alarm()?)));
+        let refuses = lines.min_by_key(|(_, (since, _))| *since);
+        let known = figures.alarms.iter().find(|one| one.shop == shop.id && one.kind == AlarmKind::Relay).cloned();
+        match (refuses, known) {
+            (Some((relay, (since, trouble))), known) => {
+                watch.relays.insert(shop.id.clone());
+                if known.is_none() {
+                    let note = format!("the relay {relay} needs a person: {trouble}");
+                    let alarm = Alarm { shop: shop.id.clone(), kind: AlarmKind::Relay, since, note };
+                    house.store.raise_alarm(&alarm).await?;
+                    figures.alarms.push(alarm);
+                }
+            }
+            (None, Some(alarm)) if watch.relays.contains(&shop.id) || !watch.looked => {
+                end(house, &alarm).await?;
+                figures.alarms.retain(|one| *one != alarm);
+                watch.relays.remove(&shop.id);
+            }
+            _ => {}
+        }
+    }
+    watch.looked = true;
+    Ok(())
 }
 
 impl Watch {
@@ -63,7 +147,7 @@ async fn judge(
     now: Timestamp,
 ) -> Result<(), StoreError> {
     let raised = |kind| figures.alarms.iter().find(|alarm| alarm.shop == sum.shop && alarm.kind == kind).cloned();
-    let alarms = AlarmKind::ALL.map(|kind| (kind, raised(kind)));
+    let alarms = AlarmKind::COUNTED.map(|kind| (kind, raised(kind)));
     let since = alarms.iter().filter_map(|(_, alarm)| alarm.as_ref().map(|alarm| alarm.since));
     let earliest = since.chain([now, sum.last_copy_at]).min().unwrap_or(now);
     let from = Timestamp(earliest.0.saturating_sub(i64::try_from(PAST.as_millis()).unwrap_or(i64::MAX)));
@@ -77,6 +161,7 @@ async fn judge(
             // What came and is not read yet is no silence.
             AlarmKind::Silent if is_waiting || !is_silence_heard && alarm.is_none() => Verdict::Unclear,
             AlarmKind::Silent => silent_alarm(&hours, sum.last_copy_at, since, now),
+            AlarmKind::Sender | AlarmKind::Volume | AlarmKind::Relay => Verdict::Unclear,
         };
         match (verdict, alarm) {
             (Verdict::Unusual(facts), None) => {
@@ -121,7 +206,14 @@ fn say(alarm: &Alarm, facts: Facts) {
 async fn end(house: &House, alarm: &Alarm) -> Result<(), StoreError> {
     if house.store.clear_alarm(alarm).await? {
         let (shop, kind) = (alarm.shop.as_str(), alarm.kind.as_str());
-        tracing::info!(shop, alarm = kind, since = %alarm.since, "over: the copies of a shop are as usual again");
+        match alarm.kind {
+            AlarmKind::Relay => {
+                tracing::info!(shop, alarm = kind, since = %alarm.since, "over: a shop's relays need nobody")
+            }
+            _ => {
+                tracing::info!(shop, alarm = kind, since = %alarm.since, "over: the copies of a shop are as usual again")
+            }
+        }
     }
     Ok(())
 }

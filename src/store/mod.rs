@@ -3,6 +3,7 @@
 //! decided by the pure [`crate::domain::decide`], called between reading and writing it inside the same transaction, so that
 //! two doors can never act on the same past.
 
+mod answers;
 mod backup;
 mod desk;
 mod error;
@@ -23,6 +24,7 @@ mod tests;
 mod transfer;
 mod views;
 
+pub use answers::{AnswerFiled, AnswerRecord, AnsweredLetter, FiledAnswer};
 pub use backup::{BackedUp, BackupError, Restoration, Restored, backup, hold_since, restore};
 pub use desk::{DeskAsk, DeskOutcome, Reinvited, Seen};
 pub use error::StoreError;
@@ -34,7 +36,7 @@ pub use imports::{Asked, CopiesOf, Fate, Foreseen, Invited, PastCopy, Wanted};
 pub use lock::DaemonLock;
 pub use people::{Bodies, Erased, Erasure, ListFilter, Listed, NewEntry, PersonTable, RawRow, StoredEntry, Stretch};
 pub use records::{
-    Actor, Claim, ClaimAsk, Claimed, ClaimedLetter, CopyState, Counts, Credence, DecisionRecord, Figure, Filed,
+    Actor, Bound, Claim, ClaimAsk, Claimed, ClaimedLetter, CopyState, Counts, Credence, DecisionRecord, Figure, Filed,
     FiledReading, LetterPhase, LetterRecord, NewCopy, Pause, Recovered, RelayShare, Settled, Standing, StoredCopy,
     Story, Subject, UnreadCopy,
 };
@@ -148,6 +150,20 @@ pub trait Store: Send + Sync + 'static {
         policies: Arc<Policies>,
         now: Timestamp,
     ) -> Result<Vec<Filed>, StoreError>;
+
+    /// These letters as their answers are matched with them, as far as they are still there.
+    async fn answered_letters(&self, letters: &[LetterId]) -> Result<Vec<AnsweredLetter>, StoreError>;
+
+    /// Files what came back to letters. Each answer is kept beside its letter; a dead address and a complaint move the letter's
+    /// invitation, put the address on the suppression list for all shops and end what else is open of the person; the third letter
+    /// within 30 days that comes back for other reasons ends its invitation alone. All in one transaction. An answer whose copy is no
+    /// longer unread changes nothing.
+    async fn file_answers(
+        &self,
+        answers: Arc<[FiledAnswer]>,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Vec<AnswerFiled>, StoreError>;
 
     /// Takes invitations of the shops asked for that are due, the longest due first, and moves each by `Event::Due`, with what the
     /// shop's rules say to it: how many letters the person has had from any shop, and whether they are on the suppression list, as

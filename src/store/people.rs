@@ -66,6 +66,8 @@ pub enum PersonTable {
     Invitation,
     /// Letters and the relay's words about them.
     Letter,
+    /// What came back to letters.
+    Answer,
     /// Decisions and what people wrote beside them.
     Decision,
     /// The suppression list.
@@ -78,8 +80,16 @@ pub enum PersonTable {
 
 impl PersonTable {
     /// Every table that holds text which is not the program's own.
-    pub const ALL: [Self; 7] =
-        [Self::Copy, Self::Invitation, Self::Letter, Self::Decision, Self::Suppression, Self::Alarm, Self::Pause];
+    pub const ALL: [Self; 8] = [
+        Self::Copy,
+        Self::Invitation,
+        Self::Letter,
+        Self::Answer,
+        Self::Decision,
+        Self::Suppression,
+        Self::Alarm,
+        Self::Pause,
+    ];
 
     /// Its name.
     pub const fn as_str(self) -> &'static str {
@@ -87,6 +97,7 @@ impl PersonTable {
             Self::Copy => "copy",
             Self::Invitation => "invitation",
             Self::Letter => "letter",
+            Self::Answer => "answer",
             Self::Decision => "decision",
             Self::Suppression => "suppression",
             Self::Alarm => "alarm",

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
-use super::DeskMark;
+use super::{AnswerRecord, DeskMark};
+use crate::config::MailboxDomain;
 use crate::domain::{
     AddressKey, CopyId, Decision, Doubt, Handed, Inputs, Invitation, InvitationId, LetterId, LetterKind, OrderNews,
     OrderReference, PastLetter, Reading, Rule, ShopId, State, Suppressed, Timestamp, Volume,
@@ -88,8 +89,17 @@ pub struct Credence {
     pub mark: Option<String>,
     /// Why it is held, when its reading is held for its sender's sake, and when that is to be looked at again.
     pub doubt: Option<(Doubt, Option<Timestamp>)>,
-    /// How many invitations the shop's copies may begin on one day.
-    pub volume: Option<Volume>,
+    /// The bound of the day for invitations that it may begin.
+    pub bound: Option<Bound>,
+}
+
+/// How many invitations a shop's copies may begin on one day.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bound {
+    /// By the shop's rules.
+    pub volume: Volume,
+    /// Whether the copy proves its sender, beside knowing the address.
+    pub is_proven: bool,
 }
 
 /// What filing a reading did.
@@ -101,8 +111,8 @@ pub struct Filed {
     pub is_done: bool,
     /// The invitations that it moved, with the decision on each. Empty when the copy tells of no order.
     pub moved: Vec<(InvitationId, Decision)>,
-    /// The reading that was filed instead, when the store knew something against the sender or the day was full.
-    pub instead: Option<Reading>,
+    /// The reading that was filed instead, when the store knew something against the sender or the day was full, and why it is held.
+    pub instead: Option<(Reading, Option<Doubt>)>,
     /// The sender's mark, when no copy of it came for the shop before.
     pub first_seen: Option<String>,
 }
@@ -160,9 +170,22 @@ pub struct RelayShare {
     pub name: String,
     /// Letters that may be under way to it at one time, over all daemons.
     pub connections: usize,
+    /// Letters that may be claimed for it within an hour, over all daemons.
+    pub rate: Option<u32>,
+    /// Letters that may be under way at one time to the mailboxes of one domain, over all daemons.
+    pub per_domain: Option<usize>,
+    /// What holds for single domains.
+    pub domains: Vec<MailboxDomain>,
+    /// The other relays of the shops that are asked for. What one of them may have taken, though its answer was lost, is left to it.
+    pub others: Vec<String>,
 }
 
 impl RelayShare {
+    /// A relay of so many connections, and no other bounds.
+    pub fn new(name: impl Into<String>, connections: usize) -> Self {
+        Self { name: name.into(), connections, rate: None, per_domain: None, domains: Vec::new(), others: Vec::new() }
+    }
+
     /// How many letters may be in hand for it.
     pub fn in_hand_at_most(&self, is_alone: bool) -> usize {
         if is_alone { self.connections.saturating_mul(2) } else { self.connections }
@@ -175,10 +198,10 @@ pub struct Claimed {
     /// The letters to be sent, the longest due first.
     pub letters: Vec<ClaimedLetter>,
     /// How many invitations were dealt with, letters and others (a wait given up, a letter too late). 0 means that there is
-    /// nothing to be had now: nothing is due, the relay's connections are all in use, here or elsewhere, or a shop has claimed as
-    /// many as its rate allows.
+    /// nothing to be had now: nothing is due, the relay's connections are all in use, here or elsewhere, or a shop, the relay
+    /// or the mailboxes' domains have had as many as they may for now.
     pub dealt_with: usize,
-    /// When a shop that has claimed as many as its rate allows may claim the next.
+    /// When something that has had as many letters as it may for now may have the next.
     pub next: Option<Timestamp>,
 }
 
@@ -395,6 +418,8 @@ pub struct Story {
     pub decisions: Vec<DecisionRecord>,
     /// Their letters.
     pub letters: Vec<LetterRecord>,
+    /// What came back to those.
+    pub answers: Vec<AnswerRecord>,
 }
 
 /// How often something happened to a shop's invitations, or how many of them stand in a state.
@@ -408,7 +433,8 @@ pub struct Figure {
     /// What: a rule's name, `begun` for invitations that began, `letter first`, `letter reminder` and `letter dropped` for first
     /// letters and reminders that a relay took and for invitations that the shop's rules dropped; `state ` and a state's word;
     /// `became ` and the word of an [`crate::domain::Outturn`], `dropped ` and the rule that first dropped an invitation,
-    /// `dropped undone` for those of them that did not stay dropped.
+    /// `dropped undone` for those of them that did not stay dropped; `answer ` and the word of an [`crate::domain::AnswerKind`] for what
+    /// came back to letters.
     pub name: String,
     /// How often; never 0.
     pub n: u64,

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use invited::config::Limits;
-use invited::door::{Effect, Goodbye, Profile, Role, Session};
+use invited::door::{Effect, Goodbye, LoginAnswer, Profile, Role, Session};
 use invited::ops::accept::NewCopy;
 
 use crate::HOSTNAME;
@@ -17,6 +16,7 @@ const TRACE: &[u8] = b"Received: from a test\r\n\t; today\r\n";
 pub(crate) struct Bare {
     pub(crate) session: Session,
     pub(crate) intake: Arc<FakeIntake>,
+    role: Role,
     pub(crate) said: Vec<u8>,
     pub(crate) closed: bool,
     pub(crate) handshake: bool,
@@ -25,17 +25,19 @@ pub(crate) struct Bare {
 }
 
 impl Bare {
-    pub(crate) fn new(limits: &Limits, tls: bool, intake: Arc<FakeIntake>, watchful: bool) -> Self {
+    pub(crate) fn new(script: &Script, intake: Arc<FakeIntake>, watchful: bool) -> Self {
         let profile = Profile {
             hostname: HOSTNAME.into(),
-            limits: Arc::new(limits.clone()),
-            offers_tls: tls,
-            role: Role::Smtp,
-            requires_tls: false,
+            limits: Arc::new(script.limits.clone()),
+            offers_tls: script.tls,
+            role: script.role,
+            offers_login: script.logins,
+            is_local: script.local,
+            requires_tls: script.requires_tls,
         };
         let mut session = Session::new(profile);
         session.greet();
-        Self { session, intake, said: Vec::new(), closed: false, handshake: false, watchful }
+        Self { session, intake, role: script.role, said: Vec::new(), closed: false, handshake: false, watchful }
     }
 
     pub(crate) fn send(&mut self, octets: &[u8]) {
@@ -65,14 +67,33 @@ impl Bare {
                             client: None,
                             hello: self.session.hello().to_owned(),
                             tls: self.session.is_secured(),
+                            user: self.session.user().map(str::to_owned),
                             ..invited::domain::Handed::default()
                         },
                         answers: addressee.letter,
                         message: Arc::clone(&message),
                         received_at: invited::domain::Timestamp(0),
                     });
-                    let answer = self.intake.keep(copies.collect());
-                    self.session.kept(answer.as_deref().map_err(Clone::clone));
+                    let alone = match self.role {
+                        Role::Lmtp => copies.map(|copy| vec![copy]).collect::<Vec<_>>(),
+                        Role::Smtp | Role::Submission => vec![copies.collect()],
+                    };
+                    let mut answers = Vec::new();
+                    for together in alone {
+                        let count = together.len();
+                        match self.intake.keep(together) {
+                            Ok(ids) => answers.extend(ids.into_iter().map(Ok)),
+                            Err(error) => answers.extend(vec![Err(error); count]),
+                        }
+                    }
+                    self.session.kept(&answers);
+                }
+                Some(Effect::Authenticate { user, password }) => {
+                    self.session.logged_in(match self.intake.knows(&user, &password) {
+                        Ok(true) => LoginAnswer::Right,
+                        Ok(false) => LoginAnswer::Wrong,
+                        Err(_) => LoginAnswer::NotNow,
+                    });
                 }
                 Some(Effect::Delay(_)) => {}
                 Some(Effect::StartTls) => self.handshake = true,
@@ -130,7 +151,7 @@ fn the_bare_session_keeps_to_every_script() {
         // By single octets nothing can wait behind DATA, so the scripts about that make no sense then.
         let pieces: &[usize] = if name.starts_with("hasty") { &[usize::MAX] } else { &[usize::MAX, 1, 3] };
         for piece in pieces {
-            let mut bare = Bare::new(&script.limits, script.tls, script.intake(), true);
+            let mut bare = Bare::new(&script, script.intake(), true);
             if let Err(fault) = bare.play(&script, *piece) {
                 faults.push(format!("{name} by {piece}: {fault}"));
             }

@@ -12,6 +12,9 @@ use crate::SHOP;
 pub(crate) struct FakeIntake {
     pub(crate) ready: Mutex<VecDeque<Result<(), NotNow>>>,
     pub(crate) dot: Mutex<VecDeque<Result<(), NotNow>>>,
+    pub(crate) logins: bool,
+    /// Whose passwords were looked at.
+    pub(crate) asked: Mutex<Vec<String>>,
     pub(crate) kept: Mutex<Vec<NewCopy>>,
 }
 
@@ -22,6 +25,12 @@ impl FakeIntake {
             "shop2+0123456789abcdef@in.example.com" => Recipient::Shop(ShopId::parse("shop2").unwrap()),
             _ => Recipient::Unknown,
         }
+    }
+
+    /// The user is `shop` and the password `secret`; of `later` nobody can say anything now.
+    pub(crate) fn knows(&self, user: &str, password: &[u8]) -> Result<bool, NotNow> {
+        self.asked.lock().unwrap().push(user.to_owned());
+        if user == "later" { Err(NotNow::Unavailable) } else { Ok(user == "shop" && password == b"secret") }
     }
 
     pub(crate) fn keep(&self, copies: Vec<NewCopy>) -> Result<Vec<CopyId>, NotNow> {
@@ -59,6 +68,14 @@ impl Intake for FakeIntake {
 
     async fn ready(&self) -> Result<(), NotNow> {
         next(&self.ready)
+    }
+
+    fn has_logins(&self) -> bool {
+        self.logins
+    }
+
+    async fn authenticate(&self, user: &str, password: &[u8]) -> Result<bool, NotNow> {
+        self.knows(user, password)
     }
 
     async fn accept(&self, copies: Vec<NewCopy>) -> Result<Vec<CopyId>, NotNow> {

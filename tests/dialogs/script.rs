@@ -1,5 +1,5 @@
-//! A script is a text file. `#` comments; `limits: name=value …`, `tls: yes` and `intake: ready=full,ok dot=unavailable` come
-//! first. Then: `C:` a line that the client sends, with CRLF; `R:` raw octets without it; `S:` how the next reply line begins;
+//! A script is a text file. `#` comments; `limits: name=value …`, `tls: yes` or `required`, `role: lmtp`, `logins: yes`, `local: yes` (a socket
+//! of this machine; only the bare session is played then) and `intake: ready=full,ok dot=unavailable` come first. Then: `C:` a line that the client sends, with CRLF; `R:` raw octets without it; `S:` how the next reply line begins;
 //! `TLS` the handshake; `CLOSED` the server hung up; `KEPT: n` copies taken in so far; `BODY:` the last message. In `C`, `R` and
 //! `BODY` stand the escapes `\r \n \0 \\ \xHH` and `\{n}x`, n times the next character. Sends in a row go out as one write.
 
@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use invited::config::Limits;
+use invited::config::{Limits, Role};
 use invited::ops::accept::NotNow;
 
 use crate::intake::FakeIntake;
@@ -18,6 +18,10 @@ use crate::intake::FakeIntake;
 pub(crate) struct Script {
     pub(crate) limits: Limits,
     pub(crate) tls: bool,
+    pub(crate) requires_tls: bool,
+    pub(crate) role: Role,
+    pub(crate) logins: bool,
+    pub(crate) local: bool,
     pub(crate) ready: VecDeque<Result<(), NotNow>>,
     pub(crate) dot: VecDeque<Result<(), NotNow>>,
     pub(crate) steps: Vec<(usize, Step)>,
@@ -48,7 +52,24 @@ impl Script {
                     continue;
                 }
                 "tls" => {
-                    script.tls = value == "yes";
+                    (script.tls, script.requires_tls) = (value != "no", value == "required");
+                    continue;
+                }
+                "role" => {
+                    script.role = match value {
+                        "smtp" => Role::Smtp,
+                        "submission" => Role::Submission,
+                        "lmtp" => Role::Lmtp,
+                        _ => panic!("{value}"),
+                    };
+                    continue;
+                }
+                "logins" => {
+                    script.logins = value == "yes";
+                    continue;
+                }
+                "local" => {
+                    script.local = value == "yes";
                     continue;
                 }
                 "intake" => {
@@ -89,7 +110,7 @@ impl Script {
 
     pub(crate) fn intake(&self) -> Arc<FakeIntake> {
         let (ready, dot) = (self.ready.clone().into(), self.dot.clone().into());
-        Arc::new(FakeIntake { ready, dot, kept: Mutex::default() })
+        Arc::new(FakeIntake { ready, dot, logins: self.logins, asked: Mutex::default(), kept: Mutex::default() })
     }
 }
 

@@ -125,7 +125,7 @@ async fn a_certificate_can_come_and_go_while_the_listener_runs() {
         let mut client = server.connect().await;
         client.hear(&["220 "]).await;
         client.send(b"EHLO client.example\r\n").await;
-        client.hear(&["250-", "250-", "250-", "250-", "250-", "250-"]).await;
+        client.hear(&["250-"; 7]).await;
         client.hear(&[if offered { "250-STARTTLS" } else { "250 HELP" }]).await;
     }
     server.end().await;

@@ -21,7 +21,7 @@ fn two_shops(folder: &std::path::Path, relay: &TestRelay) -> Config {
     let (mut other, mut shop) = (config.relays[0].clone(), config.shops[0].clone());
     other.name = "other".to_owned();
     shop.id = ShopId::parse("second").unwrap();
-    shop.relay.clone_from(&other.name);
+    shop.relays = vec![other.name.clone()];
     config.relays.push(other);
     config.shops.push(shop);
     std::fs::write(folder.join("master.key"), "0123456789abcdef0123456789abcdef\n").unwrap();

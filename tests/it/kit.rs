@@ -61,6 +61,14 @@ impl House {
         Self::open_with(None, extra, |config| config.relays[0].timeouts = short, script).await
     }
 
+    /// With a configuration that is adjusted before the start.
+    pub(crate) async fn adjusted(
+        adjust: impl FnOnce(&mut Config),
+        script: impl Fn(&Moment) -> Act + Send + Sync + 'static,
+    ) -> Self {
+        Self::open_with(None, &[], adjust, script).await
+    }
+
     async fn open_with(
         server: Option<&str>,
         extra: &[(&str, &str)],
@@ -253,6 +261,9 @@ pub(crate) fn client(door: &str) -> Relay {
         login: None,
         connections: 4,
         letters_per_connection: 10_000,
+        rate: None,
+        per_domain: None,
+        domains: Vec::new(),
         return_path: invited::config::ReturnPath::Own,
         hello_name: "mta.shop.example.com".to_owned(),
         timeouts: RelayTimeouts::default(),

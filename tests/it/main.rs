@@ -7,6 +7,8 @@ mod by_hand;
 #[path = "../kit/flaky.rs"]
 mod flaky;
 mod kit;
+#[path = "../kit/postfix.rs"]
+mod postfix;
 #[path = "../kit/postgres.rs"]
 mod postgres;
 mod program;
@@ -15,20 +17,24 @@ mod relay;
 #[path = "../kit/said.rs"]
 mod said;
 
+mod bounces;
 mod claims;
 mod cli;
 mod crash;
 mod desk;
 mod explain;
+mod forged;
 mod held;
 mod imports;
 mod learn;
 mod listeners;
 mod orders;
+mod outgoing;
 mod peers;
 mod people;
 mod platforms;
 mod relays;
+mod senders;
 mod serve;
 mod simulate;
 mod templates;

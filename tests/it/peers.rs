@@ -1,124 +1,29 @@
 //! Programs that we did not write: Postfix as the shop's MTA and as our relay, swaks as a client. They are run as they are
 //! packaged; what is missing is said on standard error, and is a failure when `INVITED_REQUIRE_PEERS` is set.
 
-use std::fmt::Write as _;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use invited::domain::State;
 use invited::store::CopyState;
 use invited::store::Store as _;
-use tempfile::TempDir;
 
 use crate::kit::{fixture, make_private, opened, order_mail, say, until};
-use crate::program::{BCC, Dialog, Ran, Site, has, is_root, not_run, run};
-use crate::relay::{Act, TestRelay};
+use crate::postfix::{Postfix, can_run_postfix, free_address};
+use crate::program::{BCC, Dialog, Ran, Site, has, not_run, run};
+use crate::relay::{Act, At, TestRelay};
 
-/// A Postfix of the test's own, beside whatever the machine runs: its own configuration, queue and port.
-struct Postfix {
-    folder: TempDir,
-    address: SocketAddr,
-}
-
-impl Postfix {
-    /// `to_door` gets the mail for the ingest domain, `to_customers` every other.
-    async fn start(to_door: SocketAddr, to_customers: SocketAddr) -> Self {
-        let folder = tempfile::Builder::new().prefix("postfix-").tempdir().unwrap();
-        let address = free_address();
-        for name in ["etc", "queue", "data"] {
-            std::fs::create_dir(folder.path().join(name)).unwrap();
-        }
-        let postfix = Self { folder, address };
-        // Its processes run as another user and must find their way.
-        open_to_all(postfix.folder.path());
-        postfix.write_configuration(to_door, to_customers);
-        let owned = Command::new("chown").arg("postfix").arg(postfix.folder.path().join("data")).status().unwrap();
-        assert!(owned.success());
-        let started = postfix.control("start");
-        assert_eq!(started.code, 0, "{started:?}\n{}", postfix.log());
-        until("Postfix listens", async || Dialog::open(address).await.ok()).await;
-        postfix
-    }
-
-    fn write_configuration(&self, to_door: SocketAddr, to_customers: SocketAddr) {
-        let root = self.folder.path().display();
-        let main = format!(
-            "compatibility_level = 3.6\nqueue_directory = {root}/queue\ndata_directory = {root}/data\n\
-             maillog_file = {root}/log\nmaillog_file_prefixes = {root}\nmyhostname = mta.shop.example.com\n\
-             mydestination =\nmynetworks = 127.0.0.0/8\ninet_interfaces = 127.0.0.1\ninet_protocols = ipv4\n\
-             smtp_dns_support_level = disabled\nsmtpd_peername_lookup = no\nalias_maps =\nalias_database =\nbiff = no\n\
-             local_transport = error:no local delivery\nlocal_recipient_maps =\nalways_bcc = {BCC}\n\
-             transport_maps = inline:{{ {{in.invited.example=smtp:[{}]:{}}}, {{*=smtp:[{}]:{}}} }}\n\
-             minimal_backoff_time = 1s\nqueue_run_delay = 1s\n",
-            to_door.ip(),
-            to_door.port(),
-            to_customers.ip(),
-            to_customers.port(),
-        );
-        let mut master = format!("{} inet n - n - - smtpd\n", self.address);
-        for (service, kind, private, wakeup, limit, program) in [
-            ("pickup", "unix", "n", "60", "1", "pickup"),
-            ("cleanup", "unix", "n", "-", "0", "cleanup"),
-            ("qmgr", "unix", "n", "300", "1", "qmgr"),
-            ("rewrite", "unix", "-", "-", "-", "trivial-rewrite"),
-            ("bounce", "unix", "-", "-", "0", "bounce"),
-            ("defer", "unix", "-", "-", "0", "bounce"),
-            ("trace", "unix", "-", "-", "0", "bounce"),
-            ("verify", "unix", "-", "-", "1", "verify"),
-            ("flush", "unix", "n", "1000?", "0", "flush"),
-            ("proxymap", "unix", "-", "-", "-", "proxymap"),
-            ("smtp", "unix", "-", "-", "-", "smtp"),
-            ("relay", "unix", "-", "-", "-", "smtp"),
-            ("showq", "unix", "n", "-", "-", "showq"),
-            ("error", "unix", "-", "-", "-", "error"),
-            ("retry", "unix", "-", "-", "-", "error"),
-            ("anvil", "unix", "-", "-", "1", "anvil"),
-            ("scache", "unix", "-", "-", "1", "scache"),
-            ("tlsmgr", "unix", "-", "1000?", "1", "tlsmgr"),
-            ("postlog", "unix-dgram", "n", "-", "1", "postlogd"),
-        ] {
-            writeln!(master, "{service} {kind} {private} - n {wakeup} {limit} {program}").unwrap();
-        }
-        std::fs::write(self.folder.path().join("etc/main.cf"), main).unwrap();
-        std::fs::write(self.folder.path().join("etc/master.cf"), master).unwrap();
-    }
-
-    fn control(&self, what: &str) -> Ran {
-        // Its script wants a folder that every user may enter.
-        run(Command::new("/usr/sbin/postfix").current_dir("/").arg("-c").arg(self.folder.path().join("etc")).arg(what))
-    }
-
-    fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
-    }
-}
-
-impl Drop for Postfix {
-    fn drop(&mut self) {
-        let stopped = self.control("stop");
-        if stopped.code != 0 || std::thread::panicking() {
-            say(&format!("{stopped:?}\n{}", self.log()));
-        }
-    }
-}
-
-fn open_to_all(folder: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(folder, std::fs::Permissions::from_mode(0o755)).unwrap();
-}
-
-/// A port that nobody had a moment ago.
-fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
-fn can_run_postfix(test: &str) -> bool {
-    let there = Path::new("/usr/sbin/postfix").is_file() && is_root();
-    if !there {
-        not_run(test, "/usr/sbin/postfix and root");
-    }
-    there
+/// `to_door` gets the mail for the ingest domain, `to_customers` every other.
+fn routes(to_door: SocketAddr, to_customers: SocketAddr) -> String {
+    format!(
+        "always_bcc = {BCC}\n\
+         transport_maps = inline:{{ {{in.invited.example=smtp:[{}]:{}}}, {{*=smtp:[{}]:{}}} }}\n",
+        to_door.ip(),
+        to_door.port(),
+        to_customers.ip(),
+        to_customers.port(),
+    )
 }
 
 fn can_run_swaks(test: &str) -> bool {
@@ -138,7 +43,7 @@ async fn the_whole_loop_through_a_real_postfix_on_both_sides() {
     // The daemon must know its relay before Postfix can know the daemon, so the relay's address comes with a reload.
     let site = Site::new(free_address(), &[("hold_all", "true")]).await;
     let service = site.serve().await;
-    let postfix = Postfix::start(service.address, customers.address).await;
+    let postfix = Postfix::start(&routes(service.address, customers.address), "").await;
     site.configure(postfix.address, &[]);
     service.signal("HUP");
     service.says("the configuration was reloaded").await;
@@ -183,6 +88,41 @@ async fn the_whole_loop_through_a_real_postfix_on_both_sides() {
         invitations.len(),
         customers.taken().len() - 2
     ));
+    drop(postfix);
+    service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_real_postfix_could_not_deliver_comes_back_and_stops_the_letters() {
+    if !can_run_postfix("what_a_real_postfix_could_not_deliver_comes_back_and_stops_the_letters") {
+        return;
+    }
+    let customer = "anna@customer.example.net";
+    let customers = TestRelay::start(|moment| match moment.at {
+        At::Rcpt if moment.rcpt.starts_with("anna@") => {
+            Act::Reply("550 5.1.1 <anna@customer.example.net>: Recipient address rejected: User unknown")
+        }
+        _ => Act::Ok,
+    })
+    .await;
+    let site = Site::new(free_address(), &[("hold_all", "true")]).await;
+    let service = site.serve().await;
+    let postfix = Postfix::start(service.address, customers.address).await;
+    site.configure(postfix.address, &[("reminder", "\"7 days\"")]);
+    service.signal("HUP");
+    service.says("the configuration was reloaded").await;
+
+    let mut shop = Dialog::open(service.address).await.unwrap();
+    let reply = shop.mail(BCC, &order_mail("PF-2001", "Anna Exempel", customer)).await.unwrap();
+    assert!(reply.starts_with("250 "), "{reply}");
+    until("Postfix's notice is filed", async || {
+        (site.number("SELECT count(*) FROM answer WHERE kind = 'hard_bounce' AND status = '5.1.1'").await == 1)
+            .then_some(())
+    })
+    .await;
+    let invitations = site.invitations().await;
+    assert_eq!(invitations[0].progress.state, State::Failed);
+    assert_eq!(site.number("SELECT count(*) FROM suppression WHERE reason = 'bounced'").await, 1);
     drop(postfix);
     service.stop().await;
 }

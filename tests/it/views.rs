@@ -76,7 +76,7 @@ async fn history(store: &SqlStore, start: Timestamp) {
         by_hand::order(store, id, DeskOrder::Cancel, &kim(reason), &policies(), now).await.unwrap();
     }
     let now = start.plus(DAY * 7 * 2 + DAY * 10);
-    let relay = Some(RelayShare { name: "default".to_owned(), connections: 100 });
+    let relay = Some(RelayShare::new("default", 100));
     let ask = ClaimAsk { owner: "a daemon".to_owned(), relay, shops: vec![shop()], limit: 100 };
     let letters = store.claim_due(ask, policies(), now).await.unwrap().letters;
     assert_eq!(letters.len(), 24);

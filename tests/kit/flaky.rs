@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex};
 use async_trait::async_trait;
 use invited::domain::{Attempt, CopyId, Doubt, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp};
 use invited::store::{
-    Actor, Alarm, Claim, ClaimAsk, Claimed, Counts, DecisionRecord, DeskAsk, DeskFiling, DeskOutcome, Discarded,
-    Figure, Filed, FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited, Settled,
-    ShopHours, Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
+    Actor, Alarm, AnswerFiled, AnsweredLetter, Claim, ClaimAsk, Claimed, Counts, DecisionRecord, DeskAsk, DeskFiling,
+    DeskOutcome, Discarded, Figure, Filed, FiledAnswer, FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page,
+    Pause, Recovered, Reinvited, Settled, ShopHours, Standing, Store, StoreError, StoredCopy, Story, Subject,
+    UnreadCopy, WatchFigures,
 };
 
 /// Hands every call on to another store, save those that were told to fail.
@@ -65,6 +66,8 @@ hand_on! {
     ready() -> ();
     claim_copies(limit: usize, attempts_at_most: u32, owner: &str, now: Timestamp) -> Vec<UnreadCopy>;
     file_readings(readings: Arc<[FiledReading]>, policies: Arc<Policies>, now: Timestamp) -> Vec<Filed>;
+    answered_letters(letters: &[LetterId]) -> Vec<AnsweredLetter>;
+    file_answers(answers: Arc<[FiledAnswer]>, policies: Arc<Policies>, now: Timestamp) -> Vec<AnswerFiled>;
     claim_due(ask: ClaimAsk, policies: Arc<Policies>, now: Timestamp) -> Claimed;
     mark_on_the_wire(claim: &Claim, message_id: &str, now: Timestamp) -> bool;
     settle(claim: &Claim, attempt: Attempt, reply: &str, policies: Arc<Policies>, now: Timestamp) -> Option<Settled>;

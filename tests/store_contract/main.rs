@@ -36,6 +36,7 @@ macro_rules! on_each_engine {
     };
 }
 
+mod answers;
 mod copies;
 mod daemons;
 mod desk;
@@ -51,6 +52,7 @@ mod people;
 mod persons;
 mod races;
 mod relays;
+mod room;
 mod senders;
 mod watch;
 
@@ -142,7 +144,7 @@ async fn claim(store: &dyn Store, owner: &str, now: Timestamp) -> Vec<ClaimedLet
 
 /// All shops' letters, to one relay.
 fn ask(owner: &str, limit: usize) -> ClaimAsk {
-    let relay = Some(RelayShare { name: "default".to_owned(), connections: 100 });
+    let relay = Some(RelayShare::new("default", 100));
     ClaimAsk { owner: owner.to_owned(), relay, shops: vec![shop("nord"), shop("doubles")], limit }
 }
 

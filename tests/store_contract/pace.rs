@@ -10,7 +10,7 @@ use invited::store::{Actor, ClaimAsk, Claimed, Pause, RelayShare, Store};
 use super::{Place, T0, after, free, person, policies, shop, tell};
 
 fn ask(owner: &str, limit: usize) -> ClaimAsk {
-    let relay = Some(RelayShare { name: "default".to_owned(), connections: 10_000 });
+    let relay = Some(RelayShare::new("default", 10_000));
     ClaimAsk { owner: owner.to_owned(), relay, shops: vec![shop("nord"), shop("doubles")], limit }
 }
 

@@ -22,7 +22,7 @@ fn apart() -> Policy {
 
 /// Letters of these shops. Each relay has a turn of its own, so that claims for different ones run side by side.
 fn ask(owner: &str, relay: &str, shops: &[&str]) -> ClaimAsk {
-    let relay = Some(RelayShare { name: relay.to_owned(), connections: 100 });
+    let relay = Some(RelayShare::new(relay, 100));
     ClaimAsk { owner: owner.to_owned(), relay, shops: shops.iter().map(|name| shop(name)).collect(), limit: 64 }
 }
 

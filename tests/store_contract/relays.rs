@@ -8,7 +8,7 @@ use invited::store::{ClaimAsk, ClaimedLetter, RelayShare, Store};
 use super::{Place, T0, after, policies, shop, tell};
 
 fn ask(owner: &str, relay: Option<(&str, usize)>, shops: &[&str], limit: usize) -> ClaimAsk {
-    let relay = relay.map(|(name, connections)| RelayShare { name: name.to_owned(), connections });
+    let relay = relay.map(|(name, connections)| RelayShare::new(name, connections));
     ClaimAsk { owner: owner.to_owned(), relay, shops: shops.iter().map(|name| shop(name)).collect(), limit }
 }
 

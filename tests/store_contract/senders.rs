@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use invited::domain::{CopyId, DAY, Doubt, EventKind, SenderState, ShopId, State, Timestamp, Volume};
 use invited::store::{
-    CopyState, Credence, DeskAct, DeskFiling, Filed, FiledReading, HeldFilter, Role, Sender, SenderFilter, Store,
+    Bound, CopyState, Credence, DeskAct, DeskFiling, Filed, FiledReading, HeldFilter, Role, Sender, SenderFilter, Store,
 };
 
 use super::{Place, T0, after, filing, mail, order, person, policies, shop};
@@ -29,7 +29,7 @@ fn of(mark: &str) -> Credence {
 }
 
 fn at_most(most: u32) -> Credence {
-    Credence { volume: Some(Volume::AtMost(most)), ..Credence::default() }
+    Credence { bound: Some(Bound { volume: Volume::AtMost(most), is_proven: true }), ..Credence::default() }
 }
 
 async fn state(store: &dyn Store, copy: CopyId) -> (CopyState, Option<Doubt>) {
@@ -48,7 +48,7 @@ async fn copies_of_a_new_sender_are_held_until_a_person_approves_it(place: Place
     assert_eq!(filed[1].first_seen, None);
     for one in &filed {
         assert!(one.is_done && one.moved.is_empty());
-        assert!(one.instead.as_ref().unwrap().reason.as_ref().unwrap().starts_with("new sender: "));
+        assert!(one.instead.as_ref().unwrap().0.reason.as_ref().unwrap().starts_with("new sender: "));
         let (copy, _) = store.copy(one.copy).await.unwrap().unwrap();
         assert_eq!((copy.state, copy.doubt), (CopyState::Held, Some(Doubt::NewSender)));
         assert_eq!(copy.proof.as_deref(), Some("{\"a\":1}"));
@@ -87,7 +87,7 @@ async fn copies_of_a_new_sender_are_held_until_a_person_approves_it(place: Place
     assert_eq!(decide(SenderState::Blocked, 2).await.unwrap(), [Some(SenderState::Approved)]);
     let filed = told(&*store, &["A-4"], &of("shop.example 192.0.2.0/24"), after(2)).await;
     assert_eq!(state(&*store, filed[0].copy).await, (CopyState::Ignored, None));
-    assert!(filed[0].instead.as_ref().unwrap().reason.as_ref().unwrap().starts_with("blocked sender: "));
+    assert!(filed[0].instead.as_ref().unwrap().0.reason.as_ref().unwrap().starts_with("blocked sender: "));
 }
 
 async fn a_person_has_senders_approved_before_their_first_copy_and_a_replay_does_not_go_around_one(place: Place) {
@@ -155,7 +155,7 @@ async fn a_day_has_so_many_invitations_and_what_is_more_is_held(place: Place) {
 
 async fn the_usual_day_is_learned_from_what_began(place: Place) {
     let store = place.daemon().await;
-    let usual = Credence { volume: Some(Volume::Usual), ..Credence::default() };
+    let usual = Credence { bound: Some(Bound { volume: Volume::Usual, is_proven: true }), ..Credence::default() };
     for day in 0..9 {
         let orders = (0..20).map(|n| format!("D{day}-{n}")).collect::<Vec<_>>();
         let orders = orders.iter().map(String::as_str).collect::<Vec<_>>();

@@ -12,7 +12,7 @@ use clap::Subcommand;
 
 use super::who::Who;
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
-use crate::domain::{Decision, InvitationId, Timestamp, Zone};
+use crate::domain::{Decision, Doubt, InvitationId, Timestamp, Zone};
 use crate::store::StoredCopy;
 
 /// Deals with copies that a person should look at.
@@ -56,6 +56,10 @@ fn json(copy: &StoredCopy) -> serde_json::Value {
         "invitation": copy.invitation,
         "reason": copy.reading.as_ref().and_then(|one| one.reason.as_deref()),
         "reading": copy.reading,
+        "way": copy.handed.way.as_str(),
+        "sender": copy.sender,
+        "doubt": copy.doubt.map(Doubt::as_str),
+        "proof": proof(copy),
         "desk": copy.desk.as_ref().map(|mark| serde_json::json!({
             "act": mark.act.as_str(),
             "actor": mark.actor.name,
@@ -63,6 +67,11 @@ fn json(copy: &StoredCopy) -> serde_json::Value {
             "at": mark.at.to_string(),
         })),
     })
+}
+
+/// What was found about its sender, as it is kept.
+fn proof(copy: &StoredCopy) -> Option<serde_json::Value> {
+    serde_json::from_str(copy.proof.as_deref()?).ok()
 }
 
 /// What a copy did to the invitations of its order, in words.

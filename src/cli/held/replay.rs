@@ -58,6 +58,7 @@ impl Replay {
         }
         let desk = Desk::open(&self.config).await?;
         let reader = Reader::new(load_templates(desk.config.templates_dir.as_deref()).map_err(Failure::Config)?);
+        let prover = desk.prover()?;
         let mut ids = self.ids;
         if ids.is_empty() {
             let filter = self.filter.filter(self.why.as_deref(), &desk).await?;
@@ -72,7 +73,7 @@ impl Replay {
         let mut report = Report::new(self.json.json, is_dry, Box::new(local_in(&desk.zone())));
         for batch in ids.chunks(REPLAY_BATCH) {
             let now = desk.clock.now();
-            let replayed = replay(&desk.store, &desk.config, &reader, batch, &filing, now).await?;
+            let replayed = replay(&desk.store, &desk.config, &reader, &prover, batch, &filing, now).await?;
             for id in batch.iter().filter(|id| !replayed.iter().any(|one| one.copy.id == **id)) {
                 report.missing(*id)?;
             }

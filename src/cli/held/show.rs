@@ -9,6 +9,7 @@ use super::{ConfigArg, Desk, Failure, JsonArg, Output, json, local_in};
 use crate::cli::output::{local, one_line};
 use crate::domain::{CopyId, Outcome, Reading, Zone};
 use crate::ops::held::{Gap, gaps, standing};
+use crate::ops::trust;
 use crate::read::{Readable, readable};
 use crate::store::{CopyState, Store, StoredCopy};
 
@@ -83,6 +84,7 @@ fn facts(copy: &StoredCopy, zone: &Zone, out: &mut Output) -> Result<(), Failure
         vec!["came in".to_owned(), local(copy.received_at, zone)],
         vec!["from".to_owned(), copy.handed.client.map(|client| client.to_string()).unwrap_or_default()],
         vec!["envelope sender".to_owned(), copy.mail_from.clone()],
+        vec!["sender".to_owned(), found_of(copy)],
         vec!["size".to_owned(), format!("{} bytes", copy.size)],
         vec!["state".to_owned(), copy.state.as_str().to_owned()],
     ];
@@ -101,6 +103,11 @@ fn facts(copy: &StoredCopy, zone: &Zone, out: &mut Output) -> Result<(), Failure
     }
     rows.retain(|row| !row[1].is_empty());
     Ok(out.table(&[], rows)?)
+}
+
+/// What was found about its sender.
+fn found_of(copy: &StoredCopy) -> String {
+    trust::stored(copy.proof.as_deref()).map(|proof| proof.verdict.sentence()).unwrap_or_default()
 }
 
 /// The mail, and one that is attached to it: that is what a forwarding person meant.

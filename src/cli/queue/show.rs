@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::change::named;
 use super::row::long;
 use super::{ConfigArg, Desk, Failure, JsonArg, Output, local};
 use crate::domain::{Invitation, InvitationId, Zone};
 use crate::ops::explain::{Telling, next};
-use crate::store::{Filter, Store, StoreError, Subject};
+use crate::store::{AnswerRecord, Filter, Store, StoreError, Subject};
 
 /// Which invitations `show` shows.
 #[derive(Debug, Args)]
@@ -46,17 +46,23 @@ impl Show {
         for (place, one) in all.iter().enumerate() {
             let zone = desk.zone_of(&one.shop);
             let followed_by = followed_by(&desk.store, one).await?;
+            let story = desk.store.story(&Subject::Invitation(one.id)).await?;
             if self.json.json {
                 let mut value = long(one);
                 value["followed_by"] = json!(followed_by);
+                value["answers"] = story.answers.iter().map(answer).collect();
                 out.json(&value)?;
                 continue;
             }
             if place > 0 {
                 out.line("")?;
             }
-            out.table(&[], rows(one, followed_by, &zone))?;
-            let story = desk.store.story(&Subject::Invitation(one.id)).await?;
+            let mut rows = rows(one, followed_by, &zone);
+            let answers = story.answers.iter().map(|answer| {
+                vec!["came back".to_owned(), format!("{}, {}", local(answer.at, &zone), answer.kind.sentence())]
+            });
+            rows.extend(answers);
+            out.table(&[], rows)?;
             let policies = desk.policies()?;
             let standings = desk.store.standings(&story.invitations, Arc::clone(&policies), desk.clock.now()).await?;
             let telling = Telling {
@@ -70,6 +76,18 @@ impl Show {
         }
         Ok(())
     }
+}
+
+/// Something that came back to a letter, for scripts.
+fn answer(answer: &AnswerRecord) -> Value {
+    json!({
+        "letter": answer.letter,
+        "kind": answer.kind.as_str(),
+        "status": answer.status,
+        "reason": answer.reason,
+        "copy": answer.copy,
+        "at": answer.at.to_string(),
+    })
 }
 
 /// The invitation that came after this one for the same customer and order.

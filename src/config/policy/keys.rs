@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::config::units::{duration, long_duration};
-use crate::config::values::{has, number, span, span_as, word};
+use crate::config::values::{has, hourly, number, span, span_as, word};
 use crate::document::{Entry, Table};
 use crate::domain::{Cap, CapScope, Consent, DAY, Fallback, InDoubt, Policy, Trigger, clean};
 
@@ -240,13 +240,5 @@ fn consent_words(table: &Table<'_>, key: &'static str) -> Option<Vec<String>> {
 
 /// `300 per hour`.
 fn rate(table: &Table<'_>, key: &'static str) -> Option<Option<u32>> {
-    const REMEDY: &str = "write how many letters may leave in an hour, from \"1 per hour\" to \"100000 per hour\", or false \
-                          for as many as there are";
-    or_none(table, key, |table, key| {
-        table.any(key)?.text(REMEDY)?.check(REMEDY, |text| {
-            let number = text.strip_suffix("per hour").map(str::trim).filter(|n| n.bytes().all(|b| b.is_ascii_digit()));
-            let number = number.and_then(|number| number.parse().ok()).filter(|n| (1..=100_000).contains(n));
-            number.ok_or_else(|| format!("{text:?} is no number of letters in an hour"))
-        })
-    })
+    or_none(table, key, |table, key| hourly(table, key, ", or false for as many as there are"))
 }

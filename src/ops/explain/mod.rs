@@ -9,8 +9,11 @@ pub use silence::{Silence, silence};
 
 use std::collections::HashMap;
 
+use super::trust;
 use crate::domain::{Inputs, Invitation, InvitationId, LetterKind, Outcome, Policies, Timestamp};
-use crate::store::{CopyState, DecisionRecord, DeskAct, LetterPhase, LetterRecord, Standing, StoredCopy, Story};
+use crate::store::{
+    AnswerRecord, CopyState, DecisionRecord, DeskAct, LetterPhase, LetterRecord, Standing, StoredCopy, Story,
+};
 
 /// A sentence about one instant, or about an invitation as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +48,7 @@ pub fn tell(story: &Story, telling: &Telling<'_>) -> Vec<Line> {
         let mut told = story
             .copies
             .iter()
-            .filter(|copy| tells_of(story, copy, invitation))
+            .filter(|copy| tells_of(story, copy, invitation) && !is_answer(story, copy))
             .flat_map(copy_lines)
             .chain(
                 story
@@ -55,12 +58,16 @@ pub fn tell(story: &Story, telling: &Telling<'_>) -> Vec<Line> {
                     .map(|one| decision_line(one, when)),
             )
             .chain(story.letters.iter().filter(|one| one.invitation == invitation.id).flat_map(letter_lines))
+            .chain(story.answers.iter().filter_map(|one| answer_line(one, story, invitation.id)))
             .collect::<Vec<_>>();
         told.sort_by_key(|line| line.at);
         lines.extend(told);
         lines.push(Line { at: None, text: next(story, invitation, telling) });
     }
-    let others = story.copies.iter().filter(|copy| !story.invitations.iter().any(|one| tells_of(story, copy, one)));
+    let others = story
+        .copies
+        .iter()
+        .filter(|copy| !is_answer(story, copy) && !story.invitations.iter().any(|one| tells_of(story, copy, one)));
     for copy in others {
         lines.extend(copy_lines(copy));
         lines.extend(silence::what_next(copy).map(|text| Line { at: None, text: format!("Next: {text}") }));
@@ -86,6 +93,21 @@ fn tells_of(story: &Story, copy: &StoredCopy, invitation: &Invitation) -> bool {
         || story.decisions.iter().any(|one| one.invitation == invitation.id && one.copy == Some(copy.id))
 }
 
+/// Whether a copy is an answer to a letter, which is told beside that letter.
+fn is_answer(story: &Story, copy: &StoredCopy) -> bool {
+    story.answers.iter().any(|answer| answer.copy == Some(copy.id))
+}
+
+/// What came back to a letter of an invitation.
+fn answer_line(answer: &AnswerRecord, story: &Story, invitation: InvitationId) -> Option<Line> {
+    let letter = story.letters.iter().find(|letter| letter.id == answer.letter && letter.invitation == invitation)?;
+    let said = [answer.status.as_deref(), answer.reason.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ");
+    let said = if said.is_empty() { said } else { format!(" ({})", said.replace('_', " ")) };
+    let copy = answer.copy.map(|copy| format!(", copy {copy}")).unwrap_or_default();
+    let text = format!("an answer to {}{copy}: {}{said}", kind(letter.kind), answer.kind.sentence());
+    Some(Line { at: Some(answer.at), text })
+}
+
 fn heading(invitation: &Invitation) -> Line {
     let name = invitation.customer.name.as_ref().map(|name| format!("{name} ")).unwrap_or_default();
     let follows = invitation.follows.map(|before| format!(", follows {before}")).unwrap_or_default();
@@ -105,6 +127,9 @@ fn copy_lines(copy: &StoredCopy) -> Vec<Line> {
         text: format!("copy {} came in for {}{from}, {} bytes", copy.id, copy.shop, copy.size),
     }];
     let mut add = |text: String| lines.push(Line { at: Some(copy.received_at), text });
+    if let Some(proof) = trust::stored(copy.proof.as_deref()) {
+        add(format!("copy {}: {}", copy.id, proof.verdict.sentence()));
+    }
     match (&copy.reading, copy.state) {
         (None, CopyState::Unread) => add(format!("copy {} has not been read yet", copy.id)),
         (None, _) => {

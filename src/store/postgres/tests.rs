@@ -17,7 +17,7 @@ use crate::store::sql::desk_statements as look;
 use crate::store::sql::person_statements as persons;
 use crate::store::sql::sender_statements as senders;
 use crate::store::sql::statements::{self as sql, Statement};
-use crate::store::sql::views;
+use crate::store::sql::{answers, views};
 
 /// The tables that grow with the years.
 const LARGE: [&str; 8] = ["copy", "copy_body", "invitation", "letter", "decision", "tally", "suppression", "figure"];
@@ -152,6 +152,7 @@ async fn every_statement_is_understood_and_what_writes_goes_along_an_index_from_
         .chain(persons::ALL)
         .chain(senders::ALL)
         .chain(views::ALL)
+        .chain(answers::ALL)
         .chain(&persons::NAMING)
     {
         let plan = conn.plan(*statement).await;
@@ -212,6 +213,7 @@ async fn large_tables_are_never_walked_and_a_page_of_what_is_rare_costs_little()
         .chain(persons::ALL)
         .chain(senders::ALL)
         .chain(views::ALL)
+        .chain(answers::ALL)
         .chain(&persons::NAMING)
     {
         let plan = conn.plan(*statement).await;

@@ -117,7 +117,7 @@ statements! {
     KEPT = { "SELECT copy_id FROM copy_body WHERE copy_id < $1 ORDER BY copy_id DESC LIMIT $2" };
     /// Which of the copies `$10` were ignored, and not by a person; `$1` and `$2` as everywhere.
     IGNORED_AMONG = {
-        "SELECT " (copy columns) " FROM copy WHERE copy.id" (of "$10") " AND copy.id < $1 AND copy.state = 'ignored' \
+        "SELECT " (copy columns) " FROM copy WHERE copy.id" (of "$10") " AND copy.id < $1 AND copy.state = 'ignored' AND copy.answers IS NULL \
         AND COALESCE(copy.desk_act, '') <> 'discarded'" (of shop) (of template) (of reason) (of reference) (of email) (of time)
         " ORDER BY copy.id DESC LIMIT $2"
     };

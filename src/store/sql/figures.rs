@@ -10,7 +10,7 @@ use super::connection::Connection;
 use super::fault::Fault;
 use super::moves::to_json;
 use super::statements as sql;
-use crate::domain::{Outturn, Progress, Rule, ShopId, State, Timestamp};
+use crate::domain::{AnswerKind, Outturn, Progress, Rule, ShopId, State, Timestamp};
 use crate::store::Figure;
 
 /// Milliseconds of a day.
@@ -47,6 +47,7 @@ enum Name {
     Outturn(Outturn),
     DroppedBy(Rule),
     NotDropped,
+    Answer(AnswerKind),
 }
 
 impl Name {
@@ -62,6 +63,7 @@ impl Name {
             Self::Outturn(outturn) => format!("became {}", outturn.as_str()),
             Self::DroppedBy(rule) => format!("dropped {rule}"),
             Self::NotDropped => "dropped undone".to_owned(),
+            Self::Answer(kind) => format!("answer {kind}"),
         }
     }
 }
@@ -84,6 +86,11 @@ impl Figures {
     /// Something was decided by this rule.
     pub(super) fn decided(&mut self, shop: &ShopId, rule: Rule, at: Timestamp) {
         self.add(shop, day_of(at), Name::Rule(rule), 1);
+    }
+
+    /// Something came back to a letter.
+    pub(super) fn answered(&mut self, shop: &ShopId, kind: AnswerKind, at: Timestamp) {
+        self.add(shop, day_of(at), Name::Answer(kind), 1);
     }
 
     /// An invitation that stood `before` stands `now`; `None` where there was none, or is none any more.

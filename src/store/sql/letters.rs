@@ -12,12 +12,14 @@ use super::fault::Fault;
 use super::moves::{Book, Cause, to_json};
 use super::pace::Pace;
 use super::people::People;
+use super::room::{LOOK_AHEAD, Picked, Room};
 use super::rows::{ClaimedRow, InvitationRow, LetterInHandRow, count};
 use super::statements as sql;
 use super::turns::{self, Turn};
 use super::writer::{Joint, Work};
 use crate::domain::{
-    Attempt, Decision, Event, Inputs, Invitation, InvitationId, LetterId, Policies, Rule, State, Timestamp, clean,
+    Attempt, Decision, Event, Ground, Inputs, Invitation, InvitationId, LetterId, Policies, Rule, Ruling, State,
+    Timestamp, clean,
 };
 use crate::store::{Claim, ClaimAsk, Claimed, ClaimedLetter, LetterPhase, Recovered, Settled};
 
@@ -46,13 +48,65 @@ impl Work for ClaimDue {
         if limit == 0 {
             return Ok(Claimed::default());
         }
-        let pace = match &self.ask.relay {
-            Some(_) => Pace::of(conn, &self.ask.shops, &self.policies, self.now).await?,
-            None => Pace::free(&self.ask.shops),
+        let (pace, room) = match &self.ask.relay {
+            Some(relay) => (
+                Pace::of(conn, &self.ask.shops, &self.policies, self.now).await?,
+                Room::of(conn, relay, self.now).await?,
+            ),
+            None => (Pace::free(&self.ask.shops), Room::default()),
         };
-        let rows: Vec<InvitationRow> =
-            conn.rows(sql::DUE, [pace.open(limit)?.into(), self.now.into(), limit.into()]).await?;
-        let dealt_with = rows.len();
+        let picked = self.pick(conn, &pace, room, limit).await?;
+        let dealt_with = picked.due.len() + picked.later.len();
+        let mut people = People::of(conn, &picked.due, &self.policies, self.now).await?;
+        let mut book = Book::default();
+        let mut claimed = Vec::with_capacity(picked.due.len());
+        for mut invitation in picked.due {
+            let ruling = people.weigh(&invitation, &self.policies, self.now);
+            book.tell(&mut invitation, &Cause::daemon(Event::Due(ruling), self.now), &self.policies);
+            if invitation.progress.state == State::Sending {
+                people.remember(&invitation, self.now);
+                claimed.push(invitation);
+            }
+        }
+        for (mut invitation, until) in picked.later {
+            let ruling = Ruling::Wait { until, ground: Ground::of(Rule::DomainBusy) };
+            book.tell(&mut invitation, &Cause::daemon(Event::Due(ruling), self.now), &self.policies);
+        }
+        book.write(conn).await?;
+        let next = [pace.next(), picked.next].into_iter().flatten().min();
+        Ok(Claimed { letters: self.claim(claimed, conn).await?, dealt_with, next })
+    }
+}
+
+impl ClaimDue {
+    /// What is due and may go: of the first ones if all of these may, else of many more, so that letters that must wait stand in
+    /// nobody's way.
+    async fn pick(&self, conn: &mut Connection, pace: &Pace, room: Room, limit: usize) -> Result<Picked, Fault> {
+        let limit = limit.min(room.left());
+        if limit == 0 {
+            return Ok(Picked { next: room.next(), ..Picked::default() });
+        }
+        let others = self.ask.relay.as_ref().filter(|relay| !relay.others.is_empty());
+        if !room.has_domains() && others.is_none() {
+            let due = self.due(conn, pace.open(limit)?, limit).await?;
+            return Ok(Picked { due, next: room.next(), ..Picked::default() });
+        }
+        let first = self.due(conn, pace.open(limit)?, limit).await?;
+        let elsewhere = self.elsewhere(conn, &first).await?;
+        let picked = Picked::from(first, pace.clone(), room.clone(), &elsewhere, limit, self.now);
+        if picked.passed_over == 0 {
+            return Ok(picked);
+        }
+        let ahead = LOOK_AHEAD.max(limit);
+        let more = self.due(conn, pace.wide(ahead)?, ahead).await?;
+        let elsewhere = self.elsewhere(conn, &more).await?;
+        let is_all = more.len() < ahead;
+        let picked = Picked::from(more, pace.clone(), room, &elsewhere, limit, self.now);
+        Ok(if is_all || picked.due.len() == limit { picked } else { picked.put_off(self.now) })
+    }
+
+    async fn due(&self, conn: &mut Connection, open: String, limit: usize) -> Result<Vec<Invitation>, Fault> {
+        let rows: Vec<InvitationRow> = conn.rows(sql::DUE, [open.into(), self.now.into(), limit.into()]).await?;
         let mut due = Vec::with_capacity(rows.len());
         for row in rows {
             match Invitation::try_from(row) {
@@ -61,23 +115,22 @@ impl Work for ClaimDue {
                 Err(fault) => tracing::error!(?fault, "an invitation that is due cannot be read and is passed over"),
             }
         }
-        let mut people = People::of(conn, &due, &self.policies, self.now).await?;
-        let mut book = Book::default();
-        let mut claimed = Vec::with_capacity(due.len());
-        for mut invitation in due {
-            let ruling = people.weigh(&invitation, &self.policies, self.now);
-            book.tell(&mut invitation, &Cause::daemon(Event::Due(ruling), self.now), &self.policies);
-            if invitation.progress.state == State::Sending {
-                people.remember(&invitation, self.now);
-                claimed.push(invitation);
-            }
-        }
-        book.write(conn).await?;
-        Ok(Claimed { letters: self.claim(claimed, conn).await?, dealt_with, next: pace.next() })
+        Ok(due)
     }
-}
 
-impl ClaimDue {
+    /// The invitations whose letter another of their shop's relays may have taken.
+    async fn elsewhere(&self, conn: &mut Connection, due: &[Invitation]) -> Result<HashSet<InvitationId>, Fault> {
+        let Some(relay) = self.ask.relay.as_ref().filter(|relay| !relay.others.is_empty()) else {
+            return Ok(HashSet::new());
+        };
+        let ids = to_json(&due.iter().map(|invitation| invitation.id).collect::<Vec<_>>())?;
+        let doubts: Vec<(i64, i64, String)> = conn.rows(sql::DOUBTED, [ids.into(), relay.name.as_str().into()]).await?;
+        let theirs = doubts.into_iter().filter(|(_, _, other)| relay.others.contains(other));
+        let theirs = theirs.map(|(id, ordinal, _)| (InvitationId(id), count(ordinal))).collect::<HashSet<_>>();
+        let is_theirs = |one: &&Invitation| theirs.contains(&(one.id, one.progress.letters_sent + 1));
+        Ok(due.iter().filter(is_theirs).map(|one| one.id).collect())
+    }
+
     /// How many letters may be claimed: a relay's connections are shared by all daemons. Who is alone may have as many again ahead;
     /// a second daemon shows that it lives before it claims anything, so it is seen here.
     async fn free(&self, conn: &mut Connection) -> Result<usize, Fault> {
@@ -256,7 +309,8 @@ impl Settling {
         let decision = self.book.tell(invitation, &cause, end.policies);
         letter.phase = phase_after(end.attempt, &decision);
         letter.owner = None;
-        self.settled.insert(id, json!([id, letter.phase.as_str(), end.at, end.reply]));
+        let doubt = matches!(end.attempt, Attempt::AnswerLost { .. }).then_some("doubt");
+        self.settled.insert(id, json!([id, letter.phase.as_str(), end.at, end.reply, doubt]));
         Ok(Settled { invitation: invitation.id, decision })
     }
 

@@ -1,6 +1,7 @@
 //! The store in SQL, written once for both engines. `writer` is the task that writes, with a commit for all who wait; reads have
 //! connections of their own. `docs/storage.md` has the tables and what each method costs.
 
+pub(super) mod answers;
 mod body;
 pub(super) mod connection;
 mod desk;
@@ -23,6 +24,7 @@ mod queries;
 mod readers;
 mod reading;
 pub(super) mod restored;
+mod room;
 mod rows;
 pub(super) mod sender_statements;
 mod senders;
@@ -51,9 +53,10 @@ use self::reading::{By, ClaimCopies, FileReadings, HandedOut, Purge, SetAside};
 use self::spool::Spool;
 use self::writer::{Queue, Writer};
 use super::{
-    Actor, Alarm, Claim, ClaimAsk, Claimed, Counts, DaemonLock, DecisionRecord, DeskAsk, DeskFiling, DeskOutcome,
-    Discarded, Figure, Filed, FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page, Pause, Recovered, Reinvited,
-    Settled, ShopHours, Standing, Store, StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
+    Actor, Alarm, AnswerFiled, AnsweredLetter, Claim, ClaimAsk, Claimed, Counts, DaemonLock, DecisionRecord, DeskAsk,
+    DeskFiling, DeskOutcome, Discarded, Figure, Filed, FiledAnswer, FiledReading, Filter, HeldCount, HeldFilter,
+    NewCopy, Page, Pause, Recovered, Reinvited, Settled, ShopHours, Standing, Store, StoreError, StoredCopy, Story,
+    Subject, UnreadCopy, WatchFigures,
 };
 use crate::domain::{
     Attempt, CopyId, Doubt, Gap, Handed, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp, Way,
@@ -238,6 +241,19 @@ impl Store for SqlStore {
         now: Timestamp,
     ) -> Result<Vec<Filed>, StoreError> {
         self.writers.reading.carry_out(FileReadings { readings, policies, now, by: By::Reader, gap: self.gap }).await
+    }
+
+    async fn answered_letters(&self, letters: &[LetterId]) -> Result<Vec<AnsweredLetter>, StoreError> {
+        self.readers.ask(letters.to_vec(), |conn, letters| Box::pin(answers::letters(conn, letters))).await
+    }
+
+    async fn file_answers(
+        &self,
+        answers: Arc<[FiledAnswer]>,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Vec<AnswerFiled>, StoreError> {
+        self.writers.reading.carry_out(answers::FileAnswers { answers, policies, now }).await
     }
 
     async fn claim_due(&self, ask: ClaimAsk, policies: Arc<Policies>, now: Timestamp) -> Result<Claimed, StoreError> {

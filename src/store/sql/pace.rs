@@ -13,9 +13,9 @@ use crate::domain::{Policies, ShopId, Timestamp};
 
 /// At most so many letters within any stretch of this length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Bound {
-    letters: usize,
-    within: Duration,
+pub(super) struct Bound {
+    pub(super) letters: usize,
+    pub(super) within: Duration,
 }
 
 /// An hour, in seconds.
@@ -24,7 +24,7 @@ const HOUR: u64 = 3600;
 /// What a rate comes to. Letters leave by the minute: the share of a minute, or of the longer time that one letter stands for. Of a
 /// rate that no minute divides that is a little more than the rate, so the letters that minutes do not round up are bound as well, over
 /// the time that they stand for.
-fn bounds(an_hour: u32) -> [Bound; 2] {
+pub(super) fn bounds(an_hour: u32) -> [Bound; 2] {
     let rate = u64::from(an_hour.max(1));
     let count = |letters: u64| usize::try_from(letters).unwrap_or(usize::MAX);
     let minute = Duration::from_secs(60).max(Duration::from_secs(HOUR) / an_hour.max(1));
@@ -38,7 +38,7 @@ fn bounds(an_hour: u32) -> [Bound; 2] {
 }
 
 /// How many letters may be claimed of each shop now.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Pace {
     shops: Vec<(ShopId, usize)>,
     next: Option<Timestamp>,
@@ -93,6 +93,23 @@ impl Pace {
     pub(super) fn open(&self, limit: usize) -> Result<String, Fault> {
         let open = self.shops.iter().filter(|(_, most)| *most > 0).map(|(shop, most)| (shop, limit.min(*most)));
         to_json(&open.collect::<Vec<_>>())
+    }
+
+    /// The same shops, each with `ahead`: for a look at more than may be claimed.
+    pub(super) fn wide(&self, ahead: usize) -> Result<String, Fault> {
+        let open = self.shops.iter().filter(|(_, most)| *most > 0).map(|(shop, _)| (shop, ahead));
+        to_json(&open.collect::<Vec<_>>())
+    }
+
+    /// Counts a letter of a shop, or says that the shop has had as many as it may.
+    pub(super) fn take(&mut self, shop: &ShopId) -> bool {
+        match self.shops.iter_mut().find(|(one, _)| one == shop) {
+            Some((_, most)) if *most > 0 => {
+                *most -= 1;
+                true
+            }
+            _ => false,
+        }
     }
 
     /// When a shop that may not claim may do so again.

@@ -96,7 +96,10 @@ async fn own(conn: &mut Connection, key: &str) -> Result<Own, Fault> {
     let decisions: Vec<(i64, Option<i64>)> = conn.rows(sql::DECISIONS_OF, [list.as_str().into()]).await?;
     let letters: Vec<(i64, String)> = conn.rows(sql::LETTERS_OF, [list.into()]).await?;
     let copies: Vec<(i64,)> = conn.rows(sql::COPY_IDS_OF, [key.into()]).await?;
-    let copies = copies.into_iter().map(|(id,)| id).chain(decisions.iter().filter_map(|(_, copy)| *copy));
+    let of_letters = to_json(&letters.iter().map(|(id, _)| id).collect::<Vec<_>>())?;
+    let answers: Vec<(i64, Option<i64>)> = conn.rows(sql::ANSWER_IDS_OF, [of_letters.into()]).await?;
+    let told = decisions.iter().chain(&answers).filter_map(|(_, copy)| *copy);
+    let copies = copies.into_iter().map(|(id,)| id).chain(told);
     let copies = copies.collect::<BTreeSet<_>>();
     let on_the_wire = letters.iter().filter(|(_, phase)| phase == LetterPhase::OnTheWire.as_str()).count();
     Ok(Own {
@@ -104,6 +107,7 @@ async fn own(conn: &mut Connection, key: &str) -> Result<Own, Fault> {
             (PersonTable::Copy, copies.into_iter().collect()),
             (PersonTable::Invitation, ids),
             (PersonTable::Letter, letters.into_iter().map(|(id, _)| id).collect()),
+            (PersonTable::Answer, answers.into_iter().map(|(id, _)| id).collect()),
             (PersonTable::Decision, decisions.into_iter().map(|(id, _)| id).collect()),
         ],
         spellings,
@@ -116,6 +120,7 @@ const fn all_of(table: PersonTable) -> Statement {
         PersonTable::Copy => sql::ALL_OF_COPIES,
         PersonTable::Invitation => sql::ALL_OF_INVITATIONS,
         PersonTable::Letter => sql::ALL_OF_LETTERS,
+        PersonTable::Answer => sql::ALL_OF_ANSWERS,
         PersonTable::Decision => sql::ALL_OF_DECISIONS,
         PersonTable::Suppression => sql::ALL_OF_SUPPRESSIONS,
         PersonTable::Alarm => sql::ALL_OF_ALARMS,
@@ -128,6 +133,7 @@ const fn last_of(table: PersonTable) -> Statement {
         PersonTable::Copy => sql::LAST_COPY,
         PersonTable::Invitation => sql::LAST_INVITATION,
         PersonTable::Letter => sql::LAST_LETTER,
+        PersonTable::Answer => sql::LAST_ANSWER,
         PersonTable::Decision => sql::LAST_DECISION,
         PersonTable::Suppression => sql::LAST_SUPPRESSION,
         PersonTable::Alarm => sql::LAST_ALARM,
@@ -181,6 +187,7 @@ impl Work for Erase {
         let mut copies = own.of(PersonTable::Copy).iter().copied().collect::<BTreeSet<_>>();
         copies.extend(self.erasure.copies.iter().map(|copy| copy.0));
         erased.copies = self.erase_copies(conn, &copies).await?;
+        conn.execute(sql::ERASE_ANSWERS, [to_json(&own.of(PersonTable::Answer))?.into()]).await?;
         for (table, statement, count) in [
             (PersonTable::Letter, sql::ERASE_LETTERS, &mut erased.letters),
             (PersonTable::Decision, sql::ERASE_DECISIONS, &mut erased.decisions),
@@ -191,6 +198,7 @@ impl Work for Erase {
         for (table, ids) in &self.erasure.words {
             let statement = match table {
                 PersonTable::Letter => sql::SILENCE_LETTERS,
+                PersonTable::Answer => sql::SILENCE_ANSWERS,
                 PersonTable::Decision => sql::SILENCE_DECISIONS,
                 PersonTable::Suppression => sql::SILENCE_SUPPRESSIONS,
                 PersonTable::Alarm => sql::SILENCE_ALARMS,
@@ -370,4 +378,5 @@ impl SqlStore {
 const REWRITE: &str = "VACUUM";
 
 /// Every table in which a person may stand.
-const VACUUM: &str = "VACUUM (ANALYZE) copy, copy_body, invitation, letter, decision, suppression, alarm, pause";
+const VACUUM: &str =
+    "VACUUM (ANALYZE) copy, copy_body, invitation, letter, answer, decision, suppression, alarm, pause";

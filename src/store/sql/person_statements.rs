@@ -27,7 +27,7 @@ macro_rules! naming {
 }
 
 /// In the order of [`crate::store::PersonTable::ALL`]: every column of text that is not the program's own.
-pub(in crate::store) const NAMING: [Statement; 7] = [
+pub(in crate::store) const NAMING: [Statement; 8] = [
     naming!(
         "NAMING in copy",
         "copy",
@@ -53,6 +53,7 @@ pub(in crate::store) const NAMING: [Statement; 7] = [
         "details"
     ),
     naming!("NAMING in letter", "letter", "email_key", "reply", "message_id"),
+    naming!("NAMING in answer", "answer", "status", "note"),
     naming!("NAMING in decision", "decision", "note", "actor", "inputs"),
     naming!("NAMING in suppression", "suppression", "subject", "note", "actor"),
     naming!("NAMING in alarm", "alarm", "note"),
@@ -99,9 +100,12 @@ statements! {
     DECISIONS_OF = { "SELECT id, copy_id FROM decision WHERE invitation_id" (of "$1") " ORDER BY id" };
     LETTERS_OF = { "SELECT id, phase FROM letter WHERE invitation_id" (of "$1") " ORDER BY id" };
 
+    ANSWER_IDS_OF = { "SELECT id, copy_id FROM answer WHERE letter_id" (of "$1") " ORDER BY id" };
+
     ALL_OF_COPIES = { "SELECT * FROM copy WHERE id" (of "$1") " ORDER BY id" };
     ALL_OF_INVITATIONS = { "SELECT * FROM invitation WHERE id" (of "$1") " ORDER BY id" };
     ALL_OF_LETTERS = { "SELECT * FROM letter WHERE id" (of "$1") " ORDER BY id" };
+    ALL_OF_ANSWERS = { "SELECT * FROM answer WHERE id" (of "$1") " ORDER BY id" };
     ALL_OF_DECISIONS = { "SELECT * FROM decision WHERE id" (of "$1") " ORDER BY id" };
     ALL_OF_SUPPRESSIONS = { "SELECT * FROM suppression WHERE id" (of "$1") " ORDER BY id" };
     ALL_OF_ALARMS = { "SELECT * FROM alarm WHERE id" (of "$1") " ORDER BY id" };
@@ -110,6 +114,7 @@ statements! {
     LAST_COPY = { "SELECT MAX(id) FROM copy" };
     LAST_INVITATION = { "SELECT MAX(id) FROM invitation" };
     LAST_LETTER = { "SELECT MAX(id) FROM letter" };
+    LAST_ANSWER = { "SELECT MAX(id) FROM answer" };
     LAST_DECISION = { "SELECT MAX(id) FROM decision" };
     LAST_SUPPRESSION = { "SELECT MAX(id) FROM suppression" };
     LAST_ALARM = { "SELECT MAX(id) FROM alarm" };
@@ -120,14 +125,16 @@ statements! {
         WHERE copy_body.copy_id > $1 AND copy.id > $1 ORDER BY copy_body.copy_id LIMIT $2"
     };
 
-    /// Copies that are to go, as they stand.
-    COPIES_TO_ERASE = { "SELECT id, shop, state, desk_act FROM copy WHERE id" (of "$1") " ORDER BY id" (lock "copy") };
+    /// Copies that are to go, as they stand. Answers to letters were never counted, no more than unread copies.
+    COPIES_TO_ERASE = { "SELECT id, shop, CASE WHEN answers IS NULL THEN state ELSE 'unread' END, desk_act FROM copy WHERE id" (of "$1") " ORDER BY id" (lock "copy") };
     ERASE_COPIES = { "DELETE FROM copy WHERE id" (of "$1") };
     ERASE_LETTERS = { "DELETE FROM letter WHERE id" (of "$1") };
+    ERASE_ANSWERS = { "DELETE FROM answer WHERE id" (of "$1") };
     ERASE_DECISIONS = { "DELETE FROM decision WHERE id" (of "$1") };
     ERASE_INVITATIONS = { "DELETE FROM invitation WHERE id" (of "$1") };
     /// What somebody wrote beside a thing of somebody else.
     SILENCE_LETTERS = { "UPDATE letter SET reply = NULL WHERE id" (of "$1") };
+    SILENCE_ANSWERS = { "UPDATE answer SET note = NULL WHERE id" (of "$1") };
     SILENCE_DECISIONS = { "UPDATE decision SET note = NULL WHERE id" (of "$1") };
     SILENCE_SUPPRESSIONS = { "UPDATE suppression SET note = NULL WHERE id" (of "$1") };
     SILENCE_ALARMS = { "UPDATE alarm SET note = '' WHERE id" (of "$1") };

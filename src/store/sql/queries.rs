@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::answers;
 use super::body;
 use super::connection::Connection;
 use super::desk_statements as look;
@@ -38,12 +39,14 @@ pub(super) async fn story(conn: &mut Connection, subject: &Subject) -> Result<St
     let ids = to_json(&invitations.iter().map(|invitation| invitation.id).collect::<Vec<_>>())?;
     let decisions: Vec<DecisionRow> =
         conn.rows(look::DECISIONS_ON, [ids.as_str().into(), STORY_AT_MOST.into()]).await?;
-    let letters: Vec<LetterRow> = conn.rows(look::LETTERS_OF, [ids.into(), STORY_AT_MOST.into()]).await?;
+    let letters: Vec<LetterRow> = conn.rows(look::LETTERS_OF, [ids.as_str().into(), STORY_AT_MOST.into()]).await?;
+    let answers = answers::of_invitations(conn, &ids, STORY_AT_MOST).await?;
     Ok(Story {
         copies: oldest_first(records(copies)?),
         invitations: oldest_first(invitations),
         decisions: oldest_first(records(decisions)?),
         letters: oldest_first(records(letters)?),
+        answers: oldest_first(records(answers)?),
     })
 }
 

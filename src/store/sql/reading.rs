@@ -112,9 +112,9 @@ impl Work for SetAside {
         let reading = to_json(&Reading::without_findings(Outcome::Held, self.why.as_str()))?;
         let kind = kind_of_reason(&self.why);
         let values = [self.copy.0.into(), reading.into(), self.now.into(), kind.into()];
-        let row: Option<(String, i64)> = conn.row(sql::SET_ASIDE, values).await?;
+        let row: Option<(String, i64, Option<i64>)> = conn.row(sql::SET_ASIDE, values).await?;
         let mut tally = Tally::default();
-        if let Some((shop, received_at)) = row {
+        if let Some((shop, received_at, None)) = row {
             tally.was_read(&shop, Timestamp(received_at), None, Outcome::Held.into());
         }
         tally.write(conn).await
@@ -339,7 +339,6 @@ impl FileReadings {
             };
             rows.push((self.row(filing, reading, doubt)?, moved.first().map(|(id, _)| *id)));
             let Passed { instead, first_seen } = passed;
-            let instead = instead.map(|(reading, _)| reading);
             filed.push(Filed { copy: filing.copy, is_done: true, moved, instead, first_seen });
         }
 
@@ -381,7 +380,7 @@ impl FileReadings {
             let (order, news) = order.as_ref().filter(|_| open.contains_key(&filing.copy))?;
             Some((*filing, order, *news))
         });
-        let counted = |filing: &FiledReading| self.is_counted() && filing.credence.volume.is_some();
+        let counted = |filing: &FiledReading| self.is_counted() && filing.credence.bound.is_some();
         let may_begin = orders
             .clone()
             .filter(|(filing, order, news)| counted(filing) && known.begins(&filing.shop, order, *news))

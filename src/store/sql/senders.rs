@@ -130,7 +130,8 @@ impl Gate {
 
     fn count(&mut self, filing: &FiledReading) -> Option<(Reading, Option<Doubt>)> {
         let days = self.days.get(&filing.shop).map_or(&[][..], Vec::as_slice);
-        let most = filing.credence.volume?.most(days, self.today, filing.credence.mark.is_none());
+        let bound = filing.credence.bound?;
+        let most = bound.volume.most(days, self.today, bound.is_proven);
         let begun = self.begun.entry(filing.shop.clone()).or_default();
         if let Some(most) = most.filter(|most| *begun >= *most) {
             return Some((instead(filing, Outcome::Held, too_many(most)), Some(Doubt::Volume)));

@@ -152,9 +152,10 @@ statements! {
         copy.way, copy.login, copy.certificate, copy.answers, copy_body.body FROM copy \
         LEFT JOIN copy_body ON copy_body.copy_id = copy.id WHERE copy.id" (of "$1") " ORDER BY copy.id"
     };
+    /// Held for a person, but for an answer to a letter, with which nobody could do anything.
     SET_ASIDE = {
-        "UPDATE copy SET state = 'held', reading = $2, read_at = $3, owner = NULL, reason = $4 WHERE id = $1 AND state = 'unread' \
-        RETURNING shop, received_at"
+        "UPDATE copy SET state = CASE WHEN answers IS NULL THEN 'held' ELSE 'ignored' END, reading = $2, read_at = $3, owner = NULL, \
+        reason = CASE WHEN answers IS NULL THEN $4 END WHERE id = $1 AND state = 'unread' RETURNING shop, received_at, answers"
     };
     /// Copies that a daemon which died had been given.
     FREE_COPIES = {
@@ -167,7 +168,7 @@ statements! {
     };
     /// Copies of which something may still come by a person's hand.
     STILL_OPEN = {
-        "SELECT id, shop, received_at, state, doubt FROM copy WHERE id" (of "$1") " AND (state = 'held' \
+        "SELECT id, shop, received_at, state, doubt FROM copy WHERE id" (of "$1") " AND answers IS NULL AND (state = 'held' \
         OR state = 'ignored' AND COALESCE(desk_act, '') <> 'discarded') ORDER BY id" (lock "copy")
     };
     DISCARD = {
@@ -266,6 +267,26 @@ statements! {
             AND letter.claimed_at > CAST(value ->> 1 AS BIGINT) AND letter.claimed_at <= CAST(value ->> 2 AS BIGINT)) \
         FROM " (each "$1") " AS asked"
     };
+    /// How many letters were claimed for the relay `$2` after an instant and up to another, and when the first of them was; all, or
+    /// those to a domain's mailboxes. A row of `$1` is the domain or nothing, the instants and its number.
+    CLAIMED_LATELY_AT = {
+        "SELECT CAST(value ->> 3 AS BIGINT), (SELECT COUNT(*) FROM letter WHERE letter.relay = $2 \
+            AND letter.claimed_at > CAST(value ->> 1 AS BIGINT) AND letter.claimed_at <= CAST(value ->> 2 AS BIGINT) \
+            AND (value ->> 0 = '' OR letter.email_key LIKE '%@' || (value ->> 0))), \
+        (SELECT MIN(letter.claimed_at) FROM letter WHERE letter.relay = $2 \
+            AND letter.claimed_at > CAST(value ->> 1 AS BIGINT) AND letter.claimed_at <= CAST(value ->> 2 AS BIGINT) \
+            AND (value ->> 0 = '' OR letter.email_key LIKE '%@' || (value ->> 0))) \
+        FROM " (each "$1") " AS asked"
+    };
+    /// Whom the letters go to that are in hand for the relay `$1`.
+    IN_HAND_FOR = {
+        "SELECT email_key FROM letter WHERE phase IN ('claimed', 'on_the_wire') AND relay = $1 AND email_key IS NOT NULL"
+    };
+    /// Of the invitations `$1` those whose letter another relay than `$2` may have taken.
+    DOUBTED = {
+        "SELECT letter.invitation_id, letter.ordinal, letter.doubt FROM letter WHERE letter.doubt IS NOT NULL \
+        AND letter.doubt <> $2 AND letter.invitation_id" (of "$1")
+    };
     /// The newest letters, `$3` at most, since `$2` to each of the persons `$1`, of those that went out or may have.
     PAST_LETTERS = {
         sqlite: "SELECT letter.email_key, letter.shop, letter.invitation_id, letter.ordinal, letter.claimed_at, invitation.details \
@@ -327,7 +348,8 @@ statements! {
     };
     SETTLE = {
         "UPDATE letter SET phase = settled.value ->> 1, settled_at = CAST(settled.value ->> 2 AS BIGINT), \
-        reply = COALESCE(settled.value ->> 3, letter.reply), owner = NULL \
+        reply = COALESCE(settled.value ->> 3, letter.reply), owner = NULL, \
+        doubt = CASE WHEN settled.value ->> 4 = 'doubt' THEN letter.relay ELSE letter.doubt END \
         FROM " (each "$1") " AS settled WHERE letter.id = CAST(settled.value ->> 0 AS BIGINT)" (near "letter.id", "$1")
     };
     /// Letters in the hands of daemons other than `$2` that show no life any more: looked for among those in hand, which are few,

@@ -26,8 +26,8 @@ use crate::store::sql::fault::Fault;
 use crate::store::sql::person_statements as persons;
 use crate::store::sql::sender_statements as senders;
 use crate::store::sql::statements::{self as sql};
-use crate::store::sql::views;
 use crate::store::sql::writer::Work;
+use crate::store::sql::{answers, views};
 use crate::store::{
     CopyState, Credence, DaemonLock, FiledReading, Filter, FreeText, HeldFilter, NewCopy, Role, SqlStore, Store,
     StoreError, create_if_missing, open as open_store, open_file,
@@ -126,6 +126,7 @@ async fn walks(conn: &mut Connection) -> Vec<String> {
         .chain(persons::ALL)
         .chain(senders::ALL)
         .chain(views::ALL)
+        .chain(answers::ALL)
         .chain(&persons::NAMING)
         .filter(|statement| !statement.sqlite.is_empty())
     {
@@ -140,6 +141,7 @@ async fn walks(conn: &mut Connection) -> Vec<String> {
                 "due",
                 "earlier",
                 "letter",
+                "answer",
                 "past",
                 "decision",
                 "tally",

@@ -112,7 +112,7 @@ pub(super) const TABLES: &[Table] = &[
         parent: "EXISTS (SELECT 1 FROM invitation WHERE invitation.id = CAST(value ->> 1 AS BIGINT))",
         "invitation_id" = int 1, "ordinal" = int 2, "kind" = text 3, "phase" = text 4, "attempts" = int 5,
         "message_id" = text 6, "owner" = text 7, "relay" = text 8, "claimed_at" = int 9, "on_the_wire_at" = int 10,
-        "settled_at" = int 11, "reply" = text 12, "shop" = text 13, "email_key" = text 14),
+        "settled_at" = int 11, "reply" = text 12, "shop" = text 13, "email_key" = text 14, "doubt" = text 15),
     table!("decision" by "id", numbered: true, weight: "COALESCE(octet_length(note), 0) + COALESCE(octet_length(inputs), 0)",
         parent: "EXISTS (SELECT 1 FROM invitation WHERE invitation.id = CAST(value ->> 1 AS BIGINT))",
         "invitation_id" = int 1, "at" = int 2, "event" = text 3, "from_state" = text 4, "to_state" = text 5,

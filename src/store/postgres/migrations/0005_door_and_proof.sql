@@ -53,4 +53,8 @@ CREATE TABLE answer (
 CREATE INDEX answer_by_letter ON answer (letter_id, id);
 CREATE UNIQUE INDEX answer_by_copy ON answer (copy_id) WHERE copy_id IS NOT NULL;
 
+-- doubt: the relay that may have taken the letter, though its answer was lost; no other relay gets it. NULL where nobody doubts.
+ALTER TABLE letter ADD COLUMN doubt TEXT;
+CREATE INDEX letter_by_relay ON letter (relay, claimed_at);
+
 UPDATE property SET value = '5' WHERE name = 'compatible_from';
