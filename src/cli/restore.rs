@@ -158,7 +158,7 @@ impl Restore {
 /// Says what is held and how it goes on.
 fn tell_of_held(held: &[InvitationId], out: &mut Output) -> Result<(), Failure> {
     if held.is_empty() {
-        return Ok(out.line("No letter was due in between.".to_owned())?);
+        return Ok(out.line("No letter was due in between.")?);
     }
     out.line(format!(
         "{}, since the letter was due in between and may have gone out. They are among:\n\

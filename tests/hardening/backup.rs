@@ -206,7 +206,7 @@ async fn a_queue_that_a_server_has_put_back_itself_is_held_before_a_daemon_works
     let service = site.serve().await;
     let mut dialog = Dialog::open(service.address).await.unwrap();
     // An order of that time, told of once more.
-    let written = jiff::Timestamp::now() - jiff::SignedDuration::from_mins(10);
+    let written = invited::clock::Clock::System.now().to_jiff() - jiff::SignedDuration::from_mins(10);
     let written = jiff::fmt::rfc2822::to_string(&written.to_zoned(jiff::tz::TimeZone::UTC)).unwrap();
     let mail = String::from_utf8(order_mail("PG-OF-THE-GAP", "Bo", "bo@kund.example.net")).unwrap();
     let mail = mail.replace("Mon, 2 Mar 2026 09:00:00 +0000", &written).into_bytes();

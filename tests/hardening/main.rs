@@ -73,8 +73,9 @@ fn all() -> bool {
 fn tool(program: &str, words: &[&str]) -> Result<String, String> {
     let mut command = Command::new(program);
     // Where a user's PATH has no sbin.
-    let path = std::env::var("PATH").unwrap_or_default();
-    command.args(words).env("PATH", format!("{path}:/usr/sbin:/sbin"));
+    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    path.push(":/usr/sbin:/sbin");
+    command.args(words).env("PATH", path);
     let output = command.output().map_err(|error| format!("{program}: {error}"))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
