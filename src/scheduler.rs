@@ -206,7 +206,9 @@ pub async fn keep_house(house: Arc<House>, stop: CancellationToken) -> Result<()
         if was_here && let Err(error) = dispatch::recover(&house).await {
             tracing::error!(%error, "claims cannot be cleared up");
         }
-        if house.clock.now() >= purge_at {
+        // A clock that was ahead and came back must not put it off until it is as late again.
+        let now = house.clock.now();
+        if now >= purge_at || now.plus(PURGE_EVERY) < purge_at {
             if let Err(error) = purge::purge(&house).await {
                 tracing::error!(%error, "old copies cannot be deleted");
             }

@@ -83,7 +83,7 @@ impl Check {
             doubt: true,
             ..Finding::fine("trust", format!("shop {}: {doubt}", shop.id))
         }));
-        findings.push(database(&config).await?);
+        findings.push(database(&config, !self.reload).await?);
         if !self.offline {
             findings.extend(relays(&setup).await);
             findings.extend(dkim(&config).await);
@@ -148,9 +148,14 @@ fn ending(file: &Path, ends: Timestamp, now: Timestamp) -> Finding {
     }
 }
 
-async fn database(config: &Config) -> Result<Finding, Failure> {
+/// Looks at the database; at every page of a file, unless it is only asked whether a reload would go.
+async fn database(config: &Config, whole: bool) -> Result<Finding, Failure> {
     let password = database_password(&config.database).map_err(Failure::Config)?;
     let opened = match store::open(&config.database, password.as_deref(), Role::Desk).await {
+        Ok(store) if whole => match store.check().await {
+            Ok(()) => store.counts().await,
+            damaged => damaged.map(|()| Default::default()),
+        },
         Ok(store) => store.counts().await,
         Err(error) => Err(error),
     };

@@ -11,11 +11,11 @@ use super::output::{count, local};
 use super::when::{Meant, point};
 use super::who::Who;
 use super::{ConfigArg, Failure, JsonArg, Output};
-use crate::app::load_config;
+use crate::app::{database_password, load_config};
 use crate::clock::Clock;
-use crate::config::Database;
-use crate::domain::Zone;
-use crate::store::{BackupError, Restoration, Restored, restore};
+use crate::config::{Config, Database};
+use crate::domain::{Gap, InvitationId, Timestamp, Zone};
+use crate::store::{BackupError, Restoration, Restored, StoreError, hold_since, restore};
 
 /// What to put back, and where.
 ///
@@ -30,20 +30,22 @@ Examples:
   In the place of one that is there, which is kept under another name:
     invited restore /var/backups/invited/monday.db --replace
   A copy that something else made, at that time:
-    invited restore snapshot.db --as-of \"2027-01-04 03:00\" --replace")]
+    invited restore snapshot.db --as-of \"2027-01-04 03:00\" --replace
+  A queue on a server, which pg_restore has put back, before a daemon is started:
+    invited restore --as-of \"2027-01-04 03:00\"")]
 pub(super) struct Restore {
     #[command(flatten)]
     config: ConfigArg,
     #[command(flatten)]
     json: JsonArg,
-    /// The backup
-    #[arg(value_name = "BACKUP")]
-    backup: PathBuf,
+    /// The backup; left out for a queue that something else has put back already, such as pg_restore
+    #[arg(value_name = "BACKUP", required_unless_present = "as_of")]
+    backup: Option<PathBuf>,
     /// Where the queue is to be; where the configuration says, otherwise
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "backup")]
     to: Option<PathBuf>,
     /// Keep the queue that is there under another name, instead of refusing
-    #[arg(long)]
+    #[arg(long, requires = "backup")]
     replace: bool,
     /// When the backup was made, for one that `invited backup` did not make
     #[arg(long, value_name = "TIME")]
@@ -55,27 +57,30 @@ pub(super) struct Restore {
 impl Restore {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let config = load_config(&self.config.config).map_err(Failure::Config)?;
+        let now = Clock::System.now();
+        let zone = config.shops.first().map_or(Zone::UTC, |shop| shop.zone.clone());
+        let since = self.as_of.as_deref().map(|text| point("--as-of", text, Meant::Since, &zone, now)).transpose()?;
+        let Some(backup) = &self.backup else {
+            return self.hold(&config, since, now, &zone).await;
+        };
         let to = match (&self.to, &config.database) {
             (Some(to), _) => to.clone(),
             (None, Database::Sqlite(path)) => path.clone(),
             (None, Database::Postgres(server)) => {
                 return Err(Failure::Undone(format!(
-                    "the queue is on a server; put a dump back with pg_restore, into an empty database: \
-                     pg_restore --dbname='{server}' {}",
-                    self.backup.display()
+                    "the queue is on a server; put a dump back into an empty database with pg_restore --dbname='{server}' {}, and \
+                     then, before a daemon is started, run: invited restore --as-of TIME",
+                    backup.display()
                 )));
             }
         };
-        let now = Clock::System.now();
-        let zone = config.shops.first().map_or(Zone::UTC, |shop| shop.zone.clone());
-        let since = self.as_of.as_deref().map(|text| point("--as-of", text, Meant::Since, &zone, now)).transpose()?;
         let order = Restoration {
-            backup: &self.backup,
+            backup,
             to: &to,
             replace: self.replace,
             since,
             policies: Arc::new(config.policies()),
-            actor: self.who.clone().actor_for(&self.backup),
+            actor: self.who.clone().actor_for(backup),
             now,
         };
         let restored = restore(&order).await.map_err(|error| match error {
@@ -87,6 +92,39 @@ impl Restore {
             error => error.into(),
         })?;
         self.tell(&to, &restored, &zone)
+    }
+
+    /// Holds in the queue as it stands what may have gone out since then.
+    async fn hold(
+        &self,
+        config: &Config,
+        since: Option<Timestamp>,
+        now: Timestamp,
+        zone: &Zone,
+    ) -> Result<(), Failure> {
+        let gap = Gap { since: since.unwrap_or(now), until: now };
+        let password = database_password(&config.database).map_err(Failure::Config)?;
+        let (actor, policies) = (self.who.clone().actor(), Arc::new(config.policies()));
+        let held =
+            hold_since(&config.database, password.as_deref(), gap, &actor, policies).await.map_err(
+                |error| {
+                    match error {
+                BackupError::Store(StoreError::Taken { pid: 0 }) => Failure::Undone(
+                    "a daemon works on this database, or its lease is not over yet; stop it, and try again in a minute"
+                        .to_owned(),
+                ),
+                error => error.into(),
+            }
+                },
+            )?;
+        let mut out = Output::new();
+        if self.json.json {
+            return Ok(out.json(&json!({
+                "backup_at": gap.since.to_string(), "restored_at": gap.until.to_string(), "held": held,
+            }))?);
+        }
+        out.line(format!("{} is the queue of {}.", config.database, local(gap.since, zone)))?;
+        tell_of_held(&held, &mut out)
     }
 
     fn tell(&self, to: &std::path::Path, restored: &Restored, zone: &Zone) -> Result<(), Failure> {
@@ -113,30 +151,35 @@ impl Restore {
         if let Some(kept) = kept {
             out.line(format!("The queue that was there is kept as {}.", kept.display()))?;
         }
-        if held.is_empty() {
-            return Ok(out.line("No letter was due in between.")?);
-        }
-        out.line(format!(
-            "{}, since the letter was due in between and may have gone out. They are among:\n\
+        tell_of_held(held, &mut out)
+    }
+}
+
+/// Says what is held and how it goes on.
+fn tell_of_held(held: &[InvitationId], out: &mut Output) -> Result<(), Failure> {
+    if held.is_empty() {
+        return Ok(out.line("No letter was due in between.")?);
+    }
+    out.line(format!(
+        "{}, since the letter was due in between and may have gone out. They are among:\n\
              \x20   invited queue list --state held\n\
              and go out, each by the shop's rules, with:\n\
              \x20   invited queue reschedule --state held --to \"1 hour\"\n\
              or one by one, by number; none of them ever with:\n\
              \x20   invited queue cancel --state held\n\
              Their numbers: {}",
-            if held.len() == 1 {
-                "1 invitation is held".to_owned()
-            } else {
-                format!("{} invitations are held", held.len())
-            },
-            numbers(held),
-        ))?;
-        Ok(())
-    }
+        if held.len() == 1 {
+            "1 invitation is held".to_owned()
+        } else {
+            format!("{} invitations are held", held.len())
+        },
+        numbers(held),
+    ))?;
+    Ok(())
 }
 
 /// The numbers, as many as can be read.
-fn numbers(held: &[crate::domain::InvitationId]) -> String {
+fn numbers(held: &[InvitationId]) -> String {
     const SHOWN: usize = 20;
     let mut text = held.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(" ");
     if held.len() > SHOWN {

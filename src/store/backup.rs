@@ -12,7 +12,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use super::sql::engine::Engine;
 use super::sql::fault::Fault;
 use super::sqlite::{Contents, File};
-use super::{Actor, DaemonLock, Role, SqlStore, Store as _, StoreError, open};
+use super::{Actor, DaemonLock, Role, SqlStore, Store as _, StoreError, open, owner};
 use crate::config::Database;
 use crate::domain::{Gap, InvitationId, Policies, Timestamp};
 
@@ -25,6 +25,9 @@ pub enum BackupError {
     /// A file stands where one is to be made.
     #[error("{0} exists already")]
     Exists(PathBuf),
+    /// Somebody has the file open, so it is not whole.
+    #[error("{0} is in use, and part of it is in the file beside it; make a backup of it with: invited backup")]
+    InUse(PathBuf),
     /// Nobody wrote down when the file was made, or it is younger than now.
     #[error("{0}")]
     WhenUnknown(String),
@@ -126,9 +129,18 @@ pub struct Restored {
 /// # Errors
 /// [`StoreError::Taken`] while a daemon works there. Whatever is wrong, what was there is as it was.
 pub async fn restore(order: &Restoration<'_>) -> Result<Restored, BackupError> {
-    let _lock = DaemonLock::acquire_before(order.to)?;
     if order.to.exists() && !order.replace {
+        // Whose work it is comes first: whoever is told of --replace tries it.
+        drop(DaemonLock::acquire_before(order.to)?);
         return Err(BackupError::Exists(order.to.to_owned()));
+    }
+    // A link stays a link to the queue.
+    let to = fs::canonicalize(order.to).unwrap_or_else(|_| order.to.to_owned());
+    let order = &Restoration { to: &to, policies: Arc::clone(&order.policies), actor: order.actor.clone(), ..*order };
+    owner::check(order.to)?;
+    let _lock = DaemonLock::acquire_before(order.to)?;
+    if fs::metadata(with_suffix(order.backup, "-wal")).is_ok_and(|log| log.len() > 0) {
+        return Err(BackupError::InUse(order.backup.to_owned()));
     }
     // Of a restoration that was interrupted; the lock says that nobody is at it.
     Part::remove(&named(order.to, RESTORING));
@@ -160,6 +172,29 @@ pub async fn restore(order: &Restoration<'_>) -> Result<Restored, BackupError> {
     let kept = set_aside(order)?;
     part.take_name(order.to)?;
     Ok(Restored { gap, contents, held, kept })
+}
+
+/// Holds what may have been sent since `since` in a queue that something else put back: a server's own means, a snapshot of a disk.
+///
+/// # Errors
+/// [`StoreError::Taken`] while a daemon works there. Nothing was changed then.
+pub async fn hold_since(
+    database: &Database,
+    password: Option<&str>,
+    gap: Gap,
+    actor: &Actor,
+    policies: Arc<Policies>,
+) -> Result<Vec<InvitationId>, BackupError> {
+    let store = open(database, password, Role::Daemon).await?;
+    let held = async {
+        if store.daemons(gap.until).await? > 0 {
+            return Err(StoreError::Taken { pid: 0 });
+        }
+        store.hold_restored(gap, actor, policies).await
+    };
+    let held = held.await;
+    store.close().await;
+    Ok(held?)
 }
 
 const RESTORING: &str = "restoring";

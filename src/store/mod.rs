@@ -12,6 +12,7 @@ mod held;
 mod imports;
 mod lock;
 mod meter;
+mod owner;
 mod people;
 mod postgres;
 mod records;
@@ -25,7 +26,7 @@ mod transfer;
 mod views;
 
 pub use answers::{AnswerFiled, AnswerRecord, AnsweredLetter, FiledAnswer};
-pub use backup::{BackedUp, BackupError, Restoration, Restored, backup, restore};
+pub use backup::{BackedUp, BackupError, Restoration, Restored, backup, hold_since, restore};
 pub use desk::{DeskAsk, DeskOutcome, Reinvited, Seen};
 pub use error::StoreError;
 pub use filter::{Filter, FreeText, Page};
@@ -81,6 +82,7 @@ pub enum Role {
 pub async fn open(database: &Database, password: Option<&str>, role: Role) -> Result<SqlStore, StoreError> {
     match database {
         Database::Sqlite(path) => {
+            owner::check(path)?;
             let lock = match role {
                 Role::Daemon => Some(DaemonLock::acquire(path)?),
                 Role::Desk => None,
@@ -116,8 +118,13 @@ async fn open_file(file: File, lock: Option<DaemonLock>) -> Result<SqlStore, Sto
 /// [`StoreError::Unusable`] when nothing can be made there.
 pub async fn create_if_missing(database: &Database, password: Option<&str>) -> Result<bool, StoreError> {
     match database {
-        Database::Sqlite(path) if path.exists() => Ok(false),
-        Database::Sqlite(path) => File::new(path).create().await.map(|()| true),
+        Database::Sqlite(path) => {
+            owner::check(path)?;
+            if path.exists() {
+                return Ok(false);
+            }
+            File::new(path).create().await.map(|()| true)
+        }
         Database::Postgres(settings) => Server::new(settings, password).create_if_missing().await,
     }
 }

@@ -28,7 +28,10 @@ fn load(address: std::net::SocketAddr, stop: &Arc<AtomicBool>, taken: &Arc<Atomi
         let (stop, taken) = (Arc::clone(stop), Arc::clone(taken));
         clients.spawn(async move {
             let mut dialog = Dialog::open(address).await.unwrap();
+            // A little faster than a daemon that was not optimised can read, so that something is always waiting.
+            let mut pace = tokio::time::interval(std::time::Duration::from_millis(40));
             while !stop.load(Ordering::Relaxed) {
+                pace.tick().await;
                 let number = taken.fetch_add(1, Ordering::Relaxed);
                 let mail =
                     order_mail(&format!("B{client}-{number}"), "Anna", &format!("anna{number}@kund.example.net"));
@@ -174,4 +177,46 @@ async fn what_is_no_backup_is_not_put_back_and_the_queue_stays() {
     assert_eq!(left.filter(|name| name.contains("restoring") || name.contains("before")).collect::<Vec<_>>(), [""; 0]);
     site.run(&["restore", bad.to_str().unwrap(), "--replace", "--as-of", "1 hour"]).ended(0);
     site.run(&["check", "--offline"]).ended(0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_queue_that_a_server_has_put_back_itself_is_held_before_a_daemon_works_on_it() {
+    let Some(server) = crate::postgres::server() else { return };
+    let place = server.database();
+    let relay = TestRelay::start(|_| Act::Ok).await;
+    let site = Site::on_server(&place.url(), relay.address, &[("hold_all", "true")]).await;
+    let said = site.run(&["backup", "dump"]).ended(1);
+    assert!(said.err.contains("pg_dump --format=custom --file=dump"), "{said:?}");
+    let said = site.run(&["restore", "dump"]).ended(1);
+    assert!(said.err.contains("pg_restore") && said.err.contains("invited restore --as-of TIME"), "{said:?}");
+    let service = site.serve().await;
+    let mut dialog = Dialog::open(service.address).await.unwrap();
+    for number in 0..3 {
+        let mail = order_mail(&format!("PG-{number}"), "Anna", &format!("anna{number}@kund.example.net"));
+        assert!(dialog.mail(BCC, &mail).await.unwrap().starts_with("250 "));
+    }
+    until("they are read", async || (site.number("SELECT count(*) FROM invitation").await == 3).then_some(())).await;
+    drop(dialog);
+    let running = site.run(&["restore", "--as-of", "1 hour"]).ended(1);
+    assert!(running.err.contains("a daemon works on this database"), "{running:?}");
+    service.stop().await;
+    let said = site.run(&["restore", "--as-of", "1 hour", "--json"]).ended(0).json();
+    assert_eq!(said[0]["held"].as_array().unwrap().len(), 3);
+    site.configure(relay.address, &[]);
+    let service = site.serve().await;
+    let mut dialog = Dialog::open(service.address).await.unwrap();
+    // An order of that time, told of once more.
+    let written = invited::clock::Clock::System.now().to_jiff() - jiff::SignedDuration::from_mins(10);
+    let written = jiff::fmt::rfc2822::to_string(&written.to_zoned(jiff::tz::TimeZone::UTC)).unwrap();
+    let mail = String::from_utf8(order_mail("PG-OF-THE-GAP", "Bo", "bo@kund.example.net")).unwrap();
+    let mail = mail.replace("Mon, 2 Mar 2026 09:00:00 +0000", &written).into_bytes();
+    assert!(dialog.mail(BCC, &mail).await.unwrap().starts_with("250 "));
+    until("it is held too", async || {
+        (site.number("SELECT count(*) FROM invitation WHERE state = 'held'").await == 4).then_some(())
+    })
+    .await;
+    assert!(site.number("SELECT max(id) FROM invitation").await > 1_000_000);
+    drop(dialog);
+    service.stop().await;
+    assert_eq!(relay.taken().len(), 0);
 }

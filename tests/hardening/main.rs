@@ -1,15 +1,26 @@
 //! The faults of `docs/storage.md`, done for real to the real program: killed at every write, errors at every call, disks that are full,
 //! locked, read-only or lose their power, clocks that jump, too few descriptors, a queue put back from a backup.
 //!
-//! What needs root or a tool that is not there says so, or fails where `INVITED_REQUIRE_HARDENING` is set. `INVITED_HARDENING_ALL` goes
-//! through every call where otherwise a few are picked; use it with `--release`, whose daemon starts at once.
+//! Most of it waits to be asked for by `tests/hardening/run` (or `-- --include-ignored`). What needs root or a tool that is not there says so,
+//! or fails where `INVITED_REQUIRE_HARDENING` is set. `INVITED_HARDENING_ALL` goes through every call where otherwise a few are picked; use it
+//! with `--release`, whose daemon starts at once.
 #![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "what a test does not expect is its failure")]
 
 mod backup;
+mod calls;
+mod clocks;
+mod disks;
+mod files;
+mod migrations;
+mod reloads;
+mod small;
+mod strace;
 
 #[path = "../it/kit.rs"]
 mod kit;
+#[path = "../kit/postgres.rs"]
+mod postgres;
 #[path = "../it/program.rs"]
 mod program;
 #[path = "../kit/relay.rs"]
@@ -62,8 +73,9 @@ fn all() -> bool {
 fn tool(program: &str, words: &[&str]) -> Result<String, String> {
     let mut command = Command::new(program);
     // Where a user's PATH has no sbin.
-    let path = std::env::var("PATH").unwrap_or_default();
-    command.args(words).env("PATH", format!("{path}:/usr/sbin:/sbin"));
+    let mut path = std::env::var_os("PATH").unwrap_or_default();
+    path.push(":/usr/sbin:/sbin");
+    command.args(words).env("PATH", path);
     let output = command.output().map_err(|error| format!("{program}: {error}"))?;
     if output.status.success() {
         return Ok(String::from_utf8_lossy(&output.stdout).into_owned());

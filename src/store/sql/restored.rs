@@ -20,6 +20,15 @@ const RESTORED: &str = "restored";
 /// Under which name it is kept when the queue was last backed up, and, in a backup, when it was made.
 pub(in crate::store) const LAST_BACKUP: &str = "last_backup";
 
+/// No number that was given after the backup may be given again: links and return addresses of letters that went out have them in them.
+/// Nobody gives so many between two backups.
+const NUMBERS_OF_A_FILE: &str = "INSERT INTO sqlite_sequence (name, seq) SELECT name, 0 FROM sqlite_master \
+    WHERE type = 'table' AND sql LIKE '%AUTOINCREMENT%' AND name NOT IN (SELECT name FROM sqlite_sequence); \
+    UPDATE sqlite_sequence SET seq = seq + 1000000";
+const NUMBERS_OF_A_SERVER: &str = "SELECT setval(numbers, nextval(numbers) + 1000000) FROM \
+    (SELECT CAST(pg_get_serial_sequence(name, 'id') AS regclass) AS numbers \
+    FROM (VALUES ('copy'), ('invitation'), ('letter'), ('decision'), ('sender'), ('answer')) AS named (name)) AS given";
+
 /// Invitations that are looked at in one piece.
 const PAGE: usize = 2000;
 
@@ -61,6 +70,7 @@ impl Work for HoldAll {
                 self.hold(conn, &ids, &mut held).await?;
             }
         }
+        conn.command(if conn.is_shared() { NUMBERS_OF_A_SERVER } else { NUMBERS_OF_A_FILE }).await?;
         let value = format!("{} {}", self.gap.since.0, self.gap.until.0);
         conn.execute(sql::SET_PROPERTY, [RESTORED.into(), value.into()]).await?;
         held.sort_unstable();
@@ -117,6 +127,13 @@ impl SqlStore {
     ) -> Result<Vec<InvitationId>, StoreError> {
         let work = HoldAll { gap, actor: actor.clone(), policies };
         self.letters().carry_out(work).await
+    }
+
+    /// How many daemons show that they live. The one of a file does so by its lock alone.
+    pub(in crate::store) async fn daemons(&self, now: Timestamp) -> Result<i64, StoreError> {
+        self.readers
+            .read(move |conn| Box::pin(async move { Ok(conn.number(sql::LIVING, [now.into()]).await?.unwrap_or(0)) }))
+            .await
     }
 
     /// When the queue was last backed up, as far as it knows.

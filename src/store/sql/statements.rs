@@ -381,6 +381,7 @@ statements! {
     LEAVE = { "DELETE FROM daemon WHERE owner = $1" };
     FORGET_DAEMONS = { "DELETE FROM daemon WHERE lease_until <= $1 AND owner <> $2" };
     FORGET_OTHER_DAEMONS = { "DELETE FROM daemon WHERE owner <> $1" };
+    LIVING = { "SELECT COUNT(*) FROM daemon WHERE lease_until > $1" };
     REPORT = {
         "INSERT INTO report (owner, at, body) VALUES ($1, $2, $3) \
         ON CONFLICT (owner) DO UPDATE SET at = excluded.at, body = excluded.body"

@@ -11,12 +11,6 @@ use crate::domain::Timestamp;
 use crate::store::StoreError;
 use crate::store::sql::restored::LAST_BACKUP;
 
-/// No number that was given after the backup may be given again: links and return addresses of letters that went out have them in them.
-/// Nobody gives so many between two backups.
-const GO_ON_ABOVE: &str = "INSERT INTO sqlite_sequence (name, seq) SELECT name, 0 FROM sqlite_master \
-    WHERE type = 'table' AND sql LIKE '%AUTOINCREMENT%' AND name NOT IN (SELECT name FROM sqlite_sequence); \
-    UPDATE sqlite_sequence SET seq = seq + 1000000";
-
 /// How much there is of what matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Contents {
@@ -68,7 +62,6 @@ impl File {
         let mut conn = self.options().connect().await.map_err(unusable)?;
         let made_at = property(&mut conn, LAST_BACKUP).await.map_err(unusable)?;
         self.look_through(&mut conn).await.map_err(as_named)?;
-        sqlx::raw_sql(GO_ON_ABOVE).execute(&mut conn).await.map_err(unusable)?;
         let _ = conn.close().await;
         Ok(made_at.and_then(|text| text.parse().ok()).map(Timestamp))
     }

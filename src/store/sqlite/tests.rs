@@ -637,23 +637,50 @@ async fn what_this_user_may_not_write_is_refused_with_the_reason() {
     }
     let place = Place::new().await;
     let folder = place.path.parent().unwrap();
-    let refused = |file: u32, dir: u32| {
+    const NOBODY: u32 = 65534;
+    let refused = |owner: u32, file: u32, dir: u32| {
+        std::os::unix::fs::chown(&place.path, Some(owner), None).unwrap();
         fs::set_permissions(&place.path, fs::Permissions::from_mode(file)).unwrap();
         fs::set_permissions(folder, fs::Permissions::from_mode(dir)).unwrap();
         let mut command = child("what_this_user_may_not_write_is_refused_with_the_reason", &place.path);
-        command.uid(65534).gid(65534).output().map(|output| String::from_utf8(output.stdout).unwrap())
+        command.uid(NOBODY).gid(NOBODY).output().map(|output| String::from_utf8(output.stdout).unwrap())
     };
-    for (file, dir, expected) in [
-        (0o644, 0o777, "cannot be opened for writing"),
-        (0o600, 0o777, "cannot be opened for writing"),
-        (0o666, 0o755, "folder cannot be written"),
+    for (owner, file, dir, expected) in [
+        (NOBODY, 0o400, 0o777, "cannot be opened for writing"),
+        (NOBODY, 0o600, 0o755, "folder cannot be written"),
+        (0, 0o600, 0o777, "it is root's"),
+        (0, 0o666, 0o777, "sudo -u root invited"),
     ] {
-        let Ok(said) = refused(file, dir) else {
+        let Ok(said) = refused(owner, file, dir) else {
             eprintln!("skipped: the test binary lies where nobody else may run it");
             return;
         };
-        assert!(said.contains(expected), "{file:o} {dir:o}: {said}");
+        assert!(said.contains(expected), "{owner} {file:o} {dir:o}: {said}");
     }
+}
+
+#[tokio::test]
+async fn root_leaves_a_queue_of_somebody_else_alone_and_makes_none_in_his_folder() {
+    if fs::metadata("/proc/self").unwrap().uid() != 0 {
+        eprintln!("skipped: needs root to give a file to another user");
+        return;
+    }
+    let place = Place::new().await;
+    let folder = place.path.parent().unwrap();
+    std::os::unix::fs::chown(&place.path, Some(4711), None).unwrap();
+    for role in [Role::Desk, Role::Daemon] {
+        let refused = open_store(&place.database(), None, role).await.unwrap_err();
+        assert!(
+            why(&refused).contains("it is user 4711's") && why(&refused).contains("sudo -u '#4711' invited"),
+            "{refused}"
+        );
+    }
+    let names = fs::read_dir(folder).unwrap().map(|one| one.unwrap().file_name()).collect::<Vec<_>>();
+    assert_eq!(names, ["invited.db"], "neither a lock nor a log is left behind");
+    std::os::unix::fs::chown(folder, Some(4711), None).unwrap();
+    let new = Database::Sqlite(folder.join("new.db"));
+    assert!(why(&create_if_missing(&new, None).await.unwrap_err()).contains("sudo -u '#4711' invited"));
+    assert!(!folder.join("new.db").exists());
 }
 
 #[tokio::test]

@@ -1,0 +1,379 @@
+//! Disks that are full, read-only, or lose their power, and a database that somebody else has locked.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
+
+use crate::kit::{order_mail, until};
+use crate::program::{BCC, Dialog, Service, Site};
+use crate::relay::{Act, TestRelay};
+use crate::{Part, tool};
+
+/// A file system of its own; gone when it is dropped.
+struct Disk {
+    folder: tempfile::TempDir,
+    image: Option<PathBuf>,
+}
+
+impl Disk {
+    fn tmpfs(size: &str) -> Result<Self, String> {
+        let folder = tempfile::tempdir().unwrap();
+        tool("mount", &["-t", "tmpfs", "-o", &format!("size={size}"), "tmpfs", folder.path().to_str().unwrap()])?;
+        Ok(Self { folder, image: None })
+    }
+
+    /// On a loop device, so that it can lose its power alone.
+    fn image(kind: &str, mebibytes: u64) -> Result<Self, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let image = folder.path().with_extension("image");
+        std::fs::File::create(&image).unwrap().set_len(mebibytes * 1024 * 1024).unwrap();
+        let disk = Self { folder, image: Some(image) };
+        tool(&format!("mkfs.{kind}"), &["-q", disk.image_path()])?;
+        disk.mount()?;
+        Ok(disk)
+    }
+
+    fn image_path(&self) -> &str {
+        self.image.as_ref().unwrap().to_str().unwrap()
+    }
+
+    fn mount(&self) -> Result<(), String> {
+        tool("mount", &["-o", "loop", self.image_path(), self.place()]).map(drop)
+    }
+
+    fn unmount(&self) {
+        tool("umount", &[self.place()]).unwrap();
+    }
+
+    /// What is not on the disk by now is lost, and every call fails from now on.
+    fn cut_power(&self) -> Result<(), String> {
+        tool("xfs_io", &["-x", "-c", "shutdown", self.place()]).map(drop)
+    }
+
+    fn place(&self) -> &str {
+        self.folder.path().to_str().unwrap()
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = tool("umount", &["-l", self.place()]);
+        if let Some(image) = &self.image {
+            let _ = std::fs::remove_file(image);
+        }
+    }
+}
+
+async fn site_on(disk: &Disk, relay: &TestRelay, extra: &[(&str, &str)]) -> Site {
+    let database = format!("{:?}", disk.path("invited.db"));
+    Site::new(relay.address, &[&[("database", database.as_str())], extra].concat()).await
+}
+
+fn order(reference: &str) -> Vec<u8> {
+    order_mail(reference, "Anna", &format!("{}@kund.example.net", reference.to_lowercase()))
+}
+
+/// Tries again until a mail is taken; how long that took.
+async fn taken_again(service: &Service, reference: &str) -> Duration {
+    let began = Instant::now();
+    until("mails are taken again", async || {
+        let mut dialog = Dialog::open(service.address).await.ok()?;
+        let reply = dialog.mail(BCC, &order(reference)).await.unwrap();
+        assert!(reply.starts_with("250 ") || reply.starts_with("45"), "{reply}");
+        reply.starts_with("250 ").then_some(())
+    })
+    .await;
+    began.elapsed()
+}
+
+async fn settled(site: &Site, letters: i64) {
+    until("every letter is out, once", async || {
+        (site.number("SELECT count(*) FROM invitation WHERE state = 'done'").await == letters).then_some(())
+    })
+    .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes root, tools or time: tests/hardening/run"]
+async fn a_full_disk_stops_mails_and_letters_lets_erase_work_and_needs_no_restart() {
+    let _machine = crate::MACHINE.lock().await;
+    let Some(part) = Part::begin("disk full", &["mount"], true) else { return };
+    let disk = match Disk::tmpfs("12m") {
+        Ok(disk) => disk,
+        Err(why) => return part.cannot_run(&why),
+    };
+    // The first letter waits at its dot until the disk is full: its outcome cannot be written down then.
+    let relay = TestRelay::start(|_| Act::Ok).await;
+    let site = site_on(&disk, &relay, &[("hold_all", "true")]).await;
+    let service = site.serve().await;
+    let mut dialog = Dialog::open(service.address).await.unwrap();
+    for number in 0..40 {
+        assert!(dialog.mail(BCC, &order(&format!("FULL-{number}"))).await.unwrap().starts_with("250 "));
+    }
+    until("they are read", async || (site.number("SELECT count(*) FROM invitation").await == 40).then_some(())).await;
+    // To the last byte, again and again, since the log may be cut back.
+    let filler = disk.path("filler");
+    let fill = || {
+        use std::io::Write as _;
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(&filler).unwrap();
+        while file.write_all(&[7; 4096]).is_ok() {}
+    };
+    fill();
+    let mut reply = String::new();
+    until("there is no room", async || {
+        fill();
+        reply = dialog.say("MAIL FROM:<orders@shop.example.com>").await.unwrap();
+        dialog.say("RSET").await.unwrap();
+        reply.starts_with("452 4.3.1 ").then_some(())
+    })
+    .await;
+    // Letters are due now, and nothing of them can be written down.
+    site.configure(relay.address, &[("database", &format!("{:?}", disk.path("invited.db")))]);
+    service.signal("HUP");
+    service.says("the configuration was reloaded").await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let sent_while_full = relay.seen().dots;
+    assert!(service.ended().is_none(), "{}", service.log());
+
+    // A few megabytes of room are enough for a deletion, though mails are still refused.
+    let size = std::fs::metadata(&filler).unwrap().len();
+    std::fs::OpenOptions::new().write(true).open(&filler).unwrap().set_len(size - 512 * 1024).unwrap();
+    site.run(&["erase", "full-7@kund.example.net", "--yes"]).ended(0);
+
+    std::fs::remove_file(&filler).unwrap();
+    let took = taken_again(&service, "ROOM-1").await;
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    settled(&site, 40).await;
+    service.stop().await;
+    let letters = relay.taken().len();
+    assert_eq!(letters, 40, "one each, but for the erased one");
+    assert_eq!(site.integrity().await, "ok");
+    part.ran(&format!("452 at MAIL, {sent_while_full} letters sent while full, erased beside it, mails taken {took:?} after there was room"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes root, tools or time: tests/hardening/run"]
+async fn a_disk_that_becomes_read_only_is_451_until_it_can_be_written_again() {
+    let _machine = crate::MACHINE.lock().await;
+    let Some(part) = Part::begin("disk read-only", &["mount"], true) else { return };
+    let disk = match Disk::image("ext4", 64) {
+        Ok(disk) => disk,
+        Err(why) => return part.cannot_run(&why),
+    };
+    let relay = TestRelay::start(|_| Act::Ok).await;
+    let site = site_on(&disk, &relay, &[]).await;
+    let service = site.serve().await;
+    taken_again(&service, "BEFORE-1").await;
+    settled(&site, 1).await;
+    // A remount waits for nobody who writes; an emergency remount, as after an error of the disk, does not.
+    if let Err(why) = tool("mount", &["-o", "remount,ro", disk.place()]) {
+        // Files are open for writing: the kernel refuses, and there is no other way on this machine but the one of a power cut.
+        let cut = disk.cut_power();
+        if cut.is_err() {
+            return part.cannot_run(&why);
+        }
+    }
+    let mut dialog = Dialog::open(service.address).await.unwrap();
+    let mut replies = Vec::new();
+    for number in 0..3 {
+        replies.push(dialog.mail(BCC, &order(&format!("AWAY-{number}"))).await.unwrap());
+    }
+    assert!(replies.iter().all(|reply| reply.starts_with("451 4.3.0 ")), "{replies:?}");
+    assert!(service.ended().is_none() && !service.log().contains("panic"), "{}", service.log());
+    drop(dialog);
+    service.kill().await;
+    disk.unmount();
+    disk.mount().unwrap();
+    let service = site.serve().await;
+    taken_again(&service, "AFTER-1").await;
+    settled(&site, 2).await;
+    service.stop().await;
+    assert_eq!((site.integrity().await.as_str(), relay.taken().len()), ("ok", 2));
+    part.ran("451 for each mail while every write fails, no end of the daemon, whole afterwards");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes root, tools or time: tests/hardening/run"]
+async fn a_lock_of_three_seconds_is_not_noticed_and_one_of_thirty_is_451_and_then_over() {
+    let _machine = crate::MACHINE.lock().await;
+    let part = Part::begin("database locked", &[], false).unwrap();
+    let relay = TestRelay::start(|_| Act::Ok).await;
+    let site = Site::new(relay.address, &[]).await;
+    let service = site.serve().await;
+    let mut counted = Vec::new();
+    for seconds in [3, if crate::all() { 30 } else { 8 }] {
+        let mut other = site.sql().await;
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+        let held = Instant::now();
+        let is_over = Arc::new(AtomicBool::new(false));
+        let mut clients = tokio::task::JoinSet::new();
+        for client in 0..4 {
+            let (is_over, address) = (Arc::clone(&is_over), service.address);
+            clients.spawn(async move {
+                let mut dialog = Dialog::open(address).await.unwrap();
+                let (mut taken, mut put_off) = (0, 0);
+                while !is_over.load(Ordering::Relaxed) || taken == 0 {
+                    let mail = order(&format!("L{seconds}-{client}-{taken}"));
+                    let reply = dialog.mail(BCC, &mail).await.unwrap();
+                    assert!(reply.starts_with("250 ") || reply.starts_with("451 4.3.0 "), "{reply}");
+                    if reply.starts_with("250 ") {
+                        taken += 1
+                    } else {
+                        put_off += 1
+                    }
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                (taken, put_off)
+            });
+        }
+        tokio::time::sleep(Duration::from_secs(seconds).saturating_sub(held.elapsed())).await;
+        sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+        other.close().await.unwrap();
+        is_over.store(true, Ordering::Relaxed);
+        let (taken, put_off) =
+            clients.join_all().await.into_iter().fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+        counted.push((seconds, taken, put_off));
+    }
+    assert_eq!(counted[0].2, 0, "three seconds are waited for: {counted:?}");
+    assert!(counted[1].2 > 0, "longer is told: {counted:?}");
+    let all = counted.iter().map(|(_, taken, _)| i64::from(*taken)).sum::<i64>();
+    settled(&site, all).await;
+    service.stop().await;
+    assert_eq!(i64::try_from(relay.taken().len()).unwrap(), all, "each taken mail is a letter");
+    part.ran(&format!("(seconds, taken, 451): {counted:?}"));
+}
+
+/// Hands in as fast as it can; what was answered for.
+async fn under_load(address: std::net::SocketAddr, round: usize, wanted: usize, clients: usize) -> Vec<(i64, Instant)> {
+    let mut set = tokio::task::JoinSet::new();
+    for client in 0..clients {
+        set.spawn(async move {
+            let mut acknowledged = Vec::new();
+            let Ok(mut dialog) = Dialog::open(address).await else { return acknowledged };
+            while acknowledged.len() < wanted / clients {
+                let mail = order(&format!("P{round}-{client}-{}", acknowledged.len()));
+                match dialog.mail(BCC, &mail).await {
+                    Ok(reply) if reply.starts_with("250 ") => {
+                        acknowledged.push((reply.rsplit(' ').next().unwrap().parse::<i64>().unwrap(), Instant::now()));
+                    }
+                    _ => break,
+                }
+            }
+            acknowledged
+        });
+    }
+    set.join_all().await.into_iter().flatten().collect()
+}
+
+/// The control: as many rows, each acknowledged after its commit, by a writer that trusts the log without syncing it. The survivors.
+async fn control(disk: &Disk) -> Result<(usize, usize), String> {
+    const ROWS: usize = 300;
+    let path = disk.path("control.db");
+    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+    let mut conn = options.connect().await.unwrap();
+    sqlx::raw_sql("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; CREATE TABLE row (id INTEGER PRIMARY KEY)")
+        .execute(&mut conn)
+        .await
+        .unwrap();
+    // The table itself is not what is in question.
+    sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut conn).await.unwrap();
+    std::process::Command::new("sync").status().unwrap();
+    for _ in 0..ROWS {
+        sqlx::query("INSERT INTO row DEFAULT VALUES").execute(&mut conn).await.unwrap();
+    }
+    disk.cut_power()?;
+    drop(conn);
+    again(disk);
+    let mut conn = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
+    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM row").fetch_one(&mut conn).await.unwrap();
+    conn.close().await.unwrap();
+    std::fs::remove_file(path).unwrap();
+    Ok((ROWS, usize::try_from(left).unwrap()))
+}
+
+/// Power again. A connection that was just dropped may hold its file for a moment.
+fn again(disk: &Disk) {
+    let mut tries = 0;
+    while tool("umount", &[disk.place()]).is_err() {
+        tries += 1;
+        assert!(tries < 100, "the disk is in use");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    disk.mount().unwrap();
+}
+
+async fn missing(site: &Site, acknowledged: &[i64]) -> usize {
+    let mut conn = site.sql().await;
+    let ids = sqlx::query_scalar::<_, i64>("SELECT copy_id FROM copy_body").fetch_all(&mut conn).await.unwrap();
+    let ids = ids.into_iter().collect::<std::collections::BTreeSet<_>>();
+    acknowledged.iter().filter(|id| !ids.contains(id)).count()
+}
+
+async fn power_cuts(kind: &'static str, part: &'static str) {
+    let _machine = crate::MACHINE.lock().await;
+    let mkfs = if kind == "xfs" { "mkfs.xfs" } else { "mkfs.ext4" };
+    let Some(part) = Part::begin(part, &[mkfs, "xfs_io", "mount"], true) else { return };
+    let disk = match Disk::image(kind, 400) {
+        Ok(disk) => disk,
+        Err(why) => return part.cannot_run(&why),
+    };
+    let (rows, left) = match control(&disk).await {
+        Ok(control) => control,
+        Err(why) => return part.cannot_run(&why),
+    };
+    assert!(left < rows, "the control must lose: a disk that keeps what was not synced shows nothing");
+    let relay = TestRelay::start(|_| Act::Ok).await;
+    let site = site_on(&disk, &relay, &[("hold_all", "true")]).await;
+    let (rounds, wanted) = if crate::all() { (10, 600) } else { (3, 200) };
+    let (mut acknowledged, mut slowest, mut in_the_instant) = (Vec::new(), Duration::ZERO, 0);
+    for round in 0..rounds {
+        let began = Instant::now();
+        let service = site.serve().await;
+        slowest = slowest.max(began.elapsed());
+        // More than will be answered: the power goes in the middle of it.
+        let load = tokio::spawn(under_load(service.address, round, wanted * 4, 8));
+        let before = site.number("SELECT count(*) FROM copy").await;
+        let enough = i64::try_from(wanted).unwrap();
+        until("there is load", async || {
+            (site.number("SELECT count(*) FROM copy").await >= before + enough).then_some(())
+        })
+        .await;
+        let cut = Instant::now();
+        disk.cut_power().unwrap();
+        let answered = load.await.unwrap();
+        // What ext4 says to a sync that was under way in the instant of the cut is not to be trusted; with the power, answers end too.
+        let (before, within) = answered.into_iter().partition::<Vec<_>, _>(|(_, at)| *at < cut);
+        acknowledged.extend(before.into_iter().map(|(id, _)| id));
+        let within = within.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
+        service.kill().await;
+        again(&disk);
+        assert_eq!(missing(&site, &acknowledged).await, 0, "{kind}, round {round}");
+        in_the_instant += missing(&site, &within).await;
+        assert_eq!(site.integrity().await, "ok");
+    }
+    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
+    part.ran(&format!(
+        "{rounds} cuts, {} mails answered 250, 0 lost ({in_the_instant} in the instant of a cut), start within {slowest:?}; with synchronous = NORMAL {left} of {rows} were left",
+        acknowledged.len()
+    ));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes root, tools or time: tests/hardening/run"]
+async fn a_power_cut_on_ext4_loses_nothing_that_was_acknowledged() {
+    power_cuts("ext4", "power cut, ext4").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "takes root, tools or time: tests/hardening/run"]
+async fn a_power_cut_on_xfs_loses_nothing_that_was_acknowledged() {
+    power_cuts("xfs", "power cut, xfs").await;
+}
