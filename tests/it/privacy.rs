@@ -122,7 +122,7 @@ async fn said_of(site: &Site, service: &Service, monitor: std::net::SocketAddr, 
 async fn neither_the_log_nor_the_figures_name_a_person_or_an_order() {
     // Relays quote addresses in what they say.
     let quoting = |moment: &Moment| match moment.at {
-        At::Rcpt if moment.rcpt.len() % 3 == 0 => {
+        At::Rcpt if moment.rcpt.len().is_multiple_of(3) => {
             Act::Reply("550 5.1.1 <quoted.person@secret-quoted.example.org> unknown")
         }
         At::Dot if moment.rcpt.len() % 3 == 1 => Act::Reply("451 4.2.0 quoted.person@secret-quoted.example.org later"),

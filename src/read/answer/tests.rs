@@ -38,6 +38,7 @@ fn told(mail: &[u8]) -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of mails")]
 fn reports_for_programs_are_read_with_their_faults() {
     let daemon = "Mail Delivery System <MAILER-DAEMON@mx.example>";
     for (name, subject, notice, status, expected) in [
@@ -152,6 +153,7 @@ fn reports_for_programs_are_read_with_their_faults() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table of mails")]
 fn notices_for_people_are_read_by_their_words() {
     let letter = "Return-Path: <bounce+token@in.example>\nFrom: Nord <order@nord.example>\nTo: {to}\nMessage-ID: {id}\nSubject: How was it?\n\nDear Anna";
     let page = |text: &str| format!("<html><body><style>p {{ color: red }}</style>{text}</body></html>");
