@@ -102,7 +102,7 @@ impl Address {
             ))?;
             out.line(format!("  4. Take the old one away: invited shop address --shop {} --retire", shop.id))?;
         }
-        Ok(out.heard()?)
+        out.heard()
     }
 
     async fn retire(&self, desk: &Desk) -> Result<(), Failure> {
@@ -128,7 +128,7 @@ impl Address {
             out.line(format!("{address} is gone from {}.", self.config.config.display()))?;
             out.line("Let the daemon know it: systemctl reload invited")?;
         }
-        Ok(out.heard()?)
+        out.heard()
     }
 
     /// The shop that is meant: the one named, or the only one.
