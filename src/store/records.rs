@@ -430,7 +430,7 @@ pub struct Figure {
     /// The day on which it happened, days since 1970-01-01 in UTC; 0 of what stands now. Of what became of invitations it is the
     /// day on which those began.
     pub day: i64,
-    /// What: a rule's name, `begun` for invitations that began, `letter first`, `letter reminder` and `letter dropped` for first
+    /// What: a rule's name, `begun` for invitations that began, `let in` for those of them that count for the bound of the day, `letter first`, `letter reminder` and `letter dropped` for first
     /// letters and reminders that a relay took and for invitations that the shop's rules dropped; `state ` and a state's word;
     /// `became ` and the word of an [`crate::domain::Outturn`], `dropped ` and the rule that first dropped an invitation,
     /// `dropped undone` for those of them that did not stay dropped; `answer ` and the word of an [`crate::domain::AnswerKind`] for what

@@ -16,9 +16,6 @@ use crate::domain::{
     ShopId, State, Timestamp, decide,
 };
 
-/// Who did what no person did.
-const DAEMON: &str = "daemon";
-
 /// What is recorded beside a decision.
 #[derive(Debug, Clone)]
 pub(super) struct Cause<'a> {
@@ -32,7 +29,7 @@ pub(super) struct Cause<'a> {
 impl Cause<'_> {
     /// Something that the daemon saw happen.
     pub(super) fn daemon(event: Event, at: Timestamp) -> Self {
-        Self { event, actor: DAEMON, note: None, copy: None, at }
+        Self { event, actor: "daemon", note: None, copy: None, at }
     }
 
     fn record(&self) -> Record<'_> {
@@ -131,6 +128,11 @@ impl Book {
         decision
     }
 
+    /// Counts an invitation that a shop's copy began, for the bound of its day.
+    pub(super) fn let_in(&mut self, shop: &ShopId, at: Timestamp) {
+        self.figures.let_in(shop, at);
+    }
+
     /// Adds what a copy tells of the customer and the order.
     pub(super) fn learn(
         &mut self,
@@ -156,9 +158,6 @@ impl Book {
         decision: &Decision,
         cause: &Cause<'_>,
     ) -> Invitation {
-        if cause.actor == DAEMON {
-            self.figures.let_in(shop, cause.at);
-        }
         let mut details = crate::domain::OrderDetails::default();
         details.learn(order);
         let invitation = Invitation {

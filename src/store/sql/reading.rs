@@ -485,6 +485,9 @@ impl Known {
             details.learn(order);
             let decision = open(news, order_cancelled, work.policies.of(&filing.shop, &details), work.now);
             let mut invitation = book.open(&filing.shop, order, &decision, &cause);
+            if filing.credence.bound.is_some() && work.is_counted() {
+                book.let_in(&filing.shop, work.now);
+            }
             let decision = work.admit(&mut invitation, decision, &cause, book);
             let decision = work.hold_if_in_gap(&mut invitation, decision, &cause, book);
             let decision = work.hold_if_begun_in_gap(&mut invitation, news, decision, &cause, book);
