@@ -20,6 +20,10 @@ pub mod clock;
 #[cfg(feature = "daemon")]
 pub mod door;
 #[cfg(feature = "daemon")]
+pub mod http;
+#[cfg(feature = "daemon")]
+pub mod meter;
+#[cfg(feature = "daemon")]
 pub mod ops;
 #[cfg(feature = "daemon")]
 pub mod proof;

@@ -2,7 +2,6 @@
 //! on a bell, listens for the bell *before* it looks for work so that no ring is lost, and stops when told to.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
@@ -10,8 +9,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::domain::Timestamp;
-use crate::ops::{House, dispatch, metrics, purge, read, watch};
-use crate::store::{StoreError, WatchFigures};
+use crate::ops::vitals::Loop;
+use crate::ops::{House, dispatch, metrics, purge, read, status, watch};
+use crate::store::StoreError;
 
 /// How long a loop rests after the store failed.
 const STORE_RESTS: Duration = Duration::from_secs(1);
@@ -88,14 +88,15 @@ pub async fn read_copies(house: Arc<House>, stop: CancellationToken) {
     let mut trouble = Trouble::none_with("copies cannot be read while the store cannot be used");
     while !stop.is_cancelled() {
         let bell = house.copy_came.notified();
-        let (began, taken_in) = (Instant::now(), house.taken_in.load(Ordering::Relaxed));
+        let (began, taken_in) = (Instant::now(), house.meter.taken_in());
+        house.vitals.mark(Loop::Reading);
         let pause = match read::read_some(&house).await {
             Ok(batch) => {
                 trouble.is_over();
                 if batch.copies > 0 {
                     file(&house, &batch, &stop).await;
                 }
-                let door_is_busy = house.taken_in.load(Ordering::Relaxed) > taken_in && batch.waited < WAITS_AT_MOST;
+                let door_is_busy = house.meter.taken_in() > taken_in && batch.waited < WAITS_AT_MOST;
                 match batch.copies {
                     0 => None,
                     _ if door_is_busy => Some(GATHER.max(began.elapsed() * DOOR_FIRST)),
@@ -120,6 +121,7 @@ pub async fn read_copies(house: Arc<House>, stop: CancellationToken) {
 async fn file(house: &House, batch: &read::Batch, stop: &CancellationToken) {
     let mut trouble = Trouble::none_with("what was read cannot be filed while the store cannot be written");
     for _ in 0..FILING_TRIES {
+        house.vitals.mark(Loop::Reading);
         match read::file(house, batch).await {
             Ok(()) => return trouble.is_over(),
             Err(error) => trouble.goes_on(&error),
@@ -138,6 +140,7 @@ pub async fn send_letters(house: Arc<House>, stop: CancellationToken) {
     let mut sending = JoinSet::new();
     while !stop.is_cancelled() {
         while sending.try_join_next().is_some() {}
+        house.vitals.mark(Loop::Sending);
         let bell = house.queue_moved.notified();
         let (next, pause) = match dispatch::look(&house).await {
             Ok(look) => {
@@ -185,6 +188,7 @@ pub async fn keep_house(house: Arc<House>, stop: CancellationToken) -> Result<()
     let mut trouble = Trouble::none_with("the daemon cannot show that it lives, so others may take its work over");
     let mut here_until = house.clock.now();
     loop {
+        house.vitals.mark(Loop::Keeping);
         let beat = dispatch::beat(&house).await;
         let now = house.clock.now();
         let was_here = beat.is_ok() && now < here_until;
@@ -195,6 +199,9 @@ pub async fn keep_house(house: Arc<House>, stop: CancellationToken) -> Result<()
             }
             Err(error @ StoreError::NewerSchema { .. }) => return Err(error),
             Err(error) => trouble.goes_on(&error),
+        }
+        if let Err(error) = status::report(&house).await {
+            tracing::debug!(%error, "how things stand could not be written down");
         }
         if was_here && let Err(error) = dispatch::recover(&house).await {
             tracing::error!(%error, "claims cannot be cleared up");
@@ -240,13 +247,12 @@ pub async fn watch_shops(house: Arc<House>, stop: CancellationToken) {
     let mut watch = watch::Watch::default();
     let mut is_written = true;
     loop {
+        house.vitals.mark(Loop::Watching);
         match watch::look(&house, &mut watch).await {
-            Ok(figures) => {
-                trouble.is_over();
-                is_written = write_figures(&house, &figures, is_written).await;
-            }
+            Ok(_) => trouble.is_over(),
             Err(error) => trouble.goes_on(&error),
         }
+        is_written = write_figures(&house, is_written).await;
         tokio::select! {
             () = stop.cancelled() => return,
             () = tokio::time::sleep(WATCH_EVERY) => {}
@@ -255,10 +261,10 @@ pub async fn watch_shops(house: Arc<House>, stop: CancellationToken) {
 }
 
 /// Writes the figures where the configuration wants them. A failure is told when it begins, and not again every minute.
-async fn write_figures(house: &House, figures: &WatchFigures, was_written: bool) -> bool {
+async fn write_figures(house: &House, was_written: bool) -> bool {
     let setup = house.setup();
-    let Some(path) = setup.config.metrics_file.clone() else { return true };
-    let text = metrics::text(figures, &setup.config, house.clock.now());
+    let Some(path) = setup.config.metrics.textfile.clone() else { return true };
+    let text = metrics::text(house).await;
     let written = tokio::task::spawn_blocking(move || metrics::write(&path, &text)).await;
     match written.map_err(std::io::Error::other).flatten() {
         Ok(()) => true,

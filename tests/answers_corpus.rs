@@ -51,11 +51,8 @@ impl Figure {
 
     fn hold(&self, name: &str) {
         let of = self.right + self.wrong.len();
-        eprintln!(
-            "{name}: {} of {of} right{}",
-            self.right,
-            self.wrong.iter().map(|one| format!("\n    {one}")).collect::<String>()
-        );
+        let wrong = self.wrong.iter().map(|one| format!("\n    {one}")).collect::<String>();
+        writeln!(std::io::stderr(), "{name}: {} of {of} right{wrong}", self.right).expect("stderr");
         assert!(self.right * 100 >= of * PERCENT, "{name}: less than {PERCENT} of 100 are right");
     }
 }

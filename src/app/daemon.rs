@@ -8,13 +8,16 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::files::database_password;
+use super::monitor::Monitor;
 use super::setup::{build_setup, doubts, rebuild_setup};
 use crate::clock::{Clock, random_bytes};
-use crate::config::{Config, ListenOn, Listener, LogFormat};
+use crate::config::{Config, ListenOn, Listener, Role as DoorRole};
 use crate::document::Problem;
 use crate::door::{self, Door, InForce, ListenError, Listening};
+use crate::meter::Show;
 use crate::ops::accept::Accept;
-use crate::ops::{House, Setup, dispatch, trust};
+use crate::ops::status::{self, Outside};
+use crate::ops::{House, Setup, dispatch, trust, vitals};
 use crate::scheduler;
 use crate::store::{self, Role, SqlStore, Store, StoreError};
 
@@ -29,6 +32,7 @@ pub struct Daemon {
     stop_doors: CancellationToken,
     stop_loops: CancellationToken,
     doors: JoinSet<()>,
+    monitor: Arc<Monitor>,
     loops: JoinSet<Result<(), StoreError>>,
 }
 
@@ -44,6 +48,14 @@ pub enum StartError {
     /// A place cannot be listened on.
     #[error(transparent)]
     Listen(#[from] ListenError),
+    /// The address for figures and health cannot be listened on.
+    #[error("cannot listen on {address} (metrics.listen): {error}; is another program there?")]
+    Monitor {
+        /// The address.
+        address: SocketAddr,
+        /// The operating system's words.
+        error: std::io::Error,
+    },
 }
 
 /// What a reload left as it was.
@@ -100,6 +112,7 @@ impl Daemon {
 
         let owner = random_bytes::<8>().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let house = Arc::new(House::new(Arc::clone(&store) as Arc<dyn Store>, clock.clone(), owner, lease, setup));
+        house.shows(store.meter());
         dispatch::beat(&house).await?;
         if store.is_alone() {
             dispatch::recover(&house).await?;
@@ -110,6 +123,10 @@ impl Daemon {
             door::tell_of_end(certificate, now());
         }
         let door = Arc::new(Door::new(&door_settings, tls, intake, Arc::new(now)));
+
+        house.shows(Arc::clone(&door) as Arc<dyn Show>);
+        let monitor = Arc::new(Monitor::default());
+        monitor.listen(house.setup().config.metrics.listen, &house)?;
 
         let (stop_doors, stop_loops) = (CancellationToken::new(), CancellationToken::new());
         let mut doors = JoinSet::new();
@@ -132,23 +149,52 @@ impl Daemon {
             scheduler::watch_shops(watching, stop_watching).await;
             Ok(())
         });
-        let (kept, stop_keeping) = (Arc::clone(&door), stop_loops.clone());
-        loops.spawn(async move {
-            door::keep_certificate(kept, stop_keeping).await;
-            Ok(())
-        });
         let (looking, stop_looking) = (Arc::clone(&house), stop_loops.clone());
         loops.spawn(async move {
             scheduler::look_again(looking, stop_looking).await;
             Ok(())
         });
+        let (kept, stop_keeping) = (Arc::clone(&door), stop_loops.clone());
+        loops.spawn(async move {
+            door::keep_certificate(kept, stop_keeping).await;
+            Ok(())
+        });
         loops.spawn(scheduler::keep_house(Arc::clone(&house), stop_loops.clone()));
-        Ok(Self { house, store, door, addresses, places, in_force, stop_doors, stop_loops, doors, loops })
+        let daemon =
+            Self { house, store, door, addresses, places, in_force, monitor, stop_doors, stop_loops, doors, loops };
+        daemon.tell_how_it_is_outside();
+        Ok(daemon)
     }
 
     /// The addresses that are listened on, ports filled in; unix sockets have none.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Lets whoever asks how things stand know where this daemon listens, and with which certificate.
+    fn tell_how_it_is_outside(&self) {
+        let (door, monitor) = (Arc::clone(&self.door), Arc::clone(&self.monitor));
+        let doors = self.places.iter().cloned().zip(self.in_force.iter().map(Arc::clone)).collect::<Vec<_>>();
+        self.house.is_outside(move || {
+            let role = |listener: &Listener| match listener.role {
+                DoorRole::Smtp => "smtp",
+                DoorRole::Submission => "submission",
+                DoorRole::Lmtp => "lmtp",
+            };
+            let doors = doors.iter().map(|(place, in_force)| (place.clone(), role(&in_force.load())));
+            let monitor = monitor.address().map(|address| (address.to_string(), "http"));
+            let listeners =
+                doors.chain(monitor).map(|(address, role)| status::Listening { address, role: role.to_owned() });
+            Outside {
+                listeners: listeners.collect(),
+                certificate_ends: door.tls().map(|certificate| door::certificate_ends(&certificate)),
+            }
+        });
+    }
+
+    /// The address of the HTTP listener for figures and health, when there is one.
+    pub fn monitor_address(&self) -> Option<SocketAddr> {
+        self.monitor.address()
     }
 
     /// Every place that is listened on, as the configuration writes it: `127.0.0.1:2525`, `unix:/run/invited/lmtp.sock`.
@@ -183,6 +229,9 @@ impl Daemon {
         let (setup, passed_over) = rebuild_setup(config, old.reader.templates())?;
         let tls =
             door_settings.tls.as_ref().map(door::load_tls).transpose().map_err(|error| vec![tls_problem(&error)])?;
+        self.monitor.listen(setup.config.metrics.listen, &self.house).map_err(|error| {
+            vec![Problem::with_file("metrics.listen", error.to_string(), "write another address, or free this one")]
+        })?;
         if let Some(certificate) = &tls {
             door::tell_of_end(certificate, self.house.clock.now());
         }
@@ -217,7 +266,20 @@ impl Daemon {
     /// Whether a restart would not help; asked by the watchdog. A full disk or a lock is no illness, and neither is a server that is
     /// away: whoever was ended then would take the outcomes of letters with him that cannot be written down yet.
     pub async fn is_well(&self) -> bool {
-        self.store.is_well().await
+        match self.house.vitals.hangs() {
+            Some(name) => {
+                tracing::error!("{name} hangs; the watchdog is not told of life any more");
+                false
+            }
+            None => self.store.is_well().await,
+        }
+    }
+
+    /// How things stand, in a line for `systemctl status`.
+    pub async fn in_a_line(&self) -> String {
+        let meter = &self.house.meter;
+        let well = vitals::ready(&self.house).await.err().map_or_else(String::new, |why| format!("; not ready: {why}"));
+        format!("{} messages taken in, {} letters sent since the start{well}", meter.taken_in(), meter.letters())
     }
 
     /// Comes back only when the daemon cannot go on.
@@ -241,6 +303,7 @@ impl Daemon {
         if let Err(error) = self.store.leave(&self.house.owner).await {
             tracing::warn!(%error, "other daemons were not told; they take over what is left when this one's lease is over");
         }
+        self.monitor.close().await;
         self.store.close().await;
     }
 }
@@ -257,32 +320,4 @@ fn warn_of(setup: &Setup) {
 
 fn tls_problem(error: &door::TlsError) -> Problem {
     Problem::with_file("smtp.tls", error.to_string(), "name a PEM certificate chain and its PEM key")
-}
-
-/// Where log lines go and how they look.
-pub struct Tracing;
-
-impl Tracing {
-    /// Writes log lines to standard error, where systemd and people find them. `filter` is a `tracing` filter such as
-    /// `invited=debug`; the default shows what a mail admin wants to see.
-    pub fn install(format: LogFormat, filter: Option<&str>) {
-        let filter = tracing_subscriber::EnvFilter::new(filter.unwrap_or("info"));
-        let lines = tracing_subscriber::fmt()
-            .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            // A journal or a file is searched, and colours would stand between the words.
-            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-            .with_target(false);
-        // A second daemon in one process (the demo, tests) keeps the first one's subscriber.
-        let _ = match format {
-            LogFormat::Text => lines.compact().try_init(),
-            LogFormat::Json => lines.json().try_init(),
-        };
-        // The words of a panic can quote what was being read. Panics over a mail are caught and the mail is held; where one
-        // happened is enough to find it.
-        std::panic::set_hook(Box::new(|panic| {
-            let place = panic.location().map(ToString::to_string).unwrap_or_default();
-            tracing::error!(place, "a panic was met; please report it");
-        }));
-    }
 }

@@ -1,13 +1,19 @@
 //! Puts the house together from a configuration, keeps it running, and takes it down in order.
 
 mod daemon;
+mod edit;
 mod files;
+mod journal;
+mod log;
+mod monitor;
 mod samples;
 mod setup;
 
-pub use daemon::{Broke, Daemon, Reloaded, StartError, Tracing};
+pub use daemon::{Broke, Daemon, Reloaded, StartError};
+pub use edit::{NotEdited, SecretsEdit, edit_secrets};
 pub use files::{
     database_password, load_config, load_letters, load_templates, read_config_file, read_secret, template_files,
 };
+pub use log::Tracing;
 pub use samples::{Sample, load_samples};
-pub use setup::{build_setup, list_key, rebuild_setup, return_key, signing_key};
+pub use setup::{build_setup, exposed, list_key, rebuild_setup, return_key, signing_key};

@@ -76,6 +76,7 @@ fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<S
                 tokens: derive(master.as_bytes(), "tokens"),
                 log_ids: derive(master.as_bytes(), "log ids"),
                 message_ids: derive(master.as_bytes(), "message ids"),
+                probes: derive(master.as_bytes(), "probes"),
                 return_addresses: return_key_of(&master),
             },
             config,
@@ -96,9 +97,17 @@ fn no_resolver(error: &ProverError) -> Problem {
     problem
 }
 
-/// What is doubtful in the templates of the shop's own.
+/// What is doubtful in the templates of the shop's own, and in the configuration.
 pub(super) fn doubts(setup: &Setup) -> Vec<Problem> {
-    setup.reader.templates().files().iter().flat_map(lint).collect()
+    let templates = setup.reader.templates().files().iter().flat_map(lint);
+    templates.chain(exposed(&setup.config)).collect()
+}
+
+/// Figures that others than this machine can read: they say how the business goes.
+pub fn exposed(config: &Config) -> Option<Problem> {
+    let address = config.metrics.listen.filter(|address| !address.ip().to_canonical().is_loopback())?;
+    let what = format!("{address} is no loopback address, so whoever reaches it can read the figures");
+    Some(Problem::with_file("metrics.listen", what, "write \"127.0.0.1:9125\", or let a firewall say who may connect"))
 }
 
 /// Rules for orders of a template that there is not, and that would never count.

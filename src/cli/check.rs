@@ -1,11 +1,15 @@
 //! `invited check`: everything that `serve` would need, looked at one by one, without starting anything.
 
+use std::path::Path;
+
 use clap::Args;
 
-use super::{ConfigArg, Failure, JsonArg, Output};
-use crate::app::{build_setup, database_password, load_config, rebuild_setup, signing_key};
+use super::{ConfigArg, Failure, JsonArg, Output, live};
+use crate::app::{build_setup, database_password, exposed, load_config, rebuild_setup, signing_key};
+use crate::clock::Clock;
 use crate::config::Config;
-use crate::door::load_tls;
+use crate::domain::Timestamp;
+use crate::door::{certificate_ends, ends_soon, load_tls};
 use crate::ops::Setup;
 use crate::read::{Templates, lint};
 use crate::send::dkim::{Published, look_up};
@@ -20,7 +24,9 @@ Examples:
   Without a word to the relays:
     invited check --offline
   Before a running daemon is told to reload:
-    invited check --reload")]
+    invited check --reload
+  The whole way in, through the daemon that runs:
+    invited check --live")]
 pub(super) struct Check {
     #[command(flatten)]
     config: ConfigArg,
@@ -32,10 +38,13 @@ pub(super) struct Check {
     /// Look at it as a running daemon will that reloads it: a template with a mistake is told, but goes on there as it was
     #[arg(long)]
     reload: bool,
+    /// Send the daemon that runs a mail, and see that it is taken in and read; nothing comes of it
+    #[arg(long, conflicts_with_all = ["offline", "reload"])]
+    live: bool,
 }
 
 /// One thing that was looked at.
-struct Finding {
+pub(super) struct Finding {
     what: String,
     fault: Option<String>,
     /// Whether it is worth a look though it is no fault.
@@ -44,11 +53,11 @@ struct Finding {
 }
 
 impl Finding {
-    fn fine(what: impl Into<String>, note: impl Into<String>) -> Self {
+    pub(super) fn fine(what: impl Into<String>, note: impl Into<String>) -> Self {
         Self { what: what.into(), fault: None, doubt: false, note: note.into() }
     }
 
-    fn faulty(what: impl Into<String>, fault: impl Into<String>) -> Self {
+    pub(super) fn faulty(what: impl Into<String>, fault: impl Into<String>) -> Self {
         Self { what: what.into(), fault: Some(fault.into()), doubt: false, note: String::new() }
     }
 }
@@ -66,6 +75,9 @@ impl Check {
             passed_over.iter().map(|problem| Finding { doubt: true, ..Finding::fine("template", problem.to_string()) }),
         );
         findings.push(Finding::fine("letters", setup.letters.locales().collect::<Vec<_>>().join(", ")));
+        findings.extend(
+            exposed(&config).map(|doubt| Finding { doubt: true, ..Finding::fine("metrics", doubt.to_string()) }),
+        );
         findings.push(certificate(&config));
         findings.extend(config.trust_doubts().into_iter().map(|(shop, doubt)| Finding {
             doubt: true,
@@ -75,6 +87,9 @@ impl Check {
         if !self.offline {
             findings.extend(relays(&setup).await);
             findings.extend(dkim(&config).await);
+        }
+        if self.live {
+            findings.extend(live::probe_all(&setup).await?);
         }
         let mut out = Output::new();
         for finding in &findings {
@@ -112,11 +127,24 @@ fn templates(templates: &Templates) -> Finding {
 
 fn certificate(config: &Config) -> Finding {
     match &config.door.tls {
-        None => Finding::fine("certificate", "none: STARTTLS is not offered"),
+        None => Finding::fine("certificate", "none: there is no TLS"),
         Some(files) => match load_tls(files) {
-            Ok(_) => Finding::fine("certificate", files.certificate.display().to_string()),
+            Ok(certificate) => ending(&files.certificate, certificate_ends(&certificate), Clock::System.now()),
             Err(error) => Finding::faulty("certificate", error.to_string()),
         },
+    }
+}
+
+/// One that ends is no fault: nobody must be kept from reloading for it.
+fn ending(file: &Path, ends: Timestamp, now: Timestamp) -> Finding {
+    let remedy = match ends_soon(ends, now) {
+        _ if ends <= now => ", which is over: renew it",
+        true => ", which is soon: renew it",
+        false => "",
+    };
+    Finding {
+        doubt: !remedy.is_empty(),
+        ..Finding::fine("certificate", format!("{}, until {ends}{remedy}", file.display()))
     }
 }
 
@@ -184,4 +212,23 @@ async fn dkim(config: &Config) -> Vec<Finding> {
         });
     }
     findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_certificate_is_spoken_of_two_weeks_before_it_ends() {
+        let day = 86_400;
+        let ends = Timestamp::from_seconds(1_795_251_600);
+        for (before, doubt, words) in
+            [(15 * day, false, "Z"), (14 * day, true, "which is soon"), (0, true, "is over"), (-day, true, "is over")]
+        {
+            let finding = ending(Path::new("chain.pem"), ends, Timestamp::from_seconds(1_795_251_600 - before));
+            assert_eq!((finding.doubt, finding.fault.is_none()), (doubt, true));
+            assert!(finding.note.starts_with("chain.pem, until 2026-11-21T09:00:00Z"), "{}", finding.note);
+            assert!(finding.note.contains(words), "{}", finding.note);
+        }
+    }
 }

@@ -26,6 +26,7 @@ mod import;
 mod ingest;
 mod init;
 mod invite;
+mod live;
 mod login;
 mod man;
 mod move_queue;
@@ -38,8 +39,10 @@ mod reconcile;
 mod restore;
 mod senders;
 mod serve;
+mod shop;
 mod simulate;
 mod stats;
+mod status;
 mod suppress;
 mod template;
 mod template_learn;
@@ -98,6 +101,8 @@ enum Command {
     Serve(serve::Serve),
     /// Checks the configuration and everything it names, without starting anything
     Check(check::Check),
+    /// Says how things stand: daemon, queue, relays, disk, and what is not well
+    Status(status::Status),
     #[command(subcommand)]
     Dkim(dkim::Dkim),
     /// Looks into the queue of invitations and changes it
@@ -118,6 +123,9 @@ enum Command {
     Invite(invite::Invite),
     /// Says which orders of a list got an invitation, which did not and why, and which invitations have no order
     Reconcile(reconcile::Reconcile),
+    /// Shows a shop's BCC addresses, and changes them
+    #[command(subcommand)]
+    Shop(shop::Shop),
     /// Says whose copies are believed where nothing but a shop's secret address proves them
     #[command(subcommand)]
     Senders(senders::Senders),
@@ -217,7 +225,7 @@ impl From<StartError> for Failure {
         match error {
             StartError::Config(problems) => Self::Config(problems),
             StartError::Store(error) => error.into(),
-            StartError::Listen { .. } => Self::Undone(error.to_string()),
+            StartError::Listen(_) | StartError::Monitor { .. } => Self::Undone(error.to_string()),
         }
     }
 }
@@ -264,6 +272,7 @@ impl Command {
             Self::Init(init) => init.run().await,
             Self::Serve(serve) => serve.run().await,
             Self::Check(check) => check.run().await,
+            Self::Status(status) => status.run().await,
             Self::Dkim(dkim) => dkim.run(),
             Self::Queue(queue) => queue.run().await,
             Self::Held(held) => held.run().await,
@@ -272,6 +281,7 @@ impl Command {
             Self::Login(login) => login.run(),
             Self::Invite(invite) => invite.run().await,
             Self::Reconcile(reconcile) => reconcile.run().await,
+            Self::Shop(shop) => shop.run().await,
             Self::Senders(senders) => senders.run().await,
             Self::Suppress(suppress) => suppress.run().await,
             Self::Person(person) => person.run().await,

@@ -165,6 +165,7 @@ const fn plural(table: PersonTable) -> &'static str {
         PersonTable::Suppression => "suppressions",
         PersonTable::Alarm => "alarms",
         PersonTable::Pause => "pauses",
+        PersonTable::Sender => "senders",
     }
 }
 

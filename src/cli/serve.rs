@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{ConfigArg, Failure};
@@ -59,8 +60,9 @@ impl Serve {
         for place in daemon.places() {
             tracing::info!(place, "listening for copies");
         }
-        tell_systemd(&[sd_notify::NotifyState::Ready]);
+        tell_systemd(&[NotifyState::Ready]);
         let mut watchdog = watchdog();
+        let mut telling = telling();
         let mut broken = None;
         while broken.is_none() {
             tokio::select! {
@@ -68,9 +70,10 @@ impl Serve {
                 _ = terminate.recv() => break,
                 _ = interrupt.recv() => break,
                 _ = hang_up.recv() => self.reload(&daemon),
+                _ = telling.tick() => tell_systemd(&[NotifyState::Status(&daemon.in_a_line().await)]),
                 () = watchdog.tick() => {
                     if daemon.is_well().await {
-                        tell_systemd(&[sd_notify::NotifyState::Watchdog]);
+                        tell_systemd(&[NotifyState::Watchdog]);
                     }
                 }
             }
@@ -79,7 +82,7 @@ impl Serve {
             tracing::error!(%error, "this program is too old for the database by now; install the newer one");
         }
         tracing::info!("stopping: sessions and letters under way may end");
-        tell_systemd(&[sd_notify::NotifyState::Stopping]);
+        tell_systemd(&[NotifyState::Stopping]);
         daemon.stop().await;
         tracing::info!("stopped");
         match broken {
@@ -94,7 +97,9 @@ impl Serve {
     /// All or nothing: a configuration with a problem leaves the old one in place and says why. A template with a mistake goes on as
     /// it was by itself.
     fn reload(&self, daemon: &Daemon) {
-        tell_systemd(&[sd_notify::NotifyState::Reloading]);
+        // The instant is what systemd 253 and later tell this reload from an earlier one by.
+        let at = NotifyState::monotonic_usec_now().ok();
+        tell_systemd(&std::iter::once(NotifyState::Reloading).chain(at).collect::<Vec<_>>());
         match load_config(&self.config.config).and_then(|config| daemon.reload(config)) {
             Ok(done) => {
                 for problem in &done.passed_over {
@@ -115,15 +120,24 @@ impl Serve {
                 tracing::error!("the configuration was not reloaded; the old one goes on");
             }
         }
-        tell_systemd(&[sd_notify::NotifyState::Ready]);
+        tell_systemd(&[NotifyState::Ready]);
     }
 }
 
 /// Without systemd there is nobody to tell.
-fn tell_systemd(state: &[sd_notify::NotifyState<'_>]) {
+fn tell_systemd(state: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(state) {
         tracing::debug!(%error, "systemd was not told");
     }
+}
+
+/// How often systemd is told how things stand, for `systemctl status`.
+const TELL_EVERY: Duration = Duration::from_secs(10);
+
+fn telling() -> tokio::time::Interval {
+    let mut interval = tokio::time::interval(TELL_EVERY);
+    interval.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    interval
 }
 
 /// Ticks at half the time that systemd gives the daemon to show that it lives, or never.

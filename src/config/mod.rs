@@ -29,7 +29,7 @@ pub use listener::{ListenOn, Listener, ListenerTls};
 pub use login::{DoorLogin, PasswordHash, StoredPassword};
 pub use read::parse;
 pub use settings::{
-    Brand, Config, DEFAULT_LISTEN, Dkim, Door, Limits, LogFormat, Login, MailboxDomain, Relay, RelayTimeouts,
+    Brand, Config, DEFAULT_LISTEN, Dkim, Door, Limits, LogFormat, Login, MailboxDomain, Metrics, Relay, RelayTimeouts,
     ReturnPath, Role, Secret, Shop, Tls, TlsFiles,
 };
 pub use starter::{Answers, template};

@@ -1,11 +1,12 @@
 //! The top of the configuration, and what must hold between its parts.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use crate::document::{Document, Problem, Problems, Table};
 use crate::domain::DAY;
 
-use super::settings::{Config, DEFAULT_KEEP_COPIES, Door, LogFormat, Role};
+use super::settings::{Config, DEFAULT_KEEP_COPIES, Door, LogFormat, Metrics, Role};
 use super::values::{file, host, path, problem_at, secret, span, word};
 use super::{database, dkim, login, policy, relay, shop, smtp, trust};
 
@@ -42,9 +43,19 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
     let letters_dir = path(top, "letters", folder);
     let keep_copies = span(top, "keep_copies", DAY..=DAY * 3_650).unwrap_or(DEFAULT_KEEP_COPIES);
     let hold_all = top.boolean("hold_all").is_some_and(|entry| entry.value);
-    let log = top.table("log", |log| word(log, "format", &[("text", LogFormat::Text), ("json", LogFormat::Json)]));
+    let log = top.table("log", |log| {
+        let formats = [
+            ("automatic", LogFormat::Automatic),
+            ("journal", LogFormat::Journal),
+            ("text", LogFormat::Text),
+            ("json", LogFormat::Json),
+        ];
+        word(log, "format", &formats)
+    });
     let suppression = top.table("suppression", |list| Some(list.boolean("hashed").is_some_and(|entry| entry.value)));
-    let metrics_file = top.table("metrics", |metrics| metrics_file(metrics, folder));
+    let metrics = top.table("metrics", |metrics| {
+        Some(Metrics { textfile: metrics_file(metrics, folder), listen: metrics_address(metrics) })
+    });
     let door = smtp::read(top, folder, ingest_domain.as_deref());
     let logins = login::read_all(top, folder);
     let wants_logins = |door: &Door| door.listeners.iter().any(|listener| listener.role == Role::Submission);
@@ -72,7 +83,7 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
         hold_all,
         log: log.unwrap_or_default(),
         hashed_suppressions: suppression.unwrap_or_default(),
-        metrics_file,
+        metrics: metrics.unwrap_or_default(),
         dns_servers,
     })
 }
@@ -84,4 +95,11 @@ fn metrics_file(metrics: &Table<'_>, folder: &Path) -> Option<PathBuf> {
         let is_read = text.len() > 5 && text.ends_with(".prom") && !text.ends_with("/.prom");
         if is_read { file(text, folder) } else { Err("does not end in \".prom\"") }
     })
+}
+
+/// The address of the HTTP listener for figures and health.
+fn metrics_address(metrics: &Table<'_>) -> Option<SocketAddr> {
+    let remedy = "write an IP address and a port: \"127.0.0.1:9125\"";
+    let no_address = |text: &str| format!("{text:?} is no address to listen on");
+    metrics.string("listen")?.check(remedy, |text| text.parse().map_err(|_| no_address(text)))
 }

@@ -44,10 +44,19 @@ pub struct Config {
     pub log: LogFormat,
     /// Whether new entries of the suppression list are stored as keyed hashes.
     pub hashed_suppressions: bool,
-    /// A file that figures are written into every minute, in Prometheus' text format.
-    pub metrics_file: Option<PathBuf>,
+    /// Where figures for monitoring can be had.
+    pub metrics: Metrics,
     /// The DNS servers that proofs are looked up at; empty for the system's.
     pub dns_servers: Vec<SocketAddr>,
+}
+
+/// Where figures for monitoring can be had, in Prometheus' text format.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Metrics {
+    /// A file that they are written into every minute.
+    pub textfile: Option<PathBuf>,
+    /// The address of the HTTP listener for `/metrics`, `/healthz` and `/readyz`.
+    pub listen: Option<SocketAddr>,
 }
 
 /// Where a secret is read from. The value itself never stands in the configuration.
@@ -59,11 +68,15 @@ pub enum Secret {
     Credential(String),
 }
 
-/// Log lines for people or for programs.
+/// Log lines for people, for programs, or for systemd's journal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
-    /// One readable line an event.
+    /// To the journal when standard error is it, else as text.
     #[default]
+    Automatic,
+    /// An entry with a field for each value in systemd's journal.
+    Journal,
+    /// One readable line an event.
     Text,
     /// One JSON object a line.
     Json,

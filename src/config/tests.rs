@@ -40,8 +40,8 @@ fn the_least_configuration_has_every_default() {
     assert_eq!(config.door.listeners, [Listener::plain(DEFAULT_LISTEN)]);
     assert_eq!(config.door.hostname, "invited.nordljus.example");
     assert_eq!((config.door.tls.clone(), config.door.limits.clone()), (None, Limits::default()));
-    assert_eq!(config.metrics_file, None);
-    assert_eq!((config.keep_copies, config.hold_all, config.log), (DAY * 30, false, LogFormat::Text));
+    assert_eq!(config.metrics, Metrics::default());
+    assert_eq!((config.keep_copies, config.hold_all, config.log), (DAY * 30, false, LogFormat::Automatic));
     assert_eq!((config.templates_dir.clone(), config.letters_dir.clone()), (None, None));
     assert_eq!(
         config.relays,
@@ -78,7 +78,7 @@ fn the_example_is_right_with_every_key_switched_on() {
     let (shop, relay) = (&config.shops[0], &config.relays[0]);
     assert_eq!(config.templates_dir, Some(PathBuf::from("/etc/invited/templates")));
     let figures = PathBuf::from("/var/lib/prometheus/node-exporter/invited.prom");
-    assert_eq!(config.metrics_file, Some(figures));
+    assert_eq!(config.metrics, Metrics { textfile: Some(figures), listen: Some(([127, 0, 0, 1], 9125).into()) });
     assert_eq!(config.door.hostname, "mail.nordljus.example");
     assert!(config.door.tls.is_some() && relay.tls_ca.is_some());
     let password = Secret::Credential("relay-password".to_owned());

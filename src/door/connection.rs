@@ -163,16 +163,19 @@ impl<'d> Connection<'d> {
         };
         match secured {
             Some(Ok(stream)) => {
+                self.door.meter().shook_hands(stream.get_ref().1.protocol_version());
                 let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
                 self.certificate = shown.map(fingerprint);
                 self.since = Instant::now();
                 Some(stream)
             }
             Some(Err(error)) => {
+                self.door.meter().shook_hands(None);
                 info!(%client, %error, "the TLS handshake failed");
                 None
             }
             None => {
+                self.door.meter().shook_hands(None);
                 info!(%client, "the TLS handshake took too long");
                 None
             }
@@ -279,6 +282,7 @@ impl<'d> Connection<'d> {
     }
 
     async fn accept<S: AsyncWrite + Unpin>(&mut self, stream: &mut S, incoming: Incoming) -> Ended {
+        let began = Instant::now();
         let Incoming { mail_from, recipients, message } = incoming;
         let message: Arc<[u8]> = message.into();
         let received_at = self.door.now();
@@ -297,6 +301,7 @@ impl<'d> Connection<'d> {
         let sent = self.send(stream).await;
         let (client, tls, octets) = (self.client, self.session.is_secured(), message.len());
         let kept = answers.iter().filter_map(|answer| answer.as_ref().ok());
+        self.door.meter().message(kept.clone().count(), octets, began.elapsed());
         if let Some(first) = kept.clone().next() {
             info!(%client, tls, octets, copy = first.0, copies = kept.count(), "copy kept");
         }
@@ -371,6 +376,7 @@ impl<'d> Connection<'d> {
             stream.flush().await
         };
         self.patiently(sending).await.ok_or(io::ErrorKind::TimedOut)??;
+        self.door.meter().replied(&replies);
         (self.since, self.heard) = (Instant::now(), 0);
         Ok(())
     }

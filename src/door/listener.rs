@@ -16,6 +16,7 @@ use tracing::{debug, info, warn};
 
 use super::client::Client;
 use super::connection::attend;
+use super::meter::Meter;
 use super::proxy::{self, Origin};
 use super::rates::Rates;
 use super::reply::{self, Reply};
@@ -48,6 +49,7 @@ pub struct Door {
     wrong_passwords: Rates,
     intake: Arc<dyn Intake>,
     now: Now,
+    meter: Meter,
 }
 
 impl Door {
@@ -70,6 +72,7 @@ impl Door {
             wrong_passwords: Rates::new(HOUR),
             intake,
             now,
+            meter: Meter::default(),
         }
     }
 
@@ -81,6 +84,11 @@ impl Door {
     /// Gives new sessions another certificate, or none.
     pub fn set_tls(&self, tls: Option<Arc<Certificate>>) {
         self.tls.store(tls);
+    }
+
+    /// What it counts.
+    pub(crate) fn meter(&self) -> &Meter {
+        &self.meter
     }
 
     pub(crate) fn hostname(&self) -> Arc<str> {
@@ -210,6 +218,7 @@ impl Entrance {
     }
 
     async fn session<S: Stream>(self, stream: S, client: Client, slot: Slot) {
+        self.door.meter.let_in();
         attend(&self.door, &self.listener, stream, client, &self.stop).await;
         drop(slot);
     }
@@ -254,6 +263,7 @@ impl Entrance {
     }
 
     fn turn_away<S: Stream>(&self, stream: S, client: Client, refusal: Reply) {
+        self.door.meter.turned_away(refusal);
         info!(%client, refusal, "a connection was turned away");
         // Who expects TLS could not read it.
         stream.part(if self.listener.tls == ListenerTls::Implicit { None } else { Some(refusal) });

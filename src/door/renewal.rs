@@ -62,12 +62,17 @@ impl Keeper {
     }
 }
 
+/// Whether a certificate that ends then must be spoken of.
+pub fn ends_soon(ends: Timestamp, now: Timestamp) -> bool {
+    ends.since(now) <= NOTICE
+}
+
 /// Warns in the log when a certificate ends within 14 days, or has ended.
 pub fn tell_of_end(certificate: &Certificate, now: Timestamp) {
     let (until, file) = (certificate_ends(certificate), certificate.files().certificate.display());
     if until <= now {
         error!(%until, %file, "the certificate has ended: clients that look at it do not come in; renew it");
-    } else if until.since(now) <= NOTICE {
+    } else if ends_soon(until, now) {
         let days = until.since(now).as_secs() / DAY.as_secs();
         warn!(%until, days, %file, "the certificate ends soon: renew it, it is read again by itself");
     }

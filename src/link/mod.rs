@@ -2,6 +2,7 @@
 //! are known again. Keys come in as arguments; nothing here knows where they are kept.
 
 mod pattern;
+pub mod probe;
 mod return_address;
 pub mod token;
 

@@ -122,7 +122,7 @@ fn tag(key: &[u8; 32], purpose: Purpose, signed: &[u8]) -> [u8; TAG] {
     tag
 }
 
-fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
+pub(super) fn hmac(key: &[u8], parts: &[&[u8]]) -> [u8; 32] {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length (RFC 2104)");
     for part in parts {
         mac.update(part);

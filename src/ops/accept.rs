@@ -1,7 +1,6 @@
 //! Taking a copy in: is the recipient ours, can we write, and is it durable.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use subtle::ConstantTimeEq;
@@ -82,7 +81,7 @@ impl Intake for Accept {
 
     async fn accept(&self, copies: Vec<NewCopy>) -> Result<Vec<CopyId>, NotNow> {
         let ids = keep(&*self.0.store, copies).await?;
-        self.0.taken_in.fetch_add(1, Ordering::Relaxed);
+        self.0.meter.taken_in.one();
         self.0.copy_came.notify_one();
         Ok(ids)
     }
@@ -112,7 +111,8 @@ pub fn recipient(config: &Config, return_key: &[u8; 32], address: &str) -> Recip
     let Some((local, domain)) = address.rsplit_once('@') else { return Recipient::Unknown };
     let Some((shop, secret)) = local.split_once('+') else { return Recipient::Unknown };
     // RFC 6531 3.2: a domain may be written in its own letters.
-    if host_name(domain).as_deref() != Some(config.ingest_domain.as_str()) {
+    let in_its_letters = || !domain.is_ascii() && host_name(domain).as_deref() == Some(config.ingest_domain.as_str());
+    if !domain.eq_ignore_ascii_case(&config.ingest_domain) && !in_its_letters() {
         return Recipient::Unknown;
     }
     if let Some((shop, letter)) = letter_of(return_key, config.shops.iter().map(|shop| &shop.id), local) {
@@ -125,4 +125,35 @@ pub fn recipient(config: &Config, return_key: &[u8; 32], address: &str) -> Recip
         .iter()
         .fold(subtle::Choice::from(0), |known, right| known | right.as_bytes().ct_eq(secret.as_bytes()));
     if bool::from(known) { Recipient::Shop(shop.id.clone()) } else { Recipient::Unknown }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config;
+    use crate::document::Document;
+
+    #[test]
+    fn an_address_is_ours_in_any_case_and_its_domain_in_its_own_letters() {
+        let text = include_str!("../../config/minimal.toml")
+            .replace("invited.nordljus.example", "kund\u{e5}sikt.nordljus.example");
+        let config = config::parse(&Document::new("x.toml", text), Path::new("/")).unwrap();
+        assert_eq!(config.ingest_domain, "xn--kundsikt-d0a.nordljus.example");
+        for (address, is_ours) in [
+            ("nordljus+writeyourownhere0123@xn--kundsikt-d0a.nordljus.example", true),
+            ("Nordljus+WriteYourOwnHere0123@XN--KUNDSIKT-D0A.Nordljus.Example", true),
+            ("nordljus+writeyourownhere0123@kund\u{e5}sikt.nordljus.example", true),
+            ("nordljus+writeyourownhere0123@KUND\u{c5}SIKT.nordljus.example", true),
+            ("nordljus+writeyourownhere0123@kundasikt.nordljus.example", false),
+            ("nordljus+writeyourownhere0123@nordljus.example", false),
+            ("nordljus+writeyourownhere012@xn--kundsikt-d0a.nordljus.example", false),
+            ("nordljus@xn--kundsikt-d0a.nordljus.example", false),
+            ("postmaster", false),
+            ("", false),
+        ] {
+            assert_eq!(recipient(&config, &[0; 32], address) != Recipient::Unknown, is_ours, "{address}");
+        }
+    }
 }

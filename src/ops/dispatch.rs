@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::house::{House, Setup};
 use super::letters::{compose, return_path};
 use super::relays::{Readiness, RelayLine};
@@ -213,8 +215,12 @@ async fn give_back_unknown_claims(house: &House, setup: &Setup) -> Result<(), St
 pub async fn send(house: &House, letter: ClaimedLetter) {
     let setup = house.setup();
     let mut hand = Hand { house, letter: letter.claim.letter, is_empty: false };
+    let began = Instant::now();
     match attempt(house, &setup, &letter).await {
-        Some((attempt, reply)) => settle(house, &setup, &letter, attempt, &reply).await,
+        Some((attempt, reply)) => {
+            house.meter.attempted(&attempt, began.elapsed());
+            settle(house, &setup, &letter, attempt, &reply).await;
+        }
         None => tracing::info!(letter = %letter.claim.letter, "a letter was stopped before it was on the wire"),
     }
     hand.is_empty = true;

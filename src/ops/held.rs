@@ -12,7 +12,7 @@ use crate::domain::{
 };
 use crate::proof::Prover;
 use crate::read::Reader;
-use crate::store::{CopyState, Credence, DeskAct, DeskFiling, FiledReading, Store, StoreError, StoredCopy};
+use crate::store::{CopyState, Credence, DeskAct, DeskFiling, FiledReading, PROBE, Store, StoreError, StoredCopy};
 
 /// Copies that are read again and filed together: few, since each may be as large as a mail can be.
 pub const REPLAY_BATCH: usize = 16;
@@ -264,7 +264,9 @@ pub async fn replay(
     let mut readings = Vec::new();
     for id in ids {
         let Some((copy, message)) = store.copy(*id).await? else { continue };
+        let is_probe = copy.reading.as_ref().is_some_and(|reading| reading.reason.as_deref() == Some(PROBE));
         let may_change = match copy.state {
+            _ if is_probe => false,
             CopyState::Held => true,
             CopyState::Ignored => filing_by.also_ignored,
             CopyState::Unread | CopyState::Event | CopyState::Discarded => false,

@@ -1,19 +1,23 @@
 //! What every use case works with: the store, the clock, and the present set-up, which a reload replaces as a whole.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use super::logins::{Logins, Turns};
+use super::meter::Meter;
 use super::relays::RelayLine;
+use super::status::{Outside, Rates};
+use super::vitals::Vitals;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::{AlarmKind, EmailAddress, LetterId, Policies, ShopId, Timestamp};
 use crate::letter::Letters;
+use crate::meter::Show;
 use crate::proof::Prover;
 use crate::read::Reader;
 use crate::send::dkim::Signers;
@@ -52,6 +56,8 @@ pub struct Keys {
     pub log_ids: [u8; 32],
     /// Makes Message-IDs unguessable.
     pub message_ids: [u8; 32],
+    /// Marks the mails that the service sends to itself.
+    pub probes: [u8; 32],
     /// Makes the return addresses of letters.
     pub return_addresses: [u8; 32],
 }
@@ -66,10 +72,14 @@ pub struct House {
     pub owner: String,
     /// How long it counts as alive after each sign of life.
     pub lease: Duration,
+    /// When it was built.
+    pub began: Timestamp,
     /// Rung when a copy was taken in.
     pub copy_came: Notify,
-    /// How many messages were taken in since the start.
-    pub taken_in: AtomicU64,
+    /// What the use cases count.
+    pub meter: Meter,
+    /// Whether the loops live.
+    pub vitals: Vitals,
     /// Turns at looking at passwords.
     pub turns: Turns,
     /// Rung when an invitation may be due earlier than was known.
@@ -78,6 +88,9 @@ pub struct House {
     pub(super) claims_unknown: AtomicBool,
     in_hand: Mutex<HashMap<LetterId, Option<String>>>,
     raised: Mutex<HashMap<(ShopId, AlarmKind), Timestamp>>,
+    meters: Mutex<Vec<Arc<dyn Show>>>,
+    pub(super) rates: Rates,
+    outside: OnceLock<Box<dyn Fn() -> Outside + Send + Sync>>,
     setup: ArcSwap<Setup>,
 }
 
@@ -85,16 +98,21 @@ impl House {
     /// A house around a store.
     pub fn new(store: Arc<dyn Store>, clock: Clock, owner: String, lease: Duration, setup: Setup) -> Self {
         Self {
+            began: clock.now(),
             store,
             clock,
             owner,
             lease,
             copy_came: Notify::new(),
-            taken_in: AtomicU64::new(0),
-            turns: Turns::default(),
+            meter: Meter::default(),
+            vitals: Vitals::default(),
             queue_moved: Notify::new(),
             claims_unknown: AtomicBool::new(false),
             in_hand: Mutex::default(),
+            meters: Mutex::default(),
+            rates: Rates::default(),
+            outside: OnceLock::new(),
+            turns: Turns::default(),
             raised: Mutex::default(),
             setup: ArcSwap::from_pointee(setup),
         }
@@ -119,6 +137,27 @@ impl House {
         }
         raised.insert(key, now);
         true
+    }
+
+    /// Shows another part's counters among the figures.
+    pub fn shows(&self, meter: Arc<dyn Show>) {
+        self.meters.lock().unwrap_or_else(PoisonError::into_inner).push(meter);
+    }
+
+    /// Lets the house know how it is outside of it: said once, asked whenever somebody wants to know.
+    pub fn is_outside(&self, how: impl Fn() -> Outside + Send + Sync + 'static) {
+        // A second word would be of another daemon, of which there is none in one house.
+        let _ = self.outside.set(Box::new(how));
+    }
+
+    /// How it is outside.
+    pub(super) fn outside(&self) -> Outside {
+        self.outside.get().map(|how| how()).unwrap_or_default()
+    }
+
+    /// The other parts' counters.
+    pub(super) fn meters(&self) -> Vec<Arc<dyn Show>> {
+        self.meters.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Puts a new set-up in place; work that has begun ends with the old one.

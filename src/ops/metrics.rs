@@ -1,53 +1,88 @@
-//! Figures for monitoring, as a file in Prometheus' text format: the textfile collector of node_exporter reads it, so that the
-//! service needs no further port.
+//! Figures for monitoring, in Prometheus' text format: what stands in the store, how the relays are, and what every part has counted
+//! since the start. The HTTP listener and the file for node_exporter's textfile collector show the same text; `docs/metrics.md` lists
+//! what it holds.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::io::{Result, Write as _};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use super::house::{House, Setup};
+use super::relays::Readiness;
 use crate::config::Config;
-use crate::domain::{AlarmKind, ShopId, Timestamp};
-use crate::store::{CopyState, WatchFigures};
+use crate::domain::{AlarmKind, ShopId, State, Timestamp};
+use crate::meter::{Kind, Page, Show as _, label};
+use crate::store::{CopyState, Counts, StoreError, WatchFigures, disk_of};
+
+/// All figures as they are now. Of a store that does not answer it is said that it does not; what was counted is told all the same.
+pub async fn text(house: &House) -> String {
+    let (setup, now, mut page) = (house.setup(), house.clock.now(), Page::default());
+    let version = label("version", env!("CARGO_PKG_VERSION"));
+    page.family(Kind::Gauge, "invited_build_info", "1, under the program's version.", [(version, 1)]);
+    let began = seconds(house.began);
+    page.gauge("invited_start_time_seconds", "When the daemon was started, Unix time.", Some(began));
+    let found = stored(house).await;
+    let is_up = u64::from(found.is_ok());
+    page.gauge("invited_store_up", "1 when the store answered to be asked for these figures, else 0.", Some(is_up));
+    if let Ok((figures, counts, due)) = &found {
+        shops(&mut page, figures, &setup.config, now);
+        queue(&mut page, counts, due, now);
+    }
+    relays(&mut page, &setup, now);
+    let disk = disk_of(&setup.config.database);
+    page.gauge(
+        "invited_disk_free_bytes",
+        "Room on the disk of the database's file; not told of a server.",
+        disk.map(|disk| disk.free),
+    );
+    house.meter.show(&mut page);
+    for meter in house.meters() {
+        meter.show(&mut page);
+    }
+    page.into_text()
+}
+
+type Stored = (WatchFigures, Counts, Vec<(ShopId, Timestamp)>);
+
+async fn stored(house: &House) -> std::result::Result<Stored, StoreError> {
+    Ok((house.store.watch_figures().await?, house.store.counts().await?, house.store.next_due().await?))
+}
 
 /// The figures of all configured shops. A shop of which no copy was ever read has no age of its last one.
-pub fn text(figures: &WatchFigures, config: &Config, now: Timestamp) -> String {
+fn shops(page: &mut Page, figures: &WatchFigures, config: &Config, now: Timestamp) {
     let mut shops = config.shops.iter().map(|shop| &shop.id).collect::<Vec<_>>();
     shops.sort();
-    let mut text = String::new();
-    let mut metric = |name: &str, help: &str, samples: Vec<(String, u64)>| {
-        // Writing to a string does not fail.
-        let _ = writeln!(text, "# HELP {name} {help}\n# TYPE {name} gauge");
-        for (labels, value) in samples {
-            let _ = writeln!(text, "{name}{{{labels}}} {value}");
-        }
-    };
+    let under =
+        |shop: &ShopId, name: &str, value: &str| format!("{},{}", label("shop", shop.as_str()), label(name, value));
     let of_states = |shop: &&ShopId| {
-        let sample =
-            |state: CopyState| (format!("shop=\"{shop}\",state=\"{}\"", state.as_str()), copies(figures, shop, state));
+        let sample = |state: CopyState| (under(shop, "state", state.as_str()), copies(figures, shop, state));
         CopyState::ALL.map(sample)
     };
-    metric(
+    page.family(
+        Kind::Gauge,
         "invited_copies",
         "Copies of a shop's mails by where they stand.",
-        shops.iter().flat_map(of_states).collect(),
+        shops.iter().flat_map(of_states),
     );
     let ages = figures.sums.iter().filter(|sum| shops.contains(&&sum.shop));
-    let ages = ages.map(|sum| (format!("shop=\"{}\"", sum.shop), now.since(sum.last_copy_at).as_secs()));
-    metric("invited_last_copy_age_seconds", "Time since the last copy that was read came in.", ages.collect());
+    page.family(
+        Kind::Gauge,
+        "invited_last_copy_age_seconds",
+        "Time since the last copy that was read came in.",
+        ages.map(|sum| (label("shop", sum.shop.as_str()), now.since(sum.last_copy_at).as_secs())),
+    );
     let alarms = shops.iter().flat_map(|shop| {
         AlarmKind::ALL.map(|kind| {
             let is_on = figures.alarms.iter().any(|alarm| alarm.shop == **shop && alarm.kind == kind);
-            (format!("shop=\"{shop}\",kind=\"{}\"", kind.as_str()), u64::from(is_on))
+            (under(shop, "kind", kind.as_str()), u64::from(is_on))
         })
     });
-    metric(
+    page.family(
+        Kind::Gauge,
         "invited_shop_alarm",
         "1 while a shop's copies are not as usual, or a relay of its needs a person.",
-        alarms.collect(),
+        alarms,
     );
-    text
 }
 
 fn copies(figures: &WatchFigures, shop: &ShopId, state: CopyState) -> u64 {
@@ -62,6 +97,49 @@ fn copies(figures: &WatchFigures, shop: &ShopId, state: CopyState) -> u64 {
         CopyState::Discarded => sum.discarded,
         CopyState::Unread => 0,
     })
+}
+
+/// What waits, and for how long.
+fn queue(page: &mut Page, counts: &Counts, due: &[(ShopId, Timestamp)], now: Timestamp) {
+    let states = State::ALL
+        .into_iter()
+        .map(|state| (label("state", state.as_str()), counts.invitations.get(&state).copied().unwrap_or(0)));
+    page.family(Kind::Gauge, "invited_invitations", "Invitations by state.", states);
+    let overdue = due.iter().map(|(_, at)| now.since(*at).as_secs()).max().unwrap_or(0);
+    page.gauge(
+        "invited_overdue_seconds",
+        "For how long the invitation that is due for the longest has been due; shops that rest do not count.",
+        Some(overdue),
+    );
+    let lag = counts.oldest_unread.map_or(0, |at| now.since(at).as_secs());
+    page.gauge("invited_reader_lag_seconds", "For how long the oldest unread copy has been waiting.", Some(lag));
+    page.gauge(
+        "invited_last_backup_timestamp_seconds",
+        "When the last backup was made, Unix time; not told where none was made.",
+        counts.last_backup.map(seconds),
+    );
+}
+
+fn relays(page: &mut Page, setup: &Setup, now: Timestamp) {
+    let mut relays =
+        setup.relays.iter().map(|(name, line)| (label("relay", name), line.readiness(now))).collect::<Vec<_>>();
+    relays.sort_by(|(one, _), (other, _)| one.cmp(other));
+    let up = relays.iter().map(|(name, readiness)| (name.clone(), u64::from(*readiness == Readiness::Open)));
+    page.family(
+        Kind::Gauge,
+        "invited_relay_up",
+        "1 while letters go to the relay, 0 while it rests after a failure or is tried with one letter.",
+        up.collect::<Vec<_>>(),
+    );
+    let rests = relays.into_iter().map(|(name, readiness)| match readiness {
+        Readiness::RestsUntil(until) => (name, until.since(now).as_secs()),
+        _ => (name, 0),
+    });
+    page.family(Kind::Gauge, "invited_relay_rest_seconds", "How much longer the relay rests after a failure.", rests);
+}
+
+fn seconds(at: Timestamp) -> i64 {
+    at.0.div_euclid(1_000)
 }
 
 /// Puts a text in the place of a file, so that whoever reads it sees the old one or the new one and nothing in between. Everybody may
@@ -97,7 +175,12 @@ mod tests {
         let config = crate::config::parse(&document, Path::new("/")).unwrap();
         let shop = config.shops[0].id.clone();
         let now = Timestamp::from_seconds(1_000);
-        let empty = text(&WatchFigures::default(), &config, now);
+        let text = |figures: &WatchFigures| {
+            let mut page = Page::default();
+            super::shops(&mut page, figures, &config, now);
+            page.into_text()
+        };
+        let empty = text(&WatchFigures::default());
         assert!(empty.contains(&format!("invited_copies{{shop=\"{shop}\",state=\"held\"}} 0\n")), "{empty}");
         assert!(!empty.contains("age_seconds{"), "{empty}");
         let sum = ShopSum {
@@ -115,7 +198,7 @@ mod tests {
             unread: vec![(shop.clone(), 5)],
             alarms: vec![alarm],
         };
-        let lines = text(&figures, &config, now);
+        let lines = text(&figures);
         let lines = lines.lines().filter(|line| !line.starts_with('#')).map(|line| line.replace(shop.as_str(), "S"));
         assert_eq!(
             lines.collect::<Vec<_>>(),
@@ -128,6 +211,8 @@ mod tests {
                 "invited_last_copy_age_seconds{shop=\"S\"} 60",
                 "invited_shop_alarm{shop=\"S\",kind=\"held\"} 1",
                 "invited_shop_alarm{shop=\"S\",kind=\"silent\"} 0",
+                "invited_shop_alarm{shop=\"S\",kind=\"sender\"} 0",
+                "invited_shop_alarm{shop=\"S\",kind=\"volume\"} 0",
                 "invited_shop_alarm{shop=\"S\",kind=\"relay\"} 0",
             ]
         );

@@ -10,6 +10,7 @@ use tokio::task::JoinSet;
 
 use super::answers;
 use super::house::{House, Setup};
+use super::probe;
 use super::{trust, watch};
 use crate::config::Config;
 use crate::domain::{CopyId, Doubt, Field, OrderNews, Outcome, Reading, ShopId, Timestamp, Zone};
@@ -64,6 +65,7 @@ pub async fn file(house: &House, batch: &Batch) -> Result<(), StoreError> {
     let policies = Arc::clone(&house.setup().policies);
     let filed = house.store.file_readings(Arc::clone(&batch.readings), policies, house.clock.now()).await?;
     tell(house, &batch.readings, &filed).await;
+    batch.readings.iter().for_each(|filed| house.meter.read(filed.reading.outcome));
     Ok(())
 }
 
@@ -214,7 +216,8 @@ fn begin_share(setup: Arc<Setup>, share: Vec<UnreadCopy>) -> oneshot::Receiver<V
 }
 
 fn read_one(setup: &Setup, copy: UnreadCopy) -> (UnreadCopy, Reading) {
-    let reading = read_for(&setup.config, &setup.reader, &copy.shop, &copy.message);
+    let probe = probe::reading(&setup.keys.probes, &copy.shop, &copy.message, copy.received_at);
+    let reading = probe.unwrap_or_else(|| read_for(&setup.config, &setup.reader, &copy.shop, &copy.message));
     tracing::info!(
         copy = %copy.id,
         shop = %copy.shop,

@@ -12,7 +12,8 @@
 //! - `l=0` is no `l=` to it ([`signature`]), and in strict mode a signature with `l=` is an error without a domain. It parses leniently
 //!   here, and the domain's rules refuse the length.
 //! - A relaxed body hash with lines of blanks alone at the end differs from that of others. A body that differs proves nothing, as a
-//!   missing signature does, and is never a reason to refuse a mail.
+//!   missing signature does, and is never a reason to refuse a mail. And it passes over a bare carriage return, so that one put into a
+//!   word breaks no signature: a mail with bare carriage returns or line feeds proves nothing.
 //! - Of several key or SPF records it takes the first that it can parse, where RFC 7208 wants an error; `s=` and `h=` of a key are not
 //!   looked at. Only who writes the domain's records can make use of that.
 //! - An SPF `include` inside an `include` that passes ends the evaluation with the inner qualifier. A domain's own records again.

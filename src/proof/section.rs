@@ -26,8 +26,14 @@ pub(super) struct Section<'m> {
 
 impl<'m> Section<'m> {
     /// The section, or `None` when a line of it is no field and no field's next line (RFC 5322, section 2.2), or when it has a bare
-    /// carriage return or line feed or a NUL. Blanks before a colon, which RFC 5322 calls obsolete, are no part of a name.
+    /// carriage return or line feed or a NUL. Blanks before a colon, which RFC 5322 calls obsolete, are no part of a name. A body with
+    /// bare carriage returns or line feeds is refused, too: mail-auth 0.13.3 passes over a bare carriage return when it hashes a body
+    /// in relaxed form, so one could be put into a word of a signed mail.
     pub(super) fn of(mail: &'m [u8]) -> Option<Self> {
+        Self::of_any_body(mail).filter(|section| has_whole_line_ends(&mail[section.end..]))
+    }
+
+    fn of_any_body(mail: &'m [u8]) -> Option<Self> {
         let mut fields = Vec::new();
         let mut at = 0;
         while at < mail.len() {
@@ -94,6 +100,14 @@ impl<'m> Section<'m> {
     }
 }
 
+/// Whether every carriage return and every line feed is one half of a CRLF.
+fn has_whole_line_ends(text: &[u8]) -> bool {
+    memchr::memchr2_iter(b'\r', b'\n', text).all(|at| match text[at] {
+        b'\r' => text.get(at + 1) == Some(&b'\n'),
+        _ => at > 0 && text[at - 1] == b'\r',
+    })
+}
+
 /// The mail with the line ends of the wire. A mail server that pipes a mail into a program ends lines as its system does; a mail
 /// whose first line ends so is taken to be one, and signatures count with CRLF (RFC 6376, section 5.3).
 pub(super) fn with_crlf(mail: &[u8]) -> Cow<'_, [u8]> {
@@ -134,6 +148,11 @@ mod tests {
             ("From: a@shop.example\r\n \t\r\nTo: b@example.org\r\n\r\n", None),
             ("From a@shop.example Sun Nov 22 10:00:00 2026\r\nFrom: a@shop.example\r\n\r\n", None),
             ("From: a@shop.example", None),
+            ("From: a@shop.example\r\n\r\nT\rhank you\r\n", None),
+            ("From: a@shop.example\r\n\r\nT\nhank you\r\n", None),
+            ("From: a@shop.example\r\n\r\nThank you\r", None),
+            ("From: a@shop.example\r\n\r\n\nThank you", None),
+            ("From: a@shop.example\r\n\r\n\r\nThank\r\n you", Some(1)),
             ("", None),
         ] {
             assert_eq!(Section::of(mail.as_bytes()).map(|section| section.fields.len()), fields, "{mail:?}");

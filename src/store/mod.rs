@@ -11,6 +11,7 @@ mod filter;
 mod held;
 mod imports;
 mod lock;
+mod meter;
 mod owner;
 mod people;
 mod postgres;
@@ -34,19 +35,21 @@ pub use held::{
 };
 pub use imports::{Asked, CopiesOf, Fate, Foreseen, Invited, PastCopy, Wanted};
 pub use lock::DaemonLock;
+pub use meter::Meter;
 pub use people::{Bodies, Erased, Erasure, ListFilter, Listed, NewEntry, PersonTable, RawRow, StoredEntry, Stretch};
 pub use records::{
-    Actor, Bound, Claim, ClaimAsk, Claimed, ClaimedLetter, CopyState, Counts, Credence, DecisionRecord, Figure, Filed,
-    FiledReading, LetterPhase, LetterRecord, NewCopy, Pause, Recovered, RelayShare, Settled, Standing, StoredCopy,
-    Story, Subject, UnreadCopy,
+    Actor, Bound, Claim, ClaimAsk, Claimed, ClaimedLetter, CopyState, Counts, Credence, DecisionRecord, Disk, Figure,
+    Filed, FiledReading, LetterPhase, LetterRecord, NewCopy, PROBE, Pause, Recovered, RelayShare, Report, Settled,
+    Standing, StoredCopy, Story, Subject, UnreadCopy,
 };
 pub use senders::{PastHand, Sender, SenderFilter};
-pub use sql::{Own, Search, SqlStore};
+pub use sql::{LOOKED_THROUGH, Own, Search, SqlStore};
 pub use sqlite::Contents;
 pub use transfer::{Content, Ending, Moved, MovedTable, Place, Step, Watch, transfer};
 pub use views::{Deferred, InHand, Stopped};
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -92,6 +95,15 @@ pub async fn open(database: &Database, password: Option<&str>, role: Role) -> Re
             SqlStore::start(Engine::Postgres(server), None).await.map_err(Fault::into_store_error)
         }
     }
+}
+
+/// The disk of a database's file; of a server it is not known.
+pub fn disk_of(database: &Database) -> Option<Disk> {
+    let Database::Sqlite(path) = database else { return None };
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    let bytes = |blocks: u64| blocks.saturating_mul(disk.f_frsize);
+    Some(Disk { free: bytes(disk.f_bavail), whole: bytes(disk.f_blocks) })
 }
 
 async fn open_file(file: File, lock: Option<DaemonLock>) -> Result<SqlStore, StoreError> {
@@ -342,6 +354,12 @@ pub trait Store: Send + Sync + 'static {
 
     /// Whose letters rest.
     async fn pauses(&self) -> Result<Vec<Pause>, StoreError>;
+
+    /// Keeps what a daemon says of itself, instead of what it said before. What others said more than a day ago is forgotten.
+    async fn report(&self, report: &Report) -> Result<(), StoreError>;
+
+    /// What daemons have said of themselves, the latest last. One that took leave is not among them; one that was killed is.
+    async fn reports(&self) -> Result<Vec<Report>, StoreError>;
 
     /// How many copies are unread and how many invitations stand in each state.
     async fn counts(&self) -> Result<Counts, StoreError>;

@@ -76,11 +76,13 @@ pub enum PersonTable {
     Alarm,
     /// Pauses.
     Pause,
+    /// Who hands in copies, and what people wrote beside them.
+    Sender,
 }
 
 impl PersonTable {
     /// Every table that holds text which is not the program's own.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Copy,
         Self::Invitation,
         Self::Letter,
@@ -89,6 +91,7 @@ impl PersonTable {
         Self::Suppression,
         Self::Alarm,
         Self::Pause,
+        Self::Sender,
     ];
 
     /// Its name.
@@ -102,6 +105,7 @@ impl PersonTable {
             Self::Suppression => "suppression",
             Self::Alarm => "alarm",
             Self::Pause => "pause",
+            Self::Sender => "sender",
         }
     }
 }

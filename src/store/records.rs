@@ -464,6 +464,10 @@ pub struct Standing {
     pub followed_by: Option<InvitationId>,
 }
 
+/// The reason with which a mail is ignored that the service sent to itself. It counts as no copy of a shop: a probe every hour must not
+/// hide that a shop has fallen silent.
+pub const PROBE: &str = "a probe that invited sent to itself";
+
 /// Numbers for people and for monitoring.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Counts {
@@ -471,6 +475,30 @@ pub struct Counts {
     pub unread: u64,
     /// Copies that a person should look at.
     pub held_copies: u64,
+    /// When the oldest copy that nobody has read yet came in.
+    pub oldest_unread: Option<Timestamp>,
     /// Invitations by state.
     pub invitations: BTreeMap<State, u64>,
+    /// When the last backup was made, where one was.
+    pub last_backup: Option<Timestamp>,
+}
+
+/// The disk that a database's file lies on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Disk {
+    /// Room for this user, bytes.
+    pub free: u64,
+    /// All of it, bytes.
+    pub whole: u64,
+}
+
+/// What a daemon says of itself from time to time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// The daemon.
+    pub owner: String,
+    /// When it said it, by its own clock.
+    pub at: Timestamp,
+    /// What it said: JSON that `ops` writes and reads.
+    pub body: String,
 }

@@ -8,6 +8,7 @@ mod daemon;
 mod end_of_data;
 mod ingest;
 mod logins;
+mod page;
 
 #[path = "../it/kit.rs"]
 mod kit;

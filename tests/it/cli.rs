@@ -251,7 +251,7 @@ async fn queue_list_and_show_have_the_promised_names() {
     assert_eq!(shown.len(), 2);
     let order = ["locale", "order_date", "expected_delivery", "products", "country", "tags", "template", "consent"];
     promised(&shown[0]["order"], &order, "## `queue list --json`");
-    let more = ["order", "expires_at", "attempts", "round", "follows", "updated_at", "followed_by"];
+    let more = ["order", "expires_at", "attempts", "round", "follows", "updated_at", "followed_by", "answers"];
     let all = [&ROW[..], &more].concat();
     promised(&shown[0], &all, "## `queue list --json`");
     let text = site.run(&["queue", "show", "1"]).ended(0).out;
@@ -333,6 +333,10 @@ async fn held_copies_are_listed_with_their_reason_and_shown_byte_by_byte() {
         "invitation",
         "reason",
         "reading",
+        "way",
+        "sender",
+        "doubt",
+        "proof",
         "desk",
     ];
     let rows = site.run(&["held", "list", "--json"]).ended(0).json();
@@ -399,6 +403,7 @@ fn golden(text: &str) -> String {
 const STORY: &str = "\
 Invitation 1: shop, order Q-1, Anna Exempel <person1@customer.example.net>, cancelled
   DATE TIME ZONE  copy 1 came in for shop from 127.0.0.1, 594 bytes
+  DATE TIME ZONE  copy 1: its sender is not proved: the shop believes whoever knows its address
   DATE TIME ZONE  copy 1 was read: order placed
   DATE TIME ZONE    event: placed (generic event.sentence)
   DATE TIME ZONE    customer_name: Anna Exempel (snippet recipientName)
@@ -572,7 +577,9 @@ fn every_command_and_flag_is_documented_and_every_documented_one_is_there() {
     let mut told = BTreeMap::<String, BTreeSet<String>>::new();
     for span in CLI.split('`').skip(1).step_by(2).filter_map(|span| span.strip_prefix("invited ")) {
         let words = span.split(' ').take_while(|word| word.starts_with(|c: char| c.is_ascii_lowercase()));
-        let flags = span.split(|c: char| !c.is_ascii_lowercase() && c != '-').filter(|word| word.starts_with("--"));
+        let flags = span
+            .split(|c: char| !(c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-'))
+            .filter(|word| word.starts_with("--"));
         told.entry(words.collect::<Vec<_>>().join(" ")).or_default().extend(flags.map(ToOwned::to_owned));
     }
     for flags in real.values_mut() {

@@ -11,6 +11,7 @@ mod kit;
 mod postfix;
 #[path = "../kit/postgres.rs"]
 mod postgres;
+mod privacy;
 mod program;
 #[path = "../kit/relay.rs"]
 mod relay;
@@ -28,6 +29,7 @@ mod held;
 mod imports;
 mod learn;
 mod listeners;
+mod monitoring;
 mod orders;
 mod outgoing;
 mod peers;
@@ -37,6 +39,7 @@ mod relays;
 mod senders;
 mod serve;
 mod simulate;
+mod status;
 mod templates;
 mod terminal;
 mod views;

@@ -107,7 +107,7 @@ async fn what_a_real_postfix_could_not_deliver_comes_back_and_stops_the_letters(
     .await;
     let site = Site::new(free_address(), &[("hold_all", "true")]).await;
     let service = site.serve().await;
-    let postfix = Postfix::start(service.address, customers.address).await;
+    let postfix = Postfix::start(&routes(service.address, customers.address), "").await;
     site.configure(postfix.address, &[("reminder", "\"7 days\"")]);
     service.signal("HUP");
     service.says("the configuration was reloaded").await;

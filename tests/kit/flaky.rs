@@ -9,7 +9,7 @@ use invited::domain::{Attempt, CopyId, Doubt, Invitation, InvitationId, LetterId
 use invited::store::{
     Actor, Alarm, AnswerFiled, AnsweredLetter, Claim, ClaimAsk, Claimed, Counts, DecisionRecord, DeskAsk, DeskFiling,
     DeskOutcome, Discarded, Figure, Filed, FiledAnswer, FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page,
-    Pause, Recovered, Reinvited, Settled, ShopHours, Standing, Store, StoreError, StoredCopy, Story, Subject,
+    Pause, Recovered, Reinvited, Report, Settled, ShopHours, Standing, Store, StoreError, StoredCopy, Story, Subject,
     UnreadCopy, WatchFigures,
 };
 
@@ -100,6 +100,8 @@ hand_on! {
     pause(shop: Option<&ShopId>, actor: &Actor, now: Timestamp) -> bool;
     resume(shop: Option<&ShopId>) -> bool;
     pauses() -> Vec<Pause>;
+    report(report: &Report) -> ();
+    reports() -> Vec<Report>;
     counts() -> Counts;
     purge(received_before: Timestamp, limit: usize) -> u64;
 }

@@ -3,6 +3,7 @@
 #![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "what a test does not expect is its failure")]
 
+mod anything;
 #[path = "../kit/dns.rs"]
 mod dns;
 mod matrix;

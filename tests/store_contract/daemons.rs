@@ -1,9 +1,11 @@
 //! Several daemons: leases, what a dead one leaves behind, and claims that are over.
 
-use invited::domain::{Attempt, CopyId, DeskOrder, EventKind, Rule, State};
-use invited::store::{Claim, LetterPhase, Recovered, Subject};
+use std::sync::Arc;
 
-use super::{Place, T0, after, by_hand, claim, mail, person, policies, state_of, tell};
+use invited::domain::{Attempt, CopyId, DeskOrder, EventKind, Outcome, Reading, Rule, State};
+use invited::store::{Claim, CopyState, LetterPhase, PROBE, Recovered, Report, Subject};
+
+use super::{Place, T0, after, by_hand, claim, filing, mail, person, policies, state_of, tell};
 
 async fn what_a_dead_daemon_left_is_cleared_up_when_its_lease_is_over(place: Place) {
     let store = place.desk().await;
@@ -182,7 +184,51 @@ async fn outcomes_that_are_told_together_count_one_after_the_other(place: Place)
     assert_eq!(story.letters[0].reply.as_deref(), Some("250 ok"));
 }
 
+async fn what_daemons_say_of_themselves_stands_until_they_leave_or_for_a_day(place: Place) {
+    let store = place.desk().await;
+    let say = async |owner: &str, body: &str, at| {
+        store.report(&Report { owner: owner.to_owned(), at, body: body.to_owned() }).await.unwrap();
+    };
+    let said = async || {
+        let reports = store.reports().await.unwrap();
+        reports.into_iter().map(|report| (report.owner, report.at, report.body)).collect::<Vec<_>>()
+    };
+    let told = |owner: &str, at, body: &str| (owner.to_owned(), at, body.to_owned());
+    say("one", "{}", T0).await;
+    say("two", "first", after(1)).await;
+    say("two", "second", after(1)).await;
+    assert_eq!(said().await, [told("one", T0, "{}"), told("two", after(1), "second")]);
+    say("two", "third", after(2)).await;
+    assert_eq!(said().await, [told("two", after(2), "third")], "after a day it is forgotten");
+    store.leave("two").await.unwrap();
+    assert_eq!(said().await, []);
+}
+
+async fn the_oldest_unread_copy_is_known(place: Place) {
+    let store = place.desk().await;
+    assert_eq!(store.counts().await.unwrap().oldest_unread, None);
+    for day in [1, 2] {
+        store.spool(vec![mail("nord", "a mail", after(day))]).await.unwrap();
+    }
+    assert_eq!(store.counts().await.unwrap().oldest_unread, Some(after(1)));
+    assert_eq!(store.counts().await.unwrap().last_backup, None);
+}
+
+async fn a_probe_is_filed_and_counts_as_no_copy_of_its_shop(place: Place) {
+    let store = place.desk().await;
+    let copies = store.spool(vec![mail("nord", "a probe", T0), mail("nord", "a mail", T0)]).await.unwrap();
+    let readings = [(copies[0], PROBE), (copies[1], "no order")]
+        .map(|(copy, reason)| filing(copy, "nord", Reading::without_findings(Outcome::Ignored, reason)));
+    store.file_readings(Arc::new(readings), policies(), T0).await.unwrap();
+    let sums = store.watch_figures().await.unwrap().sums;
+    assert_eq!(sums.iter().map(|sum| sum.ignored).sum::<u64>(), 1);
+    assert_eq!(store.copy(copies[0]).await.unwrap().unwrap().0.state, CopyState::Ignored);
+}
+
 on_each_engine!(
+    what_daemons_say_of_themselves_stands_until_they_leave_or_for_a_day,
+    the_oldest_unread_copy_is_known,
+    a_probe_is_filed_and_counts_as_no_copy_of_its_shop,
     what_a_dead_daemon_left_is_cleared_up_when_its_lease_is_over,
     copies_of_a_dead_daemon_are_handed_to_another,
     a_daemon_that_comes_back_after_its_lease_has_no_claims_any_more,

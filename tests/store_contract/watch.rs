@@ -98,7 +98,7 @@ async fn an_alarm_is_raised_once_and_ended_once_whoever_sees_it(place: Place) {
     assert!(by_one.unwrap() ^ by_two.unwrap(), "one of them says so");
     assert!(one.raise_alarm(&alarm(after(2), AlarmKind::Silent)).await.unwrap(), "another kind is another alarm");
     let alarms = two.watch_figures().await.unwrap().alarms;
-    assert_eq!(alarms.iter().map(|alarm| alarm.kind).collect::<Vec<_>>(), AlarmKind::OF_COPIES);
+    assert_eq!(alarms.iter().map(|alarm| alarm.kind).collect::<Vec<_>>(), AlarmKind::COUNTED);
     let stands = &alarms[0];
     let gone = if *stands == first { &late } else { &first };
     assert!(!one.clear_alarm(gone).await.unwrap(), "an older look cannot end a newer alarm");

@@ -110,7 +110,7 @@ impl Approve {
         } else if !held.is_empty() {
             out.line(format!("{} of them stay held; to use them: invited held replay ID … --yes", copies(held.len())))?;
         }
-        Ok(out.heard()?)
+        out.heard()
     }
 
     /// Whether what is held is read again; asked when neither flag says so.
@@ -156,7 +156,7 @@ impl Block {
                 copies(held.len())
             ))?;
         }
-        Ok(out.heard()?)
+        out.heard()
     }
 }
 

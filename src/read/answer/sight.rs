@@ -97,11 +97,10 @@ impl Sight {
                     self.is_receipt = true;
                 }
                 ("text/html", _) => append(pages, &html_to_text(cut(&text_of(part)))),
-                (kind, _) if kind.contains("rfc822") || kind == "message/global-headers" => {
-                    if self.returned.is_empty() {
-                        self.returned = fields_in(text_of(part).lines());
-                    }
+                (kind, _) if is_header_section(kind) && self.returned.is_empty() => {
+                    self.returned = fields_in(text_of(part).lines());
                 }
+                (kind, _) if is_header_section(kind) => {}
                 // A multipart whose parts cannot be told apart is text to the parser.
                 (kind, _) if kind.starts_with("text/") || kind.starts_with("multipart/") => {
                     append(plain, &text_of(part));
@@ -151,6 +150,11 @@ fn begins_a_letter(line: &str) -> bool {
     line.len() <= 160
         && (line.contains("--") || line.contains("==") || line.ends_with([':', '.', '\u{ff1a}']) || line.len() <= 50)
         && KNOWN.copy.find(&Searched::unsearched(&fold(line))).is_some()
+}
+
+/// `text/rfc822-headers` (RFC 6522), `message/global-headers` (RFC 6533), and whatever else notices call the letter that they return.
+fn is_header_section(kind: &str) -> bool {
+    kind.contains("rfc822") || kind == "message/global-headers"
 }
 
 fn text_of<'p>(part: &'p MessagePart<'_>) -> Cow<'p, str> {

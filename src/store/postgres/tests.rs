@@ -55,7 +55,7 @@ async fn queue(place: &kit::Place<'_>) -> Server {
 }
 
 /// What readers ask, who have a plan made for the values and the tables at hand.
-const READ: [Statement; 39] = [
+const READ: [Statement; 40] = [
     look::WALK,
     look::PICK,
     look::STEP_DOWN,
@@ -90,6 +90,7 @@ const READ: [Statement; 39] = [
     look::BODY,
     look::COUNT_UNREAD,
     look::COUNT_HELD,
+    look::OLDEST_UNREAD,
     sql::STANDING,
     sql::FIGURES_OF_ALL,
     sql::FIGURES_OF_SHOP,

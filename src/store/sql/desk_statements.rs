@@ -165,5 +165,7 @@ statements! {
         AND created_at < $3 AND shop = $4 ORDER BY created_at, id LIMIT $5"
     };
     COUNT_UNREAD = { "SELECT COUNT(*) FROM copy WHERE state = 'unread'" };
+    /// The first that came in is all but always the one that came in first.
+    OLDEST_UNREAD = { "SELECT received_at FROM copy WHERE state = 'unread' ORDER BY id LIMIT 1" };
     COUNT_HELD = { "SELECT COUNT(*) FROM copy WHERE state = 'held'" };
 }

@@ -405,6 +405,7 @@ impl Work for Leave {
 
     async fn run(&self, conn: &mut Connection) -> Result<(), Fault> {
         conn.execute(sql::LEAVE, [self.owner.as_str().into()]).await?;
+        conn.execute(sql::FORGET_REPORT, [self.owner.as_str().into()]).await?;
         Ok(())
     }
 }

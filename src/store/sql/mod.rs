@@ -23,6 +23,7 @@ mod pulse;
 mod queries;
 mod readers;
 mod reading;
+mod reports;
 pub(super) mod restored;
 mod room;
 mod rows;
@@ -37,6 +38,7 @@ pub(super) mod views;
 pub(super) mod writer;
 
 pub use person::{Own, Search};
+pub use senders::LOOKED_THROUGH;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -54,9 +56,9 @@ use self::spool::Spool;
 use self::writer::{Queue, Writer};
 use super::{
     Actor, Alarm, AnswerFiled, AnsweredLetter, Claim, ClaimAsk, Claimed, Counts, DaemonLock, DecisionRecord, DeskAsk,
-    DeskFiling, DeskOutcome, Discarded, Figure, Filed, FiledAnswer, FiledReading, Filter, HeldCount, HeldFilter,
-    NewCopy, Page, Pause, Recovered, Reinvited, Settled, ShopHours, Standing, Store, StoreError, StoredCopy, Story,
-    Subject, UnreadCopy, WatchFigures,
+    DeskFiling, DeskOutcome, Discarded, Figure, Filed, FiledAnswer, FiledReading, Filter, HeldCount, HeldFilter, Meter,
+    NewCopy, Page, Pause, Recovered, Reinvited, Report, Settled, ShopHours, Standing, Store, StoreError, StoredCopy,
+    Story, Subject, UnreadCopy, WatchFigures,
 };
 use crate::domain::{
     Attempt, CopyId, Doubt, Gap, Handed, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp, Way,
@@ -164,6 +166,11 @@ impl SqlStore {
     /// How many transactions were committed since the store was opened: less than what was written, when callers share them.
     pub fn commits(&self) -> u64 {
         self.pulse.commits()
+    }
+
+    /// What the writers count.
+    pub fn meter(&self) -> Arc<Meter> {
+        Arc::clone(self.pulse.meter())
     }
 
     /// Sets a copy aside whose bytes are gone or damaged.
@@ -295,9 +302,6 @@ impl Store for SqlStore {
     }
 
     async fn leave(&self, owner: &str) -> Result<(), StoreError> {
-        if self.is_alone {
-            return Ok(());
-        }
         self.writers.letters.carry_out(letters::Leave { owner: owner.to_owned() }).await
     }
 
@@ -465,6 +469,14 @@ impl Store for SqlStore {
 
     async fn pauses(&self) -> Result<Vec<Pause>, StoreError> {
         self.readers.read(|conn| Box::pin(pauses::all(conn))).await
+    }
+
+    async fn report(&self, report: &Report) -> Result<(), StoreError> {
+        self.writers.letters.carry_out(reports::Keep { report: report.clone(), is_alone: self.is_alone }).await
+    }
+
+    async fn reports(&self) -> Result<Vec<Report>, StoreError> {
+        self.readers.read(|conn| Box::pin(reports::all(conn))).await
     }
 
     async fn counts(&self) -> Result<Counts, StoreError> {

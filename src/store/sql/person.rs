@@ -125,6 +125,7 @@ const fn all_of(table: PersonTable) -> Statement {
         PersonTable::Suppression => sql::ALL_OF_SUPPRESSIONS,
         PersonTable::Alarm => sql::ALL_OF_ALARMS,
         PersonTable::Pause => sql::ALL_OF_PAUSES,
+        PersonTable::Sender => sql::ALL_OF_SENDERS,
     }
 }
 
@@ -138,6 +139,7 @@ const fn last_of(table: PersonTable) -> Statement {
         PersonTable::Suppression => sql::LAST_SUPPRESSION,
         PersonTable::Alarm => sql::LAST_ALARM,
         PersonTable::Pause => sql::LAST_PAUSE,
+        PersonTable::Sender => sql::LAST_SENDER,
     }
 }
 
@@ -203,6 +205,7 @@ impl Work for Erase {
                 PersonTable::Suppression => sql::SILENCE_SUPPRESSIONS,
                 PersonTable::Alarm => sql::SILENCE_ALARMS,
                 PersonTable::Pause => sql::SILENCE_PAUSES,
+                PersonTable::Sender => sql::SILENCE_SENDERS,
                 PersonTable::Copy | PersonTable::Invitation => continue,
             };
             erased.words += conn.execute(statement, [to_json(ids)?.into()]).await?;
@@ -379,4 +382,4 @@ const REWRITE: &str = "VACUUM";
 
 /// Every table in which a person may stand.
 const VACUUM: &str =
-    "VACUUM (ANALYZE) copy, copy_body, invitation, letter, answer, decision, suppression, alarm, pause";
+    "VACUUM (ANALYZE) copy, copy_body, invitation, letter, answer, decision, suppression, alarm, pause, sender";

@@ -27,7 +27,7 @@ macro_rules! naming {
 }
 
 /// In the order of [`crate::store::PersonTable::ALL`]: every column of text that is not the program's own.
-pub(in crate::store) const NAMING: [Statement; 8] = [
+pub(in crate::store) const NAMING: [Statement; 9] = [
     naming!(
         "NAMING in copy",
         "copy",
@@ -40,7 +40,10 @@ pub(in crate::store) const NAMING: [Statement; 8] = [
         "template",
         "reason",
         "desk_actor",
-        "desk_reason"
+        "desk_reason",
+        "login",
+        "sender",
+        "proof"
     ),
     naming!(
         "NAMING in invitation",
@@ -58,6 +61,7 @@ pub(in crate::store) const NAMING: [Statement; 8] = [
     naming!("NAMING in suppression", "suppression", "subject", "note", "actor"),
     naming!("NAMING in alarm", "alarm", "note"),
     naming!("NAMING in pause", "pause", "reason", "actor"),
+    naming!("NAMING in sender", "sender", "mark", "note", "actor"),
 ];
 
 statements! {
@@ -110,6 +114,7 @@ statements! {
     ALL_OF_SUPPRESSIONS = { "SELECT * FROM suppression WHERE id" (of "$1") " ORDER BY id" };
     ALL_OF_ALARMS = { "SELECT * FROM alarm WHERE id" (of "$1") " ORDER BY id" };
     ALL_OF_PAUSES = { "SELECT * FROM pause WHERE id" (of "$1") " ORDER BY id" };
+    ALL_OF_SENDERS = { "SELECT * FROM sender WHERE id" (of "$1") " ORDER BY id" };
 
     LAST_COPY = { "SELECT MAX(id) FROM copy" };
     LAST_INVITATION = { "SELECT MAX(id) FROM invitation" };
@@ -119,6 +124,7 @@ statements! {
     LAST_SUPPRESSION = { "SELECT MAX(id) FROM suppression" };
     LAST_ALARM = { "SELECT MAX(id) FROM alarm" };
     LAST_PAUSE = { "SELECT MAX(id) FROM pause" };
+    LAST_SENDER = { "SELECT MAX(id) FROM sender" };
     /// Kept bytes, the oldest copies first.
     BODIES_ABOVE = {
         "SELECT copy_body.copy_id, copy.size, copy_body.body FROM copy_body JOIN copy ON copy.id = copy_body.copy_id \
@@ -139,4 +145,5 @@ statements! {
     SILENCE_SUPPRESSIONS = { "UPDATE suppression SET note = NULL WHERE id" (of "$1") };
     SILENCE_ALARMS = { "UPDATE alarm SET note = '' WHERE id" (of "$1") };
     SILENCE_PAUSES = { "UPDATE pause SET reason = NULL WHERE id" (of "$1") };
+    SILENCE_SENDERS = { "UPDATE sender SET note = NULL WHERE id" (of "$1") };
 }

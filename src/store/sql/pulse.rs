@@ -1,14 +1,13 @@
 //! Whether the store can be written, without writing: how the last write went, and how much room a file's disk has.
 
 use std::path::PathBuf;
-use std::sync::Mutex;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::store::StoreError;
+use crate::store::{Meter, StoreError};
 
 /// Room that is kept for what must still be written when no more copies are taken: outcomes of letters, orders of the desk,
 /// SQLite's own files.
@@ -28,6 +27,7 @@ const TRY_AGAIN: Duration = Duration::from_secs(2);
 pub(super) struct Pulse {
     folder: Option<PathBuf>,
     commits: AtomicU64,
+    meter: Arc<Meter>,
     trouble: Mutex<Option<(StoreError, Instant)>>,
     looked: Mutex<Option<(bool, Instant)>>,
 }
@@ -35,17 +35,30 @@ pub(super) struct Pulse {
 impl Pulse {
     /// Of a database in `folder`, or on a server, whose disk is its own business.
     pub(super) fn new(folder: Option<PathBuf>) -> Self {
-        Self { folder, commits: AtomicU64::new(0), trouble: Mutex::new(None), looked: Mutex::new(None) }
+        Self {
+            folder,
+            commits: AtomicU64::new(0),
+            meter: Arc::default(),
+            trouble: Mutex::new(None),
+            looked: Mutex::new(None),
+        }
     }
 
-    /// A commit is durable.
-    pub(super) fn committed(&self) {
+    /// What is counted of the writers.
+    pub(super) fn meter(&self) -> &Arc<Meter> {
+        &self.meter
+    }
+
+    /// A commit of so many callers is durable, so long after its transaction began.
+    pub(super) fn committed(&self, callers: usize, took: Duration) {
+        self.meter.committed(callers, took);
         self.commits.fetch_add(1, Ordering::Relaxed);
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// A write failed.
     pub(super) fn failed(&self, error: &StoreError) {
+        self.meter.failed();
         *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some((error.clone(), Instant::now()));
     }
 
@@ -103,7 +116,7 @@ mod tests {
         let pulse = Pulse::new(Some(std::env::temp_dir()));
         pulse.failed(&StoreError::Full);
         assert_eq!(pulse.check(), Err(StoreError::Full));
-        pulse.committed();
+        pulse.committed(1, Duration::ZERO);
         assert_ne!(pulse.check(), Err(StoreError::Busy));
         pulse.failed(&StoreError::Busy);
         assert_eq!(pulse.check(), Err(StoreError::Busy));

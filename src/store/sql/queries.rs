@@ -11,6 +11,7 @@ use super::figures;
 use super::moves::to_json;
 use super::pauses;
 use super::people::People;
+use super::restored::LAST_BACKUP;
 use super::rows::{CopyRow, DecisionRow, InvitationRow, LetterRow, records};
 use super::statements::{self as sql, Statement};
 use crate::domain::{CopyId, Invitation, InvitationId, Policies, ShopId, Timestamp};
@@ -154,5 +155,8 @@ pub(super) async fn counts(conn: &mut Connection) -> Result<Counts, Fault> {
     let count = |number: Option<i64>| number.unwrap_or(0).unsigned_abs();
     let unread = count(conn.number(look::COUNT_UNREAD, []).await?);
     let held_copies = count(conn.number(look::COUNT_HELD, []).await?);
-    Ok(Counts { unread, held_copies, invitations: figures::standing(conn).await? })
+    let oldest_unread = conn.number(look::OLDEST_UNREAD, []).await?.map(Timestamp);
+    let backup: Option<(String,)> = conn.row(sql::PROPERTY, [LAST_BACKUP.into()]).await?;
+    let last_backup = backup.and_then(|(at,)| at.parse().ok()).map(Timestamp);
+    Ok(Counts { unread, held_copies, oldest_unread, invitations: figures::standing(conn).await?, last_backup })
 }

@@ -21,7 +21,7 @@ use crate::domain::{
     CopyId, Decision, Doubt, Event, Gap, Invitation, InvitationId, OrderDetails, OrderEvent, OrderNews, Outcome,
     Policies, Reading, ShopId, State, Timestamp, admit, kind_of_reason, open,
 };
-use crate::store::{CopyState, DeskAct, DeskFiling, Filed, FiledReading};
+use crate::store::{CopyState, DeskAct, DeskFiling, Filed, FiledReading, PROBE};
 
 /// Bytes of messages that are handed out at one time, before the last one.
 const HAND_OUT_BYTES: i64 = 32 * 1024 * 1024;
@@ -332,7 +332,9 @@ impl FileReadings {
                 Some((instead, doubt)) => (instead, doubt.map(|doubt| (doubt, None))),
                 None => (&filing.reading, filing.credence.doubt),
             };
-            self.count(&mut tally, &standing, before, Read::of(reading.outcome, doubt.is_some()));
+            if reading.reason.as_deref() != Some(PROBE) {
+                self.count(&mut tally, &standing, before, Read::of(reading.outcome, doubt.is_some()));
+            }
             let moved = match order {
                 Some((order, news)) if passed.instead.is_none() => known.tell(self, filing, &order, news, &mut book)?,
                 _ => Vec::new(),

@@ -66,6 +66,11 @@ statements! {
     TO_LOOK_AT_AGAIN = {
         "SELECT id FROM copy WHERE state = 'held' AND again_at IS NOT NULL AND again_at <= $1 ORDER BY again_at LIMIT $2"
     };
+    /// To which addresses of the shop `$3` copies above `$1` up to `$2` were sent, and when last.
+    SENT_TO = {
+        "SELECT rcpt_to, MAX(received_at) FROM copy WHERE id > $1 AND id <= $2 AND shop = $3 AND answers IS NULL AND way <> 'import' \
+        GROUP BY rcpt_to"
+    };
     /// Takes away the mark of a queue whose senders are not known.
     SENDERS_KNOWN = { "DELETE FROM property WHERE name = 'senders_unknown'" };
     /// Who handed in the copies of numbers above `$1` up to `$2` that told of orders, each once.

@@ -258,8 +258,11 @@ impl Work for Learn {
     }
 }
 
-/// Copies that are looked through at one time for their senders.
+/// Copies that are looked through at one time.
 const STRETCH: i64 = 10_000;
+
+/// Copies that are looked through for the last use of an address, at most.
+pub const LOOKED_THROUGH: i64 = 200_000;
 
 impl SqlStore {
     /// A page of the senders, the newest first, below `before` when given.
@@ -340,6 +343,17 @@ impl SqlStore {
         self.writers.letters.carry_out(Learn { senders, actor: actor.clone(), now }).await
     }
 
+    /// When each of these addresses of a shop was last used, whatever its case, in their order. The search goes back until all were
+    /// found, over the newest [`LOOKED_THROUGH`] copies at most: `None` is an address that none of those was sent to.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub async fn last_used(&self, shop: &ShopId, addresses: Vec<String>) -> Result<Vec<Option<Timestamp>>, StoreError> {
+        self.readers
+            .ask((shop.clone(), addresses), |conn, (shop, addresses)| Box::pin(last_used(conn, shop, addresses)))
+            .await
+    }
+
     /// A page of the copies that are held because nobody has decided upon this sender, the oldest first, above `after`.
     ///
     /// # Errors
@@ -362,6 +376,28 @@ impl SqlStore {
             })
             .await
     }
+}
+
+async fn last_used(
+    conn: &mut Connection,
+    shop: &ShopId,
+    addresses: &[String],
+) -> Result<Vec<Option<Timestamp>>, Fault> {
+    let newest: Option<(Option<i64>,)> = conn.row(sql::NEWEST_COPY, []).await?;
+    let newest = newest.and_then(|(newest,)| newest).unwrap_or(0);
+    let mut used = vec![None; addresses.len()];
+    let mut to = newest;
+    while to > 0 && newest - to < LOOKED_THROUGH && used.contains(&None) {
+        let from = to - STRETCH;
+        let rows: Vec<(String, i64)> = conn.rows(sql::SENT_TO, [from.into(), to.into(), shop.as_str().into()]).await?;
+        for (address, used) in addresses.iter().zip(&mut used) {
+            let here =
+                rows.iter().filter(|(sent_to, _)| sent_to.eq_ignore_ascii_case(address)).map(|(_, at)| Timestamp(*at));
+            *used = used.or(here.max());
+        }
+        to = from;
+    }
+    Ok(used)
 }
 
 async fn past_hands(conn: &mut Connection, since: Timestamp) -> Result<Option<Vec<PastHand>>, Fault> {

@@ -382,6 +382,14 @@ statements! {
     FORGET_DAEMONS = { "DELETE FROM daemon WHERE lease_until <= $1 AND owner <> $2" };
     FORGET_OTHER_DAEMONS = { "DELETE FROM daemon WHERE owner <> $1" };
     LIVING = { "SELECT COUNT(*) FROM daemon WHERE lease_until > $1" };
+    REPORT = {
+        "INSERT INTO report (owner, at, body) VALUES ($1, $2, $3) \
+        ON CONFLICT (owner) DO UPDATE SET at = excluded.at, body = excluded.body"
+    };
+    FORGET_REPORTS = { "DELETE FROM report WHERE at < $1" };
+    FORGET_OTHER_REPORTS = { "DELETE FROM report WHERE owner <> $1" };
+    FORGET_REPORT = { "DELETE FROM report WHERE owner = $1" };
+    REPORTS = { "SELECT owner, at, body FROM report WHERE at >= $1 ORDER BY at" };
     PROPERTY = { "SELECT value FROM property WHERE name = $1" };
     SET_PROPERTY = {
         "INSERT INTO property (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"

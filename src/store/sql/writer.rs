@@ -249,6 +249,8 @@ pub(super) struct Writer {
 struct Batch {
     waiting: VecDeque<Box<dyn Piece>>,
     done: Vec<Box<dyn Piece>>,
+    /// How many asked for something in it.
+    callers: usize,
 }
 
 impl Writer {
@@ -302,7 +304,7 @@ impl Writer {
             next = if count >= BATCH || bytes >= BATCH_BYTES { None } else { self.queue.try_recv().ok() };
         }
         let joint = [spool.into_piece(), marks.into_piece(), settles.into_piece()];
-        Batch { waiting: joint.into_iter().flatten().chain(alone).collect(), done: Vec::new() }
+        Batch { waiting: joint.into_iter().flatten().chain(alone).collect(), done: Vec::new(), callers: count }
     }
 
     async fn carry_out(&mut self, mut batch: Batch) {
@@ -315,7 +317,7 @@ impl Writer {
             Err(fault) if are_several && fault.is_conflict() => {
                 batch.again();
                 for piece in batch.waiting {
-                    let mut alone = Batch { waiting: VecDeque::from([piece]), done: Vec::new() };
+                    let mut alone = Batch { waiting: VecDeque::from([piece]), done: Vec::new(), callers: 1 };
                     let outcome = self.commit(&mut alone, CONFLICTS_AT_MOST).await;
                     self.answer(alone, outcome);
                 }
@@ -338,10 +340,11 @@ impl Writer {
     /// Carries out the whole batch and commits it, again when another daemon's transaction stood in its way.
     async fn commit(&mut self, batch: &mut Batch, conflicts_at_most: u32) -> Result<(), Fault> {
         for conflicts in 0.. {
-            let began = tokio::time::timeout(TRANSACTION_TAKES, self.transact(batch)).await;
-            let fault = match began.unwrap_or_else(|_| Err(Fault::TimedOut)) {
+            let began = Instant::now();
+            let ended = tokio::time::timeout(TRANSACTION_TAKES, self.transact(batch)).await;
+            let fault = match ended.unwrap_or_else(|_| Err(Fault::TimedOut)) {
                 Ok(()) => {
-                    self.pulse.committed();
+                    self.pulse.committed(batch.callers, began.elapsed());
                     return Ok(());
                 }
                 Err(fault) => fault,

@@ -1,4 +1,4 @@
-//! What moves: the tables with their columns, parents before children. `daemon` and `turn` stay behind: they say who works on a
+//! What moves: the tables with their columns, parents before children. `daemon`, `report` and `turn` stay behind: they say who works on a
 //! database now. `property` is each database's own.
 
 use crate::store::sql::statements::Statement;

@@ -57,4 +57,12 @@ CREATE UNIQUE INDEX answer_by_copy ON answer (copy_id) WHERE copy_id IS NOT NULL
 ALTER TABLE letter ADD COLUMN doubt TEXT;
 CREATE INDEX letter_by_relay ON letter (relay, claimed_at);
 
+-- What the daemons that work on this database say of themselves, for whoever asks how things stand; a JSON object each.
+CREATE TABLE report (
+    owner TEXT   PRIMARY KEY,
+    at    BIGINT NOT NULL,
+    body  TEXT   NOT NULL
+);
+CREATE INDEX report_at ON report (at);
+
 UPDATE property SET value = '5' WHERE name = 'compatible_from';
