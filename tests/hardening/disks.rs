@@ -153,8 +153,12 @@ async fn a_full_disk_stops_mails_and_letters_lets_erase_work_and_needs_no_restar
     assert!(took < Duration::from_secs(5), "{took:?}");
     settled(&site, 40).await;
     service.stop().await;
-    let letters = relay.taken().len();
-    assert_eq!(letters, 40, "one each, but for the erased one");
+    let mut letters = relay.taken().into_iter().map(|letter| letter.to.join(",")).collect::<Vec<_>>();
+    let all = letters.len();
+    letters.sort_unstable();
+    letters.dedup();
+    // With a megabyte of room letters can be written down, so that of the erased person may have gone before.
+    assert!(letters.len() == all && (40..=41).contains(&all), "{all} letters to {} customers", letters.len());
     assert_eq!(site.integrity().await, "ok");
     part.ran(&format!("452 at MAIL, {sent_while_full} letters sent while full, erased beside it, mails taken {took:?} after there was room"));
 }
