@@ -106,7 +106,7 @@ async fn settled(site: &Site, letters: i64) {
 async fn a_full_disk_stops_mails_and_letters_lets_erase_work_and_needs_no_restart() {
     let _machine = crate::MACHINE.lock().await;
     let Some(part) = Part::begin("disk full", &["mount"], true) else { return };
-    let disk = match Disk::tmpfs("12m") {
+    let disk = match Disk::tmpfs("32m") {
         Ok(disk) => disk,
         Err(why) => return part.cannot_run(&why),
     };
@@ -143,9 +143,9 @@ async fn a_full_disk_stops_mails_and_letters_lets_erase_work_and_needs_no_restar
     let sent_while_full = relay.seen().dots;
     assert!(service.ended().is_none(), "{}", service.log());
 
-    // A few megabytes of room are enough for a deletion, though mails are still refused.
+    // A megabyte of room is enough for a deletion, though mails are still refused.
     let size = std::fs::metadata(&filler).unwrap().len();
-    std::fs::OpenOptions::new().write(true).open(&filler).unwrap().set_len(size - 512 * 1024).unwrap();
+    std::fs::OpenOptions::new().write(true).open(&filler).unwrap().set_len(size - 1200 * 1024).unwrap();
     site.run(&["erase", "full-7@kund.example.net", "--yes"]).ended(0);
 
     std::fs::remove_file(&filler).unwrap();
@@ -153,8 +153,12 @@ async fn a_full_disk_stops_mails_and_letters_lets_erase_work_and_needs_no_restar
     assert!(took < Duration::from_secs(5), "{took:?}");
     settled(&site, 40).await;
     service.stop().await;
-    let letters = relay.taken().len();
-    assert_eq!(letters, 40, "one each, but for the erased one");
+    let mut letters = relay.taken().into_iter().map(|letter| letter.to.join(",")).collect::<Vec<_>>();
+    let all = letters.len();
+    letters.sort_unstable();
+    letters.dedup();
+    // With a megabyte of room letters can be written down, so that of the erased person may have gone before.
+    assert!(letters.len() == all && (40..=41).contains(&all), "{all} letters to {} customers", letters.len());
     assert_eq!(site.integrity().await, "ok");
     part.ran(&format!("452 at MAIL, {sent_while_full} letters sent while full, erased beside it, mails taken {took:?} after there was room"));
 }
