@@ -350,9 +350,9 @@ fn judge(
         Outcome::Unavailable(trouble) => {
             let until = line.fails(&trouble, now);
             if trouble.alarm {
-                tracing::error!(relay, %trouble, %until, "the relay needs a person: waiting will not mend this; its letters wait");
+                tracing::error!(relay, %trouble, %until, "the relay needs a person: waiting will not mend this; no letters go to it");
             } else {
-                tracing::warn!(relay, %trouble, %until, "the relay cannot be used; its letters wait");
+                tracing::warn!(relay, %trouble, %until, "the relay cannot be used; no letters go to it until then");
             }
             let retry_at = next_chance(setup, &letter.invitation.shop, now).unwrap_or(until);
             (Attempt::RelayDown { retry_at }, trouble.to_string())
