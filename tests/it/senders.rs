@@ -7,6 +7,7 @@ use std::time::Duration;
 use invited::domain::{AlarmKind, DAY, Doubt, EventKind, State};
 use invited::ops::{read, watch};
 use invited::store::CopyState;
+use sqlx::Connection as _;
 
 use crate::kit::{House, order_mail, until};
 use crate::program::{BCC, Dialog, Service, Site};
@@ -129,6 +130,15 @@ async fn a_new_address_is_taken_beside_the_old_one_until_that_goes() {
     let listed = site.run(&["shop", "address", "--json"]).ended(0).json();
     assert_eq!((&listed[0]["address"], &listed[0]["state"]), (&new.as_str().into(), &"current".into()));
     assert!(listed.iter().all(|one| one["last_used"].is_string()), "{listed:?}");
+    // As after a restore.
+    let ahead = "UPDATE sqlite_sequence SET seq = seq + 1000000 WHERE name = 'copy'";
+    let mut conn = site.sql().await;
+    sqlx::query(ahead).execute(&mut conn).await.unwrap();
+    conn.close().await.unwrap();
+    hand_in(&service, &new, &order("N-2")).await;
+    until_read(&site).await;
+    let listed = site.run(&["shop", "address", "--json"]).ended(0).json();
+    assert!(listed.iter().all(|one| one["last_used"].is_string()), "whatever the numbers of copies: {listed:?}");
 
     let asked = site.run(&["shop", "address", "--retire"]).ended(1).err;
     assert!(asked.contains("last used 20") && asked.contains("--yes"), "{asked}");

@@ -77,6 +77,6 @@ statements! {
     HANDED_IN_BY = {
         "SELECT DISTINCT shop, mail_from, client FROM copy WHERE id > $1 AND id <= $2 AND received_at >= $3 AND state = 'event'"
     };
-    /// The newest copy.
-    NEWEST_COPY = { "SELECT MAX(id) FROM copy" };
+    /// The newest copy up to this number.
+    NEWEST_COPY = { "SELECT MAX(id) FROM copy WHERE id <= $1" };
 }

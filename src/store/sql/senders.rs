@@ -383,11 +383,9 @@ async fn last_used(
     shop: &ShopId,
     addresses: &[String],
 ) -> Result<Vec<Option<Timestamp>>, Fault> {
-    let newest: Option<(Option<i64>,)> = conn.row(sql::NEWEST_COPY, []).await?;
-    let newest = newest.and_then(|(newest,)| newest).unwrap_or(0);
     let mut used = vec![None; addresses.len()];
-    let mut to = newest;
-    while to > 0 && newest - to < LOOKED_THROUGH && used.contains(&None) {
+    let (mut to, mut looked_through) = (newest_copy(conn, i64::MAX).await?, 0);
+    while to > 0 && looked_through < LOOKED_THROUGH && used.contains(&None) {
         let from = to - STRETCH;
         let rows: Vec<(String, i64)> = conn.rows(sql::SENT_TO, [from.into(), to.into(), shop.as_str().into()]).await?;
         for (address, used) in addresses.iter().zip(&mut used) {
@@ -395,17 +393,24 @@ async fn last_used(
                 rows.iter().filter(|(sent_to, _)| sent_to.eq_ignore_ascii_case(address)).map(|(_, at)| Timestamp(*at));
             *used = used.or(here.max());
         }
-        to = from;
+        looked_through += STRETCH;
+        // Not the next numbers below: after a restore a million of them are nobody's.
+        to = newest_copy(conn, from).await?;
     }
     Ok(used)
+}
+
+/// The newest copy up to this number; 0 when there is none.
+async fn newest_copy(conn: &mut Connection, up_to: i64) -> Result<i64, Fault> {
+    let newest: Option<(Option<i64>,)> = conn.row(sql::NEWEST_COPY, [up_to.into()]).await?;
+    Ok(newest.and_then(|(newest,)| newest).unwrap_or(0))
 }
 
 async fn past_hands(conn: &mut Connection, since: Timestamp) -> Result<Option<Vec<PastHand>>, Fault> {
     if conn.row::<(String,)>(statements::PROPERTY, ["senders_unknown".into()]).await?.is_none() {
         return Ok(None);
     }
-    let newest: Option<(Option<i64>,)> = conn.row(sql::NEWEST_COPY, []).await?;
-    let newest = newest.and_then(|(newest,)| newest).unwrap_or(0);
+    let newest = newest_copy(conn, i64::MAX).await?;
     let mut hands = BTreeSet::new();
     let mut from = 0;
     while from < newest {
