@@ -6,7 +6,8 @@ use std::io::Write as _;
 use invited::clock::Clock;
 use sqlx::Connection as _;
 
-use crate::program::Site;
+use crate::kit::order_mail;
+use crate::program::{Dialog, Site};
 use crate::relay::{Act, TestRelay};
 
 /// A shop in Stockholm and one in Sydney, with a queued invitation each.
@@ -106,6 +107,27 @@ async fn what_is_asked_for_by_hand_goes_by_the_clocks_of_its_shop() {
     let words = ["invite", "--shop", "south", "--email", "bo@customer.example", "--reference", "S-2", "--at", &day];
     let told = site.run(&words).ended(0).out;
     assert!(told.contains(&format!("{day} 09:00 A")), "Sydney's own time: {told}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_held_and_would_come_of_it_goes_by_the_clocks_of_its_shop() {
+    let site = two_shops().await;
+    let service = site.serve().await;
+    let mail = order_mail("S-9", "Anna Example", "anna@customer.example.net");
+    let mut door = Dialog::open(service.address).await.unwrap();
+    door.mail("south+southsouthsouth12345@in.invited.example", &mail).await.unwrap();
+    service.says("alarm=\"sender\"").await;
+    let listed = site.run(&["held", "list"]).ended(0).out;
+    let alarm = listed.lines().find(|line| line.starts_with("! south, since ")).unwrap_or_default();
+    assert!(alarm.contains(" AE"), "Sydney's own time: {listed}");
+    let released = site.run(&["held", "release", "1", "--dry-run"]).ended(0).out;
+    assert!(released.contains(", due ") && released.contains(" AE"), "Sydney's own time: {released}");
+    site.run(&["senders", "approve", "1", "--no-replay"]).ended(0);
+    let replayed = site.run(&["held", "replay", "1"]).ended(0).out;
+    assert!(replayed.contains(", due ") && replayed.contains(" AE"), "Sydney's own time: {replayed}");
+    let mistaken = site.run(&["senders", "block", "--shop", "south", "--mark", "south.example 192.0"]).ended(2).err;
+    assert!(mistaken.contains("such as \"nordljus.example 192.0.2.0/24\""), "{mistaken}");
+    service.stop().await;
 }
 
 /// A program cannot be stopped half way by whoever reads what it says.

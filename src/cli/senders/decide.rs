@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{ConfigArg, Desk, Failure, JsonArg, Output, Who, answer, can_ask, copies};
 use crate::app::load_templates;
+use crate::domain::trust::parse_mark;
 use crate::domain::{CopyId, SenderState, ShopId};
 use crate::ops::held::{Change, REPLAY_BATCH, replay};
 use crate::read::Reader;
@@ -13,9 +14,6 @@ use crate::store::{Actor, DeskAct, DeskFiling, Discarded, Sender, Store as _};
 
 /// Copies that are looked for or discarded at one time.
 const PAGE: usize = 500;
-
-/// Longest mark that a person may write: a domain and a network.
-const MARK: usize = 400;
 
 /// Which senders are meant.
 #[derive(Debug, Args)]
@@ -163,10 +161,9 @@ impl Which {
     /// Those that are meant; all or nothing.
     async fn senders(&self, desk: &Desk) -> Result<Vec<(ShopId, String)>, Failure> {
         if let (Some(mark), Some(shop)) = (&self.mark, &self.shop) {
-            let mark = mark.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase();
-            if mark.is_empty() || mark.chars().count() > MARK || mark.chars().any(char::is_control) {
-                return Err(Failure::Usage("--mark: write a domain and a network, as the list has them".to_owned()));
-            }
+            let mistake =
+                "--mark: write a domain and a network as the list has them, such as \"nordljus.example 192.0.2.0/24\"";
+            let mark = parse_mark(mark).ok_or_else(|| Failure::Usage(mistake.to_owned()))?;
             return Ok(vec![(desk.shop(shop)?, mark)]);
         }
         let mut ids = self.ids.clone();

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use ipnet::{Ipv4Net, Ipv6Net};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Handed, Timestamp, Way, host_name};
@@ -177,4 +177,21 @@ pub fn sender_mark(handed: &Handed, mail_from: &str, author_domain: &str) -> Str
         }
     };
     format!("{domain} {network}")
+}
+
+/// A mark as a person writes it, in the form of [`sender_mark`]; `None` for what could be no sender's. An address stands for its network.
+pub fn parse_mark(text: &str) -> Option<String> {
+    let mut words = text.split_whitespace();
+    let (domain, from) = (words.next()?, words.next()?);
+    if words.next().is_some() {
+        return None;
+    }
+    let domain = if domain == "no-domain" { domain.to_owned() } else { host_name(domain)? };
+    let network = from.parse::<IpNet>().ok().or_else(|| from.parse::<IpAddr>().ok().map(IpNet::from));
+    let Some(network) = network else {
+        return Way::parse(&from.to_ascii_lowercase()).map(|way| format!("{domain} {}", way.as_str()));
+    };
+    let length = if network.addr().is_ipv4() { 24 } else { 48 };
+    let network = IpNet::new(network.addr(), length).ok().filter(|_| network.prefix_len() >= length)?.trunc();
+    Some(format!("{domain} {network}"))
 }

@@ -366,6 +366,26 @@ fn a_senders_mark_is_its_domain_and_its_network() {
     ] {
         let handed = Handed { way, client: client.parse().ok(), ..Handed::default() };
         assert_eq!(sender_mark(&handed, mail_from, author), mark);
+        assert_eq!(parse_mark(mark).as_deref(), Some(mark), "what the list shows can be written");
+    }
+}
+
+#[test]
+fn a_mark_is_taken_as_people_write_it_and_nothing_else_is_one() {
+    for (written, mark) in [
+        (" Shop.example   192.0.2.7 ", Some("shop.example 192.0.2.0/24")),
+        ("shop.example 192.0.2.7/32", Some("shop.example 192.0.2.0/24")),
+        ("shop.example 2001:db8:17:1::25", Some("shop.example 2001:db8:17::/48")),
+        ("shop.example LMTP", Some("shop.example lmtp")),
+        ("shop.example 192.0.0.0/16", None),
+        ("shop.example ::/0", None),
+        ("shop.example", None),
+        ("shop.example 192.0.2", None),
+        ("orders@shop.example 192.0.2.0/24", None),
+        ("shop.example 192.0.2.0/24 lmtp", None),
+        ("", None),
+    ] {
+        assert_eq!(parse_mark(written).as_deref(), mark, "{written:?}");
     }
 }
 
