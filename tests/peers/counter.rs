@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
+use invited::domain::CopyId;
+use invited::store::Store as _;
 use sqlx::FromRow;
 
 use crate::kit::{crlf, make_private, order_mail, until};
@@ -19,6 +21,9 @@ pub(crate) const NAME: &str = "in.invited.example";
 /// The shop's envelope sender, and the one whose mails are not stored while [`Counter::refuse`] holds.
 pub(crate) const SENDER: &str = "orders@shop.example.com";
 pub(crate) const LATER: &str = "later@shop.example.com";
+
+/// What each mail's body has in it: 8-bit text, and lines whose dots travel doubled (RFC 5321 4.5.2).
+const BODY: &str = "..Tack för din beställning!\r\n.\r\n.";
 
 /// How a copy was handed in, as the store has it.
 #[derive(Debug, Clone, PartialEq, Eq, FromRow)]
@@ -96,7 +101,7 @@ impl Counter {
         let mail = order_mail(&format!("PEER-{number}"), "Anna Exempel", &format!("anna{number}@customer.example.net"));
         let text = String::from_utf8(mail).unwrap();
         let text = text.replace("MIME-Version: 1.0\r\n", "MIME-Version: 1.0\r\nContent-Transfer-Encoding: 8bit\r\n");
-        let mail = crlf(text.replace("Thank you for your order.", ".Tack för din beställning!\r\n.\r\n").as_bytes());
+        let mail = crlf(text.replace("Thank you for your order.", BODY).as_bytes());
         let file = self.site.path(&format!("order-{number}.eml"));
         std::fs::write(&file, &mail).unwrap();
         (mail, file)
@@ -148,11 +153,17 @@ impl Counter {
         self.log().matches("session ended").count()
     }
 
+    /// Waits until the door has ended this many more; says how many it were at last.
+    pub(crate) async fn until_sessions(&self, before: usize, more: usize) -> usize {
+        let what = format!("{more} sessions have ended");
+        until(&what, async || Some(self.sessions() - before).filter(|ended| *ended >= more)).await
+    }
+
     pub(crate) fn log(&self) -> String {
         self.service.log()
     }
 
-    /// Waits until each of these orders is an invitation, and ends the daemon.
+    /// Waits until each of these orders is an invitation, looks whether each mail came to the last octet, and ends the daemon.
     pub(crate) async fn close(self, orders: usize) {
         let invitations = until("every order is an invitation", async || {
             let unread = self.site.number("SELECT count(*) FROM copy WHERE state = 'unread'").await;
@@ -160,6 +171,14 @@ impl Counter {
         })
         .await;
         assert_eq!(invitations.len(), orders, "{}", self.log());
+        let store = self.site.store().await;
+        for number in 1..=self.copies().await.len() {
+            let (_, octets) = store.copy(CopyId(number.try_into().unwrap())).await.unwrap().unwrap();
+            let octets = octets.unwrap();
+            let has = |text: &str| octets.windows(text.len()).any(|part| part == text.as_bytes());
+            let whole = has("\r\n\r\n<html><body><p>") && octets.ends_with(b"</script></body></html>\r\n");
+            assert!(whole && (self.orders == 0 || has(BODY)), "{}", String::from_utf8_lossy(&octets));
+        }
         self.service.stop().await;
     }
 }

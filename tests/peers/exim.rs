@@ -142,11 +142,12 @@ async fn exim_copies_its_mails_by_each_of_its_transports_and_keeps_what_cannot_b
         for sender in [SENDER, LATER, SENDER, SENDER] {
             exim.take("-odqs", sender, &door.order().0);
         }
-        let sessions = door.sessions();
         exim.run(&["-qqff"], b"").ended(0);
         let all = door.copies().await;
         Counter::check(&format!("{name}: {}", exim.log()), &all, copies, &vec![expected.clone(); 3]);
-        figures.push(format!("{name} {}", door.sessions() - sessions));
+        crate::kit::say(&format!("{name}\n{}", exim.log()));
+        // Exim's log has a star behind a server's address where the connection was there before the mail.
+        figures.push(format!("{name} {}", exim.log().matches("]* ").count()));
         assert!(exim.log().contains("451 4.3.0"), "{name}: {}", exim.log());
         assert_eq!(exim.waiting(), 1, "{name}: {}", exim.log());
         door.relent().await;
@@ -156,7 +157,7 @@ async fn exim_copies_its_mails_by_each_of_its_transports_and_keeps_what_cannot_b
     }
     assert_eq!(customers.taken().len(), copies, "each mail went to its customer too");
     say(&format!(
-        "Exim: {copies} mails by {} ways, {} of them after a 451; sessions for a queue of four: {}",
+        "Exim: {copies} mails by {} ways, {} of them after a 451; mails over a connection that was there before: {}",
         transports.len(),
         transports.len(),
         figures.join(", ")
