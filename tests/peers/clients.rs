@@ -27,7 +27,7 @@ async fn swaks_logs_in_speaks_lmtp_and_begins_with_tls() {
     let login = ["--auth", "LOGIN", "--auth-user", USER, "--auth-password", PASSWORD];
     let lmtp = ["--protocol", "LMTP"];
     let pipelined = ["--protocol", "LMTP", "--pipeline"];
-    let ways = [
+    let mut ways = vec![
         ("SMTP", tcp(door.smtp), vec![], how("smtp", false, false)),
         ("SMTP, pipelined", tcp(door.smtp), vec!["--pipeline"], how("smtp", false, false)),
         ("STARTTLS", tcp(door.smtp), vec!["--tls"], how("smtp", true, false)),
@@ -52,6 +52,10 @@ async fn swaks_logs_in_speaks_lmtp_and_begins_with_tls() {
         ("LMTP, socket", socket.clone(), lmtp.to_vec(), how("lmtp", false, false)),
         ("LMTP, socket, pipelined", socket, pipelined.to_vec(), how("lmtp", false, false)),
     ];
+    let (chain, key, print) = door.identity();
+    let shown = ["--tlsc", "--tls-cert", chain.to_str().unwrap(), "--tls-key", key.to_str().unwrap()];
+    let certified = How { certificate: Some(print), ..how("smtp", true, false) };
+    ways.push(("TLS with a certificate", tcp(door.smtps), shown.to_vec(), certified));
     let mut copies = 0;
     for (way, server, more, expected) in &ways {
         for from in [SENDER, "<>"] {
@@ -99,7 +103,7 @@ async fn curl_hands_mails_in_in_the_clear_inside_tls_and_logged_in() {
     let user = format!("{USER}:{PASSWORD}");
     let plain = ["--user", &user, "--login-options", "AUTH=PLAIN"];
     let login = ["--user", &user, "--login-options", "AUTH=LOGIN"];
-    let ways = [
+    let mut ways = vec![
         ("smtp", door.smtp, vec![], how("smtp", false, false)),
         ("smtp", door.smtp, vec!["--ssl-reqd"], how("smtp", true, false)),
         ("smtp", door.smtp, vec!["--ssl-reqd", "--user", &user], how("smtp", true, true)),
@@ -109,6 +113,10 @@ async fn curl_hands_mails_in_in_the_clear_inside_tls_and_logged_in() {
         ("smtps", door.submissions, plain.to_vec(), how("submission", true, true)),
         ("smtps", door.submissions, [&login[..], &["--sasl-ir"]].concat(), how("submission", true, true)),
     ];
+    let (chain, key, print) = door.identity();
+    let shown = ["--cert", chain.to_str().unwrap(), "--key", key.to_str().unwrap()];
+    let certified = How { certificate: Some(print), ..how("smtp", true, false) };
+    ways.push(("smtps", door.smtps, shown.to_vec(), certified));
     let mut copies = 0;
     for (scheme, address, more, expected) in &ways {
         for from in [SENDER, ""] {
@@ -121,6 +129,16 @@ async fn curl_hands_mails_in_in_the_clear_inside_tls_and_logged_in() {
             copies = door.took(&what, copies, How { mail_from: from.to_owned(), ..expected.clone() }).await;
         }
     }
+
+    let big = door.site.path("big.eml");
+    std::fs::write(
+        &big,
+        b"Subject: big\r\n\r\n".iter().copied().chain(*b"0123456789abcd\r\n").cycle().take(6 << 20).collect::<Vec<_>>(),
+    )
+    .unwrap();
+    let mut command = curl(&door, "smtp", door.smtp);
+    let ran = run_with(command.args(["--mail-from", SENDER, "--mail-rcpt", BCC, "--upload-file"]).arg(big), b"");
+    assert!(ran.code != 0 && ran.err.contains("552 5.3.4 ") && !ran.err.contains("> DATA"), "by its SIZE: {ran:?}");
 
     // Three mails of one run, the second of which cannot be stored now.
     door.refuse().await;
@@ -166,7 +184,7 @@ async fn msmtp_hands_mails_in_by_each_of_its_ways() {
     let mut door = Counter::open().await;
     let at = |address: SocketAddr| format!("host 127.0.0.1\nport {}\ntls_host_override {NAME}\n", address.port());
     let with = |auth: &str| format!("auth {auth}\nuser {USER}\npassword {PASSWORD}\n");
-    let ways = [
+    let mut ways = vec![
         (at(door.smtp) + "tls off", how("smtp", false, false)),
         (at(door.smtp) + "tls on", how("smtp", true, false)),
         (at(door.smtp) + "tls on\n" + &with("plain"), how("smtp", true, true)),
@@ -181,6 +199,9 @@ async fn msmtp_hands_mails_in_by_each_of_its_ways() {
             how("lmtp", false, false),
         ),
     ];
+    let (chain, key, print) = door.identity();
+    let shown = format!("tls on\ntls_starttls off\ntls_cert_file {}\ntls_key_file {}", chain.display(), key.display());
+    ways.push((at(door.smtps) + &shown, How { certificate: Some(print), ..how("smtp", true, false) }));
     let mut copies = 0;
     for (settings, expected) in &ways {
         for from in [SENDER, ""] {
@@ -195,8 +216,8 @@ async fn msmtp_hands_mails_in_by_each_of_its_ways() {
 
     door.refuse().await;
     let (mail, _) = door.order();
-    // 75: EX_TEMPFAIL of sysexits(3), upon which a queue in front of it keeps the mail.
-    let ran = msmtp(&door, &ways[1].0, LATER, &mail).ended(75);
+    // 69: EX_UNAVAILABLE of sysexits(3). msmtp has no other code for a mail that was refused at its end, whether for good or for now.
+    let ran = msmtp(&door, &ways[1].0, LATER, &mail).ended(69);
     assert!(ran.err.contains("451 4.3.0 "), "{ran:?}");
     door.relent().await;
     msmtp(&door, &ways[1].0, LATER, &mail).ended(0);
@@ -206,7 +227,7 @@ async fn msmtp_hands_mails_in_by_each_of_its_ways() {
     let ran = msmtp(&door, &wrong, SENDER, &mail);
     assert!(ran.code != 0 && ran.err.contains("535 5.7.8 "), "{ran:?}");
     say(&format!(
-        "msmtp: {copies} mails by {} ways, one of them after 75 for 451; a wrong password was refused",
+        "msmtp: {copies} mails by {} ways, one of them again after a 451; a wrong password was refused",
         ways.len()
     ));
     door.close(copies).await;

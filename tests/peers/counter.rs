@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use invited::domain::CopyId;
 use invited::store::Store as _;
+use sha2::{Digest as _, Sha256};
 use sqlx::FromRow;
 
 use crate::kit::{crlf, make_private, order_mail, until};
@@ -32,11 +33,18 @@ pub(crate) struct How {
     pub(crate) tls: bool,
     pub(crate) login: Option<String>,
     pub(crate) mail_from: String,
+    pub(crate) certificate: Option<String>,
 }
 
 /// What is expected of a mail by way, TLS and login, from [`SENDER`].
 pub(crate) fn how(way: &str, tls: bool, login: bool) -> How {
-    How { way: way.to_owned(), tls, login: login.then(|| USER.to_owned()), mail_from: SENDER.to_owned() }
+    How {
+        way: way.to_owned(),
+        tls,
+        login: login.then(|| USER.to_owned()),
+        mail_from: SENDER.to_owned(),
+        certificate: None,
+    }
 }
 
 /// The daemon behind its listeners.
@@ -46,7 +54,7 @@ pub(crate) struct Counter {
     _relay: TestRelay,
     /// The certificate, which is its own root.
     pub(crate) chain: PathBuf,
-    /// SMTP with STARTTLS, and with TLS from the first octet.
+    /// SMTP with STARTTLS; and with TLS from the first octet, which asks clients for a certificate.
     pub(crate) smtp: SocketAddr,
     pub(crate) smtps: SocketAddr,
     /// Submission with STARTTLS, and with TLS from the first octet.
@@ -71,7 +79,7 @@ impl Counter {
         site.configure(relay.address, &[("hold_all", "true"), ("tls", tls)]);
         let socket = site.path("lmtp.sock");
         let more = [
-            "role = \"smtp\"\ntls = \"implicit\"",
+            "role = \"smtp\"\ntls = \"implicit\"\nclient_certificates = \"ask\"",
             "role = \"submission\"",
             "role = \"submission\"\ntls = \"implicit\"",
             "role = \"lmtp\"\ntls = \"none\"",
@@ -107,10 +115,21 @@ impl Counter {
         (mail, file)
     }
 
+    /// A client's own certificate and its key, and what the copies of who shows it have of it.
+    pub(crate) fn identity(&self) -> (PathBuf, PathBuf, String) {
+        let own = rcgen::generate_simple_self_signed(["mta.shop.example.com".to_owned()]).unwrap();
+        let (chain, key) = (self.site.path("client.pem"), self.site.path("client.key"));
+        std::fs::write(&chain, own.cert.pem()).unwrap();
+        std::fs::write(&key, own.signing_key.serialize_pem()).unwrap();
+        make_private(&key);
+        let print = Sha256::digest(own.cert.der()).iter().map(|octet| format!("{octet:02x}")).collect();
+        (chain, key, print)
+    }
+
     /// How each copy was handed in, in their order.
     pub(crate) async fn copies(&self) -> Vec<How> {
         let mut conn = self.site.sql().await;
-        let sql = "SELECT way, tls, login, mail_from FROM copy ORDER BY id";
+        let sql = "SELECT way, tls, login, mail_from, certificate FROM copy ORDER BY id";
         sqlx::query_as(sql).fetch_all(&mut conn).await.unwrap()
     }
 
@@ -175,8 +194,10 @@ impl Counter {
         for number in 1..=self.copies().await.len() {
             let (_, octets) = store.copy(CopyId(number.try_into().unwrap())).await.unwrap().unwrap();
             let octets = octets.unwrap();
+            // Some clients end what they are given by a line end of their own.
+            let octets = octets.trim_ascii_end();
             let has = |text: &str| octets.windows(text.len()).any(|part| part == text.as_bytes());
-            let whole = has("\r\n\r\n<html><body><p>") && octets.ends_with(b"</script></body></html>\r\n");
+            let whole = has("\r\n\r\n<html><body><p>") && octets.ends_with(b"</script></body></html>");
             assert!(whole && (self.orders == 0 || has(BODY)), "{}", String::from_utf8_lossy(&octets));
         }
         self.service.stop().await;

@@ -26,6 +26,11 @@ if [ -d /usr/libexec ]; then
     mkdir /usr/libexec/opensmtpd
     mount --bind "$root/usr/libexec/opensmtpd" /usr/libexec/opensmtpd
 fi
+if [ -f "$root/usr/sbin/smtpctl" ]; then
+    cp "$root/usr/sbin/smtpctl" /run/smtpctl
+    chgrp opensmtpq /run/smtpctl
+    chmod 2755 /run/smtpctl
+fi
 exec "$@""#;
 
 /// A program of an unpacked package, where it and what running it takes are there.
@@ -60,7 +65,10 @@ pub(crate) fn give_to(user: &str, folder: &Path) {
     assert_eq!(ran.code, 0, "{ran:?}");
 }
 
+/// What OpenSMTPD is controlled by, inside; it wants to be its group's.
+pub(crate) const SMTPCTL: &str = "/run/smtpctl";
+
 /// Runs a program in the namespace that another process is in.
-pub(crate) fn beside(pid: u32, program: &Path, words: &[&str]) -> Ran {
+pub(crate) fn beside(pid: u32, program: &str, words: &[&str]) -> Ran {
     run_with(Command::new("nsenter").args(["--mount", "--target", &pid.to_string()]).arg(program).args(words), b"")
 }

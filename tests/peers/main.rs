@@ -2,7 +2,8 @@
 //! that it can (SMTP, STARTTLS, TLS from the start, submission with a login, LMTP), and each mail must be stored as what it was and become
 //! an invitation. What is missing is said on standard error, and is a failure when `INVITED_REQUIRE_PEERS` is set.
 //!
-//! Postfix stands elsewhere: with `always_bcc` in `tests/it/peers.rs`, with pipe(8) and lmtp(8) in `tests/attacks/ingest.rs`.
+//! More of Postfix stands elsewhere: with `always_bcc` and as the relay in `tests/it/peers.rs`, with pipe(8) and lmtp(8) in
+//! `tests/attacks/ingest.rs`.
 #![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "what a test does not expect is its failure")]
 
@@ -12,10 +13,13 @@ mod exim;
 mod guest;
 mod load;
 mod opensmtpd;
+mod postfix_tls;
 mod python;
 
 #[path = "../it/kit.rs"]
 mod kit;
+#[path = "../kit/postfix.rs"]
+mod postfix;
 #[path = "../it/program.rs"]
 mod program;
 #[path = "../kit/relay.rs"]

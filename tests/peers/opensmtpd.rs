@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Stdio};
 
 use tempfile::TempDir;
 
 use crate::counter::{Counter, How, LATER, PASSWORD, SENDER, USER, how, open_to_all};
-use crate::guest::{beside, inside, unpacked};
+use crate::guest::{SMTPCTL, beside, inside, unpacked};
 use crate::kit::{say, until};
 use crate::program::{BCC, Dialog};
 
@@ -17,12 +17,11 @@ use crate::program::{BCC, Dialog};
 struct OpenSmtpd {
     folder: TempDir,
     child: Child,
-    program: PathBuf,
     address: SocketAddr,
 }
 
 impl OpenSmtpd {
-    async fn start(program: &Path, door: &Counter, relay: &str) -> Self {
+    async fn start(program: &Path, relay: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("opensmtpd-").tempdir().unwrap();
         open_to_all(folder.path());
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -35,10 +34,9 @@ impl OpenSmtpd {
         std::fs::write(&file, text).unwrap();
         let log = File::create(folder.path().join("log")).unwrap();
         let mut command = inside(folder.path(), program);
-        command.args(["-d", "-T", "smtp", "-f"]).arg(&file);
-        command.env("SSL_CERT_FILE", &door.chain);
+        command.args(["-d", "-f"]).arg(&file);
         let child = command.stdout(log.try_clone().unwrap()).stderr(log).stdin(Stdio::null()).spawn().unwrap();
-        let smtpd = Self { folder, child, program: program.to_owned(), address };
+        let smtpd = Self { folder, child, address };
         until("OpenSMTPD listens", async || Dialog::open(address).await.ok()).await;
         smtpd
     }
@@ -56,8 +54,7 @@ impl OpenSmtpd {
     }
 
     fn control(&self, words: &[&str]) {
-        let program = self.program.with_file_name("smtpctl");
-        let ran = beside(self.child.id(), &program, words);
+        let ran = beside(self.child.id(), SMTPCTL, words);
         assert_eq!(ran.code, 0, "{ran:?}\n{}", self.log());
     }
 
@@ -100,7 +97,7 @@ async fn opensmtpd_relays_copies_by_each_of_its_ways_and_keeps_what_cannot_be_st
     ];
     let (mut copies, mut figures) = (0, Vec::new());
     for (relay, expected) in &ways {
-        let smtpd = OpenSmtpd::start(&program, &door, relay).await;
+        let smtpd = OpenSmtpd::start(&program, relay).await;
         let from = |from: &str| How { mail_from: from.to_owned(), ..expected.clone() };
         for sender in [SENDER, ""] {
             smtpd.take(sender, &door.order().0).await;
