@@ -198,7 +198,7 @@ impl Counter {
             let octets = octets.trim_ascii_end();
             let has = |text: &str| octets.windows(text.len()).any(|part| part == text.as_bytes());
             let whole = has("\r\n\r\n<html><body><p>") && octets.ends_with(b"</script></body></html>");
-            assert!(whole && (self.orders == 0 || has(BODY)), "{}", String::from_utf8_lossy(&octets));
+            assert!(whole && (self.orders == 0 || has(BODY)), "{}", String::from_utf8_lossy(octets));
         }
         self.service.stop().await;
     }

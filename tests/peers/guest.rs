@@ -46,11 +46,13 @@ pub(crate) fn unpacked(test: &str, path: &str) -> Option<PathBuf> {
 /// The command that runs a program in a namespace of its own; `work` is a folder for what belongs to it.
 pub(crate) fn inside(work: &Path, program: &Path) -> Command {
     for name in ["passwd", "group"] {
-        let mut text = std::fs::read_to_string(format!("/etc/{name}")).unwrap();
+        // Ours come first: they count where the machine has such users too.
+        let mut text = String::new();
         for (user, number) in USERS {
             let rest = if name == "passwd" { format!("{number}::/:/bin/false") } else { String::new() };
             text.push_str(&format!("{user}:x:{number}:{rest}\n"));
         }
+        text.push_str(&std::fs::read_to_string(format!("/etc/{name}")).unwrap());
         std::fs::write(work.join(name), text).unwrap();
     }
     let mut command = Command::new("unshare");
