@@ -32,7 +32,7 @@ impl Exim {
             "exim_path = {program}\nspool_directory = {root}/spool\nlog_file_path = {root}/log/%slog\n\
              primary_hostname = mta.shop.example.com\nhost_lookup =\nnever_users =\ntls_advertise_hosts =\n\
              begin routers\n\
-             copy:\n  driver = redirect\n  domains = customer.example.net\n  data = {BCC}\n  unseen\n\
+             copy:\n  driver = redirect\n  domains = ! {NAME}\n  data = {BCC}\n  unseen\n\
              door:\n  driver = manualroute\n  domains = {NAME}\n  route_list = * 127.0.0.1\n  self = send\n  transport = door\n\
              customers:\n  driver = redirect\n  data = :blackhole:\n\
              begin transports\n\
