@@ -7,7 +7,7 @@ use clap::Args;
 use super::{ConfigArg, Failure, JsonArg, Output, live};
 use crate::app::{build_setup, database_password, exposed, load_config, rebuild_setup, signing_key};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, ListenOn};
 use crate::domain::Timestamp;
 use crate::door::{certificate_ends, ends_soon, load_tls};
 use crate::ops::Setup;
@@ -78,6 +78,7 @@ impl Check {
         findings.extend(
             exposed(&config).map(|doubt| Finding { doubt: true, ..Finding::fine("metrics", doubt.to_string()) }),
         );
+        findings.extend(config.door.listeners.iter().filter_map(|listener| folder_of(&listener.on)));
         findings.push(certificate(&config));
         findings.extend(config.trust_doubts().into_iter().map(|(shop, doubt)| Finding {
             doubt: true,
@@ -123,6 +124,16 @@ fn templates(templates: &Templates) -> Finding {
         _ => format!("{names} ({}, see: invited template check)", super::output::count(doubts, "warning")),
     };
     Finding { doubt: doubts > 0, ..Finding::fine("templates", note) }
+}
+
+/// A unix socket without a folder to be in. It is no fault, since the folder may be one that systemd makes at the start.
+fn folder_of(on: &ListenOn) -> Option<Finding> {
+    let ListenOn::Unix(socket) = on else { return None };
+    let folder = socket.parent().filter(|folder| !folder.is_dir())?.display();
+    let note = format!(
+        "{on}: there is no folder {folder}; make it, or let RuntimeDirectory= of the unit make it at the start"
+    );
+    Some(Finding { doubt: true, ..Finding::fine("listener", note) })
 }
 
 fn certificate(config: &Config) -> Finding {
@@ -217,6 +228,16 @@ async fn dkim(config: &Config) -> Vec<Finding> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_unix_socket_without_a_folder_is_told_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let on = |path: &str| folder_of(&ListenOn::Unix(folder.path().join(path)));
+        assert!(on("lmtp.sock").is_none());
+        let finding = on("run/lmtp.sock").unwrap();
+        assert!(finding.doubt && finding.fault.is_none() && finding.note.contains("there is no folder"));
+        assert!(folder_of(&ListenOn::Tcp(([127, 0, 0, 1], 25).into())).is_none());
+    }
 
     #[test]
     fn a_certificate_is_spoken_of_two_weeks_before_it_ends() {

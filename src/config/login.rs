@@ -117,17 +117,27 @@ impl fmt::Debug for PasswordHash {
     }
 }
 
+/// What the tables say.
+pub(super) struct Logins {
+    /// Those without a mistake.
+    pub(super) logins: Vec<DoorLogin>,
+    /// The names of all, also of those with mistakes in their passwords; `None` when a name is in doubt.
+    pub(super) users: Option<Vec<String>>,
+}
+
 /// All who may log in; none when there is no table.
-pub(super) fn read_all(top: &Table<'_>, folder: &Path) -> Vec<DoorLogin> {
-    let mut users = Vec::new();
-    top.tables("login", |table| {
+pub(super) fn read_all(top: &Table<'_>, folder: &Path) -> Logins {
+    let (mut users, mut is_doubtful) = (Vec::new(), false);
+    let logins = top.tables("login", |table| {
         let user = table.required_string("user", "write a name: user = \"nordljus\"");
         let user = user.and_then(|entry| name(entry, &mut users));
+        is_doubtful |= user.is_none();
         table.required("password", REMEDY);
         let password = password(table, folder);
         Some(DoorLogin { user: user?, password: password? })
-    })
-    .unwrap_or_default()
+    });
+    is_doubtful |= logins.is_none() && top.any("login").is_some();
+    Logins { logins: logins.unwrap_or_default(), users: (!is_doubtful).then_some(users) }
 }
 
 fn name(entry: Entry<'_, &str>, taken: &mut Vec<String>) -> Option<String> {

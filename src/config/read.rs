@@ -67,13 +67,13 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
     let dns_servers = trust::dns_servers(top);
     let dkim = dkim::read_all(top, folder);
     let policy = policy::read_top(top);
-    let shops = shop::read_all(top, ingest_domain.as_deref(), &relays.names, &policy);
+    let shops = shop::read_all(top, ingest_domain.as_deref(), &relays.names, &logins.users, &policy);
     Some(Config {
         database: database?,
         master_key: master_key?,
         ingest_domain: ingest_domain?,
         door: door?,
-        logins,
+        logins: logins.logins,
         relays: relays.relays,
         dkim,
         shops,

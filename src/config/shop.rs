@@ -16,6 +16,8 @@ struct Around<'a> {
     ingest_domain: Option<&'a str>,
     /// `None` when the relays' names are in doubt: their mistakes are reported, and no second time here.
     relays: Option<&'a [String]>,
+    /// Who may log in; `None` when their names are in doubt.
+    users: Option<&'a [String]>,
     /// What holds for a shop that does not write otherwise.
     policy: &'a Rules,
     ids: Vec<ShopId>,
@@ -27,12 +29,14 @@ pub(super) fn read_all(
     top: &Table<'_>,
     ingest_domain: Option<&str>,
     relays: &Option<Vec<String>>,
+    users: &Option<Vec<String>>,
     policy: &Rules,
 ) -> Vec<Shop> {
     if !top.required("shop", MISSING) {
         return Vec::new();
     }
-    let mut around = Around { ingest_domain, relays: relays.as_deref(), policy, ids: Vec::new(), secrets: Vec::new() };
+    let (relays, users) = (relays.as_deref(), users.as_deref());
+    let mut around = Around { ingest_domain, relays, users, policy, ids: Vec::new(), secrets: Vec::new() };
     let mut count = 0;
     let shops = top.tables("shop", |table| {
         count += 1;
@@ -59,7 +63,7 @@ fn read(table: &Table<'_>, around: &mut Around<'_>) -> Option<Shop> {
     let brand = table.table("brand", |table| Some(brand(table))).unwrap_or_default();
     let relays = relays(table, around.relays);
     let policy = policy::read_shop(table, around.policy);
-    let (trust, volume) = trust::read(table);
+    let (trust, volume) = trust::read(table, around.users);
     let (from, domains, zone) = (from?, domains?, zone?);
     let own_domains = domains.iter().map(String::as_str).chain(around.ingest_domain).map(str::to_owned).collect();
     let rules = ShopRules { base: policy.base, others: policy.others, zone: zone.clone(), own_domains };

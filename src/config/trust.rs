@@ -24,9 +24,10 @@ const SERVERS: usize = 3;
 /// with what lies below it. Their proof tells the platform, not the shop.
 const SHARED: &str = include_str!("../../templates/mail/shared-signers.txt");
 
-/// A shop's rules, and how many invitations its copies may begin on one day; without the table, new senders are held.
-pub(super) fn read(shop: &Table<'_>) -> (TrustRules, Volume) {
-    shop.table("trust", |table| Some((rules(table), most_in_a_day(table)))).unwrap_or_default()
+/// A shop's rules, and how many invitations its copies may begin on one day; without the table, new senders are held. `users` may log in;
+/// with `None` their names are in doubt, and which of them are named here is not looked at.
+pub(super) fn read(shop: &Table<'_>, users: Option<&[String]>) -> (TrustRules, Volume) {
+    shop.table("trust", |table| Some((rules(table, users), most_in_a_day(table)))).unwrap_or_default()
 }
 
 fn most_in_a_day(table: &Table<'_>) -> Volume {
@@ -47,9 +48,9 @@ fn most_in_a_day(table: &Table<'_>) -> Volume {
     }
 }
 
-fn rules(table: &Table<'_>) -> TrustRules {
+fn rules(table: &Table<'_>, users: Option<&[String]>) -> TrustRules {
     let mut rules = TrustRules {
-        logins: items(table, "logins", login),
+        logins: items(table, "logins", |entry| login(entry, users)),
         certificates: items(table, "certificates", certificate),
         networks: items(table, "networks", network),
         dkim: items(table, "dkim", domain),
@@ -91,7 +92,7 @@ fn rules(table: &Table<'_>) -> TrustRules {
 const METHODS: [&str; 7] = ["logins", "certificates", "networks", "dkim", "spf", "dmarc", "arc"];
 
 /// One item or a list, each once.
-fn items<T: PartialEq>(table: &Table<'_>, key: &'static str, read: fn(Entry<'_, &str>) -> Option<T>) -> Vec<T> {
+fn items<T: PartialEq>(table: &Table<'_>, key: &'static str, read: impl Fn(Entry<'_, &str>) -> Option<T>) -> Vec<T> {
     let Some(entries) = table.strings(key) else { return Vec::new() };
     if entries.is_empty() {
         problem_at(table, key, "is an empty list", "write at least one, or leave the key out");
@@ -109,10 +110,22 @@ fn items<T: PartialEq>(table: &Table<'_>, key: &'static str, read: fn(Entry<'_, 
     items
 }
 
-fn login(entry: Entry<'_, &str>) -> Option<String> {
-    entry.check("write the user name of a [[login]]", |text| {
-        let fine = !text.is_empty() && text.chars().count() <= 255 && !text.chars().any(char::is_control);
-        fine.then(|| (*text).to_owned()).ok_or("is no user name")
+/// A name that nobody has would prove nothing, and every copy of the shop's would be held: it is a slip of the pen, most likely.
+fn login(entry: Entry<'_, &str>, users: Option<&[String]>) -> Option<String> {
+    let there = users.unwrap_or_default().join(", ");
+    let remedy = if there.is_empty() {
+        "write the user name of a [[login]]".to_owned()
+    } else {
+        format!("write the user name of a [[login]]; there are: {there}")
+    };
+    entry.check(&remedy, |text| {
+        if text.is_empty() || text.chars().count() > 255 || text.chars().any(char::is_control) {
+            Err("is no user name".to_owned())
+        } else if users.is_some_and(|users| !users.iter().any(|user| user == text)) {
+            Err(format!("{text:?} is nobody who may log in"))
+        } else {
+            Ok((*text).to_owned())
+        }
     })
 }
 
@@ -217,13 +230,20 @@ mod tests {
     use crate::document::Document;
 
     const MINIMAL: &str = include_str!("../../config/minimal.toml");
+    const LOGIN: &str = "[[login]]\nuser = \"shop\"\npassword = { credential = \"login-shop\" }\n";
 
     fn config(extra: &str) -> Config {
         parse(&Document::new("x.toml", format!("{MINIMAL}{extra}")), Path::new("")).unwrap()
     }
 
     fn trust(keys: &str) -> TrustRules {
-        config(&format!("[shop.trust]\n{keys}")).shops.swap_remove(0).trust
+        config(&format!("[shop.trust]\n{keys}\n{LOGIN}")).shops.swap_remove(0).trust
+    }
+
+    /// What is wrong with a configuration that has these tables besides the least.
+    fn mistakes(extra: &str) -> String {
+        let problems = parse(&Document::new("x.toml", format!("{MINIMAL}{extra}")), Path::new("")).unwrap_err();
+        problems.iter().map(|problem| format!("{problem}\n")).collect()
     }
 
     #[test]
@@ -258,6 +278,21 @@ mod tests {
         let dkim = rules.dkim.iter().map(ToString::to_string).collect::<Vec<_>>();
         assert_eq!(dkim, ["nordljus.example", ".xn--bcher-kva.example"]);
         assert_eq!((rules.arc[0].name(), rules.pipe, rules.max_age), ("google.com", true, DAY * 2));
+    }
+
+    #[test]
+    fn a_login_that_nobody_has_is_a_mistake_unless_the_names_are_in_doubt() {
+        for (logins, told) in [
+            ("", "\"shpo\" is nobody who may log in; write the user name of a [[login]]"),
+            (LOGIN, "\"shpo\" is nobody who may log in; write the user name of a [[login]]; there are: shop"),
+        ] {
+            let mistakes = mistakes(&format!("[shop.trust]\nlogins = \"shpo\"\n{logins}"));
+            assert!(mistakes.trim_end().ends_with(told), "{mistakes}");
+        }
+        for (login, told) in [("user = 7", "is an integer"), ("user = \"shpo\"\npassword = 7", "neither a hash")] {
+            let mistakes = mistakes(&format!("[shop.trust]\nlogins = \"shpo\"\n[[login]]\n{login}\n"));
+            assert!(mistakes.contains(told) && !mistakes.contains("nobody"), "{mistakes}");
+        }
     }
 
     #[test]

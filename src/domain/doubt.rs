@@ -159,8 +159,8 @@ impl Volume {
 /// What is said of copies that are too many for the day.
 pub fn too_many(most: u64) -> String {
     Doubt::Volume.reason(format_args!(
-        "{most} invitations began today, which is the most that this shop may have on one day, as far more than usual \
-         is a sign of forged orders"
+        "the shop's day is full: its copies may begin {most} invitations on one day (UTC), since a flood is a sign of \
+         forged orders"
     ))
 }
 

@@ -252,6 +252,7 @@ impl<'d> Connection<'d> {
             Effect::Accept(incoming) => return self.accept(stream, incoming).await,
             Effect::Authenticate { user, password } => {
                 let answer = self.authenticate(&user, &password).await;
+                self.door.meter().login(&answer);
                 self.session.logged_in(answer);
             }
             Effect::StartTls => {

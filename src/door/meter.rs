@@ -6,6 +6,7 @@ use rustls::ProtocolVersion;
 
 use super::listener::Door;
 use super::reply::{self, Reply};
+use super::session::LoginAnswer;
 use super::tls::certificate_ends;
 use crate::meter::{Counter, MILLISECONDS, Page, Show, Spread};
 
@@ -21,6 +22,10 @@ pub(crate) struct Meter {
     tls_13: Counter,
     tls_12: Counter,
     tls_failed: Counter,
+    logged_in: Counter,
+    wrong_login: Counter,
+    too_many_guesses: Counter,
+    login_not_now: Counter,
     kept: Counter,
     put_off: Counter,
     copies: Counter,
@@ -39,6 +44,10 @@ impl Default for Meter {
             tls_13: Counter::default(),
             tls_12: Counter::default(),
             tls_failed: Counter::default(),
+            logged_in: Counter::default(),
+            wrong_login: Counter::default(),
+            too_many_guesses: Counter::default(),
+            login_not_now: Counter::default(),
             kept: Counter::default(),
             put_off: Counter::default(),
             copies: Counter::default(),
@@ -67,6 +76,16 @@ impl Meter {
             Some(ProtocolVersion::TLSv1_3) => self.tls_13.one(),
             Some(_) => self.tls_12.one(),
             None => self.tls_failed.one(),
+        }
+    }
+
+    /// Somebody tried to log in and was answered so.
+    pub(super) fn login(&self, answer: &LoginAnswer) {
+        match answer {
+            LoginAnswer::Right => self.logged_in.one(),
+            LoginAnswer::Wrong => self.wrong_login.one(),
+            LoginAnswer::TooManyGuesses => self.too_many_guesses.one(),
+            LoginAnswer::NotNow => self.login_not_now.one(),
         }
     }
 
@@ -107,6 +126,13 @@ impl Show for Meter {
         );
         let handshakes = [("1.3", &self.tls_13), ("1.2", &self.tls_12), ("failed", &self.tls_failed)];
         page.counters("invited_smtp_tls_total", "TLS handshakes with SMTP clients, by version.", "version", handshakes);
+        let logins = [
+            ("right", &self.logged_in),
+            ("wrong", &self.wrong_login),
+            ("too_many", &self.too_many_guesses),
+            ("put_off", &self.login_not_now),
+        ];
+        page.counters("invited_smtp_logins_total", "Logins of SMTP clients, by how they ended.", "outcome", logins);
         let refusals = self.refusals.iter().enumerate().map(|(at, counter)| (at + 400, counter));
         let refusals = refusals.filter(|(code, counter)| counter.get() > 0 || USUAL.contains(code));
         let refusals = refusals.map(|(code, counter)| (format!("{code}"), counter)).collect::<Vec<_>>();
@@ -157,6 +183,22 @@ mod tests {
         let counted = |code: usize| meter.refusals[code - 400].get();
         assert_eq!((counted(550), counted(451)), (2, 1));
         assert_eq!(meter.refusals.iter().map(Counter::get).sum::<u64>(), 3);
+    }
+
+    #[test]
+    fn logins_are_counted_by_what_was_answered() {
+        let meter = Meter::default();
+        let answers = [LoginAnswer::Right, LoginAnswer::Wrong, LoginAnswer::TooManyGuesses, LoginAnswer::NotNow];
+        for (times, answer) in answers.iter().enumerate() {
+            (0..=times).for_each(|_| meter.login(answer));
+        }
+        let mut page = Page::default();
+        meter.show(&mut page);
+        let text = page.into_text();
+        for (outcome, times) in [("right", 1), ("wrong", 2), ("too_many", 3), ("put_off", 4)] {
+            let line = format!("invited_smtp_logins_total{{outcome=\"{outcome}\"}} {times}\n");
+            assert!(text.contains(&line), "{line} is missing: {text}");
+        }
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub enum TlsError {
         source: pem::Error,
     },
     /// The two do not belong together, or TLS cannot use them.
-    #[error("{} with {}: {source}; renew both together", .certificate.display(), .key.display())]
+    #[error("{} with {}: {}; renew both together", .certificate.display(), .key.display(), of_pair(.source))]
     Pair {
         /// The chain's file.
         certificate: PathBuf,
@@ -51,6 +51,16 @@ pub enum TlsError {
     /// The certificate does not say until when it holds.
     #[error("{}: the first certificate cannot be understood; it must be an X.509 certificate", .0.display())]
     Strange(PathBuf),
+}
+
+/// What is wrong with a pair, in words where rustls has a name only.
+fn of_pair(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch) => {
+            "the key does not belong to the certificate".to_owned()
+        }
+        other => other.to_string(),
+    }
 }
 
 /// A certificate with its key, ready for use.
@@ -213,7 +223,7 @@ mod tests {
             (&empty, &key, "empty.pem", "no certificate"),
             (&certificate, &missing, "missing.pem", "cannot read the private key"),
             (&certificate, &empty, "empty.pem", "cannot read the private key"),
-            (&certificate, &strange, "strange.pem", "renew both"),
+            (&certificate, &strange, "strange.pem", "the key does not belong to the certificate; renew both"),
         ] {
             let files = TlsFiles { certificate: certificate.clone(), key: key.clone() };
             let message = load_tls(&files).expect_err(words).to_string();

@@ -1,5 +1,6 @@
-//! Counters and distributions that any part raises while it works, and the text in which Prometheus reads them. Raising one costs a
-//! few nanoseconds and never waits; what is counted since the start is gone with the process, as Prometheus expects.
+//! Counters and distributions that any part raises while it works, and the text in which Prometheus reads them. Raising one
+//! is an addition or three to atomic numbers, without a lock; what is counted since the start is gone with the process, as Prometheus
+//! expects.
 //!
 //! Each room that knows something worth counting has a small struct of these and shows it by [`Show`]; `docs/metrics.md` lists all.
 

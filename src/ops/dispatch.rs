@@ -29,6 +29,9 @@ const WITHOUT_RELAY_AT_MOST: usize = 64;
 /// The longest pause between two tries of writing down how an attempt ended.
 const SETTLE_PAUSE: Duration = Duration::from_secs(10);
 
+/// How long a letter that met a relay which needs a person stays out of line at most.
+const IN_LINE_WITHIN: Duration = Duration::from_secs(60);
+
 /// Why a letter did not reach the final dot.
 enum NotMarked {
     /// The invitation was stopped in the meantime, or the claim is not ours any more.
@@ -162,13 +165,17 @@ fn share(relay: &config::Relay) -> RelayShare {
     }
 }
 
-/// When one of a shop's relays may take a letter: at once, if one does not rest.
-fn next_chance(setup: &Setup, shop: &ShopId, now: Timestamp) -> Option<Timestamp> {
-    let chances = relays_of(setup, shop).into_iter().map(|(_, line)| match line.readiness(now) {
+/// When a letter is due again whose relay could not be used: as soon as one of its shop's relays may take it. Where one needs a person, it
+/// is back in line sooner, like all others: then a relay that was mended gets it with the reload, and it is seen that letters wait.
+fn back_in_line(setup: &Setup, shop: &ShopId, until: Timestamp, now: Timestamp) -> Timestamp {
+    let relays = relays_of(setup, shop);
+    let chances = relays.iter().map(|(_, line)| match line.readiness(now) {
         Readiness::Open | Readiness::Probe => now,
         Readiness::RestsUntil(until) => until,
     });
-    chances.min()
+    let chance = chances.min().unwrap_or(until);
+    let needs_person = relays.iter().any(|(_, line)| line.alarm().is_some());
+    if needs_person { chance.min(now.plus(IN_LINE_WITHIN)) } else { chance }
 }
 
 fn in_hand_for(house: &House, relay: Option<&str>) -> usize {
@@ -297,7 +304,7 @@ async fn attempt(house: &House, setup: &Setup, letter: &ClaimedLetter) -> Option
         return Some((Attempt::Interrupted, format!("the relay {name} takes no more letters")));
     };
     if let Err(until) = line.admit(house.clock.now()) {
-        let retry_at = next_chance(setup, &shop.id, house.clock.now()).unwrap_or(until);
+        let retry_at = back_in_line(setup, &shop.id, until, house.clock.now());
         return Some((Attempt::RelayDown { retry_at }, format!("the relay {name} rests after a failure")));
     }
     let mark = || async {
@@ -350,11 +357,11 @@ fn judge(
         Outcome::Unavailable(trouble) => {
             let until = line.fails(&trouble, now);
             if trouble.alarm {
-                tracing::error!(relay, %trouble, %until, "the relay needs a person: waiting will not mend this; its letters wait");
+                tracing::error!(relay, %trouble, %until, "the relay needs a person: waiting will not mend this; no letters go to it");
             } else {
-                tracing::warn!(relay, %trouble, %until, "the relay cannot be used; its letters wait");
+                tracing::warn!(relay, %trouble, %until, "the relay cannot be used; no letters go to it until then");
             }
-            let retry_at = next_chance(setup, &letter.invitation.shop, now).unwrap_or(until);
+            let retry_at = back_in_line(setup, &letter.invitation.shop, until, now);
             (Attempt::RelayDown { retry_at }, trouble.to_string())
         }
         Outcome::InDoubt { reason } => {

@@ -8,7 +8,7 @@ use super::trust;
 use crate::config::Config;
 use crate::domain::{
     CopyId, Decision, EmailAddress, EventKind, Field, Finding, InvitationId, Layer, OrderReference, Outcome,
-    PersonName, Policies, Reading, Timestamp,
+    PersonName, Policies, Reading, ShopId, Timestamp,
 };
 use crate::proof::Prover;
 use crate::read::Reader;
@@ -157,6 +157,8 @@ fn is_ours(email: &EmailAddress, config: &Config, copy: &StoredCopy) -> bool {
 /// What came of a copy that was released.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Released {
+    /// The shop it was for.
+    pub shop: ShopId,
     /// What was filed.
     pub reading: Reading,
     /// The invitations that it moved.
@@ -205,11 +207,11 @@ pub async fn release(
     };
     // Whoever releases a copy vouches for it.
     let vouched = Credence::default();
-    let readings = Arc::new([filing(config, id, copy.shop, reading.clone(), copy.received_at, vouched)]);
+    let readings = Arc::new([filing(config, id, copy.shop.clone(), reading.clone(), copy.received_at, vouched)]);
     let filing_by = DeskFiling { act: DeskAct::Released, also_ignored: false, ..filing_by.clone() };
     let filed = store.file_for_desk(readings, &filing_by, policies(config), now).await?;
     match filed.into_iter().next() {
-        Some(filed) if filed.is_done => Ok(Ok(Released { reading, moved: filed.moved })),
+        Some(filed) if filed.is_done => Ok(Ok(Released { shop: copy.shop, reading, moved: filed.moved })),
         // Somebody else was faster.
         Some(_) => {
             let (copy, _) = store.copy(id).await?.ok_or_else(|| StoreError::Failed(format!("copy {id} is gone")))?;

@@ -12,7 +12,7 @@ use super::house::House;
 use super::relays::Readiness;
 use super::vitals;
 use crate::config::Config;
-use crate::domain::{DAY, HOUR, ShopId, State, Timestamp};
+use crate::domain::{AlarmKind, DAY, HOUR, ShopId, State, Timestamp};
 use crate::store::{Alarm, Counts, Disk, Pause, Report, Store, StoreError, disk_of};
 
 /// A daemon that has said nothing for so long is not at work: it says something several times a minute.
@@ -264,7 +264,8 @@ pub fn faults(status: &Status, now: Timestamp) -> Vec<String> {
     }
     for alarm in &status.alarms {
         let kind = alarm.kind.as_str();
-        faults.push(format!("shop {}: {kind}: {}; see: invited held list --count", alarm.shop, alarm.note));
+        let see = where_to_look(alarm.kind);
+        faults.push(format!("shop {}: {kind}: {}; see: {see}", alarm.shop, alarm.note));
     }
     if let Some(in_doubt) = status.counts.invitations.get(&State::InDoubt).filter(|count| **count > 0) {
         faults.push(format!("{in_doubt} in doubt; see: invited queue list --state in_doubt"));
@@ -273,6 +274,16 @@ pub fn faults(status: &Status, now: Timestamp) -> Vec<String> {
         faults.push(format!("the disk of the database has {} MiB left; make room", disk.free / (1024 * 1024)));
     }
     faults
+}
+
+/// The command that shows more about an alarm.
+const fn where_to_look(kind: AlarmKind) -> &'static str {
+    match kind {
+        AlarmKind::Held | AlarmKind::Volume => "invited held list --count",
+        AlarmKind::Sender => "invited held list --count, and invited senders list",
+        AlarmKind::Silent => "invited shop address",
+        AlarmKind::Relay => "invited check",
+    }
 }
 
 fn daemons(status: &Status, now: Timestamp, faults: &mut Vec<String>) {
@@ -355,6 +366,8 @@ mod tests {
             since: NOW,
             note: "none for 30 hours".to_owned(),
         };
+        let note = "the relay main needs a person".to_owned();
+        let refused = Alarm { kind: AlarmKind::Relay, note, ..alarm.clone() };
         let faults = [
             (told_of(|status| status.daemons.clear()), "no daemon is at work"),
             (told_of(|status| status.daemons[0] = daemon(61)), "has said nothing for 61 s"),
@@ -374,7 +387,11 @@ mod tests {
             ),
             (told_of(|status| status.due = Some(ago(3_600))), "letters have been due for 60 min"),
             (told_of(|status| status.counts.oldest_unread = Some(ago(600))), "copies have been unread for 10 min"),
-            (told_of(|status| status.alarms.push(alarm)), "shop nord: silent: none for 30 hours"),
+            (
+                told_of(|status| status.alarms.push(alarm)),
+                "shop nord: silent: none for 30 hours; see: invited shop address",
+            ),
+            (told_of(|status| status.alarms.push(refused)), "needs a person; see: invited check"),
             (told_of(|status| status.counts.invitations = [(State::InDoubt, 2)].into()), "2 in doubt"),
             (told_of(|status| status.disk = Some(Disk { free: 1 << 20, whole: 1 << 40 })), "1 MiB left"),
         ];

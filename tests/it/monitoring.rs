@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use crate::kit::{House, START, order_mail, until};
 use crate::program::{BCC, Dialog, Site};
 use crate::relay::{Act, TestRelay};
+use invited::domain::AlarmKind;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -50,6 +51,10 @@ async fn the_page_and_its_document_tell_of_the_same_figures() {
     };
     let rows = document.lines().filter(|line| line.matches('|').count() == 5).filter_map(row);
     assert_eq!(once, rows.collect::<BTreeSet<_>>(), "what is shown, and what docs/metrics.md tells of");
+    let alarms = document.lines().find(|line| line.starts_with("| `invited_shop_alarm` |")).unwrap_or_default();
+    for kind in AlarmKind::ALL {
+        assert!(alarms.contains(&format!("(`{}`)", kind.as_str())), "{kind:?} is not told of");
+    }
     for line in text.lines().filter(|line| !line.starts_with('#')) {
         let (name, number) = line.rsplit_once(' ').unwrap();
         assert!(name.starts_with("invited_") && number.parse::<f64>().is_ok(), "{line}");

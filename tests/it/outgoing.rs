@@ -195,6 +195,27 @@ async fn a_relay_that_refuses_us_keeps_the_queue_says_so_and_is_tried_once_an_ho
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_was_mended_gets_what_waits_with_the_reload() {
+    let is_wrong = Arc::new(AtomicBool::new(true));
+    let wrong = Arc::clone(&is_wrong);
+    let house = House::open(&[], move |moment: &Moment| match moment.at {
+        At::Mail if wrong.load(Ordering::SeqCst) => Act::Reply("535 5.7.8 authentication failed"),
+        _ => Act::Ok,
+    })
+    .await;
+    orders(&house, 0..1).await;
+    house.pass(DAY * 7);
+    until("it was refused", async || house.daemon.house().relay_states().remove(0).needs_person.then_some(())).await;
+    until_none_is_sent(&house).await;
+    is_wrong.store(false, Ordering::SeqCst);
+    house.pass(MINUTE);
+    until_none_is_sent(&house).await;
+    assert!(house.relay.taken().is_empty(), "the relay rests, and the letter is in line");
+    house.daemon.reload(house.config.clone()).unwrap();
+    sent(&house, 0..1).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_relays_rate_is_kept() {
     let house = House::adjusted(|config| config.relays[0].rate = Some(1), |_| Act::Ok).await;
     orders(&house, 0..3).await;

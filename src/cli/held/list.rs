@@ -45,11 +45,10 @@ impl List {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let desk = Desk::open(&self.config).await?;
         let filter = self.filter.filter(self.reason.as_deref(), &desk).await?;
-        let zone = desk.zone();
         let mut out = Output::paged();
         if !self.json.json {
             for alarm in desk.store.watch_figures().await?.alarms {
-                let since = local(alarm.since, &zone);
+                let since = local(alarm.since, &desk.zone_of(&alarm.shop));
                 out.line(format!("! {}, since {since}: {}", alarm.shop, alarm.note))?;
             }
         }

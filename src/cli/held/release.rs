@@ -52,7 +52,6 @@ impl Release {
         let desk = Desk::open(&self.config).await?;
         let is_dry = self.dry_run;
         let filing = DeskFiling { act: DeskAct::Released, actor: self.who.actor(), also_ignored: false, is_dry };
-        let when = local_in(&desk.zone());
         let mut out = Output::of_changes();
         let mut refused = 0;
         for id in self.ids {
@@ -79,7 +78,7 @@ impl Release {
                     let would = if is_dry { "would be released" } else { "released" };
                     let event = released.reading.event.map(|event| event.to_string()).unwrap_or_default();
                     let reference = released.reading.reference.map(|one| one.to_string()).unwrap_or_default();
-                    let told = decisions(&released.moved, is_dry, &when);
+                    let told = decisions(&released.moved, is_dry, &local_in(&desk.zone_of(&released.shop)));
                     out.line(format!("{id}: {would}: order {reference} {event}; {told}"))?;
                 }
                 Err(why) if self.json.json => out.json(&json!({

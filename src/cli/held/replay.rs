@@ -8,7 +8,7 @@ use super::filter::FilterArgs;
 use super::release::copies;
 use super::{ConfigArg, Desk, Failure, JsonArg, Output, Who, decisions, local_in};
 use crate::app::load_templates;
-use crate::domain::{CopyId, EventKind, Timestamp};
+use crate::domain::{CopyId, EventKind, Zone};
 use crate::ops::held::{Change, REPLAY_BATCH, Replayed, replay};
 use crate::read::Reader;
 use crate::store::{DeskAct, DeskFiling, HeldFilter, Store, StoreError};
@@ -70,7 +70,7 @@ impl Replay {
         let is_dry = !self.yes;
         let filing =
             DeskFiling { act: DeskAct::Replayed, actor: self.who.actor(), also_ignored: self.include_ignored, is_dry };
-        let mut report = Report::new(self.json.json, is_dry, Box::new(local_in(&desk.zone())));
+        let mut report = Report::new(self.json.json, is_dry);
         for batch in ids.chunks(REPLAY_BATCH) {
             let now = desk.clock.now();
             let replayed = replay(&desk.store, &desk.config, &reader, &prover, batch, &filing, now).await?;
@@ -78,7 +78,7 @@ impl Replay {
                 report.missing(*id)?;
             }
             for one in &replayed {
-                report.tell(one)?;
+                report.tell(one, &desk.zone_of(&one.copy.shop))?;
             }
         }
         report.end(ids.len())
@@ -127,16 +127,15 @@ struct Report {
     out: Output,
     is_json: bool,
     is_dry: bool,
-    when: Box<dyn Fn(Timestamp) -> String + Send>,
     rows: Vec<Vec<String>>,
     totals: BTreeMap<String, usize>,
     missing: usize,
 }
 
 impl Report {
-    fn new(is_json: bool, is_dry: bool, when: Box<dyn Fn(Timestamp) -> String + Send>) -> Self {
+    fn new(is_json: bool, is_dry: bool) -> Self {
         let out = if is_dry { Output::paged() } else { Output::of_changes() };
-        Self { out, is_json, is_dry, when, rows: Vec::new(), totals: BTreeMap::new(), missing: 0 }
+        Self { out, is_json, is_dry, rows: Vec::new(), totals: BTreeMap::new(), missing: 0 }
     }
 
     fn missing(&mut self, id: CopyId) -> Result<(), Failure> {
@@ -152,7 +151,7 @@ impl Report {
         self.row(vec![id.to_string(), String::new(), change])
     }
 
-    fn tell(&mut self, one: &Replayed) -> Result<(), Failure> {
+    fn tell(&mut self, one: &Replayed, zone: &Zone) -> Result<(), Failure> {
         let change = change_word(one);
         *self.totals.entry(change.clone()).or_insert(0) += 1;
         let (reading, moved) = match &one.change {
@@ -180,7 +179,7 @@ impl Report {
         }
         let reference = reading.and_then(|one| one.reference.as_ref()).map(ToString::to_string).unwrap_or_default();
         let what = match reading.and_then(|one| one.event) {
-            Some(event) if !moved.is_empty() => format!("{event}; {}", decisions(moved, self.is_dry, &*self.when)),
+            Some(event) if !moved.is_empty() => format!("{event}; {}", decisions(moved, self.is_dry, &local_in(zone))),
             _ => reading.and_then(|one| one.reason.clone()).unwrap_or_default(),
         };
         self.row(vec![one.copy.id.to_string(), one.copy.shop.to_string(), change, reference, what])

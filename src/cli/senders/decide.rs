@@ -118,8 +118,7 @@ impl Approve {
         if self.replay || self.no_replay {
             return Ok(self.replay);
         }
-        let question =
-            format!("{} of these senders are held. Read them again, so that they tell of their orders?", copies(held));
+        let question = question(held);
         if !can_ask() {
             return Err(Failure::Undone(format!(
                 "{question} Nobody can be asked here, and nothing was changed; add --replay or --no-replay"
@@ -190,6 +189,12 @@ async fn decide(
     Ok(desk.store.decide_senders(senders.to_vec(), state, actor, desk.clock.now()).await?)
 }
 
+/// What somebody is asked who approves of senders with so many held copies.
+fn question(held: usize) -> String {
+    let (are, they) = if held == 1 { ("is", "it tells of its order") } else { ("are", "they tell of their orders") };
+    format!("{} of these senders {are} held. Read again, so that {they}?", copies(held))
+}
+
 /// The copies that are held for the sake of these senders, the oldest first, so that an order is placed before it is cancelled.
 async fn held_of(desk: &Desk, senders: &[(ShopId, String)]) -> Result<Vec<CopyId>, Failure> {
     let mut held = Vec::new();
@@ -230,4 +235,19 @@ fn tell(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_question_is_one_about_one_copy_and_about_several() {
+        for (held, question_asked) in [
+            (1, "1 copy of these senders is held. Read again, so that it tells of its order?"),
+            (2, "2 copies of these senders are held. Read again, so that they tell of their orders?"),
+        ] {
+            assert_eq!(question(held), question_asked);
+        }
+    }
 }

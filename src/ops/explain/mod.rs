@@ -157,7 +157,7 @@ fn copy_lines(copy: &StoredCopy) -> Vec<Line> {
         let what = match mark.act {
             DeskAct::Released => "was completed and released",
             DeskAct::Discarded => "was discarded: nothing is to come of it",
-            DeskAct::Replayed => "was read again with other templates",
+            DeskAct::Replayed => "was read again",
         };
         Line { at: Some(mark.at), text: format!("copy {} {what}, by {}{why}", copy.id, mark.actor.name) }
     }));
