@@ -20,14 +20,14 @@ use std::sync::Arc;
 
 use invited::config::Database;
 use invited::domain::{
-    AlarmKind, Attempt, CopyId, DAY, DeskOrder, EmailAddress, EventKind, Handed, InvitationId, ListKey, ListReason,
-    OrderNews, OrderReference, Outcome, PersonName, Policies, Policy, Product, Reading, ShopId, State,
-    SuppressionEntry, Timestamp, Trigger,
+    AlarmKind, AnswerKind, Attempt, CopyId, DAY, DeskOrder, EmailAddress, EventKind, Handed, InvitationId, LetterId,
+    ListKey, ListReason, OrderNews, OrderReference, Outcome, PersonName, Policies, Policy, Product, Reading, ShopId,
+    State, SuppressionEntry, Timestamp, Trigger,
 };
 use invited::store::{
-    self, Actor, Alarm, ClaimAsk, CopyState, Counts, Credence, Ending, Figure, FiledReading, Filter, HeldFilter,
-    ListFilter, Moved, NewCopy, NewEntry, PastCopy, Pause, Place, RelayShare, Role, SqlStore, Step, Store, StoreError,
-    StoredCopy, StoredEntry, Story, Subject, Watch, WatchFigures, transfer,
+    self, Actor, Alarm, ClaimAsk, CopyState, Counts, Credence, Ending, Figure, FiledAnswer, FiledReading, Filter,
+    HeldFilter, ListFilter, Moved, NewCopy, NewEntry, PastCopy, Pause, Place, RelayShare, Role, SqlStore, Step, Store,
+    StoreError, StoredCopy, StoredEntry, Story, Subject, Watch, WatchFigures, transfer,
 };
 use place::database_at;
 use postgres::server;
@@ -177,9 +177,19 @@ fn order(kind: EventKind, reference: &str, email: &str) -> Reading {
 }
 
 async fn file(store: &dyn Store, shop_name: &str, reading: Reading, now: Timestamp) -> Vec<InvitationId> {
+    file_as(store, shop_name, reading, Credence::default(), now).await
+}
+
+async fn file_as(
+    store: &dyn Store,
+    shop_name: &str,
+    reading: Reading,
+    credence: Credence,
+    now: Timestamp,
+) -> Vec<InvitationId> {
     let copy = store.spool(vec![mail(shop_name, b"Subject: x\r\n\r\n\xff\x00\r\n", now)]).await.unwrap()[0];
     let news = reading.event.map(|kind| OrderNews::new(kind, now));
-    let filing = FiledReading { copy, shop: shop(shop_name), reading, news, credence: Credence::default() };
+    let filing = FiledReading { copy, shop: shop(shop_name), reading, news, credence };
     let filed = store.file_readings(Arc::new([filing]), policies(), now).await.unwrap();
     filed[0].moved.iter().map(|(id, _)| *id).collect()
 }
@@ -239,6 +249,14 @@ async fn fill(store: &dyn Store) {
     let sizes = [0, 1, 70_000];
     store.spool(sizes.map(|size| mail("nord", &vec![b'x'; size], after(2))).to_vec()).await.unwrap();
     store.claim_copies(1, 3, "one", after(2)).await.unwrap();
+    let copy = NewCopy { answers: Some(LetterId(2)), ..mail("nord", b"I am away", after(8)) };
+    let copy = store.spool(vec![copy]).await.unwrap()[0];
+    let (kind, reason) = (AnswerKind::AutoReply, Some("away".to_owned()));
+    let answer = FiledAnswer { copy, shop: shop("nord"), letter: LetterId(2), kind, status: None, reason };
+    assert!(store.file_answers(Arc::new([answer]), policies(), after(8)).await.unwrap()[0].is_done);
+    let unknown = Credence { mark: Some("shop.example 192.0.2.0/24".to_owned()), ..Credence::default() };
+    let moved = file_as(store, "slow", order(EventKind::Placed, "unknown", "unknown@example.com"), unknown, T0).await;
+    assert_eq!(moved, [], "its sender is unknown");
     let note = "9 of 10".to_owned();
     store.raise_alarm(&Alarm { shop: shop("nord"), kind: AlarmKind::Held, since: T0, note }).await.unwrap();
     file(store, "slow", Reading::without_findings(Outcome::Held, "x"), T0).await;
@@ -247,7 +265,7 @@ async fn fill(store: &dyn Store) {
 
     let counts = store.counts().await.unwrap();
     assert_eq!(counts.invitations.keys().copied().collect::<BTreeSet<_>>(), BTreeSet::from_iter(State::ALL));
-    assert_eq!((counts.unread, counts.held_copies), (3, 1));
+    assert_eq!((counts.unread, counts.held_copies), (3, 2));
 }
 
 /// All that can be seen of a queue.

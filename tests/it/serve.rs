@@ -128,6 +128,9 @@ domains = ["second.example.org"]
 secrets = ["zyxwvutsrq9876543210"]
 from = "reviews@second.example.org"
 link = "https://second.example.org/review"
+
+[shop.trust]
+address = "accept"
 "#;
 
 #[tokio::test(flavor = "multi_thread")]
