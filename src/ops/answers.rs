@@ -53,6 +53,9 @@ pub(super) async fn file(house: &House, answers: &Arc<[FiledAnswer]>) -> Result<
             Some((_, decision)) => (Some(decision.rule.as_str()), Some(decision.progress.state.as_str())),
             None => (None, None),
         };
+        if filed.is_done {
+            house.meter.answered(answer.kind);
+        }
         let status = answer.status.map(|status| status.to_string());
         tracing::info!(
             copy = %answer.copy,

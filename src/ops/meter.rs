@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::domain::{Attempt, Outcome};
+use crate::domain::{AnswerKind, Attempt, Outcome};
 use crate::meter::{Counter, Page, SECONDS, Show, Spread};
 
 /// What the use cases have done since the start.
@@ -12,6 +12,7 @@ pub struct Meter {
     pub(super) taken_in: Counter,
     read: [Counter; 3],
     attempts: [Counter; 7],
+    answers: [Counter; AnswerKind::ALL.len()],
     took: Spread<12>,
 }
 
@@ -21,6 +22,7 @@ impl Default for Meter {
             taken_in: Counter::default(),
             read: std::array::from_fn(|_| Counter::default()),
             attempts: std::array::from_fn(|_| Counter::default()),
+            answers: std::array::from_fn(|_| Counter::default()),
             took: Spread::new(&SECONDS),
         }
     }
@@ -60,6 +62,12 @@ impl Meter {
         counters.filter(|(one, _)| **one == outcome).for_each(|(_, counter)| counter.one());
     }
 
+    /// Something came back to a letter.
+    pub(super) fn answered(&self, kind: AnswerKind) {
+        let counters = AnswerKind::ALL.iter().zip(&self.answers);
+        counters.filter(|(one, _)| **one == kind).for_each(|(_, counter)| counter.one());
+    }
+
     /// An attempt ended.
     pub(super) fn attempted(&self, attempt: &Attempt, took: Duration) {
         let counters = ATTEMPTS.iter().zip(&self.attempts);
@@ -81,6 +89,12 @@ impl Show for Meter {
             "Attempts at sending a letter, by how they ended.",
             "outcome",
             ATTEMPTS.into_iter().zip(&self.attempts),
+        );
+        page.counters(
+            "invited_answers_total",
+            "What came back to letters, by kind.",
+            "kind",
+            AnswerKind::ALL.iter().map(|kind| kind.as_str()).zip(&self.answers),
         );
         page.spans("invited_letter_attempt_seconds", "Time that an attempt at sending a letter took.", &self.took);
     }
@@ -107,6 +121,8 @@ mod tests {
             meter.attempted(end, Duration::from_millis(1));
         }
         meter.read(Outcome::Held);
+        AnswerKind::ALL.into_iter().for_each(|kind| meter.answered(kind));
+        assert_eq!(meter.answers.each_ref().map(Counter::get), [1; AnswerKind::ALL.len()]);
         assert_eq!(meter.attempts.each_ref().map(Counter::get), [1; 7]);
         assert_eq!((meter.letters(), meter.read[2].get()), (1, 1));
     }
