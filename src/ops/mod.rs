@@ -19,6 +19,8 @@ pub mod read;
 pub mod reconcile;
 mod relays;
 pub mod simulate;
+#[cfg(test)]
+mod specimen;
 pub mod stats;
 pub mod watch;
 
