@@ -343,25 +343,15 @@ pub fn tell_standing(one: &Invitation, moved: Option<&DecisionRecord>, when: &dy
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{Customer, DAY, OrderDetails, ShopId};
+    use crate::domain::DAY;
+    use crate::ops::specimen;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_772_442_000);
 
     fn invitation(state: State, due_at: Option<Timestamp>) -> Invitation {
         let mut progress = open_by_hand(NOW, &Policy::default()).progress;
         (progress.state, progress.due_at) = (state, due_at);
-        Invitation {
-            id: InvitationId(12),
-            shop: ShopId::parse("nord").unwrap(),
-            reference: OrderReference::parse("A-1").unwrap(),
-            customer: Customer { email: EmailAddress::parse("anna@customer.example").unwrap(), name: None },
-            order: OrderDetails::default(),
-            progress,
-            round: 0,
-            follows: None,
-            created_at: NOW,
-            updated_at: NOW,
-        }
+        specimen::invitation(progress, NOW)
     }
 
     #[test]

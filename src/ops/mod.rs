@@ -23,6 +23,8 @@ pub mod read;
 pub mod reconcile;
 mod relays;
 pub mod simulate;
+#[cfg(test)]
+mod specimen;
 pub mod stats;
 pub mod status;
 pub mod trust;

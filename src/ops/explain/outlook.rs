@@ -207,10 +207,8 @@ fn off_the_list(invitation: &Invitation, outlook: &Outlook<'_>) -> Option<String
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{
-        Customer, DAY, EmailAddress, Inputs, InvitationId, OrderDetails, OrderReference, PastLetter, Policy, ShopId,
-        Suppressed, open_by_hand,
-    };
+    use crate::domain::{DAY, Inputs, InvitationId, PastLetter, Policy, ShopId, Suppressed, open_by_hand};
+    use crate::ops::specimen;
 
     /// A Monday at noon in UTC.
     const NOW: Timestamp = Timestamp::from_seconds(1_772_452_800);
@@ -219,18 +217,7 @@ mod tests {
         let mut progress = open_by_hand(NOW.plus(DAY), &Policy::AFS).progress;
         progress.state = state;
         progress.letters_sent = u32::from(state == State::Sent);
-        Invitation {
-            id: InvitationId(12),
-            shop: ShopId::parse("nord").unwrap(),
-            reference: OrderReference::parse("A-1").unwrap(),
-            customer: Customer { email: EmailAddress::parse("anna@customer.example").unwrap(), name: None },
-            order: OrderDetails::default(),
-            progress,
-            round: 0,
-            follows: None,
-            created_at: NOW,
-            updated_at: NOW,
-        }
+        specimen::invitation(progress, NOW)
     }
 
     fn moved(rule: Rule) -> DecisionRecord {

@@ -135,14 +135,7 @@ statements! {
     COPY = { "SELECT " (copy columns) " FROM copy WHERE id = $1" };
     BODY = { "SELECT body FROM copy_body WHERE copy_id = $1" };
     /// As [`super::statements::OF_ORDERS`], for who only looks.
-    LOOK_AT_ORDERS = {
-        sqlite: concat!("SELECT ", piece!(sqlite, (invitation columns)), " FROM json_each($1) AS told CROSS JOIN invitation \
-            WHERE invitation.shop = told.value ->> 0 AND invitation.reference_key = told.value ->> 1 ORDER BY invitation.id"),
-        postgres: concat!("SELECT ", piece!(postgres, (invitation columns)), " FROM json_array_elements($1::json) AS told \
-            JOIN invitation ON invitation.shop = told.value ->> 0 AND invitation.reference_key = told.value ->> 1 \
-            WHERE invitation.reference_key = ANY (ARRAY(SELECT value ->> 1 FROM json_array_elements($1::json))) \
-            ORDER BY invitation.id")
-    };
+    LOOK_AT_ORDERS = { (told orders) };
     /// How many copies of the shop `$2` tell of these orders, in each state, and the newest of them.
     COPIES_OF_ORDERS = {
         "SELECT reference_key, state, COUNT(*) AS copies, MAX(id) AS newest FROM copy WHERE reference_key" (texts "$1") " \

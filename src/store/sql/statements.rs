@@ -61,6 +61,17 @@ macro_rules! piece {
          copy.invitation_id, copy.desk_act, copy.desk_actor, copy.desk_reason, copy.desk_at, copy.proof, copy.sender, copy.doubt, copy.hello, copy.tls, copy.way, \
          copy.login, copy.certificate"
     };
+    // All invitations to the orders `$1`, JSON arrays of shop and reference, whatever their address.
+    (sqlite, (told orders)) => {
+        concat!("SELECT ", piece!(sqlite, (invitation columns)), " FROM json_each($1) AS told CROSS JOIN invitation \
+            WHERE invitation.shop = told.value ->> 0 AND invitation.reference_key = told.value ->> 1 ORDER BY invitation.id")
+    };
+    (postgres, (told orders)) => {
+        concat!("SELECT ", piece!(postgres, (invitation columns)), " FROM json_array_elements($1::json) AS told \
+            JOIN invitation ON invitation.shop = told.value ->> 0 AND invitation.reference_key = told.value ->> 1 \
+            WHERE invitation.reference_key = ANY (ARRAY(SELECT value ->> 1 FROM json_array_elements($1::json))) \
+            ORDER BY invitation.id")
+    };
     (sqlite, (like $pattern:literal)) => { concat!(" LIKE ", $pattern, r" ESCAPE '\'") };
     (postgres, (like $pattern:literal)) => { concat!(" ILIKE ", $pattern, r" ESCAPE '\'") };
     // What a filter on invitations may ask: `$4` the shop, `$5` a JSON array of states, `$6` the address, `$7` the reference; `$8` to
@@ -177,14 +188,7 @@ statements! {
     };
     STATES_OF = { "SELECT id, state, desk_act FROM copy WHERE id" (of "$1") };
     /// All invitations to these orders, whatever their address.
-    OF_ORDERS = {
-        sqlite: concat!("SELECT ", piece!(sqlite, (invitation columns)), " FROM json_each($1) AS told CROSS JOIN invitation \
-            WHERE invitation.shop = told.value ->> 0 AND invitation.reference_key = told.value ->> 1 ORDER BY invitation.id"),
-        postgres: concat!("SELECT ", piece!(postgres, (invitation columns)), " FROM json_array_elements($1::json) AS told \
-            JOIN invitation ON invitation.shop = told.value ->> 0 AND invitation.reference_key = told.value ->> 1 \
-            WHERE invitation.reference_key = ANY (ARRAY(SELECT value ->> 1 FROM json_array_elements($1::json))) \
-            ORDER BY invitation.id FOR UPDATE OF invitation")
-    };
+    OF_ORDERS = { (told orders) (lock "invitation") };
     OPEN = {
         "INSERT INTO invitation (shop, reference, reference_key, email, email_key, name, details, state, due_at, expires_at, \
         letters_sent, attempts, created_at, updated_at, round, follows, planned, cancelled_at, \
