@@ -134,7 +134,7 @@ async fn neither_the_log_nor_the_figures_name_a_person_or_an_order() {
     let site = Site::new(relay.address, &[("metrics.listen", &listen)]).await;
     let service = site.serve_with(&[], &[("INVITED_LOG", OsStr::new("debug,invited=trace"))]).await;
     assert!(Dialog::open(service.address).await.unwrap().say("QUIT").await.unwrap().starts_with("221 "));
-    service.says("DEBUG invited::door").await;
+    service.says("DEBUG session ended").await;
     let own = order_mail("ZQX-70001", "Zqxperson Zqxfamily", "zqxperson@zqxdomain.example.net");
     let mut usual = words(&said_of(&site, &service, monitor, &[own]).await);
     // Replies stand in the log, and not every mail is refused in the same words.
