@@ -277,7 +277,7 @@ impl FileReadings {
         let gap = self.gap.filter(|gap| news.told_at <= gap.until);
         // A time that has passed was made the present one.
         let gap = gap.map(|gap| Gap { until: self.now, ..gap });
-        match gap.filter(|gap| gap.has_due(&one.progress)) {
+        match gap.filter(|gap| gap.may_have_sent_since(&one.progress)) {
             Some(gap) => book.tell(one, &Cause { event: Event::Restored(gap), ..cause.clone() }, &self.policies),
             None => decision,
         }
