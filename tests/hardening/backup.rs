@@ -89,7 +89,8 @@ async fn a_queue_that_is_put_back_from_a_backup_under_load_sends_nothing_twice()
         let refused = site.run(&["restore", file.to_str().unwrap()]).ended(1);
         assert!(refused.err.contains("--replace"), "{refused:?}");
         let restored = site.run(&["restore", "--json", file.to_str().unwrap(), "--replace"]).ended(0).json();
-        assert_eq!(restored[0]["invitations"].as_i64().unwrap(), invitations);
+        // Those that began since and had a letter are there too.
+        assert!(restored[0]["invitations"].as_i64().unwrap() >= invitations, "{restored:?}");
         let held = restored[0]["held"].as_array().unwrap().len();
         let unread = site.number("SELECT count(*) FROM copy WHERE state = 'unread'").await;
         assert_eq!(site.integrity().await, "ok");
@@ -262,14 +263,14 @@ async fn standing(site: &Site) -> BTreeMap<String, (String, u32)> {
 }
 
 const SLOW: [(&str, &str); 2] = [("delay", "\"7 days\""), ("reminder", "\"10 days\"")];
-const REMINDER: &str = "REMINDER";
-const AT_ONCE: &str = "AT-ONCE";
-const EARLIER: &str = "EARLIER";
-const SHORTER: &str = "SHORTER";
-const CANCELLED: &str = "CANCELLED";
-const SUPPRESSED: &str = "SUPPRESSED";
-const ERASED: &str = "ERASED";
-const UNTOUCHED: &str = "UNTOUCHED";
+const REMINDER: &str = "A-101";
+const AT_ONCE: &str = "A-102";
+const EARLIER: &str = "A-103";
+const SHORTER: &str = "A-104";
+const CANCELLED: &str = "A-105";
+const SUPPRESSED: &str = "A-106";
+const ERASED: &str = "A-107";
+const UNTOUCHED: &str = "A-108";
 
 /// A queue of which there is a backup, in which every letter is due in a week, and in which letters went before that, after the backup.
 struct Hurried {
@@ -326,6 +327,7 @@ impl Hurried {
         service.stop().await;
         let mut sql = self.site.sql().await;
         sqlx::query("UPDATE invitation SET due_at = 1 WHERE due_at IS NOT NULL").execute(&mut sql).await.unwrap();
+        sqlx::query("UPDATE letter SET claimed_at = 1, settled_at = 1").execute(&mut sql).await.unwrap();
         drop(sql);
         let service = self.site.serve().await;
         until("nothing is due", async || {

@@ -25,10 +25,25 @@ pub struct Gap {
 }
 
 impl Gap {
+    /// The gap by which an invitation is held that stands so after a mail of the gap was told to it, or began it: it may have stood so
+    /// before, and its letter be gone. `None` when it is not held.
+    pub fn after_news(self, news: OrderNews, progress: &Progress, now: Timestamp) -> Option<Self> {
+        // A time that has passed was made the present one.
+        let gap = Self { until: now, ..self };
+        (news.told_at <= self.until && gap.may_have_sent_since(progress)).then_some(gap)
+    }
+
+    /// The same of an order that a mail told of for the first time, whether it is of the gap or later: the order may have begun, and had
+    /// its letter, in the gap.
+    pub fn after_first_news(self, news: OrderNews, progress: &Progress, policy: &Policy) -> Option<Self> {
+        let until = progress.due_at.filter(|_| progress.state == State::Queued)?;
+        self.may_hide_the_first_mail(news, policy).then_some(Self { until, ..self })
+    }
+
     /// Whether the next letter, to whose invitation a mail of the gap was just told, may have gone then: when it stands in line for a time
     /// before the end of the gap, so that a daemon had time to send it, or when a person may have hurried it on. What a person has
     /// planned since is that person's word.
-    pub fn may_have_sent_since(self, progress: &Progress) -> bool {
+    fn may_have_sent_since(self, progress: &Progress) -> bool {
         let was_hurried = !self.on_time
             && matches!(progress.state, State::Waiting | State::Queued | State::Sent)
             && !matches!(progress.planned, Planned::Person | Planned::AtOnce);
@@ -41,7 +56,7 @@ impl Gap {
 
     /// Whether a mail of the gap may have begun an order of which only this later one is known, and its letter have gone out before the
     /// end: one that comes after the trigger, of an order that is told of for the first time.
-    pub fn may_hide_the_first_mail(self, news: OrderNews, policy: &Policy) -> bool {
+    fn may_hide_the_first_mail(self, news: OrderNews, policy: &Policy) -> bool {
         let is_later = match policy.trigger {
             Trigger::Order => !matches!(news.kind, EventKind::Placed | EventKind::Paid),
             Trigger::Shipment => news.kind == EventKind::Delivered,

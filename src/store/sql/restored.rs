@@ -180,6 +180,11 @@ impl SqlStore {
             .await
     }
 
+    /// The time of which the queue knows nothing, if it was put back from a backup.
+    pub const fn gap(&self) -> Option<Gap> {
+        self.gap
+    }
+
     /// When the queue was last backed up, as far as it knows.
     ///
     /// # Errors

@@ -50,8 +50,8 @@ const KNOWS_EVERYTHING: &str = "SELECT NOT EXISTS (SELECT 1 FROM (SELECT 'restor
 
 /// Rows that are there no more were erased: nothing else deletes any of these. Whoever counts mails does not count them either.
 const ERASE: [&str; 9] = [
-    "UPDATE main.shop_sum SET event = MAX(event - gone.event, 0), ignored = MAX(ignored - gone.ignored, 0), \
-        held = MAX(held - gone.held, 0), discarded = MAX(discarded - gone.discarded, 0) FROM (SELECT shop, \
+    "UPDATE main.shop_sum SET event = MAX(shop_sum.event - gone.event, 0), ignored = MAX(shop_sum.ignored - gone.ignored, 0), \
+        held = MAX(shop_sum.held - gone.held, 0), discarded = MAX(shop_sum.discarded - gone.discarded, 0) FROM (SELECT shop, \
             COUNT(*) FILTER (WHERE state = 'event') AS event, COUNT(*) FILTER (WHERE state = 'held') AS held, \
             COUNT(*) FILTER (WHERE state = 'ignored' AND desk_act IS NOT 'discarded') AS ignored, \
             COUNT(*) FILTER (WHERE state = 'ignored' AND desk_act IS 'discarded') AS discarded \
