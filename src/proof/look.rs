@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mail_auth::arc::Set;
+use mail_auth::common::crypto::CryptoError;
 use mail_auth::common::headers::Header;
-use mail_auth::dkim;
+use mail_auth::dkim::{self, DkimError};
 use mail_auth::dmarc::verify::DmarcParameters;
 use mail_auth::hickory_resolver::proto::op::ResponseCode;
 use mail_auth::spf::verify::SpfParameters;
@@ -21,7 +22,7 @@ use super::resolver::ANSWER;
 use super::section::Section;
 use super::{seal, signature};
 use crate::domain::trust::{
-    ArcSeen, Author, Checked, DkimSeen, DmarcSeen, Evidence, ListedDomain, SpfSeen, TrustRules, are_aligned,
+    ArcSeen, Author, Broken, Checked, DkimSeen, DmarcSeen, Evidence, ListedDomain, SpfSeen, TrustRules, are_aligned,
 };
 use crate::domain::{Way, host_name};
 
@@ -110,7 +111,7 @@ impl Look {
             }
             let mut of = signature::of_dkim(&header.header, header.value, &seen.section);
             if is_asked {
-                of.checked = self.check(seen, header).await;
+                (of.checked, of.broken) = self.check(seen, header).await;
             }
             signed.push((header, of));
         }
@@ -124,17 +125,18 @@ impl Look {
     }
 
     /// Checks one signature alone, so that one silent server does not take the time of all in one go.
-    async fn check(&self, seen: &Seen<'_>, header: &Header<'_, dkim::Signature>) -> Checked {
+    async fn check(&self, seen: &Seen<'_>, header: &Header<'_, dkim::Signature>) -> (Checked, Option<Broken>) {
         let mut alone = seen.parsed.clone();
         let one = dkim::Signature { x: 0, r: false, atps: None, ..header.header.clone() };
         alone.dkim_headers = vec![Header::new(header.name, header.value, one)];
         alone.errors.clear();
         let question = async {
             let outputs = self.authenticator.verify_dkim(&alone).await;
-            outputs.first().map_or(Checked::Fail, |output| checked(output.result()))
+            outputs.first().map_or((Checked::Fail, None), |output| (checked(output.result()), broken(output.result())))
         };
-        let is_trouble = |answer: &Checked| *answer == Checked::TempError;
-        self.ask(&keys_of(&header.header.d), seen.until, question, is_trouble).await.unwrap_or(Checked::TempError)
+        let is_trouble = |answer: &(Checked, _)| answer.0 == Checked::TempError;
+        let answer = self.ask(&keys_of(&header.header.d), seen.until, question, is_trouble).await;
+        answer.unwrap_or((Checked::TempError, None))
     }
 
     /// Asks the DNS at a place in it; `None` when it gives no answer in time, or gave none too often. Places are told apart by what is
@@ -257,6 +259,23 @@ fn checked(result: &DkimResult) -> Checked {
             Checked::TempError
         }
         DkimResult::Neutral(_) | DkimResult::Fail(_) | DkimResult::PermError(_) | DkimResult::None => Checked::Fail,
+    }
+}
+
+/// Why a signature does not hold. Trouble with the DNS is no reason.
+fn broken(result: &DkimResult) -> Option<Broken> {
+    let (DkimResult::Neutral(error) | DkimResult::Fail(error) | DkimResult::PermError(error)) = result else {
+        return None;
+    };
+    match error {
+        Error::Dkim(DkimError::FailedBodyHashMatch) => Some(Broken::Body),
+        Error::Crypto(CryptoError::FailedVerification) => Some(Broken::Fields),
+        Error::Dkim(DkimError::RevokedPublicKey) => Some(Broken::Withdrawn),
+        Error::Dns(DnsError::RecordNotFound(ResponseCode::NXDomain | ResponseCode::NoError)) => Some(Broken::NoKey),
+        Error::Dns(DnsError::InvalidRecordType)
+        | Error::Dkim(DkimError::UnsupportedKeyType)
+        | Error::Crypto(CryptoError::Library(_) | CryptoError::IncompatibleAlgorithms) => Some(Broken::BadKey),
+        _ => None,
     }
 }
 
