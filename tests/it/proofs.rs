@@ -44,7 +44,7 @@ async fn site(dns: &Dns, proofs: &[(&str, &str)]) -> Site {
     Site::new(relay.address, &extra).await
 }
 
-async fn door(service: &Service) -> Dialog {
+async fn enter(service: &Service) -> Dialog {
     Dialog::open(service.address).await.unwrap()
 }
 
@@ -71,7 +71,7 @@ async fn a_signed_mail_is_believed_and_the_desk_says_what_is_wrong_with_any_othe
     dns.txt("s1._domainkey.forger.example", &key.record());
     let site = site(&dns, &[("dkim", "\"shop.example.com\"")]).await;
     let service = site.serve().await;
-    let mut door = door(&service).await;
+    let mut door = enter(&service).await;
     let (fresh, old) = (made_at(1), made_at(73));
     let sign = |reference: &str, how: How<'_>| signed(&order(reference), &key, how);
     let good = sign("G-1", well(&fresh));
@@ -141,7 +141,7 @@ async fn a_copy_that_came_while_the_dns_was_dead_is_believed_when_it_is_back() {
     dns.say(KEY, Says::Silence);
     let site = site(&dns, &[("dkim", "\"shop.example.com\"")]).await;
     let service = site.serve().await;
-    let mut door = door(&service).await;
+    let mut door = enter(&service).await;
     let fresh = made_at(1);
     hand_in(&mut door, "orders@shop.example.com", &signed(&order("A-1"), &key, well(&fresh))).await;
     until_read(&site).await;
@@ -157,7 +157,6 @@ async fn a_copy_that_came_while_the_dns_was_dead_is_believed_when_it_is_back() {
     sqlx::query("UPDATE copy SET again_at = again_at - 300000").execute(&mut conn).await.unwrap();
     conn.close().await.unwrap();
     let service = site.serve().await;
-    let mut door = door(&service).await;
     until("it is believed by itself", async || (site.invitations().await.len() == 1).then_some(())).await;
     assert_eq!(site.number("SELECT count(*) FROM copy WHERE state = 'event' AND doubt IS NULL").await, 1);
     service.stop().await;
@@ -171,7 +170,7 @@ async fn a_silent_dns_keeps_no_other_copies_waiting() {
     dns.say(KEY, Says::Silence);
     let site = site(&dns, &[("dkim", "\"shop.example.com\"")]).await;
     let service = site.serve().await;
-    let mut door = door(&service).await;
+    let mut door = enter(&service).await;
     let fresh = made_at(1);
     for number in 0..40 {
         hand_in(&mut door, "orders@shop.example.com", &signed(&order(&format!("A-{number}")), &key, well(&fresh)))
@@ -234,7 +233,7 @@ async fn spf_dmarc_and_a_trusted_seal_prove_what_they_say_and_nothing_else() {
         dns.txt("s1._domainkey.sealer.example", &sealer.record());
         let site = site(&dns, &proofs).await;
         let service = site.serve().await;
-        let mut door = door(&service).await;
+        let mut door = enter(&service).await;
         hand_in(&mut door, right.0, &right.1).await;
         hand_in(&mut door, wrong.0, &wrong.1).await;
         until_read(&site).await;
@@ -285,7 +284,7 @@ async fn an_upgrade_goes_on_believing_those_whose_orders_were_believed_and_nobod
     let site = Site::empty(None, relay.address, &[("address", "\"hold\""), ("hold_all", "true"), ("apart", "false")]);
     queue_of_schema_4(&site).await;
     let service = site.serve().await;
-    let mut door = door(&service).await;
+    let mut door = enter(&service).await;
     service.says("those whose copies were believed until now were approved").await;
     for (from, reference) in [
         ("orders@shop.example.com", "G-1"),
@@ -308,7 +307,7 @@ async fn an_upgrade_goes_on_believing_those_whose_orders_were_believed_and_nobod
     // Learned once: who was let in meanwhile by a person's release is not approved by the next start.
     site.run(&["held", "release", "7"]).ended(0);
     let service = site.serve().await;
-    let mut door = door(&service).await;
+    let mut door = enter(&service).await;
     hand_in(&mut door, "orders@forger.example", &order("B-4")).await;
     until_read(&site).await;
     assert_eq!(site.number("SELECT count(*) FROM copy WHERE doubt = 'new_sender'").await, 3);
