@@ -138,7 +138,7 @@ async fn tell(house: &House, readings: &[FiledReading], filed: &[Filed]) {
         }
         let doubt = filed.instead.as_ref().map_or(reading.credence.doubt.map(|(doubt, _)| doubt), |(_, doubt)| *doubt);
         if let Some(doubt) = doubt {
-            tracing::info!(copy = %filed.copy, shop = %reading.shop, doubt = doubt.as_str(), "an order mail is held for its sender's sake");
+            tracing::info!(copy = %filed.copy, shop = %reading.shop, doubt = doubt.as_str(), "an order mail that was read well is held");
             doubted.insert((reading.shop.clone(), doubt));
         }
     }
