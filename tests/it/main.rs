@@ -17,6 +17,8 @@ mod program;
 mod relay;
 #[path = "../kit/said.rs"]
 mod said;
+#[path = "../kit/systemd.rs"]
+mod systemd;
 
 mod bounces;
 mod claims;
