@@ -15,6 +15,8 @@ mod queries;
 mod kit;
 #[path = "../kit/postfix.rs"]
 mod postfix;
+#[path = "../kit/postgres.rs"]
+mod postgres;
 #[path = "../it/program.rs"]
 mod program;
 #[path = "../kit/relay.rs"]
