@@ -109,7 +109,7 @@ pub fn disk_of(database: &Database) -> Option<Disk> {
 
 async fn open_file(file: File, lock: Option<DaemonLock>) -> Result<SqlStore, StoreError> {
     file.prepare(lock.is_some()).await?;
-    SqlStore::start(Engine::Sqlite(file), lock).await.map_err(Fault::into_store_error)
+    SqlStore::start(Engine::Sqlite(file.clone()), lock).await.map_err(|fault| file.met(fault))
 }
 
 /// Makes a queue where there is none: a file that only its owner may read, or the tables in a database of a server. Whether one
