@@ -234,6 +234,11 @@ async fn neither_the_log_nor_the_journal_nor_the_figures_name_a_person_or_an_ord
                 None => continue,
             },
         };
+        let hello = Dialog::open(ears.service.address).await.unwrap().say("QUIT").await.unwrap();
+        assert!(hello.starts_with("221 "), "{hello}");
+        if way == "log" {
+            ears.service.says("DEBUG invited::door").await;
+        }
         let own = order_mail("ZQX-70001", "Zqxperson Zqxfamily", "zqxperson@zqxdomain.example.net");
         let mut usual = words(&said_of(&ears, &[own]).await);
         // Replies stand in the log, and not every mail is refused in the same words.
