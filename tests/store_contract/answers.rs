@@ -96,7 +96,7 @@ async fn complaints_are_told_by_shop_with_the_letters_of_a_month(place: Place) {
         come_back(&store, LetterId(letter), AnswerKind::Complaint, after(days)).await;
     }
     come_back(&store, LetterId(3), AnswerKind::HardBounce, after(12)).await;
-    let told = async |day: i64| {
+    let told = async |day: u32| {
         let told = store.complaints(today(after(day))).await.unwrap();
         told.into_iter()
             .map(|one| (one.shop.to_string(), [one.seen.week, one.seen.month, one.seen.letters]))
