@@ -45,7 +45,7 @@ pub use records::{
 };
 pub use senders::{PastHand, Sender, SenderFilter};
 pub use sql::{LOOKED_THROUGH, Own, Search, SqlStore};
-pub use sqlite::Contents;
+pub use sqlite::{Contents, Knows, TakenOver};
 pub use transfer::{Content, Ending, Moved, MovedTable, Place, Step, Watch, transfer};
 pub use views::{Deferred, InHand, Stopped};
 

@@ -258,6 +258,11 @@ async fn nobody_is_named(way: Way, believes: &str) {
             None => return,
         },
     };
+    let hello = Dialog::open(ears.service.address).await.unwrap().say("QUIT").await.unwrap();
+    assert!(hello.starts_with("221 "), "{hello}");
+    if way == Way::Log {
+        ears.service.says("DEBUG invited::door").await;
+    }
     let own = order_mail("ZQX-70001", "Zqxperson Zqxfamily", "zqxperson@zqxdomain.example.net");
     let mut usual = words(&said_of(&ears, &[own]).await);
     // Replies stand in the log, and not every mail is refused in the same words.
