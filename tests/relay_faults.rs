@@ -28,25 +28,14 @@ const LETTER: &[u8] = b"Subject: How was it?\r\n\r\nTell us.\r\n";
 
 fn settings(port: u16) -> config::Relay {
     config::Relay {
-        name: "main".to_owned(),
-        host: "127.0.0.1".to_owned(),
-        port,
-        tls: Tls::None,
-        tls_ca: None,
-        login: None,
         connections: 4,
-        letters_per_connection: 100,
-        rate: None,
-        per_domain: None,
-        domains: Vec::new(),
-        return_path: config::ReturnPath::Own,
-        hello_name: "feedback.example.com".to_owned(),
         timeouts: RelayTimeouts {
             connect: Duration::from_secs(30),
             command: Duration::from_secs(60),
             data: Duration::from_secs(180),
             dot: Duration::from_secs(600),
         },
+        ..config::Relay::plain("main", "127.0.0.1", port, "feedback.example.com")
     }
 }
 
