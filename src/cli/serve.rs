@@ -11,6 +11,7 @@ use super::{ConfigArg, Failure};
 use crate::app::{Broke, Daemon, Tracing, database_password, load_config};
 use crate::clock::Clock;
 use crate::ops::dispatch::LEASE;
+use crate::ops::status::Listening;
 use crate::store;
 
 /// Runs the daemon.
@@ -57,8 +58,8 @@ impl Serve {
             let lines = daemon.places().iter().map(|place| format!("{place}\n")).collect::<String>();
             std::fs::write(file, lines)?;
         }
-        for place in daemon.places() {
-            tracing::info!(place, "listening for copies");
+        for Listening { address, role, tls } in daemon.listeners() {
+            tracing::info!(address, role, tls, "listening for copies");
         }
         tell_systemd(&[NotifyState::Ready]);
         let mut watchdog = watchdog();

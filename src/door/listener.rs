@@ -21,7 +21,7 @@ use super::proxy::{self, Origin};
 use super::rates::Rates;
 use super::reply::{self, Reply};
 use super::slots::{Slot, Slots, places_by_descriptors};
-use super::sockets::{Listening, Socket};
+use super::sockets::{InForce, Listening, Socket};
 use super::tls::Certificate;
 use crate::config::{self, Limits, Listener, ListenerTls};
 use crate::domain::Timestamp;
@@ -140,7 +140,7 @@ impl Door {
 }
 
 /// A connection that was accepted.
-enum Arrival {
+pub(super) enum Arrival {
     Tcp(TcpStream, IpAddr),
     Unix(UnixStream),
 }
@@ -150,18 +150,46 @@ enum Arrival {
 pub async fn serve(door: Arc<Door>, listening: impl Into<Listening>, stop: CancellationToken) {
     let listening = listening.into();
     let sessions = TaskTracker::new();
+    take_in(&door, &listening.socket, listening.in_force(), &stop, &sessions).await;
+    drop(listening);
+    sessions.close();
+    sessions.wait().await;
+}
+
+/// Where connections come from.
+pub(super) trait Arrivals {
+    /// The next one.
+    async fn next(&self) -> io::Result<Arrival>;
+}
+
+impl Arrivals for Socket {
+    async fn next(&self) -> io::Result<Arrival> {
+        match self {
+            Self::Tcp(listener) => listener.accept().await.map(|(stream, from)| Arrival::Tcp(stream, from.ip())),
+            Self::Unix(listener) => listener.accept().await.map(|(stream, _)| Arrival::Unix(stream)),
+        }
+    }
+}
+
+/// Gives everybody who comes a session, or turns them away, until `stop` is cancelled.
+pub(super) async fn take_in(
+    door: &Arc<Door>,
+    arrivals: &impl Arrivals,
+    in_force: &InForce,
+    stop: &CancellationToken,
+    sessions: &TaskTracker,
+) {
     let mut complained = None::<Instant>;
     loop {
         let accepted = tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            accepted = accept(&listening.socket) => accepted,
+            accepted = arrivals.next() => accepted,
         };
-        let entrance =
-            || Entrance { door: Arc::clone(&door), listener: listening.in_force().load_full(), stop: stop.clone() };
+        let entrance = || Entrance { door: Arc::clone(door), listener: in_force.load_full(), stop: stop.clone() };
         match accepted {
-            Ok(Arrival::Tcp(stream, address)) => entrance().admit(stream, Client::at(address), &sessions),
-            Ok(Arrival::Unix(stream)) => entrance().admit(stream, Client::Beside, &sessions),
+            Ok(Arrival::Tcp(stream, address)) => entrance().admit(stream, Client::at(address), sessions),
+            Ok(Arrival::Unix(stream)) => entrance().admit(stream, Client::Beside, sessions),
             Err(error) if is_the_clients_fault(&error) => {}
             Err(error) => {
                 if complained.is_none_or(|last| last.elapsed() > COMPLAINT) {
@@ -174,16 +202,6 @@ pub async fn serve(door: Arc<Door>, listening: impl Into<Listening>, stop: Cance
                 }
             }
         }
-    }
-    drop(listening);
-    sessions.close();
-    sessions.wait().await;
-}
-
-async fn accept(socket: &Socket) -> io::Result<Arrival> {
-    match socket {
-        Socket::Tcp(listener) => listener.accept().await.map(|(stream, from)| Arrival::Tcp(stream, from.ip())),
-        Socket::Unix(listener) => listener.accept().await.map(|(stream, _)| Arrival::Unix(stream)),
     }
 }
 

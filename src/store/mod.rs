@@ -33,7 +33,8 @@ pub use desk::{DeskAsk, DeskOutcome, Reinvited, Seen};
 pub use error::StoreError;
 pub use filter::{Filter, FreeText, Page};
 pub use held::{
-    Alarm, DeskAct, DeskFiling, DeskMark, Discarded, HeldCount, HeldFilter, ShopHours, ShopSum, WatchFigures,
+    Alarm, DeskAct, DeskFiling, DeskMark, Discarded, HeldCount, HeldFilter, ShopComplaints, ShopHours, ShopSum,
+    WatchFigures,
 };
 pub use imports::{Asked, CopiesOf, Fate, Foreseen, Invited, PastCopy, Wanted};
 pub use lock::DaemonLock;
@@ -45,7 +46,7 @@ pub use records::{
 };
 pub use senders::{PastHand, Sender, SenderFilter};
 pub use sql::{LOOKED_THROUGH, Own, Search, SqlStore};
-pub use sqlite::Contents;
+pub use sqlite::{Contents, Knows, TakenOver};
 pub use transfer::{Content, Ending, Moved, MovedTable, Place, Step, Watch, transfer};
 pub use views::{Deferred, InHand, Stopped};
 
@@ -345,6 +346,10 @@ pub trait Store: Send + Sync + 'static {
     /// What happened to the invitations of one shop or of all since a day (days since 1970-01-01 in UTC), and how many stand in each
     /// state now, by the days and names of [`Figure`].
     async fn figures(&self, since_day: i64, shop: Option<&ShopId>) -> Result<Vec<Figure>, StoreError>;
+
+    /// What customers said of the shops' letters up to `today` (days since 1970-01-01 in UTC), from the counters. A shop without a
+    /// letter and without a complaint is not among them.
+    async fn complaints(&self, today: i64) -> Result<Vec<ShopComplaints>, StoreError>;
 
     /// Lets the letters of a shop rest, or of all: none is claimed any more; those in hand go out. `false` when they rest already.
     /// Daemons see it when they next look, within seconds.

@@ -266,8 +266,10 @@ pub struct LetterRecord {
     pub kind: LetterKind,
     /// How far it got.
     pub phase: LetterPhase,
-    /// Attempts made.
+    /// How often it was taken in hand. A relay that was out of use counts here, and not among the invitation's attempts.
     pub attempts: u32,
+    /// The relay that it was last taken in hand for; `None` where the shop had none.
+    pub relay: Option<String>,
     /// Its Message-ID, once it was on the wire.
     pub message_id: Option<String>,
     /// When it was last claimed.
@@ -276,7 +278,7 @@ pub struct LetterRecord {
     pub on_the_wire_at: Option<Timestamp>,
     /// When its last attempt ended.
     pub settled_at: Option<Timestamp>,
-    /// The relay's last words.
+    /// How the last attempt ended, in words: what the relay said, or why it said nothing.
     pub reply: Option<String>,
 }
 

@@ -59,8 +59,8 @@ use self::writer::{Queue, Writer};
 use super::{
     Actor, Alarm, AnswerFiled, AnsweredLetter, Claim, ClaimAsk, Claimed, Counts, DaemonLock, DecisionRecord, DeskAsk,
     DeskFiling, DeskOutcome, Discarded, Figure, Filed, FiledAnswer, FiledReading, Filter, HeldCount, HeldFilter, Meter,
-    NewCopy, Page, Pause, Recovered, Reinvited, Report, Settled, ShopHours, Standing, Store, StoreError, StoredCopy,
-    Story, Subject, UnreadCopy, WatchFigures,
+    NewCopy, Page, Pause, Recovered, Reinvited, Report, Settled, ShopComplaints, ShopHours, Standing, Store,
+    StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
 };
 use crate::domain::{
     Attempt, CopyId, Doubt, Gap, Handed, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp, Way,
@@ -459,6 +459,10 @@ impl Store for SqlStore {
         self.readers
             .ask(shop.cloned(), move |conn, shop| Box::pin(figures::since(conn, since_day, shop.as_ref())))
             .await
+    }
+
+    async fn complaints(&self, today: i64) -> Result<Vec<ShopComplaints>, StoreError> {
+        self.readers.read(move |conn| Box::pin(figures::complaints(conn, today))).await
     }
 
     async fn pause(&self, shop: Option<&ShopId>, actor: &Actor, now: Timestamp) -> Result<bool, StoreError> {

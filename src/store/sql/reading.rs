@@ -171,14 +171,10 @@ impl FileReadings {
         }
     }
 
-    /// Holds an invitation that a copy gave a time of which a restored queue knows nothing: it may have had that time before, and its
-    /// letter with it. The decision that stands.
+    /// Holds an invitation that a copy gave a time of which a restored queue knows nothing. The decision that stands.
     fn hold_if_in_gap(&self, one: &mut Invitation, decision: Decision, cause: &Cause<'_>, book: &mut Book) -> Decision {
         let Event::Order(news) = cause.event else { return decision };
-        let gap = self.gap.filter(|gap| news.told_at <= gap.until);
-        // A time that has passed was made the present one.
-        let gap = gap.map(|gap| Gap { until: self.now, ..gap });
-        match gap.filter(|gap| gap.has_due(&one.progress)) {
+        match self.gap.and_then(|gap| gap.after_news(news, &one.progress, self.now)) {
             Some(gap) => book.tell(one, &Cause { event: Event::Restored(gap), ..cause.clone() }, &self.policies),
             None => decision,
         }
@@ -194,12 +190,9 @@ impl FileReadings {
         book: &mut Book,
     ) -> Decision {
         let policy = self.policies.of(&one.shop, &one.order);
-        match (self.gap.filter(|gap| gap.may_hide_the_first_mail(news, policy)), one.progress.due_at) {
-            (Some(gap), Some(due)) if one.progress.state == State::Queued => {
-                let gap = Gap { until: due, ..gap };
-                book.tell(one, &Cause { event: Event::Restored(gap), ..cause.clone() }, &self.policies)
-            }
-            _ => decision,
+        match self.gap.and_then(|gap| gap.after_first_news(news, &one.progress, policy)) {
+            Some(gap) => book.tell(one, &Cause { event: Event::Restored(gap), ..cause.clone() }, &self.policies),
+            None => decision,
         }
     }
 
