@@ -3,7 +3,11 @@
 use super::*;
 
 /// A certificate for `name`, signed by an authority of ours (or by itself), and the PEM file of that authority.
-fn certificate(name: &str, expired: bool, self_signed: bool) -> (Arc<rustls::ServerConfig>, tempfile::NamedTempFile) {
+pub(crate) fn certificate(
+    name: &str,
+    expired: bool,
+    self_signed: bool,
+) -> (Arc<rustls::ServerConfig>, tempfile::NamedTempFile) {
     let key = rcgen::KeyPair::generate().unwrap();
     let mut params = rcgen::CertificateParams::new(vec![name.to_owned()]).unwrap();
     if expired {
