@@ -43,6 +43,19 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// A file that could not be opened. What a person has to put right is [`Self::Unusable`]; what may be over by itself, such as too
+    /// many open files or a disk that fails, is [`Self::Failed`], so that whoever started the program tries again.
+    pub(super) fn unopened(place: &str, what: &str, why: &std::io::Error) -> Self {
+        use rustix::io::Errno;
+        match Errno::from_io_error(why) {
+            Some(Errno::NOSPC | Errno::DQUOT) => Self::Full,
+            Some(Errno::IO | Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::INTR | Errno::AGAIN) => {
+                Self::Failed(format!("{place}: {what} ({why})"))
+            }
+            _ => Self::Unusable { place: place.to_owned(), why: format!("{what} ({why})") },
+        }
+    }
+
     /// Whether the same call may succeed later without anybody changing anything in the program or its configuration.
     pub fn is_passing(&self) -> bool {
         matches!(self, Self::Full | Self::Busy | Self::Failed(_))

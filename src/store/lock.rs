@@ -62,9 +62,9 @@ impl DaemonLock {
 
 fn unusable(database: &Path) -> impl Fn(std::io::Error) -> StoreError {
     let place = database.display().to_string();
-    move |why| StoreError::Unusable {
-        place: place.clone(),
-        why: format!("its lock file cannot be written ({why}); the daemon must be able to write to the folder"),
+    move |why| {
+        let what = "its lock file cannot be written; the daemon must be able to write to the folder";
+        StoreError::unopened(&place, what, &why)
     }
 }
 

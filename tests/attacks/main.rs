@@ -14,6 +14,8 @@ mod page;
 mod kit;
 #[path = "../kit/postfix.rs"]
 mod postfix;
+#[path = "../kit/postgres.rs"]
+mod postgres;
 #[path = "../it/program.rs"]
 mod program;
 #[path = "../kit/relay.rs"]

@@ -23,6 +23,8 @@ mod program;
 mod relay;
 #[path = "../kit/said.rs"]
 mod said;
+#[path = "../kit/systemd.rs"]
+mod systemd;
 
 /// Held by a test that needs the machine for itself.
 static MACHINE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());

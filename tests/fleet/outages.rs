@@ -1,7 +1,6 @@
 //! A server that is restarted, away, or takes no writes: clients are asked to come back, nothing is lost or doubled, and the same
 //! daemons go on afterwards.
 
-use std::ffi::OsStr;
 use std::time::{Duration, Instant};
 
 use crate::MACHINE;
@@ -10,6 +9,7 @@ use crate::kit::{Chance, say, setting, until};
 use crate::postgres::Cluster;
 use crate::program::{BCC, Dialog, Site};
 use crate::relay::{Act, TestRelay};
+use crate::systemd::Systemd;
 
 /// Connections of the relay.
 const CONNECTIONS: usize = 4;
@@ -234,24 +234,13 @@ async fn the_watchdog_does_not_end_a_daemon_whose_server_is_away() {
     cluster.create_database("fleet");
     let relay = TestRelay::start(|_| Act::Ok).await;
     let site = Site::on_server(&cluster.url("fleet"), relay.address, &[]).await;
-    let socket = site.path("notify");
-    let systemd = tokio::net::UnixDatagram::bind(&socket).unwrap();
-    let environment = [("NOTIFY_SOCKET", socket.as_os_str()), ("WATCHDOG_USEC", OsStr::new("200000"))];
-    let service = site.serve_with(&["--lease", "3"], &environment).await;
-    // As systemd does, the test takes whatever it is told at once.
-    let (tells, mut told) = tokio::sync::mpsc::unbounded_channel();
-    tokio::spawn(async move {
-        let mut buffer = [0; 256];
-        while let Ok(length) = systemd.recv(&mut buffer).await {
-            let _ = tells.send(String::from_utf8_lossy(&buffer[..length]).into_owned());
-        }
-    });
+    let mut systemd = Systemd::bind(site.path("notify"));
+    let service = site.serve_with(&["--lease", "3"], &systemd.environment()).await;
     cluster.stop();
     service.says("Connection refused").await;
-    while told.try_recv().is_ok() {}
+    systemd.forget();
     for _ in 0..3 {
-        let pinged = until("systemd is told that the daemon lives", async || told.recv().await).await;
-        assert_eq!(pinged.trim_end(), "WATCHDOG=1");
+        systemd.until("WATCHDOG=1").await;
     }
     service.stop().await;
 }

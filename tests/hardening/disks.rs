@@ -1,20 +1,20 @@
-//! Disks that are full, read-only, or lose their power, and a database that somebody else has locked.
+//! Disks that are full or read-only, and a database that somebody else has locked.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions as _, Connection as _};
+use sqlx::Connection as _;
 
 use crate::kit::{order_mail, until};
+use crate::power::Switch;
 use crate::program::{BCC, Dialog, Service, Site};
 use crate::relay::{Act, TestRelay};
 use crate::{Part, tool};
 
 /// A file system of its own; gone when it is dropped.
-struct Disk {
+pub(crate) struct Disk {
     folder: tempfile::TempDir,
     image: Option<PathBuf>,
 }
@@ -27,7 +27,7 @@ impl Disk {
     }
 
     /// On a loop device, so that it can lose its power alone.
-    fn image(kind: &str, mebibytes: u64) -> Result<Self, String> {
+    pub(crate) fn image(kind: &str, mebibytes: u64) -> Result<Self, String> {
         let folder = tempfile::tempdir().unwrap();
         let image = folder.path().with_extension("image");
         std::fs::File::create(&image).unwrap().set_len(mebibytes * 1024 * 1024).unwrap();
@@ -41,7 +41,7 @@ impl Disk {
         self.image.as_ref().unwrap().to_str().unwrap()
     }
 
-    fn mount(&self) -> Result<(), String> {
+    pub(crate) fn mount(&self) -> Result<(), String> {
         tool("mount", &["-o", "loop", self.image_path(), self.place()]).map(drop)
     }
 
@@ -51,14 +51,14 @@ impl Disk {
 
     /// What is not on the disk by now is lost, and every call fails from now on.
     fn cut_power(&self) -> Result<(), String> {
-        tool("xfs_io", &["-x", "-c", "shutdown", self.place()]).map(drop)
+        Switch::ready(self).and_then(|switch| switch.cut(self)).map(drop)
     }
 
-    fn place(&self) -> &str {
+    pub(crate) fn place(&self) -> &str {
         self.folder.path().to_str().unwrap()
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 }
@@ -72,12 +72,12 @@ impl Drop for Disk {
     }
 }
 
-async fn site_on(disk: &Disk, relay: &TestRelay, extra: &[(&str, &str)]) -> Site {
+pub(crate) async fn site_on(disk: &Disk, relay: &TestRelay, extra: &[(&str, &str)]) -> Site {
     let database = format!("{:?}", disk.path("invited.db"));
     Site::new(relay.address, &[&[("database", database.as_str())], extra].concat()).await
 }
 
-fn order(reference: &str) -> Vec<u8> {
+pub(crate) fn order(reference: &str) -> Vec<u8> {
     order_mail(reference, "Anna", &format!("{}@kund.example.net", reference.to_lowercase()))
 }
 
@@ -253,131 +253,4 @@ async fn a_lock_of_three_seconds_is_not_noticed_and_one_of_thirty_is_451_and_the
     service.stop().await;
     assert_eq!(i64::try_from(relay.taken().len()).unwrap(), all, "each taken mail is a letter");
     part.ran(&format!("(seconds, taken, 451): {counted:?}"));
-}
-
-/// Hands in as fast as it can; what was answered for.
-async fn under_load(address: std::net::SocketAddr, round: usize, wanted: usize, clients: usize) -> Vec<(i64, Instant)> {
-    let mut set = tokio::task::JoinSet::new();
-    for client in 0..clients {
-        set.spawn(async move {
-            let mut acknowledged = Vec::new();
-            let Ok(mut dialog) = Dialog::open(address).await else { return acknowledged };
-            while acknowledged.len() < wanted / clients {
-                let mail = order(&format!("P{round}-{client}-{}", acknowledged.len()));
-                match dialog.mail(BCC, &mail).await {
-                    Ok(reply) if reply.starts_with("250 ") => {
-                        acknowledged.push((reply.rsplit(' ').next().unwrap().parse::<i64>().unwrap(), Instant::now()));
-                    }
-                    _ => break,
-                }
-            }
-            acknowledged
-        });
-    }
-    set.join_all().await.into_iter().flatten().collect()
-}
-
-/// The control: as many rows, each acknowledged after its commit, by a writer that trusts the log without syncing it. The survivors.
-async fn control(disk: &Disk) -> Result<(usize, usize), String> {
-    const ROWS: usize = 300;
-    let path = disk.path("control.db");
-    let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
-    let mut conn = options.connect().await.unwrap();
-    sqlx::raw_sql("PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; CREATE TABLE row (id INTEGER PRIMARY KEY)")
-        .execute(&mut conn)
-        .await
-        .unwrap();
-    // The table itself is not what is in question.
-    sqlx::raw_sql("PRAGMA wal_checkpoint(TRUNCATE)").execute(&mut conn).await.unwrap();
-    std::process::Command::new("sync").status().unwrap();
-    for _ in 0..ROWS {
-        sqlx::query("INSERT INTO row DEFAULT VALUES").execute(&mut conn).await.unwrap();
-    }
-    disk.cut_power()?;
-    drop(conn);
-    again(disk);
-    let mut conn = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
-    let left: i64 = sqlx::query_scalar("SELECT count(*) FROM row").fetch_one(&mut conn).await.unwrap();
-    conn.close().await.unwrap();
-    std::fs::remove_file(path).unwrap();
-    Ok((ROWS, usize::try_from(left).unwrap()))
-}
-
-/// Power again. A connection that was just dropped may hold its file for a moment.
-fn again(disk: &Disk) {
-    let mut tries = 0;
-    while tool("umount", &[disk.place()]).is_err() {
-        tries += 1;
-        assert!(tries < 100, "the disk is in use");
-        std::thread::sleep(Duration::from_millis(50));
-    }
-    disk.mount().unwrap();
-}
-
-async fn missing(site: &Site, acknowledged: &[i64]) -> usize {
-    let mut conn = site.sql().await;
-    let ids = sqlx::query_scalar::<_, i64>("SELECT copy_id FROM copy_body").fetch_all(&mut conn).await.unwrap();
-    let ids = ids.into_iter().collect::<std::collections::BTreeSet<_>>();
-    acknowledged.iter().filter(|id| !ids.contains(id)).count()
-}
-
-async fn power_cuts(kind: &'static str, part: &'static str) {
-    let _machine = crate::MACHINE.lock().await;
-    let mkfs = if kind == "xfs" { "mkfs.xfs" } else { "mkfs.ext4" };
-    let Some(part) = Part::begin(part, &[mkfs, "xfs_io", "mount"], true) else { return };
-    let disk = match Disk::image(kind, 400) {
-        Ok(disk) => disk,
-        Err(why) => return part.cannot_run(&why),
-    };
-    let (rows, left) = match control(&disk).await {
-        Ok(control) => control,
-        Err(why) => return part.cannot_run(&why),
-    };
-    assert!(left < rows, "the control must lose: a disk that keeps what was not synced shows nothing");
-    let relay = TestRelay::start(|_| Act::Ok).await;
-    let site = site_on(&disk, &relay, &[("hold_all", "true")]).await;
-    let (rounds, wanted) = if crate::all() { (10, 600) } else { (3, 200) };
-    let (mut acknowledged, mut slowest, mut in_the_instant) = (Vec::new(), Duration::ZERO, 0);
-    for round in 0..rounds {
-        let began = Instant::now();
-        let service = site.serve().await;
-        slowest = slowest.max(began.elapsed());
-        // More than will be answered: the power goes in the middle of it.
-        let load = tokio::spawn(under_load(service.address, round, wanted * 4, 8));
-        let before = site.number("SELECT count(*) FROM copy").await;
-        let enough = i64::try_from(wanted).unwrap();
-        until("there is load", async || {
-            (site.number("SELECT count(*) FROM copy").await >= before + enough).then_some(())
-        })
-        .await;
-        let cut = Instant::now();
-        disk.cut_power().unwrap();
-        let answered = load.await.unwrap();
-        // What ext4 says to a sync that was under way in the instant of the cut is not to be trusted; with the power, answers end too.
-        let (before, within) = answered.into_iter().partition::<Vec<_>, _>(|(_, at)| *at < cut);
-        acknowledged.extend(before.into_iter().map(|(id, _)| id));
-        let within = within.into_iter().map(|(id, _)| id).collect::<Vec<_>>();
-        service.kill().await;
-        again(&disk);
-        assert_eq!(missing(&site, &acknowledged).await, 0, "{kind}, round {round}");
-        in_the_instant += missing(&site, &within).await;
-        assert_eq!(site.integrity().await, "ok");
-    }
-    assert!(slowest < Duration::from_secs(5), "{slowest:?}");
-    part.ran(&format!(
-        "{rounds} cuts, {} mails answered 250, 0 lost ({in_the_instant} in the instant of a cut), start within {slowest:?}; with synchronous = NORMAL {left} of {rows} were left",
-        acknowledged.len()
-    ));
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes root, tools or time: tests/hardening/run"]
-async fn a_power_cut_on_ext4_loses_nothing_that_was_acknowledged() {
-    power_cuts("ext4", "power cut, ext4").await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-#[ignore = "takes root, tools or time: tests/hardening/run"]
-async fn a_power_cut_on_xfs_loses_nothing_that_was_acknowledged() {
-    power_cuts("xfs", "power cut, xfs").await;
 }

@@ -12,9 +12,12 @@ mod calls;
 mod clocks;
 mod disks;
 mod files;
+mod hangs;
 mod migrations;
+mod power;
 mod reloads;
 mod small;
+mod starts;
 mod strace;
 
 #[path = "../it/kit.rs"]
@@ -27,6 +30,8 @@ mod program;
 mod relay;
 #[path = "../kit/said.rs"]
 mod said;
+#[path = "../kit/systemd.rs"]
+mod systemd;
 
 use std::process::Command;
 

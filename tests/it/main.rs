@@ -21,6 +21,8 @@ mod relay;
 mod said;
 #[path = "../proof/signer.rs"]
 mod signer;
+#[path = "../kit/systemd.rs"]
+mod systemd;
 
 mod bounces;
 mod claims;

@@ -5,8 +5,6 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::UnixDatagram;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +16,7 @@ use tokio::task::JoinSet;
 use crate::kit::{order_mail, say, until};
 use crate::program::{BCC, Dialog, Service, Site, command, is_root, not_run, run};
 use crate::relay::{Act, At, Moment, TestRelay};
+use crate::systemd::Systemd;
 
 async fn relay() -> TestRelay {
     TestRelay::start(|_| Act::Ok).await
@@ -341,50 +340,26 @@ async fn all_problems_of_a_configuration_and_its_templates_and_letters_are_told_
     }
 }
 
-/// Reads what the daemon tells systemd.
-struct Systemd(UnixDatagram);
-
-impl Systemd {
-    fn bind(path: &Path) -> Self {
-        let socket = UnixDatagram::bind(path).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        Self(socket)
-    }
-
-    /// The next messages up to one with this line; gives their lines.
-    fn until(&self, wanted: &str) -> Vec<String> {
-        let mut lines = Vec::new();
-        let mut buffer = [0; 4096];
-        while !lines.iter().any(|line| line == wanted) {
-            let length = self.0.recv(&mut buffer).unwrap_or_else(|error| panic!("{wanted}: {error}; got {lines:?}"));
-            lines.extend(String::from_utf8_lossy(&buffer[..length]).lines().map(ToOwned::to_owned));
-        }
-        lines
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn systemd_is_told_of_start_reload_life_and_end() {
     let relay = relay().await;
     let site = Site::new(relay.address, &[]).await;
-    let systemd = Systemd::bind(&site.path("notify"));
-    let socket = site.path("notify");
-    let environment = [("NOTIFY_SOCKET", socket.as_os_str()), ("WATCHDOG_USEC", OsStr::new("200000"))];
-    let service = site.begin(&[], &environment);
-    assert_eq!(systemd.until("READY=1"), ["READY=1"], "ready is the first thing it says");
+    let mut systemd = Systemd::bind(site.path("notify"));
+    let service = site.begin(&[], &systemd.environment());
+    assert_eq!(systemd.until("READY=1").await, ["READY=1"], "ready is the first thing it says");
     assert!(site.path("addresses").exists(), "and it listens then");
-    systemd.until("STATUS=0 messages taken in, 0 letters sent since the start");
-    systemd.until("WATCHDOG=1");
-    systemd.until("WATCHDOG=1");
+    systemd.until("STATUS=0 messages taken in, 0 letters sent since the start").await;
+    systemd.until("WATCHDOG=1").await;
+    systemd.until("WATCHDOG=1").await;
     service.signal("HUP");
-    let reloading = systemd.until("RELOADING=1");
+    let reloading = systemd.until("RELOADING=1").await;
     let at = reloading.iter().position(|line| line == "RELOADING=1").unwrap();
     let monotonic = reloading.get(at + 1).and_then(|line| line.strip_prefix("MONOTONIC_USEC="));
     assert!(monotonic.is_some_and(|at| at.parse::<u64>().is_ok()), "in the same message: {reloading:?}");
-    systemd.until("READY=1");
-    systemd.until("WATCHDOG=1");
+    systemd.until("READY=1").await;
+    systemd.until("WATCHDOG=1").await;
     service.signal("TERM");
-    systemd.until("STOPPING=1");
+    systemd.until("STOPPING=1").await;
     assert_eq!(service.code().await, Some(0));
 }
 

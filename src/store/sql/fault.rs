@@ -7,6 +7,7 @@ pub(in crate::store) mod sqlite {
     pub(in crate::store) const BUSY: i32 = 5;
     pub(in crate::store) const LOCKED: i32 = 6;
     pub(in crate::store) const READ_ONLY: i32 = 8;
+    pub(in crate::store) const IO: i32 = 10;
     pub(in crate::store) const CORRUPT: i32 = 11;
     pub(in crate::store) const FULL: i32 = 13;
     pub(in crate::store) const CANNOT_OPEN: i32 = 14;

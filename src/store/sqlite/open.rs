@@ -12,7 +12,7 @@ use sqlx::migrate::Migrator;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, SqliteConnection};
 
-use crate::store::sql::fault::{Fault, result_code, sqlite as code};
+use crate::store::sql::fault::{Fault, result_code, sqlite as code, words};
 use crate::store::{StoreError, schema};
 
 /// The schema's history. A migration that was released is never edited.
@@ -164,14 +164,14 @@ impl File {
             Err(why) if why.kind() == ErrorKind::NotFound => {
                 return Err(StoreError::Missing(self.path.display().to_string()));
             }
-            Err(why) => return Err(self.refuse(&why.to_string())),
+            Err(why) => return Err(self.unopened("it cannot be looked at", &why)),
             Ok(found) if !found.is_file() => return Err(self.refuse("it is not a file")),
             // SQLite takes an empty file for a new database.
             Ok(found) if found.len() == 0 => return Err(self.refuse("it is empty")),
             Ok(found) => found,
         };
         if let Err(why) = OpenOptions::new().read(true).write(true).open(&self.path) {
-            return Err(self.refuse(&format!("it cannot be opened for writing ({why})")));
+            return Err(self.unopened("it cannot be opened for writing", &why));
         }
         if let Err(why) = rustix::fs::accessat(CWD, self.folder(), Mode::WRITE_OK | Mode::EXEC_OK, AtFlags::EACCESS) {
             return Err(self.refuse(&format!(
@@ -224,7 +224,7 @@ impl File {
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.path) {
             Ok(_) => {}
             Err(why) if why.kind() == ErrorKind::AlreadyExists => return Err(self.refuse("it exists already")),
-            Err(why) => return Err(self.refuse(&format!("it cannot be created ({why})"))),
+            Err(why) => return Err(self.unopened("it cannot be created", &why)),
         }
         let made = self.fill().await;
         if made.is_err() {
@@ -244,12 +244,33 @@ impl File {
         conn.close().await.map_err(|error| self.unusable(error))?;
         fs::File::open(self.folder())
             .and_then(|folder| folder.sync_all())
-            .map_err(|why| self.refuse(&format!("its folder cannot be written to disk ({why})")))
+            .map_err(|why| self.unopened("its folder cannot be written to disk", &why))
     }
 
     /// The refusal with its path.
     pub(in crate::store) fn refuse(&self, why: &str) -> StoreError {
         StoreError::Unusable { place: self.place(), why: why.to_owned() }
+    }
+
+    fn unopened(&self, what: &str, why: &std::io::Error) -> StoreError {
+        StoreError::unopened(&self.place(), what, why)
+    }
+
+    /// SQLite does not say which of its files it could not open, nor why: what the system says when it is asked again.
+    fn cannot_open(&self) -> StoreError {
+        for suffix in ["", "-wal", "-shm"] {
+            let mut name = self.path.as_os_str().to_owned();
+            name.push(suffix);
+            match OpenOptions::new().read(true).write(true).open(&name) {
+                Ok(_) => {}
+                Err(why) if why.kind() == ErrorKind::NotFound => {}
+                Err(why) => {
+                    let what = format!("{} cannot be opened for writing", PathBuf::from(name).display());
+                    return self.unopened(&what, &why);
+                }
+            }
+        }
+        StoreError::Failed(format!("{}: it or its log could not be opened", self.place()))
     }
 
     /// Where it is.
@@ -270,13 +291,12 @@ impl File {
                 self.refuse("it is not a SQLite database, or its first page is damaged; restore a backup")
             }
             Some(code::CORRUPT) => self.refuse("it is damaged; restore a backup"),
-            Some(code::CANNOT_OPEN) => {
-                self.refuse("it or its log cannot be opened; check owner and permissions of the file and its folder")
-            }
+            Some(code::CANNOT_OPEN) => self.cannot_open(),
             Some(code::READ_ONLY) => {
                 self.refuse("it is read-only; check owner and permissions of the file and its folder")
             }
             Some(code::BUSY | code::LOCKED | code::FULL) => Fault::Sql(error).into_store_error(),
+            Some(code::IO) => StoreError::Failed(format!("{}: {}", self.place(), words(&error))),
             _ => self.refuse(&error.to_string()),
         }
     }
