@@ -9,6 +9,7 @@ mod end_of_data;
 mod ingest;
 mod logins;
 mod page;
+mod queries;
 
 #[path = "../it/kit.rs"]
 mod kit;
