@@ -261,7 +261,7 @@ async fn nobody_is_named(way: Way, believes: &str) {
     let hello = Dialog::open(ears.service.address).await.unwrap().say("QUIT").await.unwrap();
     assert!(hello.starts_with("221 "), "{hello}");
     if way == Way::Log {
-        ears.service.says("DEBUG invited::door").await;
+        ears.service.says("DEBUG session ended").await;
     }
     let own = order_mail("ZQX-70001", "Zqxperson Zqxfamily", "zqxperson@zqxdomain.example.net");
     let mut usual = words(&said_of(&ears, &[own]).await);
