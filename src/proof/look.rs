@@ -269,7 +269,10 @@ fn broken(result: &DkimResult) -> Option<Broken> {
     };
     match error {
         Error::Dkim(DkimError::FailedBodyHashMatch) => Some(Broken::Body),
+        // An RSA signature that does not hold has an error of its own, an Ed25519 one only its library's, as a key that cannot be read;
+        // but that is a permanent error and no failure.
         Error::Crypto(CryptoError::FailedVerification) => Some(Broken::Fields),
+        Error::Crypto(CryptoError::Library(_)) if matches!(result, DkimResult::Fail(_)) => Some(Broken::Fields),
         Error::Dkim(DkimError::RevokedPublicKey) => Some(Broken::Withdrawn),
         Error::Dns(DnsError::RecordNotFound(ResponseCode::NXDomain | ResponseCode::NoError)) => Some(Broken::NoKey),
         Error::Dns(DnsError::InvalidRecordType)

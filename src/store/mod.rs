@@ -5,6 +5,7 @@
 
 mod answers;
 mod backup;
+mod claims;
 mod desk;
 mod error;
 mod filter;
@@ -27,6 +28,7 @@ mod views;
 
 pub use answers::{AnswerFiled, AnswerRecord, AnsweredLetter, FiledAnswer};
 pub use backup::{BackedUp, BackupError, Restoration, Restored, backup, hold_since, restore};
+pub use claims::{Claim, ClaimAsk, Claimed, ClaimedLetter, Recovered, RelayShare, Settled};
 pub use desk::{DeskAsk, DeskOutcome, Reinvited, Seen};
 pub use error::StoreError;
 pub use filter::{Filter, FreeText, Page};
@@ -39,9 +41,8 @@ pub use lock::DaemonLock;
 pub use meter::Meter;
 pub use people::{Bodies, Erased, Erasure, ListFilter, Listed, NewEntry, PersonTable, RawRow, StoredEntry, Stretch};
 pub use records::{
-    Actor, Bound, Claim, ClaimAsk, Claimed, ClaimedLetter, CopyState, Counts, Credence, DecisionRecord, Disk, Figure,
-    Filed, FiledReading, LetterPhase, LetterRecord, NewCopy, PROBE, Pause, Recovered, RelayShare, Report, Settled,
-    Standing, StoredCopy, Story, Subject, UnreadCopy,
+    Actor, Bound, CopyState, Counts, Credence, DecisionRecord, Disk, Figure, Filed, FiledReading, LetterPhase,
+    LetterRecord, NewCopy, PROBE, Pause, Report, Standing, StoredCopy, Story, Subject, UnreadCopy,
 };
 pub use senders::{PastHand, Sender, SenderFilter};
 pub use sql::{LOOKED_THROUGH, Own, Search, SqlStore};
@@ -109,7 +110,7 @@ pub fn disk_of(database: &Database) -> Option<Disk> {
 
 async fn open_file(file: File, lock: Option<DaemonLock>) -> Result<SqlStore, StoreError> {
     file.prepare(lock.is_some()).await?;
-    SqlStore::start(Engine::Sqlite(file), lock).await.map_err(Fault::into_store_error)
+    SqlStore::start(Engine::Sqlite(file.clone()), lock).await.map_err(|fault| file.met(fault))
 }
 
 /// Makes a queue where there is none: a file that only its owner may read, or the tables in a database of a server. Whether one

@@ -318,7 +318,7 @@ impl Hurried {
         Self { relay, site, backup, sent }
     }
 
-    /// Ten years later: whatever still is to go is due. The mail of the gap is handed in again. What the customers have then.
+    /// Long after: whatever still is to go is due. The mail of the gap is handed in again. What the customers have then.
     async fn run_on(&self) -> BTreeMap<String, usize> {
         let service = self.site.serve().await;
         let again = String::from_utf8(fresh(SHORTER, &address(SHORTER))).unwrap();
@@ -368,6 +368,13 @@ async fn what_went_before_its_time_is_known_to_the_queue_that_was_there_and_goes
     ];
     assert_eq!(stands, expected.map(|(order, state, letters)| (order.to_owned(), (state.to_owned(), letters))).into());
     assert_eq!(hurried.site.integrity().await, "ok");
+    let listed = hurried.site.run(&["suppress", "list"]).ended(0);
+    assert!(listed.out.contains(&address(SUPPRESSED)), "who came onto the list since is on it: {listed:?}");
+    assert_eq!(
+        hurried.site.number("SELECT count(*) FROM suppression WHERE subject LIKE 'h:%'").await,
+        1,
+        "so is a mark"
+    );
     for file in ["", "-wal"] {
         let bytes = std::fs::read(format!("{}{file}", hurried.site.file().display())).unwrap_or_default();
         let name = address(ERASED).into_bytes();

@@ -217,3 +217,10 @@ pub fn parse_mark(text: &str) -> Option<String> {
     let network = IpNet::new(network.addr(), length).ok().filter(|_| network.prefix_len() >= length)?.trunc();
     Some(format!("{domain} {network}"))
 }
+
+/// Whether the copies of a sender with this mark come from this machine itself, whose mail server hands on what others wrote, too: its
+/// domain is all that tells them apart, and anybody can write that into an envelope.
+pub fn comes_from_this_machine(mark: &str) -> bool {
+    let from = mark.rsplit_once(' ').map_or("", |(_, from)| from);
+    from.starts_with("127.") || matches!(from, "::/48" | "lmtp" | "pipe")
+}

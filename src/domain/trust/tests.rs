@@ -411,6 +411,23 @@ fn a_senders_mark_is_its_domain_and_its_network() {
 }
 
 #[test]
+fn senders_behind_a_mail_server_of_this_machine_are_known_by_their_mark() {
+    for (way, client, is_here) in [
+        (Way::Smtp, Some("127.0.0.1"), true),
+        (Way::Submission, Some("::1"), true),
+        (Way::Lmtp, None, true),
+        (Way::Pipe, None, true),
+        (Way::Smtp, Some("127.1.2.3"), true),
+        (Way::Smtp, Some("192.0.2.25"), false),
+        (Way::Smtp, Some("2001:db8::1"), false),
+    ] {
+        let handed = Handed { way, client: client.map(|client| client.parse().unwrap()), ..Handed::default() };
+        let mark = sender_mark(&handed, "orders@shop.example", "shop.example");
+        assert_eq!(comes_from_this_machine(&mark), is_here, "{mark}");
+    }
+}
+
+#[test]
 fn a_mark_is_taken_as_people_write_it_and_nothing_else_is_one() {
     for (written, mark) in [
         (" Shop.example   192.0.2.7 ", Some("shop.example 192.0.2.0/24")),

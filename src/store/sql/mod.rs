@@ -9,6 +9,7 @@ pub(super) mod desk_statements;
 pub(super) mod engine;
 pub(super) mod fault;
 pub(super) mod figures;
+mod handing_out;
 mod held;
 mod imports;
 mod letters;
@@ -49,9 +50,10 @@ use async_trait::async_trait;
 
 use self::engine::Engine;
 use self::fault::Fault;
+use self::handing_out::{ClaimCopies, HandedOut, Purge, SetAside};
 use self::pulse::Pulse;
 use self::readers::Readers;
-use self::reading::{By, ClaimCopies, FileReadings, HandedOut, Purge, SetAside};
+use self::reading::{By, FileReadings};
 use self::spool::Spool;
 use self::writer::{Queue, Writer};
 use super::{

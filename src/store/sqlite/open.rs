@@ -187,6 +187,8 @@ impl File {
         use sqlx::migrate::MigrateError;
         // A file that was just made has no history.
         let before = schema(conn).await.unwrap_or(0);
+        // When SQLite cannot open a file for writing it opens it for reading, and says so at the first write only.
+        sqlx::raw_sql("BEGIN IMMEDIATE; ROLLBACK").execute(&mut *conn).await.map_err(|error| self.unusable(error))?;
         self.pragma(conn, "PRAGMA foreign_keys = OFF").await?;
         MIGRATIONS.run(&mut *conn).await.map_err(|error| match error {
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
@@ -258,8 +260,10 @@ impl File {
 
     /// SQLite does not say which of its files it could not open, nor why: what the system says when it is asked again.
     fn cannot_open(&self) -> StoreError {
+        // SQLite's log is beside the file that a link leads to.
+        let file = fs::canonicalize(&self.path).unwrap_or_else(|_| self.path.clone());
         for suffix in ["", "-wal", "-shm"] {
-            let mut name = self.path.as_os_str().to_owned();
+            let mut name = file.as_os_str().to_owned();
             name.push(suffix);
             match OpenOptions::new().read(true).write(true).open(&name) {
                 Ok(_) => {}
@@ -270,12 +274,20 @@ impl File {
                 }
             }
         }
-        StoreError::Failed(format!("{}: it or its log could not be opened", self.place()))
+        StoreError::Failed(format!("{}: it or its log could not be opened for writing", self.place()))
     }
 
     /// Where it is.
     pub(in crate::store) fn place(&self) -> String {
         self.path.display().to_string()
+    }
+
+    /// A fault while opening.
+    pub(in crate::store) fn met(&self, fault: Fault) -> StoreError {
+        match fault {
+            Fault::Sql(error) => self.unusable(error),
+            other => other.into_store_error(),
+        }
     }
 
     /// An engine's error while opening, in words that say what to do.
@@ -291,10 +303,7 @@ impl File {
                 self.refuse("it is not a SQLite database, or its first page is damaged; restore a backup")
             }
             Some(code::CORRUPT) => self.refuse("it is damaged; restore a backup"),
-            Some(code::CANNOT_OPEN) => self.cannot_open(),
-            Some(code::READ_ONLY) => {
-                self.refuse("it is read-only; check owner and permissions of the file and its folder")
-            }
+            Some(code::CANNOT_OPEN | code::READ_ONLY) => self.cannot_open(),
             Some(code::BUSY | code::LOCKED | code::FULL) => Fault::Sql(error).into_store_error(),
             Some(code::IO) => StoreError::Failed(format!("{}: {}", self.place(), words(&error))),
             _ => self.refuse(&error.to_string()),
