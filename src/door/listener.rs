@@ -298,7 +298,7 @@ impl Entrance {
 
     fn turn_away<S: Stream>(&self, stream: S, client: Client, refusal: Reply) {
         self.door.meter.turned_away(refusal);
-        // Once a minute of each: whoever comes in a loop would fill the disk with it, and it is most of what turning away costs.
+        // Once a minute of each: whoever comes in a loop would fill the disk with it.
         if self.door.told_of.allow(client.counted_as(), 1) {
             info!(%client, refusal, "connections are turned away");
         }
