@@ -70,7 +70,7 @@ def mail_times(address, to, seconds):
 
 
 def spread(times):
-    return f"p50 {statistics.median(times):.2f} ms, p99 {statistics.quantiles(times, n=100)[98]:.2f} ms, {max(times):.2f} ms at most"
+    return f"p50 {statistics.median(times):.2f} ms, p99 {statistics.quantiles(times, n=100, method="inclusive")[98]:.2f} ms, {max(times):.2f} ms at most"
 
 
 class Daemon:
