@@ -7,71 +7,23 @@ Each says EHLO and waits. VmRSS of /proc/PID/status is read before, with the ses
 daemon of their own. Needs openssl, and descriptors for the sessions: ulimit -n.
 """
 
-import pathlib
 import resource
 import selectors
 import signal
 import socket
 import ssl
-import subprocess
 import sys
 import tempfile
 import time
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
-PROGRAM = sys.argv[1] if len(sys.argv) > 1 else str(ROOT / "target/release/invited")
+import own_daemon
+
+PROGRAM = sys.argv[1] if len(sys.argv) > 1 else own_daemon.PROGRAM
 SESSIONS = int(sys.argv[2]) if len(sys.argv) > 2 else 10_000
 # What the whole daemon may take with 10,000 sessions in the clear, bytes.
 MOST = 150 * 1024 * 1024
 # Connections that are on their way at one time; more would overflow the listener's queue.
 AT_ONCE = 200
-
-
-def resident(pid):
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) * 1024
-    raise SystemExit("the daemon is gone")
-
-
-def site(folder):
-    subprocess.run(
-        [PROGRAM, "init", "--dir", folder, "--domain", "shop.example.com", "--relay", "smtp://127.0.0.1:9", "--listen", "127.0.0.1:0"],
-        check=True, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-    )
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
-         "-subj", "/CN=mail.example.com", "-keyout", f"{folder}/key.pem", "-out", f"{folder}/chain.pem"],
-        check=True, stderr=subprocess.DEVNULL,
-    )
-    config = pathlib.Path(folder) / "invited.toml"
-    lines = config.read_text().splitlines()
-    wanted = {
-        "tls = ": 'tls = { certificate = "chain.pem", key = "key.pem" }',
-        "sessions = ": f"sessions = {SESSIONS + 10}",
-        "sessions_per_client = ": f"sessions_per_client = {SESSIONS + 10}",
-        "command_timeout = ": 'command_timeout = "1 hour"',
-        "session_timeout = ": 'session_timeout = "2 hours"',
-    }
-    for number, line in enumerate(lines):
-        for key in list(wanted):
-            if line.lstrip("#").startswith(key):
-                lines[number] = wanted.pop(key)
-    config.write_text("\n".join(lines) + "\n")
-    return config
-
-
-def start(folder, config):
-    addresses = pathlib.Path(folder) / "addresses"
-    log = open(pathlib.Path(folder) / "log", "w")
-    daemon = subprocess.Popen([PROGRAM, "serve", "--config", config, "--addresses", addresses], stderr=log)
-    while not (addresses.exists() and addresses.read_text().endswith("\n")):
-        if daemon.poll() is not None:
-            raise SystemExit((pathlib.Path(folder) / "log").read_text())
-        time.sleep(0.05)
-    host, port = addresses.read_text().split("\n")[0].rsplit(":", 1)
-    time.sleep(1)
-    return daemon, (host, int(port))
 
 
 class Session:
@@ -132,12 +84,19 @@ def open_all(address, context):
 
 def measure(name, context):
     with tempfile.TemporaryDirectory() as folder:
-        daemon, address = start(folder, site(folder))
+        config = own_daemon.site(PROGRAM, folder, {
+            "sessions = ": f"sessions = {SESSIONS + 10}",
+            "sessions_per_client = ": f"sessions_per_client = {SESSIONS + 10}",
+            "command_timeout = ": 'command_timeout = "1 hour"',
+            "session_timeout = ": 'session_timeout = "2 hours"',
+        })
+        daemon, address = own_daemon.start([PROGRAM], folder, config)
         try:
-            before = resident(daemon.pid)
+            time.sleep(1)
+            before = own_daemon.resident(daemon.pid)
             sessions = open_all(address, context)
             time.sleep(2)
-            after = resident(daemon.pid)
+            after = own_daemon.resident(daemon.pid)
             each = (after - before) / len(sessions)
             print(f"{name}: {before / 2**20:.1f} MiB at rest, {after / 2**20:.1f} MiB with {len(sessions)} sessions, {each / 1024:.1f} KiB each")
             return after

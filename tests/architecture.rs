@@ -149,6 +149,50 @@ fn pure_rooms_have_no_clock_no_files_and_no_sockets() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// Ways out of the process, with the rooms that may take them: to the configured relays, and to the resolvers of this machine.
+const WAYS_OUT: &[(&str, &[&str])] = &[
+    ("TcpStream::connect", &["send"]),
+    ("TcpSocket", &[]),
+    ("UdpSocket", &[]),
+    ("hickory_resolver", &["proof", "send"]),
+    ("hyper::client", &[]),
+];
+
+#[test]
+fn nothing_that_stands_in_a_mail_can_make_the_daemon_connect_anywhere() {
+    let mut faults = Vec::new();
+    for (room, ..) in ROOMS {
+        for file in sources(room) {
+            for (number, line) in code_lines(&file) {
+                for (way, may) in WAYS_OUT {
+                    if line.contains(way) && !may.contains(room) {
+                        faults.push(format!("{}:{number}: {way} in the room {room}", file.display()));
+                    }
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// sqlx takes text that is no constant only when somebody says `AssertSqlSafe`.
+#[test]
+fn statements_are_constants_and_values_are_bound() {
+    // Where a test asks the engines how they would carry out each statement.
+    let plans = Path::new("src/store/sql/connection.rs");
+    let mut faults = Vec::new();
+    for (room, ..) in ROOMS {
+        for file in sources(room).into_iter().filter(|file| !file.ends_with(plans)) {
+            for (number, line) in code_lines(&file) {
+                if line.contains("AssertSqlSafe") || line.contains("SqlSafeStr") {
+                    faults.push(format!("{}:{number}: a statement that is put together", file.display()));
+                }
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
 #[test]
 fn every_room_is_in_the_table() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");

@@ -260,8 +260,12 @@ fn events() -> Vec<(String, Event)> {
     }
     for (name, days) in [("restored from a backup of an hour ago", 0), ("restored from a backup of 60 days ago", 60)] {
         let since = Timestamp(NOW.0 - 3_600_000 - days * i64::try_from(DAY.as_millis()).unwrap());
-        add(name, Event::Restored(Gap { since, until: NOW }));
+        add(name, Event::Restored(Gap { since, until: NOW, on_time: true }));
     }
+    add(
+        "restored while letters may have been hurried on",
+        Event::Restored(Gap { since: NOW, until: NOW, on_time: false }),
+    );
     for news in CustomerNews::ALL {
         add(&format!("customer {}", news.as_str()), Event::Customer(news));
     }

@@ -20,9 +20,9 @@ use std::sync::Arc;
 
 use invited::config::Database;
 use invited::domain::{
-    AlarmKind, AnswerKind, Attempt, CopyId, DAY, DeskOrder, EmailAddress, EventKind, Handed, InvitationId, LetterId,
-    ListKey, ListReason, OrderNews, OrderReference, Outcome, PersonName, Policies, Policy, Product, Reading, ShopId,
-    State, SuppressionEntry, Timestamp, Trigger,
+    AlarmKind, AnswerKind, Attempt, CopyId, DAY, DeskOrder, EmailAddress, EventKind, Gap, Handed, InvitationId,
+    LetterId, ListKey, ListReason, OrderNews, OrderReference, Outcome, PersonName, Policies, Policy, Product, Reading,
+    ShopId, State, SuppressionEntry, Timestamp, Trigger,
 };
 use invited::store::{
     self, Actor, Alarm, ClaimAsk, CopyState, Counts, Credence, Ending, Figure, FiledAnswer, FiledReading, Filter,
@@ -361,6 +361,30 @@ async fn a_queue_goes_to_a_server_and_back_and_nothing_of_it_changes() {
     let contents = |moved: &Moved| moved.tables.iter().map(|table| table.target.clone()).collect::<Vec<_>>();
     assert_eq!(contents(&there), contents(&back), "the checksums know no engine");
     assert_eq!(look(&last).await, seen);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_known_of_the_whole_queue_moves_with_it() {
+    let Some(server) = server() else { return };
+    let (folder, base) = (tempfile::tempdir().unwrap(), server.database());
+    let (first, middle, last) =
+        (filled(Spot::file(&folder, "first.db")).await, Spot::server(&base), Spot::file(&folder, "last.db"));
+    let gap = Gap { since: T0, until: after(1), on_time: false };
+    let store = first.open(Role::Daemon).await.unwrap();
+    let actor = Actor { name: "support".to_owned(), reason: None };
+    store.hold_restored(gap, &actor, policies()).await.unwrap();
+    store.close().await;
+    let unknown = "INSERT INTO property (name, value) VALUES ('senders_unknown', 'yes')";
+    sqlx::query(unknown).execute(&mut first.raw().await).await.unwrap();
+    for (from, to) in [(&first, &middle), (&middle, &last)] {
+        assert_eq!(run(from, to).await.unwrap().ending, Ending::Finished);
+        let store = to.open(Role::Desk).await.unwrap();
+        assert_eq!(store.gap(), Some(gap), "what mails tell later of that time is held there too");
+        store.close().await;
+    }
+    let names = "SELECT group_concat(name, ' ') FROM (SELECT name FROM property ORDER BY name)";
+    let names: String = sqlx::query_scalar(names).fetch_one(&mut last.raw().await).await.unwrap();
+    assert_eq!(names, "compatible_from restored senders_unknown", "and nothing that is said of one database");
 }
 
 #[tokio::test(flavor = "multi_thread")]

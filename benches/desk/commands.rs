@@ -126,6 +126,8 @@ impl Desk {
             other("queue stats", &["queue", "stats"], ""),
             other("queue stats --since 700d", &["queue", "stats", "--since", "700d"], ""),
             other("fairness", &["fairness"], ""),
+            // No daemon is at work, which it says, and ends with 1.
+            other("status", &["status"], "no daemon is at work"),
             other("suppress list", &["suppress", "list"], "unsubscribed"),
             other("reconcile of 500", &["reconcile", &self.file(ORDERS), "--json"], "invited"),
             other("import csv --dry-run of 500", &["import", "csv", &self.file(NEW), "--dry-run"], "NEW-1"),

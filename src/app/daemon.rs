@@ -11,7 +11,7 @@ use super::files::database_password;
 use super::monitor::Monitor;
 use super::setup::{build_setup, doubts, rebuild_setup};
 use crate::clock::{Clock, random_bytes};
-use crate::config::{Config, ListenOn, Listener, Role as DoorRole};
+use crate::config::{Config, ListenOn, Listener, ListenerTls, Role as DoorRole};
 use crate::document::Problem;
 use crate::door::{self, Door, InForce, ListenError, Listening};
 use crate::meter::Show;
@@ -106,9 +106,8 @@ impl Daemon {
         let listening = door::open(&door_settings.listeners).await?;
         let addresses = listening.iter().filter_map(Listening::address).collect();
         let places = listening.iter().map(Listening::place).collect();
-        let mut in_force = listening.iter().map(|one| Arc::clone(one.in_force())).collect::<Vec<_>>();
-        // Several sockets that were handed over by one name share it.
-        in_force.dedup_by(|one, other| Arc::ptr_eq(one, other));
+        // One for each place; several sockets that were handed over by one name share it.
+        let in_force = listening.iter().map(|one| Arc::clone(one.in_force())).collect::<Vec<_>>();
 
         let owner = random_bytes::<8>().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
         let house = Arc::new(House::new(Arc::clone(&store) as Arc<dyn Store>, clock.clone(), owner, lease, setup));
@@ -176,20 +175,25 @@ impl Daemon {
         let (door, monitor) = (Arc::clone(&self.door), Arc::clone(&self.monitor));
         let doors = self.places.iter().cloned().zip(self.in_force.iter().map(Arc::clone)).collect::<Vec<_>>();
         self.house.is_outside(move || {
-            let role = |listener: &Listener| match listener.role {
-                DoorRole::Smtp => "smtp",
-                DoorRole::Submission => "submission",
-                DoorRole::Lmtp => "lmtp",
-            };
-            let doors = doors.iter().map(|(place, in_force)| (place.clone(), role(&in_force.load())));
-            let monitor = monitor.address().map(|address| (address.to_string(), "http"));
-            let listeners =
-                doors.chain(monitor).map(|(address, role)| status::Listening { address, role: role.to_owned() });
+            let certificate = door.tls();
+            let doors = doors.iter().map(|(place, in_force)| listening(place, &in_force.load(), certificate.is_some()));
+            let monitor = monitor.address().map(|address| status::Listening {
+                address: address.to_string(),
+                role: "http".to_owned(),
+                tls: "none".to_owned(),
+            });
             Outside {
-                listeners: listeners.collect(),
-                certificate_ends: door.tls().map(|certificate| door::certificate_ends(&certificate)),
+                listeners: doors.chain(monitor).collect(),
+                certificate_ends: certificate.map(|certificate| door::certificate_ends(&certificate)),
             }
         });
+    }
+
+    /// Where copies are taken in, what for, and how sessions are protected there.
+    pub fn listeners(&self) -> Vec<status::Listening> {
+        let has_certificate = self.door.tls().is_some();
+        let doors = self.places.iter().zip(&self.in_force);
+        doors.map(|(place, in_force)| listening(place, &in_force.load(), has_certificate)).collect()
     }
 
     /// The address of the HTTP listener for figures and health, when there is one.
@@ -306,6 +310,23 @@ impl Daemon {
         self.monitor.close().await;
         self.store.close().await;
     }
+}
+
+/// What is said of a place that is listened on. Without a certificate there is no TLS, whatever the listener would offer.
+fn listening(place: &str, listener: &Listener, has_certificate: bool) -> status::Listening {
+    let role = match listener.role {
+        DoorRole::Smtp => "smtp",
+        DoorRole::Submission => "submission",
+        DoorRole::Lmtp => "lmtp",
+    };
+    let tls = match listener.tls {
+        _ if !has_certificate => "none",
+        ListenerTls::StartTls => "starttls",
+        ListenerTls::Required => "required",
+        ListenerTls::Implicit => "implicit",
+        ListenerTls::None => "none",
+    };
+    status::Listening { address: place.to_owned(), role: role.to_owned(), tls: tls.to_owned() }
 }
 
 /// Logs what is doubtful in the templates and in the rules of proof; they are used all the same.

@@ -126,13 +126,11 @@ fn templates(templates: &Templates) -> Finding {
     Finding { doubt: doubts > 0, ..Finding::fine("templates", note) }
 }
 
-/// A unix socket without a folder to be in. It is no fault, since the folder may be one that systemd makes at the start.
+/// A unix socket without a folder to be in. It is no fault, since systemd may make the folder at the start.
 fn folder_of(on: &ListenOn) -> Option<Finding> {
     let ListenOn::Unix(socket) = on else { return None };
     let folder = socket.parent().filter(|folder| !folder.is_dir())?.display();
-    let note = format!(
-        "{on}: there is no folder {folder}; make it, or let RuntimeDirectory= of the unit make it at the start"
-    );
+    let note = format!("{on}: there is no folder {folder}; make it (invited.tmpfiles makes /run/invited)");
     Some(Finding { doubt: true, ..Finding::fine("listener", note) })
 }
 

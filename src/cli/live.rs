@@ -86,7 +86,7 @@ async fn listener(config: &Config, store: &SqlStore) -> Result<Option<SocketAddr
         return Ok(Some(reachable(address)));
     }
     let (host, now) = (status::host(), Clock::System.now());
-    let daemons = status::look(store, config).await?.daemons;
+    let daemons = status::daemons(store).await?;
     let here = daemons.into_iter().filter(|daemon| daemon.word.host == host && daemon.lives(now));
     let mut listeners = here.flat_map(|daemon| daemon.word.listeners).filter(|listener| listener.role == "smtp");
     Ok(listeners.find_map(|listener| listener.address.parse().ok()).map(reachable))

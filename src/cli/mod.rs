@@ -173,6 +173,31 @@ struct JsonArg {
     json: bool,
 }
 
+/// Which stretch of a long list.
+#[derive(Debug, Args)]
+struct PageArgs {
+    /// At most so many
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    limit: u32,
+    /// Only those with an id below this one: the next page
+    #[arg(long, value_name = "ID")]
+    before: Option<i64>,
+}
+
+impl PageArgs {
+    fn limit(&self) -> usize {
+        usize::try_from(self.limit).unwrap_or(usize::MAX)
+    }
+
+    /// Says how to go on when this page of `shown` is full.
+    fn tell_of_more(&self, shown: usize, last: Option<i64>, out: &mut Output) -> Result<(), Failure> {
+        match last.filter(|_| shown == self.limit()) {
+            Some(last) => Ok(out.line(format!("More: --before {last}"))?),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Why a command did not do what was asked.
 #[derive(Debug)]
 enum Failure {

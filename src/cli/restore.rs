@@ -15,13 +15,14 @@ use crate::app::{database_password, load_config};
 use crate::clock::Clock;
 use crate::config::{Config, Database};
 use crate::domain::{Gap, InvitationId, Timestamp, Zone};
-use crate::store::{BackupError, Restoration, Restored, StoreError, hold_since, restore};
+use crate::store::{BackupError, Knows, Restoration, Restored, StoreError, TakenOver, hold_since, restore};
 
 /// What to put back, and where.
 ///
-/// Held are the invitations whose letter was due between the backup and now, those that were being sent, and those whose trigger may have come
-/// in between. What copies tell later of that time is held too. Mails that came in between are not in the backup: hand them in again with
-/// `invited import mbox` if you have them.
+/// What the queue that is replaced knows is taken over: letters that went, orders that were cancelled, who is not written to, who was
+/// erased. Where it is lost, cannot be read or has missed something itself, every invitation is held whose letter may have gone since the
+/// backup, and what copies tell later of that time is held too. Mails that came in between are not in the backup: hand them in again
+/// with `invited import mbox` if you have them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -50,6 +51,10 @@ pub(super) struct Restore {
     /// When the backup was made, for one that `invited backup` did not make
     #[arg(long, value_name = "TIME")]
     as_of: Option<String>,
+    /// Say that no letter went before its time since the backup (by `queue send-now`, `queue reschedule` or a shorter delay): hold only
+    /// what was due
+    #[arg(long)]
+    on_time: bool,
     #[command(flatten)]
     who: Who,
 }
@@ -79,6 +84,7 @@ impl Restore {
             to: &to,
             replace: self.replace,
             since,
+            on_time: self.on_time,
             policies: Arc::new(config.policies()),
             actor: self.who.clone().actor_for(backup),
             now,
@@ -102,7 +108,7 @@ impl Restore {
         now: Timestamp,
         zone: &Zone,
     ) -> Result<(), Failure> {
-        let gap = Gap { since: since.unwrap_or(now), until: now };
+        let gap = Gap { since: since.unwrap_or(now), until: now, on_time: self.on_time };
         let password = database_password(&config.database).map_err(Failure::Config)?;
         let (actor, policies) = (self.who.clone().actor(), Arc::new(config.policies()));
         let held =
@@ -124,11 +130,11 @@ impl Restore {
             }))?);
         }
         out.line(format!("{} is the queue of {}.", config.database, local(gap.since, zone)))?;
-        tell_of_held(&held, &mut out)
+        tell_of_held(&held, gap, "put the dump back once more and run this", &mut out)
     }
 
     fn tell(&self, to: &std::path::Path, restored: &Restored, zone: &Zone) -> Result<(), Failure> {
-        let Restored { gap, contents, held, kept } = restored;
+        let Restored { gap, contents, taken, held, kept } = restored;
         let mut out = Output::new();
         if self.json.json {
             return Ok(out.json(&json!({
@@ -138,6 +144,13 @@ impl Restore {
                 "copies": contents.copies,
                 "invitations": contents.invitations,
                 "letters": contents.letters,
+                "compared": match taken.knows {
+                    Knows::Everything => "whole",
+                    Knows::Something => "in_part",
+                    Knows::Nothing(_) => "no",
+                },
+                "taken_over": taken.invitations,
+                "erased": taken.erased,
                 "held": held,
                 "kept": kept,
             }))?);
@@ -151,17 +164,43 @@ impl Restore {
         if let Some(kept) = kept {
             out.line(format!("The queue that was there is kept as {}.", kept.display()))?;
         }
-        tell_of_held(held, &mut out)
+        tell_of_taken(taken, &mut out)?;
+        if taken.knows == Knows::Everything {
+            return Ok(out.line("Nothing is held, since it knew of every letter.")?);
+        }
+        tell_of_held(held, *gap, "run this once more, before a daemon is started,", &mut out)
     }
 }
 
+/// Says what the queue that was there has told.
+fn tell_of_taken(taken: &TakenOver, out: &mut Output) -> Result<(), Failure> {
+    let invitations = count(usize::try_from(taken.invitations).unwrap_or(usize::MAX), "invitation");
+    let line = match &taken.knows {
+        Knows::Everything => format!(
+            "As in that queue stand: {invitations} with letters, or an end, since; who is not written to; and who was erased."
+        ),
+        Knows::Something => format!(
+            "That queue is not what became of the one in the backup, or has a gap itself. As in it stand: {invitations} with letters, or \
+             an end, since. Who is not written to in either is not written to."
+        ),
+        Knows::Nothing(why) => format!("Nothing is known of the time since: {why}."),
+    };
+    Ok(out.line(line)?)
+}
+
 /// Says what is held and how it goes on.
-fn tell_of_held(held: &[InvitationId], out: &mut Output) -> Result<(), Failure> {
+fn tell_of_held(held: &[InvitationId], gap: Gap, again: &str, out: &mut Output) -> Result<(), Failure> {
     if held.is_empty() {
-        return Ok(out.line("No letter was due in between.")?);
+        return Ok(out.line("No letter may have gone in between.")?);
+    }
+    if !gap.on_time {
+        out.line(format!(
+            "Letters may have gone before their time (queue send-now, queue reschedule, a shorter delay), so all that were to go are held. If \
+             you know that none did, {again} with --on-time: only what was due is held then."
+        ))?;
     }
     out.line(format!(
-        "{}, since the letter was due in between and may have gone out. They are among:\n\
+        "{}, since the letter may have gone out in between. They are among:\n\
              \x20   invited queue list --state held\n\
              and go out, each by the shop's rules, with:\n\
              \x20   invited queue reschedule --state held --to \"1 hour\"\n\

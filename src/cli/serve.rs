@@ -12,6 +12,7 @@ use crate::app::{Broke, Daemon, StartError, Tracing, database_password, load_con
 use crate::clock::Clock;
 use crate::config::Database;
 use crate::ops::dispatch::LEASE;
+use crate::ops::status::Listening;
 use crate::store::{self, StoreError};
 
 /// Runs the daemon.
@@ -64,8 +65,8 @@ impl Serve {
             let lines = daemon.places().iter().map(|place| format!("{place}\n")).collect::<String>();
             std::fs::write(file, lines)?;
         }
-        for place in daemon.places() {
-            tracing::info!(place, "listening for copies");
+        for Listening { address, role, tls } in daemon.listeners() {
+            tracing::info!(address, role, tls, "listening for copies");
         }
         tell_systemd(&[NotifyState::Ready]);
         let mut watchdog = watchdog();

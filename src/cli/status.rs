@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::output::{count, local};
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
-use crate::domain::{State, Timestamp, Zone};
-use crate::ops::status::{Daemon, Status as Standing, faults, look, told};
+use crate::domain::{Complaints, State, Timestamp, Zone};
+use crate::ops::status::{Daemon, RelayWord, Status as Standing, faults, look, told};
 
 /// What `status` shows.
 #[derive(Debug, Args)]
@@ -27,7 +27,7 @@ impl Status {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let desk = Desk::open(&self.config).await?;
         let (now, zone) = (desk.clock.now(), desk.zone());
-        let standing = look(&desk.store, &desk.config).await?;
+        let standing = look(&desk.store, &desk.config, now).await?;
         let faults = faults(&standing, now);
         let mut out = Output::new();
         if self.json.json {
@@ -62,6 +62,9 @@ fn rows(standing: &Standing, now: Timestamp, zone: &Zone) -> Vec<Vec<String>> {
         let what = format!("shop {}: {}, since {}", alarm.shop, alarm.kind.as_str(), local(alarm.since, zone));
         rows.push(("alarm", what));
     }
+    for one in &standing.complaints {
+        rows.push(("complaints", format!("shop {}: {}", one.shop, one.seen)));
+    }
     if let Some(disk) = standing.disk {
         rows.push(("disk", format!("{} free of {}", size(disk.free), size(disk.whole))));
     }
@@ -81,20 +84,32 @@ fn of_daemon(daemon: &Daemon, now: Timestamp, zone: &Zone) -> Vec<(&'static str,
     if !daemon.lives(now) {
         return rows;
     }
-    let listeners = word.listeners.iter().map(|listener| format!("{} {}", listener.role, listener.address));
+    let listeners = word.listeners.iter().map(|listener| match listener.tls.as_str() {
+        "" | "none" => format!("{} {}", listener.role, listener.address),
+        tls => format!("{} {} (TLS {tls})", listener.role, listener.address),
+    });
     rows.push(("listens", listeners.collect::<Vec<_>>().join(", ")));
     let rate = |hour, day| format!("{hour} in the last hour, {day} in 24 hours");
     rows.push(("taken in", rate(word.copies.hour, word.copies.day)));
     rows.push(("letters sent", rate(word.letters.hour, word.letters.day)));
     rows.extend(word.certificate_ends.map(|at| ("certificate", format!("until {}", local(Timestamp(at), zone)))));
     for relay in &word.relays {
-        let until = relay.until.map(|at| format!(" until {}", local(Timestamp(at), zone))).unwrap_or_default();
-        rows.push(("relay", format!("{} {}{until}", relay.name, relay.state)));
+        rows.push(("relay", of_relay(relay, zone)));
     }
     if word.hold_all {
         rows.push(("held", "all letters: hold_all stands in the configuration".to_owned()));
     }
     rows
+}
+
+/// How a relay is; of one that cannot be used since when, why, and when it is tried next.
+fn of_relay(relay: &RelayWord, zone: &Zone) -> String {
+    let at = |at: i64| local(Timestamp(at), zone);
+    let until = relay.until.map(|until| format!(" until {}, then one letter tries it", at(until))).unwrap_or_default();
+    let since = relay.since.map(|since| format!("; it cannot be used since {}", at(since))).unwrap_or_default();
+    let why = relay.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    let person = if relay.needs_person { "; waiting will not mend it" } else { "" };
+    format!("{} {}{until}{since}{why}{person}", relay.name, relay.state)
 }
 
 fn queue(standing: &Standing, now: Timestamp, zone: &Zone) -> String {
@@ -129,7 +144,14 @@ fn object(standing: &Standing, faults: &[String], now: Timestamp) -> Value {
     let daemons = standing.daemons.iter().map(|daemon| {
         let word = &daemon.word;
         let relays = word.relays.iter().map(|relay| {
-            json!({ "name": relay.name, "state": relay.state, "until": relay.until.map(|at| instant(Timestamp(at))) })
+            json!({
+                "name": relay.name,
+                "state": relay.state,
+                "until": relay.until.map(|at| instant(Timestamp(at))),
+                "since": relay.since.map(|at| instant(Timestamp(at))),
+                "why": relay.why,
+                "needs_person": relay.needs_person,
+            })
         });
         json!({
             "host": word.host,
@@ -155,6 +177,10 @@ fn object(standing: &Standing, faults: &[String], now: Timestamp) -> Value {
     let alarms = standing.alarms.iter().map(|alarm| {
         json!({ "shop": alarm.shop.as_str(), "kind": alarm.kind.as_str(), "since": instant(alarm.since), "note": alarm.note })
     });
+    let complaints = standing.complaints.iter().map(|one| {
+        let Complaints { week, month, letters } = one.seen;
+        json!({ "shop": one.shop.as_str(), "days_7": week, "days_30": month, "letters_30_days": letters })
+    });
     let pauses = standing
         .pauses
         .iter()
@@ -170,6 +196,7 @@ fn object(standing: &Standing, faults: &[String], now: Timestamp) -> Value {
         "invitations": invitations.collect::<serde_json::Map<_, _>>(),
         "next_due": standing.due.map(instant),
         "alarms": alarms.collect::<Vec<_>>(),
+        "complaints": complaints.collect::<Vec<_>>(),
         "pauses": pauses.collect::<Vec<_>>(),
         "disk_free": standing.disk.map(|disk| disk.free),
         "disk_whole": standing.disk.map(|disk| disk.whole),

@@ -25,6 +25,28 @@ pub(super) struct Relays {
     pub(super) names: Option<Vec<String>>,
 }
 
+impl Relay {
+    /// A relay in the clear that asks for no login, such as one on this machine, as it is where nothing else is written.
+    pub fn plain(name: &str, host: &str, port: u16, hello_name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            host: host.to_owned(),
+            port,
+            tls: Tls::None,
+            tls_ca: None,
+            login: None,
+            connections: DEFAULT_CONNECTIONS,
+            letters_per_connection: DEFAULT_LETTERS_PER_CONNECTION,
+            rate: None,
+            per_domain: None,
+            domains: Vec::new(),
+            return_path: ReturnPath::default(),
+            hello_name: hello_name.to_owned(),
+            timeouts: RelayTimeouts::default(),
+        }
+    }
+}
+
 /// All relays, each with a name of its own.
 pub(super) fn read_all(top: &Table<'_>, folder: &Path, hostname: Option<&str>) -> Relays {
     if !top.required("relay", MISSING) {

@@ -3,6 +3,7 @@
 
 mod address_class;
 mod answer;
+mod complaints;
 mod doubt;
 mod email_address;
 mod handed;
@@ -34,6 +35,7 @@ mod window;
 pub use address_class::{AddressClass, AddressClassSet, AddressClasses};
 pub(crate) use address_class::{are_related, within};
 pub use answer::{AnswerKind, Hardness, InvalidMailStatus, MailStatus};
+pub use complaints::{Complaints, Concern};
 pub use doubt::{
     Doubt, SenderState, USUAL_DAYS, USUAL_FLOOR, Volume, blocked_sender, look_again_at, new_sender, too_many,
 };

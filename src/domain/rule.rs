@@ -118,7 +118,7 @@ rules! {
     /// No letter can be composed.
     LetterCannotBeMade = "letter-cannot-be-made", "the letter could not be composed; a person should look";
     /// The letter was due between a backup and the restoration of it.
-    RestoredWhileDue = "restored-while-due", "the queue was put back from a backup, and the letter was due in between, so that it may have gone out; a person should look";
+    RestoredWhileDue = "restored-while-due", "the queue was put back from a backup, and the letter may have gone out in between; a person should look";
     /// The outcome of a sending that no longer matters.
     OutcomeAfterStop = "outcome-after-stop", "the invitation was stopped while its letter was being sent";
     /// An outcome without a sending.

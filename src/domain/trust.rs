@@ -12,7 +12,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 pub use evidence::{
-    ArcSeen, Author, Checked, DkimSeen, DmarcSeen, Evidence, MATTERS, SpfSeen, listed_digest, parse_mark, sender_mark,
+    ArcSeen, Author, Broken, Checked, DkimSeen, DmarcSeen, Evidence, MATTERS, SpfSeen, comes_from_this_machine,
+    listed_digest, parse_mark, sender_mark,
 };
 pub use judge::judge;
 pub use listed::{ListedDomain, are_aligned};

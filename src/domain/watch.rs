@@ -58,11 +58,13 @@ pub enum AlarmKind {
     Volume,
     /// A relay that takes the shop's letters refuses us: a person must look.
     Relay,
+    /// Customers call so many of its letters junk that receivers turn its mail away.
+    Complaint,
 }
 
 impl AlarmKind {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Held, Self::Silent, Self::Sender, Self::Volume, Self::Relay];
+    pub const ALL: [Self; 6] = [Self::Held, Self::Silent, Self::Sender, Self::Volume, Self::Relay, Self::Complaint];
     /// Those that the counts of a shop's hours tell of.
     pub const COUNTED: [Self; 2] = [Self::Held, Self::Silent];
 
@@ -87,6 +89,7 @@ impl AlarmKind {
             Self::Sender => "sender",
             Self::Volume => "volume",
             Self::Relay => "relay",
+            Self::Complaint => "complaint",
         }
     }
 

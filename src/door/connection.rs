@@ -13,6 +13,7 @@ use rustls::ServerConfig;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
@@ -42,30 +43,62 @@ const DRAIN: Duration = Duration::from_secs(30);
 const LINGER: Duration = Duration::from_secs(1);
 const LINGER_OCTETS: usize = 1024 * 1024;
 
-/// Serves one client until it is gone. `stop` ends the session at the next command, or after the message that is being read.
-pub async fn attend<S>(door: &Door, listener: &Listener, mut stream: S, client: Client, stop: &CancellationToken)
+/// Serves one client until it is gone, or until TLS begins: then what is left to do is returned. `stop` ends the session at the next
+/// command, or after the message that is being read.
+pub async fn attend<S>(
+    door: &Arc<Door>,
+    listener: &Listener,
+    mut stream: S,
+    client: Client,
+    stop: &CancellationToken,
+) -> Option<Inside<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let tls = door.handshake(listener);
     let mut connection = Connection::new(door, listener, client, stop, tls.is_some());
     if listener.tls == ListenerTls::Implicit {
-        match tls {
-            Some(tls) => Box::pin(connection.protected(tls, stream, true)).await,
-            None => {
-                warn!(%client, "a listener with tls = \"implicit\" has no certificate any more; the connection was closed")
-            }
+        if tls.is_none() {
+            warn!(%client, "a listener with tls = \"implicit\" has no certificate any more; the connection was closed");
         }
-        return;
+        return Some(Inside { connection: Box::new(connection), tls: tls?, stream, greets: true });
     }
     let ended = match connection.greet(&mut stream).await {
         Ended::Open => connection.converse(&mut stream).await,
         ended => ended,
     };
     match (ended, tls) {
-        // In a box, so that a session in the clear does not keep room for it.
-        (Ended::StartTls, Some(tls)) => Box::pin(connection.protected(tls, stream, false)).await,
-        (ended, _) => connection.leave(&mut stream, &ended).await,
+        (Ended::StartTls, Some(tls)) => Some(Inside { connection: Box::new(connection), tls, stream, greets: false }),
+        (ended, _) => {
+            connection.leave(&mut stream, &ended).await;
+            None
+        }
+    }
+}
+
+/// A session of which the rest is inside TLS.
+pub struct Inside<S> {
+    connection: Box<Connection>,
+    tls: Arc<ServerConfig>,
+    stream: S,
+    /// It has not begun yet.
+    greets: bool,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Inside<S> {
+    /// Shakes hands, and serves the client until it is gone.
+    pub async fn attend(self) {
+        let Self { mut connection, tls, stream, greets } = self;
+        let Some(mut stream) = connection.shake_hands(tls, stream).await else { return };
+        connection.session.secured();
+        let mut ended = Ended::Open;
+        if greets {
+            ended = connection.greet(&mut stream).await;
+        }
+        if matches!(ended, Ended::Open) {
+            ended = connection.converse(&mut stream).await;
+        }
+        connection.leave(&mut stream, &ended).await;
     }
 }
 
@@ -81,11 +114,11 @@ enum Ended {
     StartTls,
 }
 
-struct Connection<'d> {
-    door: &'d Door,
+struct Connection {
+    door: Arc<Door>,
     client: Client,
     role: Role,
-    stop: &'d CancellationToken,
+    stop: CancellationToken,
     limits: Arc<Limits>,
     session: Session,
     /// What was read; holds no memory while the client is waited for.
@@ -103,8 +136,8 @@ struct Connection<'d> {
     drained: Option<Instant>,
 }
 
-impl<'d> Connection<'d> {
-    fn new(door: &'d Door, listener: &Listener, client: Client, stop: &'d CancellationToken, offers_tls: bool) -> Self {
+impl Connection {
+    fn new(door: &Arc<Door>, listener: &Listener, client: Client, stop: &CancellationToken, offers_tls: bool) -> Self {
         let limits = door.limits();
         let now = Instant::now();
         let profile = Profile {
@@ -117,10 +150,10 @@ impl<'d> Connection<'d> {
             is_local: client == Client::Beside,
         };
         Self {
-            door,
+            door: Arc::clone(door),
             client,
             role: listener.role,
-            stop,
+            stop: stop.clone(),
             ends: now + limits.session_timeout,
             limits,
             session: Session::new(profile),
@@ -133,24 +166,7 @@ impl<'d> Connection<'d> {
         }
     }
 
-    /// The rest of the session inside TLS; `greets` when it has not begun yet.
-    async fn protected<S>(mut self, tls: Arc<ServerConfig>, stream: S, greets: bool)
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        let Some(mut stream) = self.shake_hands(tls, stream).await else { return };
-        self.session.secured();
-        let mut ended = Ended::Open;
-        if greets {
-            ended = self.greet(&mut stream).await;
-        }
-        if matches!(ended, Ended::Open) {
-            ended = self.converse(&mut stream).await;
-        }
-        self.leave(&mut stream, &ended).await;
-    }
-
-    async fn shake_hands<S>(&mut self, tls: Arc<ServerConfig>, stream: S) -> Option<tokio_rustls::server::TlsStream<S>>
+    async fn shake_hands<S>(&mut self, tls: Arc<ServerConfig>, stream: S) -> Option<Box<TlsStream<S>>>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -167,7 +183,7 @@ impl<'d> Connection<'d> {
                 let shown = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
                 self.certificate = shown.map(fingerprint);
                 self.since = Instant::now();
-                Some(stream)
+                Some(Box::new(stream))
             }
             Some(Err(error)) => {
                 self.door.meter().shook_hands(None);
@@ -383,7 +399,7 @@ impl<'d> Connection<'d> {
     }
 
     async fn hear<S: AsyncRead + Unpin>(&mut self, stream: &mut S) -> Heard {
-        let (waiting, in_data, stop) = (Instant::now(), self.session.in_data(), self.stop);
+        let (waiting, in_data, stop) = (Instant::now(), self.session.in_data(), &self.stop);
         loop {
             if stop.is_cancelled() {
                 if !in_data {

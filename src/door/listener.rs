@@ -21,7 +21,7 @@ use super::proxy::{self, Origin};
 use super::rates::Rates;
 use super::reply::{self, Reply};
 use super::slots::{Slot, Slots, places_by_descriptors};
-use super::sockets::{Listening, Socket};
+use super::sockets::{InForce, Listening, Socket};
 use super::tls::Certificate;
 use crate::config::{self, Limits, Listener, ListenerTls};
 use crate::domain::Timestamp;
@@ -47,6 +47,8 @@ pub struct Door {
     slots: Arc<Slots>,
     connections: Rates,
     wrong_passwords: Rates,
+    /// Of whom the log has said lately that they were turned away.
+    told_of: Rates,
     intake: Arc<dyn Intake>,
     now: Now,
     meter: Meter,
@@ -70,6 +72,7 @@ impl Door {
             slots: Arc::new(Slots::new(places)),
             connections: Rates::new(MINUTE),
             wrong_passwords: Rates::new(HOUR),
+            told_of: Rates::new(MINUTE),
             intake,
             now,
             meter: Meter::default(),
@@ -140,7 +143,7 @@ impl Door {
 }
 
 /// A connection that was accepted.
-enum Arrival {
+pub(super) enum Arrival {
     Tcp(TcpStream, IpAddr),
     Unix(UnixStream),
 }
@@ -150,18 +153,51 @@ enum Arrival {
 pub async fn serve(door: Arc<Door>, listening: impl Into<Listening>, stop: CancellationToken) {
     let listening = listening.into();
     let sessions = TaskTracker::new();
+    take_in(&door, &listening.socket, listening.in_force(), &stop, &sessions).await;
+    drop(listening);
+    sessions.close();
+    sessions.wait().await;
+}
+
+/// Where connections come from.
+pub(super) trait Arrivals {
+    /// The next one.
+    async fn next(&self) -> io::Result<Arrival>;
+}
+
+impl Arrivals for Socket {
+    async fn next(&self) -> io::Result<Arrival> {
+        match self {
+            Self::Tcp(listener) => listener.accept().await.map(|(stream, from)| Arrival::Tcp(stream, from.ip())),
+            Self::Unix(listener) => listener.accept().await.map(|(stream, _)| Arrival::Unix(stream)),
+        }
+    }
+}
+
+/// Gives everybody who comes a session, or turns them away, until `stop` is cancelled.
+pub(super) async fn take_in(
+    door: &Arc<Door>,
+    arrivals: &impl Arrivals,
+    in_force: &InForce,
+    stop: &CancellationToken,
+    sessions: &TaskTracker,
+) {
     let mut complained = None::<Instant>;
     loop {
         let accepted = tokio::select! {
             biased;
             () = stop.cancelled() => break,
-            accepted = accept(&listening.socket) => accepted,
+            accepted = arrivals.next() => accepted,
         };
-        let entrance =
-            || Entrance { door: Arc::clone(&door), listener: listening.in_force().load_full(), stop: stop.clone() };
+        let entrance = || Entrance {
+            door: Arc::clone(door),
+            listener: in_force.load_full(),
+            stop: stop.clone(),
+            sessions: sessions.clone(),
+        };
         match accepted {
-            Ok(Arrival::Tcp(stream, address)) => entrance().admit(stream, Client::at(address), &sessions),
-            Ok(Arrival::Unix(stream)) => entrance().admit(stream, Client::Beside, &sessions),
+            Ok(Arrival::Tcp(stream, address)) => entrance().admit(stream, Client::at(address)),
+            Ok(Arrival::Unix(stream)) => entrance().admit(stream, Client::Beside),
             Err(error) if is_the_clients_fault(&error) => {}
             Err(error) => {
                 if complained.is_none_or(|last| last.elapsed() > COMPLAINT) {
@@ -175,16 +211,6 @@ pub async fn serve(door: Arc<Door>, listening: impl Into<Listening>, stop: Cance
             }
         }
     }
-    drop(listening);
-    sessions.close();
-    sessions.wait().await;
-}
-
-async fn accept(socket: &Socket) -> io::Result<Arrival> {
-    match socket {
-        Socket::Tcp(listener) => listener.accept().await.map(|(stream, from)| Arrival::Tcp(stream, from.ip())),
-        Socket::Unix(listener) => listener.accept().await.map(|(stream, _)| Arrival::Unix(stream)),
-    }
 }
 
 /// What a new connection comes in by.
@@ -192,11 +218,12 @@ struct Entrance {
     door: Arc<Door>,
     listener: Arc<Listener>,
     stop: CancellationToken,
+    sessions: TaskTracker,
 }
 
 impl Entrance {
     /// Lets it in or turns it away, without waiting: a crowd must not cost a task each.
-    fn admit<S: Stream>(self, stream: S, client: Client, sessions: &TaskTracker) {
+    fn admit<S: Stream>(self, stream: S, client: Client) {
         let is_proxy = client.address().is_some_and(|ip| self.listener.proxy.iter().any(|net| net.contains(&ip)));
         let slot = match is_proxy {
             true => self.door.slots.take_unnamed(&self.door.limits.load()).ok_or(reply::TOO_MANY_SESSIONS),
@@ -210,6 +237,7 @@ impl Entrance {
             debug!(%client, %error, "the client was gone before it was greeted");
             return;
         }
+        let sessions = self.sessions.clone();
         if is_proxy {
             sessions.spawn(self.behind_proxy(stream, client.counted_as(), slot));
         } else {
@@ -219,8 +247,14 @@ impl Entrance {
 
     async fn session<S: Stream>(self, stream: S, client: Client, slot: Slot) {
         self.door.meter.let_in();
-        attend(&self.door, &self.listener, stream, client, &self.stop).await;
-        drop(slot);
+        let inside = attend(&self.door, &self.listener, stream, client, &self.stop).await;
+        if let Some(inside) = inside {
+            // As a task of its own: this one would keep the room that the session needed before TLS to its end.
+            self.sessions.spawn(async move {
+                inside.attend().await;
+                drop(slot);
+            });
+        }
     }
 
     /// The proxy says first whose connection it is.
@@ -264,7 +298,10 @@ impl Entrance {
 
     fn turn_away<S: Stream>(&self, stream: S, client: Client, refusal: Reply) {
         self.door.meter.turned_away(refusal);
-        info!(%client, refusal, "a connection was turned away");
+        // Once a minute of each: whoever comes in a loop would fill the disk with it, and it is most of what turning away costs.
+        if self.door.told_of.allow(client.counted_as(), 1) {
+            info!(%client, refusal, "connections are turned away");
+        }
         // Who expects TLS could not read it.
         stream.part(if self.listener.tls == ListenerTls::Implicit { None } else { Some(refusal) });
     }

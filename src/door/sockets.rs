@@ -129,9 +129,9 @@ fn at_path(path: &Path, mode: u32) -> Result<(Socket, Option<SocketFile>), Liste
     remove_stale(path).map_err(|(what, remedy)| fault(what, remedy))?;
     let bound = UnixListener::bind(path).map_err(|error| {
         let remedy = match error.kind() {
-            ErrorKind::NotFound => "make its folder first (RuntimeDirectory=invited in the unit makes /run/invited)",
+            ErrorKind::NotFound => "make its folder first (invited.tmpfiles makes /run/invited)",
             ErrorKind::PermissionDenied => {
-                "the folder must be writable for this user (RuntimeDirectory=invited in the unit)"
+                "the folder must be writable for this user, as /run/invited is by invited.tmpfiles"
             }
             _ => "take another path",
         };

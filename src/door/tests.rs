@@ -81,7 +81,11 @@ impl House {
     fn knock_at(&self, listener: Listener, client: &str) -> Guest {
         let (ours, theirs) = duplex(4096);
         let (door, stop, client) = (Arc::clone(&self.door), self.stop.clone(), Client::at(client.parse().unwrap()));
-        let session = tokio::spawn(async move { attend(&door, &listener, theirs, client, &stop).await });
+        let session = tokio::spawn(async move {
+            if let Some(inside) = attend(&door, &listener, theirs, client, &stop).await {
+                inside.attend().await;
+            }
+        });
         Guest { stream: ours, heard: Vec::new(), session }
     }
 

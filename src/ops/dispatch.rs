@@ -17,7 +17,7 @@ use super::letters::{compose, return_path};
 use super::relays::{Readiness, RelayLine};
 use crate::config;
 use crate::domain::{Attempt, LetterId, ShopId, Timestamp, retry_after};
-use crate::send::{Outcome, Phase};
+use crate::send::{Outcome, Phase, Trouble};
 use crate::store::{ClaimAsk, ClaimedLetter, RelayShare, StoreError};
 
 /// How long a daemon counts as alive after each sign of life. Other daemons on the same database take its work over then.
@@ -305,7 +305,7 @@ async fn attempt(house: &House, setup: &Setup, letter: &ClaimedLetter) -> Option
     };
     if let Err(until) = line.admit(house.clock.now()) {
         let retry_at = back_in_line(setup, &shop.id, until, house.clock.now());
-        return Some((Attempt::RelayDown { retry_at }, format!("the relay {name} rests after a failure")));
+        return Some((Attempt::RelayDown { retry_at }, format!("{name} rests after a failure")));
     }
     let mark = || async {
         match house.store.mark_on_the_wire(&letter.claim, &composed.message_id, house.clock.now()).await {
@@ -341,18 +341,20 @@ fn judge(
     Some(match outcome {
         Outcome::Accepted { reply } => {
             works();
-            (Attempt::Accepted, reply.to_string())
+            (Attempt::Accepted, format!("{relay} said {reply}"))
         }
         Outcome::TryLater { phase, reply } => {
             works();
-            (Attempt::Deferred { retry_at }, format!("{phase}: {reply}"))
+            (Attempt::Deferred { retry_at }, format!("{relay} said {reply} (at {phase})"))
         }
         Outcome::Refused { phase, reply } => {
-            // Our own refusal says nothing of the relay.
-            if phase != Phase::Check {
+            // Our own refusal says nothing of the relay, and the relay said nothing.
+            if phase == Phase::Check {
+                (Attempt::Refused, format!("not handed to {relay}: {reply}"))
+            } else {
                 works();
+                (Attempt::Refused, format!("{relay} said {reply} (at {phase})"))
             }
-            (Attempt::Refused, format!("{phase}: {reply}"))
         }
         Outcome::Unavailable(trouble) => {
             let until = line.fails(&trouble, now);
@@ -362,11 +364,11 @@ fn judge(
                 tracing::warn!(relay, %trouble, %until, "the relay cannot be used; no letters go to it until then");
             }
             let retry_at = back_in_line(setup, &letter.invitation.shop, until, now);
-            (Attempt::RelayDown { retry_at }, trouble.to_string())
+            (Attempt::RelayDown { retry_at }, out_of_use(relay, &trouble))
         }
         Outcome::InDoubt { reason } => {
             tracing::warn!(letter = %letter.claim.letter, invitation = %letter.invitation.id, reason, "a letter is in doubt");
-            (Attempt::AnswerLost { retry_at }, reason)
+            (Attempt::AnswerLost { retry_at }, format!("no answer of {relay} to the letter: {reason}"))
         }
         Outcome::NotRecorded(NotMarked::Stopped) => {
             works();
@@ -377,6 +379,16 @@ fn judge(
             (Attempt::Interrupted, format!("the store could not be written, so nothing was sent: {error}"))
         }
     })
+}
+
+/// Why a relay could not be used, for the support desk: only where it was reached did it say anything.
+fn out_of_use(relay: &str, trouble: &Trouble) -> String {
+    let Trouble { phase, reason, .. } = trouble;
+    match phase {
+        Phase::Connect => format!("could not connect to {relay}: {reason}"),
+        Phase::Tls => format!("no TLS with {relay}: {reason}"),
+        _ => format!("{relay} at {phase}: {reason}"),
+    }
 }
 
 /// Writes down how an attempt ended, again and again while the store fails: what the relay said is known only here. A daemon that

@@ -59,6 +59,14 @@ impl Logins {
     /// # Errors
     /// When there was no turn to look at it.
     pub async fn are_right(&self, turns: &Turns, user: &str, password: &[u8]) -> Result<bool, NotNow> {
+        self.look(turns, user, password, is_right).await
+    }
+
+    /// The same work for whoever asks: a turn, and one look at a password against a hash.
+    async fn look<L>(&self, turns: &Turns, user: &str, password: &[u8], look: L) -> Result<bool, NotNow>
+    where
+        L: FnOnce(&PasswordHash, &[u8]) -> bool + Send + 'static,
+    {
         let known = self.hashes.get(user);
         let Some(hash) = known.or_else(|| self.stand_in(user)).cloned() else { return Ok(false) };
         let is_known = known.is_some();
@@ -68,7 +76,7 @@ impl Logins {
         let looked = tokio::task::spawn_blocking(move || {
             // Held until the work is done, also when nobody waits for it any more.
             let _turn = turn;
-            is_right(&hash, &password)
+            look(&hash, &password)
         });
         looked.await.map(|right| right && is_known).map_err(|_| NotNow::Unavailable)
     }
@@ -140,11 +148,66 @@ mod tests {
         assert_eq!(turns.0.available_permits(), AT_ONE_TIME);
     }
 
+    /// What the work for a password is: settings and salt of its hash, how long the password is, and turns that were left meanwhile.
+    type Work = (u32, u32, u32, Vec<u8>, usize, usize);
+
+    /// The work that was done for a user, and the answer.
+    async fn work(logins: &Logins, user: &str, password: &[u8]) -> (Vec<Work>, Result<bool, NotNow>) {
+        let turns = Turns::default();
+        let (done, seen) = std::sync::mpsc::channel();
+        let left = Arc::clone(&turns.0);
+        let look = move |hash: &PasswordHash, password: &[u8]| {
+            let salt = hash.salt.clone();
+            let work = (hash.memory, hash.passes, hash.lanes, salt, password.len(), left.available_permits());
+            done.send(work).unwrap();
+            is_right(hash, password)
+        };
+        let answer = logins.look(&turns, user, password, look).await;
+        (std::iter::from_fn(|| seen.try_recv().ok()).collect(), answer)
+    }
+
+    #[tokio::test]
+    async fn strangers_are_laid_against_a_hash_too() {
+        let logins = Logins::new([("a".to_owned(), hash_password(b"open sesame", [1; 16]))]);
+        let (known, answer) = work(&logins, "a", b"open barley").await;
+        assert_eq!(answer, Ok(false));
+        let (memory, passes, lanes) = PasswordHash::NEW;
+        assert_eq!(known, [(memory, passes, lanes, vec![1; 16], 11, AT_ONE_TIME - 1)]);
+        for user in ["", "b", "someone@example.com", &"x".repeat(10_000)] {
+            // Also with a password that is right for somebody else, whose hash is the stand-in.
+            for password in [b"open barley", b"open sesame"] {
+                let (done, answer) = work(&logins, user, password).await;
+                assert_eq!(answer, Ok(false), "{user}");
+                assert_eq!(done, known, "{user}");
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nobody_is_looked_at_out_of_turn() {
+        let logins = Logins::new([("a".to_owned(), hash_password(b"open sesame", [1; 16]))]);
+        let turns = Turns::default();
+        let taken = turns.0.acquire_many(u32::try_from(AT_ONE_TIME).unwrap()).await.unwrap();
+        for user in ["a", "nobody"] {
+            assert_eq!(logins.are_right(&turns, user, b"open sesame").await, Err(NotNow::Unavailable), "{user}");
+        }
+        drop(taken);
+    }
+
     #[test]
-    fn strangers_are_laid_against_a_hash_too() {
-        let logins = Logins::new([("a".to_owned(), hash_password(b"x", [1; 16]))]);
+    fn a_strangers_name_always_has_the_same_stand_in() {
+        let hashes = (0..9).map(|number| {
+            let mut hash = PasswordHash::parse(
+                "$argon2id$v=19$m=65536,t=2,p=1$c29tZXNhbHQ$CTFhFdXPJO1aFaMaO6Mm5c8y7cJHAph8ArZWb2GRPPc",
+            )
+            .unwrap();
+            hash.salt = vec![number; 16];
+            (format!("user{number}"), hash)
+        });
+        let hashes = hashes.collect::<Vec<_>>();
+        let (one, other) = (Logins::new(hashes.clone()), Logins::new(hashes.into_iter().rev()));
         for user in ["", "b", "someone@example.com"] {
-            assert!(logins.stand_in(user).is_some(), "{user}");
+            assert_eq!(one.stand_in(user).unwrap().salt, other.stand_in(user).unwrap().salt, "{user}");
         }
     }
 }

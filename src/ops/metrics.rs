@@ -80,7 +80,7 @@ fn shops(page: &mut Page, figures: &WatchFigures, config: &Config, now: Timestam
     page.family(
         Kind::Gauge,
         "invited_shop_alarm",
-        "1 while a shop's copies are not as usual, or a relay of its needs a person.",
+        "1 while a shop's copies are not as usual, a relay of its needs a person, or its letters are called junk.",
         alarms,
     );
 }
@@ -214,6 +214,7 @@ mod tests {
                 "invited_shop_alarm{shop=\"S\",kind=\"sender\"} 0",
                 "invited_shop_alarm{shop=\"S\",kind=\"volume\"} 0",
                 "invited_shop_alarm{shop=\"S\",kind=\"relay\"} 0",
+                "invited_shop_alarm{shop=\"S\",kind=\"complaint\"} 0",
             ]
         );
     }

@@ -12,8 +12,9 @@ use sha2::{Digest, Sha256};
 use super::read::{filing, read_for};
 use crate::config::{Config, Shop};
 use crate::domain::{
-    CopyId, Customer, DAY, Decision, EmailAddress, Event, Handed, Invitation, InvitationId, OrderDetails, OrderEvent,
-    OrderNews, OrderReference, Outcome, Policies, Reading, Rule, State, Timestamp, Way, admit, decide, open,
+    CopyId, Customer, DAY, Decision, EmailAddress, Event, Gap, Handed, Invitation, InvitationId, OrderDetails,
+    OrderEvent, OrderNews, OrderReference, Outcome, Policies, Reading, Rule, State, Timestamp, Way, admit, decide,
+    open,
 };
 use crate::read::Reader;
 use crate::store::{Asked, Credence, FiledReading, NewCopy, PastCopy, SqlStore, StoreError};
@@ -192,12 +193,20 @@ impl<'f> Foresight<'f> {
             if is_last {
                 one.learn(&event);
             }
-            told = Some(admitted(one, decision, &self.policies, self.now));
+            let decision = admitted(one, decision, &self.policies, self.now);
+            let gap = self.store.gap().and_then(|gap| gap.after_news(news, &one.progress, self.now));
+            told = Some(held_by(gap, one, decision, &self.policies, self.now));
         }
         let begins = told.is_none();
         let decision = told.unwrap_or_else(|| {
-            let (invitation, decision) = begun(self.shop, &event, news, cancelled, &self.policies, self.now);
-            invitations.push(invitation);
+            let (mut begun, decision) = begun(self.shop, &event, news, cancelled, &self.policies, self.now);
+            let policy = self.policies.of(&self.shop.id, &begun.order);
+            let gap = self.store.gap().and_then(|gap| {
+                let in_gap = gap.after_news(news, &begun.progress, self.now);
+                in_gap.or_else(|| gap.after_first_news(news, &begun.progress, policy))
+            });
+            let decision = held_by(gap, &mut begun, decision, &self.policies, self.now);
+            invitations.push(begun);
             decision
         });
         Outlook::Event { event: Box::new(event), decision, begins, is_suppressed }
@@ -212,6 +221,21 @@ fn admitted(invitation: &mut Invitation, decision: Decision, policies: &Policies
     let rules = policies.shop(&invitation.shop);
     let Some(ground) = admit(invitation, rules, now) else { return decision };
     let decision = decide(&invitation.progress, &Event::NotAdmitted(ground), rules.of(&invitation.order), now);
+    invitation.progress = decision.progress.clone();
+    decision
+}
+
+/// The decision that stands where a restored queue cannot know whether the letter went already.
+fn held_by(
+    gap: Option<Gap>,
+    invitation: &mut Invitation,
+    decision: Decision,
+    policies: &Policies,
+    now: Timestamp,
+) -> Decision {
+    let Some(gap) = gap else { return decision };
+    let policy = policies.of(&invitation.shop, &invitation.order);
+    let decision = decide(&invitation.progress, &Event::Restored(gap), policy, now);
     invitation.progress = decision.progress.clone();
     decision
 }

@@ -53,7 +53,7 @@ pub async fn read_some(house: &House) -> Result<Batch, StoreError> {
     let answers = answers::read(house, answers).await?.into();
     let setup = house.setup();
     let read = read_all(&setup, copies).await;
-    Ok(Batch { copies: count, waited, readings: believe_all(&setup, read, now).await.into(), answers })
+    Ok(Batch { copies: count, waited, readings: believe_all(&setup, read, now, LOOKED_FOR).await.into(), answers })
 }
 
 /// Files what was read. May be called again with the same batch: what is filed already stays as it is.
@@ -89,7 +89,7 @@ pub async fn look_again(house: &House) -> Result<usize, StoreError> {
         }
     }
     let read = read_all(&setup, copies).await;
-    readings.extend(believe_all(&setup, read, now).await);
+    readings.extend(believe_all(&setup, read, now, LOOKED_AGAIN_FOR).await);
     if readings.is_empty() {
         return Ok(0);
     }
@@ -138,7 +138,7 @@ async fn tell(house: &House, readings: &[FiledReading], filed: &[Filed]) {
         }
         let doubt = filed.instead.as_ref().map_or(reading.credence.doubt.map(|(doubt, _)| doubt), |(_, doubt)| *doubt);
         if let Some(doubt) = doubt {
-            tracing::info!(copy = %filed.copy, shop = %reading.shop, doubt = doubt.as_str(), "an order mail is held for its sender's sake");
+            tracing::info!(copy = %filed.copy, shop = %reading.shop, doubt = doubt.as_str(), "an order mail that was read well is held");
             doubted.insert((reading.shop.clone(), doubt));
         }
     }
@@ -148,12 +148,20 @@ async fn tell(house: &House, readings: &[FiledReading], filed: &[Filed]) {
     }
 }
 
-/// How long a batch waits for what proves its senders. Without the DNS, copies are better held and looked at again than left unread
-/// together with those that need none.
-const LOOKED_FOR: Duration = Duration::from_secs(15);
+/// How long a batch waits for what proves its senders: a question that is asked twice without an answer takes four seconds. Copies are
+/// better held and looked at again than left unread together with those that need no DNS.
+const LOOKED_FOR: Duration = Duration::from_secs(5);
+
+/// The same of copies that are looked at again, where nobody waits for them.
+const LOOKED_AGAIN_FOR: Duration = Duration::from_secs(15);
 
 /// What was found about the senders of copies that are no mere newsletters, laid on their readings.
-async fn believe_all(setup: &Arc<Setup>, read: Vec<(UnreadCopy, Reading)>, now: Timestamp) -> Vec<FiledReading> {
+async fn believe_all(
+    setup: &Arc<Setup>,
+    read: Vec<(UnreadCopy, Reading)>,
+    now: Timestamp,
+    at_most: Duration,
+) -> Vec<FiledReading> {
     let mut looking = JoinSet::new();
     for (copy, reading) in read {
         let setup = Arc::clone(setup);
@@ -165,7 +173,7 @@ async fn believe_all(setup: &Arc<Setup>, read: Vec<(UnreadCopy, Reading)>, now: 
                 return filing(&setup.config, id, shop, reading, received_at, Credence::default());
             }
             let looking = trust::look(&setup.prover, &setup.config, &copy);
-            let evidence = tokio::time::timeout(LOOKED_FOR, looking).await.ok().flatten();
+            let evidence = tokio::time::timeout(at_most, looking).await.ok().flatten();
             let (reading, credence) = trust::lay(&setup.config, &shop, evidence, received_at, now, reading);
             filing(&setup.config, id, shop, reading, received_at, credence)
         });

@@ -201,28 +201,13 @@ impl House {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{self, RelayTimeouts, Tls};
+    use crate::config;
     use crate::send::Phase;
 
     const NOW: Timestamp = Timestamp::from_seconds(1_000_000);
 
     fn line() -> RelayLine {
-        let settings = config::Relay {
-            name: "main".to_owned(),
-            host: "127.0.0.1".to_owned(),
-            port: 25,
-            tls: Tls::None,
-            tls_ca: None,
-            login: None,
-            connections: 1,
-            letters_per_connection: 1,
-            rate: None,
-            per_domain: None,
-            domains: Vec::new(),
-            return_path: config::ReturnPath::Own,
-            hello_name: "shop.example.com".to_owned(),
-            timeouts: RelayTimeouts::default(),
-        };
+        let settings = config::Relay::plain("main", "127.0.0.1", 25, "shop.example.com");
         RelayLine::new(Relay::new(&settings, None).unwrap())
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::{Date, Weekday};
 
-use crate::domain::{Rule, Timestamp};
+use crate::domain::{AnswerKind, Rule, Timestamp};
 use crate::store::Figure;
 
 /// Milliseconds of a day.
@@ -49,15 +49,21 @@ pub enum Measure {
     Suppressed,
     /// Invitations that the shop's own rules dropped.
     Dropped,
-    /// Letters that came back.
+    /// Invitations that ended since their letter came back.
     Bounced,
+    /// Letters that came back since their address is dead.
+    HardBounces,
+    /// Letters that came back for another reason, or for none that is known.
+    SoftBounces,
+    /// Letters that customers called junk.
+    Complaints,
     /// Orders that were reviewed.
     Reviewed,
 }
 
 impl Measure {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 15] = [
         Self::Begun,
         Self::FirstLetters,
         Self::Reminders,
@@ -69,6 +75,9 @@ impl Measure {
         Self::Suppressed,
         Self::Dropped,
         Self::Bounced,
+        Self::HardBounces,
+        Self::SoftBounces,
+        Self::Complaints,
         Self::Reviewed,
     ];
 
@@ -86,6 +95,9 @@ impl Measure {
             Self::Suppressed => "suppressed",
             Self::Dropped => "dropped",
             Self::Bounced => "bounced",
+            Self::HardBounces => "hard_bounces",
+            Self::SoftBounces => "soft_bounces",
+            Self::Complaints => "complaints",
             Self::Reviewed => "reviewed",
         }
     }
@@ -103,7 +115,10 @@ impl Measure {
             Self::Declined => "stopped by the customer (unsubscribed, complained)",
             Self::Suppressed => "stopped by the suppression list",
             Self::Dropped => "dropped by the shop's rules",
-            Self::Bounced => "bounces",
+            Self::Bounced => "ended since their letters came back",
+            Self::HardBounces => "letters that came back: the address is dead",
+            Self::SoftBounces => "letters that came back: full, refused, or unclear",
+            Self::Complaints => "letters that customers called junk",
             Self::Reviewed => "reviews",
         }
     }
@@ -116,6 +131,14 @@ impl Measure {
             "letter reminder" => return Some(Self::Reminders),
             "letter dropped" => return Some(Self::Dropped),
             _ => {}
+        }
+        if let Some(kind) = name.strip_prefix("answer ") {
+            return match AnswerKind::parse(kind)? {
+                AnswerKind::HardBounce => Some(Self::HardBounces),
+                AnswerKind::SoftBounce | AnswerKind::UnclearBounce => Some(Self::SoftBounces),
+                AnswerKind::Complaint => Some(Self::Complaints),
+                _ => None,
+            };
         }
         Some(match Rule::parse(name)? {
             Rule::RelayRefuses => Self::Refused,
@@ -144,6 +167,11 @@ impl Sums {
     /// All letters that a relay took.
     pub const fn letters(&self) -> u64 {
         self.get(Measure::FirstLetters).saturating_add(self.get(Measure::Reminders))
+    }
+
+    /// All letters that came back.
+    pub const fn bounces(&self) -> u64 {
+        self.get(Measure::HardBounces).saturating_add(self.get(Measure::SoftBounces))
     }
 
     fn add(&mut self, measure: Measure, n: u64) {
@@ -289,6 +317,12 @@ mod tests {
             figure("2026-03-03", "became invited", 9),
             figure("2026-03-03", "dropped not-in-sample", 9),
             figure("2026-03-03", "letter dropped", 4),
+            figure("2026-03-03", "bounced", 1),
+            figure("2026-03-03", "answer hard_bounce", 2),
+            figure("2026-03-03", "answer soft_bounce", 3),
+            figure("2026-03-03", "answer unclear_bounce", 1),
+            figure("2026-03-03", "answer complaint", 6),
+            figure("2026-03-03", "answer auto_reply", 9),
             figure("2026-02-28", "begun", 100),
             figure("2026-03-04", "begun", 100),
             Figure { day: 0, ..figure("2026-03-01", "state queued", 8) },
@@ -300,8 +334,8 @@ mod tests {
             [("2026-03-01".to_owned(), 5), ("2026-03-02".to_owned(), 7), ("2026-03-03".to_owned(), 0)]
         );
         let total = Measure::ALL.map(|measure| stats.total.get(measure));
-        assert_eq!(total, [12, 3, 2, 0, 0, 3, 0, 0, 0, 4, 0, 0]);
-        assert_eq!(stats.total.letters(), 5);
+        assert_eq!(total, [12, 3, 2, 0, 0, 3, 0, 0, 0, 4, 1, 2, 4, 6, 0]);
+        assert_eq!((stats.total.letters(), stats.total.bounces()), (5, 6));
     }
 
     #[test]

@@ -9,11 +9,12 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::house::House;
-use super::relays::Readiness;
+use super::relays::{Readiness, RelayState};
+use super::stats::day_of;
 use super::vitals;
 use crate::config::Config;
 use crate::domain::{AlarmKind, DAY, HOUR, ShopId, State, Timestamp};
-use crate::store::{Alarm, Counts, Disk, Pause, Report, Store, StoreError, disk_of};
+use crate::store::{Alarm, Counts, Disk, Pause, Report, ShopComplaints, Store, StoreError, disk_of};
 
 /// A daemon that has said nothing for so long is not at work: it says something several times a minute.
 pub const SILENT_AFTER: Duration = Duration::from_secs(60);
@@ -73,6 +74,8 @@ pub struct Listening {
     pub address: String,
     /// What it is for: `smtp`, `submission`, `lmtp`, `http`.
     pub role: String,
+    /// How its sessions are protected: `starttls`, `required`, `implicit`, `none`.
+    pub tls: String,
 }
 
 /// What the parts around the house know.
@@ -92,8 +95,14 @@ pub struct RelayWord {
     pub name: String,
     /// `up`, `rests` or `is tried`.
     pub state: String,
-    /// Until when it rests, milliseconds.
+    /// Until when it rests, milliseconds: one letter tries it then.
     pub until: Option<i64>,
+    /// Since when it cannot be used, milliseconds.
+    pub since: Option<i64>,
+    /// Why, with the step in front. Holds no address of a person.
+    pub why: Option<String>,
+    /// Whether waiting will not mend it.
+    pub needs_person: bool,
 }
 
 /// How many in the last hour and in the last day, or since the start when that is less.
@@ -147,15 +156,7 @@ pub async fn report(house: &House) -> Result<(), StoreError> {
 
 async fn word(house: &House, now: Timestamp) -> Word {
     let setup = house.setup();
-    let mut relays = setup.relays.iter().map(|(name, line)| {
-        let (state, until) = match line.readiness(now) {
-            Readiness::Open => ("up", None),
-            Readiness::Probe => ("is tried", None),
-            Readiness::RestsUntil(until) => ("rests", Some(until.0)),
-        };
-        RelayWord { name: name.clone(), state: state.to_owned(), until }
-    });
-    let mut relays = relays.by_ref().collect::<Vec<_>>();
+    let mut relays = house.relay_states().into_iter().map(relay).collect::<Vec<_>>();
     relays.sort_by(|one, other| one.name.cmp(&other.name));
     let outside = house.outside();
     let [copies, letters] = house.rates.saw([house.meter.taken_in(), house.meter.letters()], now);
@@ -171,6 +172,22 @@ async fn word(house: &House, now: Timestamp) -> Word {
         letters,
         hold_all: setup.config.hold_all,
         fault: vitals::ready(house).await.err(),
+    }
+}
+
+fn relay(relay: RelayState) -> RelayWord {
+    let (state, until) = match relay.readiness {
+        Readiness::RestsUntil(until) if !relay.probing => ("rests", Some(until.0)),
+        Readiness::Open => ("up", None),
+        Readiness::Probe | Readiness::RestsUntil(_) => ("is tried", None),
+    };
+    RelayWord {
+        name: relay.name,
+        state: state.to_owned(),
+        until,
+        since: relay.down_since.map(|since| since.0),
+        why: relay.trouble,
+        needs_person: relay.needs_person,
     }
 }
 
@@ -201,17 +218,19 @@ pub struct Status {
     pub due: Option<Timestamp>,
     /// What is not as usual.
     pub alarms: Vec<Alarm>,
+    /// What customers said of the letters of shops of which somebody complained within a month.
+    pub complaints: Vec<ShopComplaints>,
     /// Whose letters rest.
     pub pauses: Vec<Pause>,
     /// The disk of the database's file.
     pub disk: Option<Disk>,
 }
 
-/// Looks how things stand. It reads a few rows, however many invitations there are.
+/// The daemons, who spoke last first.
 ///
 /// # Errors
 /// When the store cannot be read.
-pub async fn look(store: &dyn Store, config: &Config) -> Result<Status, StoreError> {
+pub async fn daemons(store: &dyn Store) -> Result<Vec<Daemon>, StoreError> {
     let own = host();
     let daemons = store.reports().await?.into_iter().rev().map(|report| {
         // What a newer program adds is passed over, what it leaves out is empty.
@@ -219,13 +238,23 @@ pub async fn look(store: &dyn Store, config: &Config) -> Result<Status, StoreErr
         let is_gone = word.host == own && !std::path::Path::new("/proc").join(word.process.to_string()).exists();
         Daemon { word, at: report.at, is_gone }
     });
+    Ok(daemons.collect())
+}
+
+/// Looks how things stand. It reads a few rows, however many invitations there are.
+///
+/// # Errors
+/// When the store cannot be read.
+pub async fn look(store: &dyn Store, config: &Config, now: Timestamp) -> Result<Status, StoreError> {
     let shops = config.shops.iter().map(|shop| &shop.id).collect::<Vec<&ShopId>>();
     let alarms = store.watch_figures().await?.alarms;
+    let complaints = store.complaints(day_of(now)).await?;
     Ok(Status {
-        daemons: daemons.collect(),
+        daemons: daemons(store).await?,
         counts: store.counts().await?,
         due: store.next_due().await?.into_iter().map(|(_, at)| at).min(),
         alarms: alarms.into_iter().filter(|alarm| shops.contains(&&alarm.shop)).collect(),
+        complaints: complaints.into_iter().filter(|one| one.seen.month > 0 && shops.contains(&&one.shop)).collect(),
         pauses: store.pauses().await?,
         disk: disk_of(&config.database),
     })
@@ -241,12 +270,14 @@ impl Daemon {
 /// Everything that is not well, each in a sentence with what to do; empty when all is.
 pub fn faults(status: &Status, now: Timestamp) -> Vec<String> {
     let mut faults = Vec::new();
-    daemons(status, now, &mut faults);
+    of_daemons(status, now, &mut faults);
     let overdue = status.due.map_or(Duration::ZERO, |due| now.since(due));
     let living = || status.daemons.iter().filter(|daemon| daemon.lives(now));
     for relay in living().flat_map(|daemon| &daemon.word.relays) {
         if relay.state != "up" && overdue >= RELAY_AWAY {
-            faults.push(format!("letters wait for the relay {}, which cannot be used; see: invited check", relay.name));
+            let why = relay.why.as_ref().map(|why| format!(" ({why})")).unwrap_or_default();
+            let name = &relay.name;
+            faults.push(format!("letters wait for the relay {name}, which cannot be used{why}; see: invited check"));
         }
     }
     let ends = living().filter_map(|daemon| daemon.word.certificate_ends).map(Timestamp).min();
@@ -277,16 +308,19 @@ pub fn faults(status: &Status, now: Timestamp) -> Vec<String> {
 }
 
 /// The command that shows more about an alarm.
-const fn where_to_look(kind: AlarmKind) -> &'static str {
+pub(super) const fn where_to_look(kind: AlarmKind) -> &'static str {
     match kind {
         AlarmKind::Held | AlarmKind::Volume => "invited held list --count",
         AlarmKind::Sender => "invited held list --count, and invited senders list",
         AlarmKind::Silent => "invited shop address",
         AlarmKind::Relay => "invited check",
+        AlarmKind::Complaint => {
+            "invited queue stats, invited suppress list --reason complained, and docs/bounces.md on what to do"
+        }
     }
 }
 
-fn daemons(status: &Status, now: Timestamp, faults: &mut Vec<String>) {
+fn of_daemons(status: &Status, now: Timestamp, faults: &mut Vec<String>) {
     let lives = status.daemons.iter().any(|daemon| daemon.lives(now));
     if status.daemons.is_empty() {
         faults.push("no daemon is at work; start it with: systemctl start invited".to_owned());
@@ -330,7 +364,7 @@ mod tests {
     }
 
     fn daemon(seconds: i64) -> Daemon {
-        let relays = vec![RelayWord { name: "default".to_owned(), state: "up".to_owned(), until: None }];
+        let relays = vec![RelayWord { name: "default".to_owned(), state: "up".to_owned(), ..RelayWord::default() }];
         let word = Word { host: "mail".to_owned(), process: 7, relays, ..Word::default() };
         Daemon { word, at: ago(seconds), is_gone: false }
     }

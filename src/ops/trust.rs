@@ -68,7 +68,8 @@ impl Said {
                 }
                 None => format!("its sender is proved by {by}"),
             },
-            Self::Held(why) | Self::Unsure(why) => why.clone(),
+            Self::Held(why) => format!("its sender is not proved: {why}"),
+            Self::Unsure(why) => format!("its sender is not proved yet: {why}"),
             Self::NewSender(mark) => format!("its sender is known by the mark \"{mark}\" only"),
         }
     }
@@ -97,7 +98,7 @@ pub(super) fn lay(
             let proof = Proof { verdict: Said::of(&verdict), evidence };
             (verdict, serde_json::to_string(&proof).ok())
         }
-        None => (Verdict::Unsure { why: "its sender is not proved yet: DNS is too slow".to_owned() }, None),
+        None => (Verdict::Unsure { why: "the DNS is too slow".to_owned() }, None),
     };
     let mut credence = Credence { proof, ..Credence::default() };
     if reading.outcome != Outcome::Event {
@@ -140,7 +141,8 @@ pub(super) async fn look(prover: &Prover, config: &Config, copy: &UnreadCopy) ->
     Some(prover.evidence(mail, rules).await)
 }
 
-/// What was seen of a kept copy's sender when it came in; looked for now when nobody did then, or when it could not be found.
+/// What was seen of a kept copy's sender when it came in, where that proves it: a key that is gone by now does not count against it.
+/// Else what is seen now: a key may have been published since, or an entry put right.
 pub(super) async fn look_at_kept(
     prover: &Prover,
     config: &Config,
@@ -148,15 +150,15 @@ pub(super) async fn look_at_kept(
     message: &[u8],
 ) -> Option<Evidence> {
     match stored(copy.proof.as_deref()) {
-        Some(proof) if !is_open(config, copy, &proof) => Some(proof.evidence),
+        Some(proof) if is_proved(config, copy, &proof) => Some(proof.evidence),
         _ => look(prover, config, &as_unread(copy, message.to_vec())).await,
     }
 }
 
-/// Whether the present rules ask for something that was not looked up, or not found out.
-fn is_open(config: &Config, copy: &StoredCopy, proof: &Proof) -> bool {
+/// Whether the present rules take what was found for a proof.
+fn is_proved(config: &Config, copy: &StoredCopy, proof: &Proof) -> bool {
     let rules = config.shop(&copy.shop).map(|shop| &shop.trust);
-    rules.is_some_and(|rules| matches!(judge(&proof.evidence, rules, copy.received_at), Verdict::Unsure { .. }))
+    rules.is_some_and(|rules| matches!(judge(&proof.evidence, rules, copy.received_at), Verdict::Trusted { .. }))
 }
 
 /// How far back a queue that is older than the look at senders is asked whose copies it believed.

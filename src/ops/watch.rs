@@ -1,11 +1,15 @@
-//! Watching over the shops: is a shop's share of held copies as usual, and do copies still come? What is not as usual is said once,
+//! Watching over the shops: is a shop's share of held copies as usual, do copies still come, and do customers call its letters junk? What is not as usual is said once,
 //! by the daemon that saw it first, and once more when it is over.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use super::house::House;
-use crate::domain::{AlarmKind, DAY, Doubt, Facts, HOUR, Hour, ShopId, Timestamp, Verdict, held_alarm, silent_alarm};
+use super::stats::day_of;
+use super::status::where_to_look;
+use crate::domain::{
+    AlarmKind, Complaints, DAY, Doubt, Facts, HOUR, Hour, ShopId, Timestamp, Verdict, held_alarm, silent_alarm,
+};
 use crate::store::{Alarm, ShopSum, StoreError, WatchFigures};
 
 /// How long the counts of an hour are kept: a month to compare with, and what may lie between that and now.
@@ -50,10 +54,11 @@ pub async fn look(house: &House, watch: &mut Watch) -> Result<WatchFigures, Stor
     }
     judge_doubts(house, &mut figures, now).await?;
     relays(house, watch, &mut figures).await?;
+    complaints(house, &mut figures, now).await?;
     Ok(figures)
 }
 
-/// How long copies that are held for their sender's sake keep an alarm up. Who left them lying for a week has decided so.
+/// How long copies that are held for their sender's sake, or since too many came, keep an alarm up. Who left them lying for a week has decided so.
 const DOUBT_ALARMS: Duration = DAY.saturating_mul(7);
 
 /// Raises the alarms of copies that are held for their sender's sake, and ends those of which none is held any more.
@@ -96,8 +101,8 @@ pub(super) async fn doubted(house: &House, shop: &ShopId, doubt: Doubt) {
 async fn raise(house: &House, shop: &ShopId, kind: AlarmKind, note: &str, now: Timestamp) -> Result<Alarm, StoreError> {
     let alarm = Alarm { shop: shop.clone(), kind, since: now, note: note.to_owned() };
     if house.store.raise_alarm(&alarm).await? {
-        let (shop, alarm) = (shop.as_str(), kind.as_str());
-        tracing::warn!(shop, alarm, "{note}; see: invited held list --count, and invited senders list");
+        let (shop, alarm, see) = (shop.as_str(), kind.as_str(), where_to_look(kind));
+        tracing::warn!(shop, alarm, "{note}; see: {see}");
     }
     Ok(alarm)
 }
@@ -132,6 +137,38 @@ async fn relays(house: &House, watch: &mut Watch, figures: &mut WatchFigures) ->
     Ok(())
 }
 
+/// Raises an alarm for each shop of which so many letters are called junk that receivers turn mail away, and ends it when nobody has
+/// done so for a week, or for few of many letters.
+async fn complaints(house: &House, figures: &mut WatchFigures, now: Timestamp) -> Result<(), StoreError> {
+    let found = house.store.complaints(day_of(now)).await?;
+    let setup = house.setup();
+    for shop in setup.config.shops.iter().map(|shop| &shop.id) {
+        let seen = found.iter().find(|one| one.shop == *shop).map_or(Complaints::default(), |one| one.seen);
+        let known = figures.alarms.iter().position(|one| one.shop == *shop && one.kind == AlarmKind::Complaint);
+        let note = seen.concern(known.is_some()).map(|concern| seen.note(concern));
+        match (note, known) {
+            (Some(note), None) => {
+                figures.alarms.push(raise(house, shop, AlarmKind::Complaint, &note, now).await?);
+            }
+            (note, Some(place)) if note.as_ref() != figures.alarms.get(place).map(|alarm| &alarm.note) => {
+                let old = figures.alarms.remove(place);
+                match note {
+                    None => end(house, &old).await?,
+                    Some(note) => {
+                        let new = Alarm { note, ..old.clone() };
+                        // It is the same alarm with other numbers: each complaint has its own line in the log.
+                        house.store.clear_alarm(&old).await?;
+                        house.store.raise_alarm(&new).await?;
+                        figures.alarms.push(new);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
 impl Watch {
     /// Whether something came since a shop was last judged, or an hour went by, in which silence grows.
     fn is_due(&self, sum: &ShopSum, now: Timestamp) -> bool {
@@ -161,7 +198,7 @@ async fn judge(
             // What came and is not read yet is no silence.
             AlarmKind::Silent if is_waiting || !is_silence_heard && alarm.is_none() => Verdict::Unclear,
             AlarmKind::Silent => silent_alarm(&hours, sum.last_copy_at, since, now),
-            AlarmKind::Sender | AlarmKind::Volume | AlarmKind::Relay => Verdict::Unclear,
+            AlarmKind::Sender | AlarmKind::Volume | AlarmKind::Relay | AlarmKind::Complaint => Verdict::Unclear,
         };
         match (verdict, alarm) {
             (Verdict::Unusual(facts), None) => {
@@ -209,6 +246,9 @@ async fn end(house: &House, alarm: &Alarm) -> Result<(), StoreError> {
         match alarm.kind {
             AlarmKind::Relay => {
                 tracing::info!(shop, alarm = kind, since = %alarm.since, "over: a shop's relays need nobody")
+            }
+            AlarmKind::Complaint => {
+                tracing::info!(shop, alarm = kind, since = %alarm.since, "over: few or none of a shop's letters are called junk")
             }
             _ => {
                 tracing::info!(shop, alarm = kind, since = %alarm.since, "over: the copies of a shop are as usual again")

@@ -1,11 +1,13 @@
 //! One look at one mail: what its rules ask for is checked, each check within what is left of the time.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mail_auth::arc::Set;
+use mail_auth::common::crypto::CryptoError;
 use mail_auth::common::headers::Header;
-use mail_auth::dkim;
+use mail_auth::dkim::{self, DkimError};
 use mail_auth::dmarc::verify::DmarcParameters;
 use mail_auth::hickory_resolver::proto::op::ResponseCode;
 use mail_auth::spf::verify::SpfParameters;
@@ -15,10 +17,12 @@ use mail_auth::{
 };
 use tokio::time::{Instant, timeout_at};
 
+use super::breaker::Breaker;
+use super::resolver::ANSWER;
 use super::section::Section;
 use super::{seal, signature};
 use crate::domain::trust::{
-    ArcSeen, Author, Checked, DkimSeen, DmarcSeen, Evidence, ListedDomain, SpfSeen, TrustRules, are_aligned,
+    ArcSeen, Author, Broken, Checked, DkimSeen, DmarcSeen, Evidence, ListedDomain, SpfSeen, TrustRules, are_aligned,
 };
 use crate::domain::{Way, host_name};
 
@@ -31,6 +35,7 @@ const SIGNATURES: usize = 10;
 /// What a look needs, all of it its own, since it runs as a task.
 pub(super) struct Look {
     pub(super) authenticator: MessageAuthenticator,
+    pub(super) breaker: Arc<Breaker>,
     pub(super) message: Vec<u8>,
     pub(super) mail_from: String,
     pub(super) hello: String,
@@ -44,6 +49,23 @@ struct Seen<'m> {
     author: String,
     client: Option<IpAddr>,
     until: Instant,
+}
+
+/// A question that is being asked. One that is given up counts as one without an answer, whoever gave it up.
+struct Asking<'b> {
+    breaker: &'b Breaker,
+    place: &'b str,
+    began: Instant,
+    is_answered: bool,
+}
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        // Trouble that is told at once, such as SERVFAIL, keeps nobody waiting; nor does it say that the place answers.
+        if self.is_answered || self.began.elapsed() >= ANSWER {
+            self.breaker.ended(self.place, self.is_answered, Instant::now());
+        }
+    }
 }
 
 /// A signature of the mail, and what was seen of it.
@@ -89,7 +111,7 @@ impl Look {
             }
             let mut of = signature::of_dkim(&header.header, header.value, &seen.section);
             if is_asked {
-                of.checked = self.check(seen, header).await;
+                (of.checked, of.broken) = self.check(seen, header).await;
             }
             signed.push((header, of));
         }
@@ -103,16 +125,37 @@ impl Look {
     }
 
     /// Checks one signature alone, so that one silent server does not take the time of all in one go.
-    async fn check(&self, seen: &Seen<'_>, header: &Header<'_, dkim::Signature>) -> Checked {
+    async fn check(&self, seen: &Seen<'_>, header: &Header<'_, dkim::Signature>) -> (Checked, Option<Broken>) {
         let mut alone = seen.parsed.clone();
         let one = dkim::Signature { x: 0, r: false, atps: None, ..header.header.clone() };
         alone.dkim_headers = vec![Header::new(header.name, header.value, one)];
         alone.errors.clear();
-        let check = self.authenticator.verify_dkim(&alone);
-        match timeout_at(seen.until, check).await {
-            Ok(outputs) => outputs.first().map_or(Checked::Fail, |output| checked(output.result())),
-            Err(_) => Checked::TempError,
+        let question = async {
+            let outputs = self.authenticator.verify_dkim(&alone).await;
+            outputs.first().map_or((Checked::Fail, None), |output| (checked(output.result()), broken(output.result())))
+        };
+        let is_trouble = |answer: &(Checked, _)| answer.0 == Checked::TempError;
+        let answer = self.ask(&keys_of(&header.header.d), seen.until, question, is_trouble).await;
+        answer.unwrap_or((Checked::TempError, None))
+    }
+
+    /// Asks the DNS at a place in it; `None` when it gives no answer in time, or gave none too often. Places are told apart by what is
+    /// asked for there, since an answer may be one that is remembered while the others have none.
+    async fn ask<T>(
+        &self,
+        place: &str,
+        until: Instant,
+        question: impl Future<Output = T>,
+        is_trouble: impl FnOnce(&T) -> bool,
+    ) -> Option<T> {
+        let began = Instant::now();
+        if !self.breaker.may_ask(place, began) {
+            return None;
         }
+        let mut asking = Asking { breaker: &self.breaker, place, began, is_answered: false };
+        let answer = timeout_at(until, question).await.ok()?;
+        asking.is_answered = !is_trouble(&answer);
+        Some(answer)
     }
 
     /// SPF of the reverse-path, where a client of its own handed the mail in. A `<>` has no domain, and the name in EHLO is not asked:
@@ -128,8 +171,9 @@ impl Look {
             return (Some(SpfSeen { domain, checked: Checked::Unasked }), SpfOutput::default());
         }
         let question = SpfParameters::verify_mail_from(client, &self.hello, &self.hello, &self.mail_from);
-        let answer = timeout_at(seen.until, self.authenticator.verify_spf(question)).await;
-        let output = answer.unwrap_or_else(|_| SpfOutput::new(domain.clone()).with_result(SpfResult::TempError));
+        let is_trouble = |output: &SpfOutput| output.result() == SpfResult::TempError;
+        let answer = self.ask(&domain, seen.until, self.authenticator.verify_spf(question), is_trouble).await;
+        let output = answer.unwrap_or_else(|| SpfOutput::new(domain.clone()).with_result(SpfResult::TempError));
         let checked = match output.result() {
             SpfResult::Pass => Checked::Pass,
             SpfResult::TempError => Checked::TempError,
@@ -155,12 +199,13 @@ impl Look {
         let outputs = outputs.collect::<Vec<_>>();
         let sender = self.mail_from.rsplit_once('@').map_or("", |(_, domain)| domain);
         let question = DmarcParameters::new(&seen.parsed, &outputs, sender, spf);
-        Some(match timeout_at(seen.until, self.authenticator.verify_dmarc(question)).await {
-            Ok(output) => {
-                DmarcSeen { by_spf: checked_dmarc(output.spf_result()), by_dkim: checked_dmarc(output.dkim_result()) }
-            }
-            Err(_) => DmarcSeen { by_spf: Checked::TempError, by_dkim: Checked::TempError },
-        })
+        let question = async {
+            let output = self.authenticator.verify_dmarc(question).await;
+            DmarcSeen { by_spf: checked_dmarc(output.spf_result()), by_dkim: checked_dmarc(output.dkim_result()) }
+        };
+        let is_trouble = |seen: &DmarcSeen| [seen.by_spf, seen.by_dkim].contains(&Checked::TempError);
+        let answer = self.ask(&format!("_dmarc.{}", seen.author), seen.until, question, is_trouble).await;
+        Some(answer.unwrap_or(DmarcSeen { by_spf: Checked::TempError, by_dkim: Checked::TempError }))
     }
 
     /// The chain of seals, when the last of them is one that the shop trusts.
@@ -177,16 +222,23 @@ impl Look {
         let checked = if covering(&self.rules.arc, &sealer).is_none() {
             Checked::Unasked
         } else {
-            match timeout_at(seen.until, self.authenticator.verify_arc(&seen.parsed)).await {
+            let question = async {
+                let output = self.authenticator.verify_arc(&seen.parsed).await;
                 // What was looked at must be what was checked: the chain's last set.
-                Ok(output) if !output.sets().last().is_some_and(|set| is_of(set, last)) => Checked::Fail,
-                Ok(output) => checked(output.result()),
-                Err(_) => Checked::TempError,
-            }
+                let is_last = output.sets().last().is_some_and(|set| is_of(set, last));
+                if is_last { checked(output.result()) } else { Checked::Fail }
+            };
+            let is_trouble = |answer: &Checked| *answer == Checked::TempError;
+            self.ask(&keys_of(&sealer), seen.until, question, is_trouble).await.unwrap_or(Checked::TempError)
         };
         signature.checked = checked;
         Some(ArcSeen { sealer, checked, saw: seal::good_signatures(results.value), signature })
     }
+}
+
+/// Where the keys of a domain stand (RFC 6376, section 3.6.2.1).
+fn keys_of(domain: &str) -> String {
+    format!("_domainkey.{}", domain.trim_end_matches('.').to_ascii_lowercase())
 }
 
 fn is_of(set: &Set<'_>, instance: u32) -> bool {
@@ -207,6 +259,26 @@ fn checked(result: &DkimResult) -> Checked {
             Checked::TempError
         }
         DkimResult::Neutral(_) | DkimResult::Fail(_) | DkimResult::PermError(_) | DkimResult::None => Checked::Fail,
+    }
+}
+
+/// Why a signature does not hold. Trouble with the DNS is no reason.
+fn broken(result: &DkimResult) -> Option<Broken> {
+    let (DkimResult::Neutral(error) | DkimResult::Fail(error) | DkimResult::PermError(error)) = result else {
+        return None;
+    };
+    match error {
+        Error::Dkim(DkimError::FailedBodyHashMatch) => Some(Broken::Body),
+        // An RSA signature that does not hold has an error of its own, an Ed25519 one only its library's, as a key that cannot be read;
+        // but that is a permanent error and no failure.
+        Error::Crypto(CryptoError::FailedVerification) => Some(Broken::Fields),
+        Error::Crypto(CryptoError::Library(_)) if matches!(result, DkimResult::Fail(_)) => Some(Broken::Fields),
+        Error::Dkim(DkimError::RevokedPublicKey) => Some(Broken::Withdrawn),
+        Error::Dns(DnsError::RecordNotFound(ResponseCode::NXDomain | ResponseCode::NoError)) => Some(Broken::NoKey),
+        Error::Dns(DnsError::InvalidRecordType)
+        | Error::Dkim(DkimError::UnsupportedKeyType)
+        | Error::Crypto(CryptoError::Library(_) | CryptoError::IncompatibleAlgorithms) => Some(Broken::BadKey),
+        _ => None,
     }
 }
 

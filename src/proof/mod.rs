@@ -19,6 +19,7 @@
 //! - An SPF `include` inside an `include` that passes ends the evaluation with the inner qualifier. A domain's own records again.
 //! - A name that is not there and one whose server fails are told apart: SERVFAIL and REFUSED are trouble, NXDOMAIN is an answer.
 
+mod breaker;
 mod look;
 mod resolver;
 mod seal;
@@ -27,12 +28,13 @@ mod signature;
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use mail_auth::MessageAuthenticator;
 use tokio::sync::Semaphore;
 use tokio_util::task::AbortOnDropHandle;
 
+use self::breaker::Breaker;
 use self::look::Look;
 use self::section::{Section, with_crlf};
 use crate::domain::trust::{Author, Checked, Evidence, Method, TrustRules, Verdict, judge};
@@ -51,6 +53,7 @@ const TOLD_AT_MOST: usize = 100;
 pub struct Prover {
     authenticator: MessageAuthenticator,
     slots: Semaphore,
+    breaker: Arc<Breaker>,
     told: Mutex<BTreeSet<String>>,
 }
 
@@ -78,11 +81,11 @@ impl Prover {
     /// When the resolver cannot be built.
     pub fn new(servers: &[SocketAddr]) -> Result<Self, ProverError> {
         let authenticator = resolver::authenticator(servers).map_err(|error| ProverError(error.to_string()))?;
-        Ok(Self { authenticator, slots: Semaphore::new(AT_ONCE), told: Mutex::default() })
+        Ok(Self { authenticator, slots: Semaphore::new(AT_ONCE), breaker: Arc::default(), told: Mutex::default() })
     }
 
     /// What is seen of a copy's sender under a shop's rules. It takes 10 seconds at most, after waiting for its turn, and never fails:
-    /// what could not be looked up says so.
+    /// what could not be looked up says so. A domain whose DNS gave no answer time after time is left alone for a while.
     pub async fn evidence(&self, mail: Mail<'_>, rules: &TrustRules) -> Evidence {
         let message = with_crlf(mail.message);
         let author = Section::of(&message).map_or(Author::Unclear, |section| section.author());
@@ -93,6 +96,7 @@ impl Prover {
         let Ok(_slot) = self.slots.acquire().await else { return evidence };
         let look = Look {
             authenticator: self.authenticator.clone(),
+            breaker: Arc::clone(&self.breaker),
             message: message.into_owned(),
             mail_from: mail.mail_from.to_owned(),
             hello: mail.handed.hello.clone(),

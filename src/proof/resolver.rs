@@ -11,7 +11,7 @@ use mail_auth::hickory_resolver::net::NetError;
 use mail_auth::hickory_resolver::system_conf::read_system_conf;
 
 /// How long one answer is waited for.
-const ANSWER: Duration = Duration::from_secs(2);
+pub(super) const ANSWER: Duration = Duration::from_secs(2);
 
 /// How often a question is asked again.
 const RETRIES: usize = 1;

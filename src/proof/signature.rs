@@ -13,6 +13,7 @@ const DOMAIN: usize = 255;
 /// The tags that matter here, of a DKIM-Signature or an ARC-Message-Signature.
 struct Tags<'s> {
     domain: &'s str,
+    selector: &'s str,
     algorithm: Algorithm,
     signature: &'s [u8],
     fields: &'s [String],
@@ -21,32 +22,30 @@ struct Tags<'s> {
     length: u64,
 }
 
+/// The library has two types for them, alike in these fields.
+macro_rules! tags_of {
+    ($signature:expr) => {
+        Tags {
+            domain: &$signature.d,
+            selector: &$signature.s,
+            algorithm: $signature.a,
+            signature: &$signature.b,
+            fields: &$signature.h,
+            made_at: $signature.t,
+            expires_at: $signature.x,
+            length: $signature.l,
+        }
+    };
+}
+
 /// What a DKIM-Signature field says. `value` is the field as it stands in the mail.
 pub(super) fn of_dkim(signature: &dkim::Signature, value: &[u8], section: &Section<'_>) -> DkimSeen {
-    let tags = Tags {
-        domain: &signature.d,
-        algorithm: signature.a,
-        signature: &signature.b,
-        fields: &signature.h,
-        made_at: signature.t,
-        expires_at: signature.x,
-        length: signature.l,
-    };
-    seen(&tags, value, section)
+    seen(&tags_of!(signature), value, section)
 }
 
 /// The same for the signature of a mail server on the way (RFC 8617, section 4.1.2).
 pub(super) fn of_arc(signature: &arc::Signature, value: &[u8], section: &Section<'_>) -> DkimSeen {
-    let tags = Tags {
-        domain: &signature.d,
-        algorithm: signature.a,
-        signature: &signature.b,
-        fields: &signature.h,
-        made_at: signature.t,
-        expires_at: signature.x,
-        length: signature.l,
-    };
-    seen(&tags, value, section)
+    seen(&tags_of!(signature), value, section)
 }
 
 fn seen(tags: &Tags<'_>, value: &[u8], section: &Section<'_>) -> DkimSeen {
@@ -59,7 +58,9 @@ fn seen(tags: &Tags<'_>, value: &[u8], section: &Section<'_>) -> DkimSeen {
     let bits = u32::try_from(tags.signature.len() * 8).unwrap_or(u32::MAX);
     DkimSeen {
         domain: clean(tags.domain, DOMAIN),
+        selector: clean(tags.selector, DOMAIN),
         checked: Checked::Unasked,
+        broken: None,
         unsigned: MATTERS.into_iter().filter(|name| !covered(name)).map(str::to_owned).collect(),
         // mail-auth 0.13.3 takes `l=0` for no `l=` at all.
         partial_body: tags.length > 0 || has_tag(value, b"l"),

@@ -262,6 +262,27 @@ mod tests {
         }
     }
 
+    /// Nothing is unpacked either: the reader has no means to.
+    #[test]
+    fn attachments_are_left_out() {
+        let part = |kind: &str, text: &str| format!("--b\r\nContent-Type: {kind}\r\n\r\n{text}\r\n");
+        let attached = |kind: &str| part(&format!("{kind}\r\nContent-Disposition: attachment; filename=x"), "hidden");
+        let body = [
+            part("text/plain", "shown"),
+            attached("text/plain"),
+            attached("text/html"),
+            attached("application/zip"),
+            part("application/gzip", "hidden"),
+            part("text/csv", "hidden"),
+            "--b--\r\n".to_owned(),
+        ];
+        let message = parse(
+            "Subject: x\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=b",
+            body.concat().as_bytes(),
+        );
+        assert_eq!((message.html.trim(), message.text.trim()), ("", "shown"));
+    }
+
     #[test]
     fn when_a_mail_was_sent_is_told_by_its_one_date() {
         for (fields, sent) in [

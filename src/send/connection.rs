@@ -363,7 +363,6 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::config::RelayTimeouts;
 
     #[tokio::test]
     async fn every_connection_has_tcp_nodelay() {
@@ -375,22 +374,7 @@ mod tests {
             let _ = tcp.read(&mut [0; 100]).await.unwrap();
             tcp.write_all(b"250 hello\r\n").await.unwrap();
         });
-        let settings = config::Relay {
-            name: "main".to_owned(),
-            host: "127.0.0.1".to_owned(),
-            port,
-            tls: Tls::None,
-            tls_ca: None,
-            login: None,
-            connections: 1,
-            letters_per_connection: 1,
-            rate: None,
-            per_domain: None,
-            domains: Vec::new(),
-            return_path: config::ReturnPath::Own,
-            hello_name: "shop.example.com".to_owned(),
-            timeouts: RelayTimeouts::default(),
-        };
+        let settings = config::Relay::plain("main", "127.0.0.1", port, "shop.example.com");
         let hello = ClientId::Domain(settings.hello_name.clone());
         let access = Access { settings, hello, credentials: None, handshake: None };
         let connection = Connection::open(&access).await.unwrap_or_else(|trouble| panic!("{trouble}"));

@@ -11,7 +11,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 
 use super::sql::engine::Engine;
 use super::sql::fault::Fault;
-use super::sqlite::{Contents, File};
+use super::sqlite::{Contents, File, Knows, TakenOver};
 use super::{Actor, DaemonLock, Role, SqlStore, Store as _, StoreError, open, owner};
 use crate::config::Database;
 use crate::domain::{Gap, InvitationId, Policies, Timestamp};
@@ -103,6 +103,8 @@ pub struct Restoration<'r> {
     pub replace: bool,
     /// When the backup was made, for one that does not know it itself.
     pub since: Option<Timestamp>,
+    /// Whether a person says that no letter went out before its time since then, so that only what was due may have gone.
+    pub on_time: bool,
     /// The shops' rules, by which it is told what may have gone out.
     pub policies: Arc<Policies>,
     /// Who does it.
@@ -114,17 +116,20 @@ pub struct Restoration<'r> {
 /// A queue that was put back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Restored {
-    /// The time of which it knows nothing.
+    /// The time of which it knows nothing, but for what was taken over.
     pub gap: Gap,
     /// What is in it.
     pub contents: Contents,
-    /// The invitations whose letters may have gone out in that time. They are held.
+    /// What the queue that was there before knew better.
+    pub taken: TakenOver,
+    /// The invitations whose letters may have gone out in that time. They are held. None where the queue that was there knew everything.
     pub held: Vec<InvitationId>,
     /// Where the queue is that was there before.
     pub kept: Option<PathBuf>,
 }
 
-/// Puts a backup in the place of a queue. What may have been sent since the backup was made is held in the same step.
+/// Puts a backup in the place of a queue. What the queue that was there knows of the time since the backup was made is taken over, and
+/// unless that is everything, what may have been sent since is held, in the same step.
 ///
 /// # Errors
 /// [`StoreError::Taken`] while a daemon works there. Whatever is wrong, what was there is as it was.
@@ -162,16 +167,36 @@ pub async fn restore(order: &Restoration<'_>) -> Result<Restored, BackupError> {
         let why = "was made in the future; is this machine's clock right?";
         return Err(BackupError::WhenUnknown(format!("{} {why}", order.backup.display())));
     }
-    let gap = Gap { since, until: order.now };
+    let taken = take_over(order.to, &file, made_at).await?;
+    let gap = Gap { since, until: order.now, on_time: order.on_time };
     let store = SqlStore::start(Engine::Sqlite(file.clone()), None).await.map_err(Fault::into_store_error)?;
-    let held = store.hold_restored(gap, &order.actor, Arc::clone(&order.policies)).await;
+    let held = if taken.knows == Knows::Everything {
+        store.note_put_back(gap).await.map(|()| Vec::new())
+    } else {
+        store.hold_restored(gap, &order.actor, Arc::clone(&order.policies)).await
+    };
     store.close().await;
     let held = held?;
     let contents = file.settle().await?;
     part.sync()?;
     let kept = set_aside(order)?;
     part.take_name(order.to)?;
-    Ok(Restored { gap, contents, held, kept })
+    Ok(Restored { gap, contents, taken, held, kept })
+}
+
+/// Takes over what the queue `there` knows, if it can be read. It is read in a copy: it may have an older schema, and it is kept as it is.
+async fn take_over(there: &Path, restored: &File, made_at: Option<Timestamp>) -> Result<TakenOver, BackupError> {
+    let nothing = |why: String| TakenOver { knows: Knows::Nothing(why), invitations: 0, erased: 0 };
+    if !there.exists() {
+        return Ok(nothing("no queue was there".to_owned()));
+    }
+    Part::remove(&named(there, COMPARING));
+    let part = Part::create(there, COMPARING)?;
+    let present = File::new(&part.path);
+    match File::new(there).copy_readable(&present).await {
+        Ok(()) => Ok(restored.take_over(&present, made_at).await?),
+        Err(error) => Ok(nothing(format!("the queue that was there cannot be read: {error}"))),
+    }
 }
 
 /// Holds what may have been sent since `since` in a queue that something else put back: a server's own means, a snapshot of a disk.
@@ -198,6 +223,9 @@ pub async fn hold_since(
 }
 
 const RESTORING: &str = "restoring";
+
+/// Behind the name of the copy in which the queue that is replaced is read.
+const COMPARING: &str = "comparing";
 
 /// Files of SQLite's beside the database. The log first: a new file must never meet an old one's.
 const BESIDE: [&str; 2] = ["-wal", "-shm"];

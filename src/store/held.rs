@@ -1,6 +1,6 @@
 //! What goes into the store and comes out of it where people deal with held copies, and where a shop is watched.
 
-use crate::domain::{AddressKey, AlarmKind, CopyId, Hour, ShopId, Timestamp};
+use crate::domain::{AddressKey, AlarmKind, Complaints, CopyId, Hour, ShopId, Timestamp};
 
 use super::{Actor, CopyState};
 
@@ -154,6 +154,15 @@ pub struct WatchFigures {
     pub unread: Vec<(ShopId, u64)>,
     /// What is not as usual.
     pub alarms: Vec<Alarm>,
+}
+
+/// What customers said of a shop's letters.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ShopComplaints {
+    /// The shop.
+    pub shop: ShopId,
+    /// How many complained, and of how many letters.
+    pub seen: Complaints,
 }
 
 /// A shop's copies by the hour.

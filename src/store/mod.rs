@@ -5,6 +5,7 @@
 
 mod answers;
 mod backup;
+mod claims;
 mod desk;
 mod error;
 mod filter;
@@ -27,24 +28,25 @@ mod views;
 
 pub use answers::{AnswerFiled, AnswerRecord, AnsweredLetter, FiledAnswer};
 pub use backup::{BackedUp, BackupError, Restoration, Restored, backup, hold_since, restore};
+pub use claims::{Claim, ClaimAsk, Claimed, ClaimedLetter, Recovered, RelayShare, Settled};
 pub use desk::{DeskAsk, DeskOutcome, Reinvited, Seen};
 pub use error::StoreError;
 pub use filter::{Filter, FreeText, Page};
 pub use held::{
-    Alarm, DeskAct, DeskFiling, DeskMark, Discarded, HeldCount, HeldFilter, ShopHours, ShopSum, WatchFigures,
+    Alarm, DeskAct, DeskFiling, DeskMark, Discarded, HeldCount, HeldFilter, ShopComplaints, ShopHours, ShopSum,
+    WatchFigures,
 };
 pub use imports::{Asked, CopiesOf, Fate, Foreseen, Invited, PastCopy, Wanted};
 pub use lock::DaemonLock;
 pub use meter::Meter;
 pub use people::{Bodies, Erased, Erasure, ListFilter, Listed, NewEntry, PersonTable, RawRow, StoredEntry, Stretch};
 pub use records::{
-    Actor, Bound, Claim, ClaimAsk, Claimed, ClaimedLetter, CopyState, Counts, Credence, DecisionRecord, Disk, Figure,
-    Filed, FiledReading, LetterPhase, LetterRecord, NewCopy, PROBE, Pause, Recovered, RelayShare, Report, Settled,
-    Standing, StoredCopy, Story, Subject, UnreadCopy,
+    Actor, Bound, CopyState, Counts, Credence, DecisionRecord, Disk, Figure, Filed, FiledReading, LetterPhase,
+    LetterRecord, NewCopy, PROBE, Pause, Report, Standing, StoredCopy, Story, Subject, UnreadCopy,
 };
 pub use senders::{PastHand, Sender, SenderFilter};
 pub use sql::{LOOKED_THROUGH, Own, Search, SqlStore};
-pub use sqlite::Contents;
+pub use sqlite::{Contents, Knows, TakenOver};
 pub use transfer::{Content, Ending, Moved, MovedTable, Place, Step, Watch, transfer};
 pub use views::{Deferred, InHand, Stopped};
 
@@ -344,6 +346,10 @@ pub trait Store: Send + Sync + 'static {
     /// What happened to the invitations of one shop or of all since a day (days since 1970-01-01 in UTC), and how many stand in each
     /// state now, by the days and names of [`Figure`].
     async fn figures(&self, since_day: i64, shop: Option<&ShopId>) -> Result<Vec<Figure>, StoreError>;
+
+    /// What customers said of the shops' letters up to `today` (days since 1970-01-01 in UTC), from the counters. A shop without a
+    /// letter and without a complaint is not among them.
+    async fn complaints(&self, today: i64) -> Result<Vec<ShopComplaints>, StoreError>;
 
     /// Lets the letters of a shop rest, or of all: none is claimed any more; those in hand go out. `false` when they rest already.
     /// Daemons see it when they next look, within seconds.

@@ -21,11 +21,9 @@ pub struct InHand {
 pub struct Deferred {
     /// Whose letter.
     pub invitation: InvitationId,
-    /// The relay, as far as it is known.
-    pub relay: String,
     /// When it said it.
     pub at: Timestamp,
-    /// Its words.
+    /// Its name and its words, or why it said nothing.
     pub reply: String,
 }
 

@@ -6,18 +6,24 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use invited::domain::State;
+use sqlx::{Connection as _, PgConnection};
 
 use crate::client::add;
 use crate::kit::{order_mail, say, until};
 use crate::postfix::{Postfix, can_run_postfix};
+use crate::postgres::Cluster;
 use crate::program::{BCC, Dialog, Ran, Site, command};
 use crate::relay::{Act, TestRelay};
 
 const CUSTOMER: &str = "anna@customer.example.net";
 
 fn ingest(site: &Site, words: &[&str], mail: &[u8]) -> Ran {
+    ingest_by(&site.config(), words, mail)
+}
+
+fn ingest_by(config: &Path, words: &[&str], mail: &[u8]) -> Ran {
     let mut command = command();
-    command.arg("ingest").arg("--config").arg(site.config()).args(words);
+    command.arg("ingest").arg("--config").arg(config).args(words);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().unwrap();
     // A mail that is too big is not read to its end.
@@ -108,6 +114,49 @@ async fn each_end_has_the_code_that_a_mail_server_acts_on() {
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     ingest(&site, &["--to", BCC], &mail).ended(0);
     assert_eq!(site.number("SELECT count(*) FROM copy").await, 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_piped_mail_for_a_queue_on_a_server_stays_with_the_mail_server_while_that_is_away_or_dies_in_the_middle() {
+    let Some(cluster) = Cluster::start(&[]) else { return };
+    cluster.create_database("queue");
+    let url = cluster.url("queue");
+    let relay = TestRelay::start(|_| Act::Ok).await;
+    let site = Site::on_server(&url, relay.address, &[]).await;
+    let mails = [("PIPE-1", "anna"), ("PIPE-2", "bo"), ("PIPE-3", "cy")]
+        .map(|(order, name)| local(&order_mail(order, "Anna Exempel", &format!("{name}@customer.example.net"))));
+    let ran = ingest(&site, &["--to", BCC, "--from", "orders@shop.example.com"], &mails[0]).ended(0);
+    assert_eq!((ran.out.as_str(), ran.err.as_str()), ("kept as copy 1\n", ""));
+
+    cluster.stop();
+    let ran = ingest(&site, &["--to", BCC], &mails[1]).ended(75);
+    assert!(ran.out.is_empty() && !ran.err.contains("customer"), "{ran:?}");
+    cluster.resume();
+    assert_eq!(ingest(&site, &["--to", BCC], &mails[1]).ended(0).out, "kept as copy 2\n");
+
+    // The third is being written when the server dies.
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    sqlx::query("BEGIN").execute(&mut other).await.unwrap();
+    sqlx::query("LOCK TABLE copy IN SHARE MODE").execute(&mut other).await.unwrap();
+    let (config, mail) = (site.config(), mails[2].clone());
+    let running = tokio::task::spawn_blocking(move || ingest_by(&config, &["--to", BCC], &mail));
+    let mut looking = PgConnection::connect(&url).await.unwrap();
+    until("it waits for the lock", async || {
+        let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '%copy%'";
+        let waiting: i64 = sqlx::query_scalar(waiting).fetch_one(&mut looking).await.unwrap();
+        (waiting == 1).then_some(())
+    })
+    .await;
+    cluster.restart_immediate();
+    let ran = running.await.unwrap().ended(75);
+    assert!(ran.out.is_empty() && !ran.err.contains("customer"), "{ran:?}");
+    assert_eq!(site.number("SELECT count(*) FROM copy").await, 2, "what was not said to be kept is not there");
+    ingest(&site, &["--to", BCC], &mails[2]).ended(0);
+
+    let service = site.serve().await;
+    relay.until(|seen| seen.taken.len() == 3).await;
+    assert_eq!(site.number("SELECT count(*) FROM copy WHERE way = 'pipe'").await, 3);
+    service.stop().await;
 }
 
 /// Lets the user of the pipe work in the site's folder.

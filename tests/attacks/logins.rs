@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 use std::process::Stdio;
-use std::time::Instant;
 
 use base64ct::{Base64, Encoding as _};
 
@@ -45,21 +44,18 @@ async fn of_a_thousand_guesses_few_reach_the_hash_and_none_learns_a_name() {
     assert!(client.say("Subject: a\r\n\r\n.").starts_with("250 2.0.0"));
     assert_eq!(site.number("SELECT count(*) FROM copy WHERE login = 'shop'").await, 1);
 
-    let (mut guesses, mut wrong, mut later, mut shown_out) = (0, 0, 0, 0);
-    let mut times = [Vec::new(), Vec::new()];
+    let (mut guesses, mut wrong, mut later, mut shown_out) = (0, [0, 0], 0, 0);
     while guesses < 1_000 {
         let mut client = Client::secured(service.address, &chain);
         client.say("EHLO client.example");
         loop {
             let unknown = guesses % 2;
-            let began = Instant::now();
             let reply = client.say(&plain(["shop", "nobody"][unknown], &format!("guess {guesses}")));
             guesses += 1;
             match &reply[..reply.len().min(9)] {
                 "535 5.7.8" => {
                     assert_eq!(reply, "535 5.7.8 user or password wrong");
-                    times[unknown].push(began.elapsed());
-                    wrong += 1;
+                    wrong[unknown] += 1;
                 }
                 "454 4.7.0" => later += 1,
                 "421 4.7.0" => {
@@ -71,17 +67,13 @@ async fn of_a_thousand_guesses_few_reach_the_hash_and_none_learns_a_name() {
         }
     }
     let looked_at = service.log().matches("a login failed").count();
-    let median = |times: &mut Vec<std::time::Duration>| {
-        times.sort();
-        times.get(times.len() / 2).copied().unwrap_or_default()
-    };
-    let [known, unknown] = &mut times;
+    let [known, unknown] = wrong;
     say(&format!(
-        "guessing: {guesses} guesses, {looked_at} reached the hash; {wrong} were told 535, {later} 454, {shown_out} 421; \
-         known user {:?}, unknown {:?} (medians)",
-        median(known),
-        median(unknown)
+        "guessing: {guesses} guesses, {looked_at} reached the hash; {known} of a user and {unknown} of nobody were told 535, \
+         {later} 454, {shown_out} 421"
     ));
+    // Nobody's are looked at as a user's are: that the work is the same, `ops::logins` counts.
+    assert!(known > 0 && unknown > 0, "{known} {unknown}");
     assert!((1..=30).contains(&looked_at), "{looked_at}");
     // The right password does not help any more: who guesses could not tell otherwise that it is right.
     let mut client = Client::secured(service.address, &chain);

@@ -9,11 +9,14 @@ mod end_of_data;
 mod ingest;
 mod logins;
 mod page;
+mod queries;
 
 #[path = "../it/kit.rs"]
 mod kit;
 #[path = "../kit/postfix.rs"]
 mod postfix;
+#[path = "../kit/postgres.rs"]
+mod postgres;
 #[path = "../it/program.rs"]
 mod program;
 #[path = "../kit/relay.rs"]

@@ -83,6 +83,9 @@ async fn the_desk_works_beside_the_daemon() {
     let checked = site.run(&["check"]).ended(0).out;
     assert!(checked.contains("database"), "{checked}");
 
+    // A session that ends as it should is worth no more than DEBUG: the log does say everything.
+    assert!(Dialog::open(service.address).await.unwrap().say("QUIT").await.unwrap().starts_with("221 "));
+    service.says("DEBUG session ended").await;
     service.signal("HUP");
     service.says("the configuration was reloaded").await;
     assert!(dialog.say("NOOP").await.unwrap().starts_with("250 "), "no session was ended");

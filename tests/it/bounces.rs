@@ -1,7 +1,9 @@
 //! What comes back to letters, through the real daemon: letters leave with a return address of their own, and what is sent there over
 //! SMTP stops the letters that must not go, and only those.
 
-use invited::domain::{AnswerKind, DAY, EmailAddress, Outcome as Read, Rule, State};
+use invited::domain::{AlarmKind, AnswerKind, Complaints, DAY, EmailAddress, Outcome as Read, Rule, State};
+use invited::ops::status;
+use invited::ops::watch::{self, Watch};
 use invited::send::{Outcome, Relay};
 use invited::store::Subject;
 
@@ -22,7 +24,7 @@ async fn with_letter(reference: &str) -> (House, Taken) {
 }
 
 /// A notice that this letter was not delivered to `whom`, with the letter's header section.
-fn bounce(letter: &Taken, whom: &str, status: &str, words: &str) -> Vec<u8> {
+pub(crate) fn bounce(letter: &Taken, whom: &str, status: &str, words: &str) -> Vec<u8> {
     let text = String::from_utf8_lossy(&letter.data);
     let head = text.split("\r\n\r\n").next().unwrap();
     format!(
@@ -33,6 +35,19 @@ fn bounce(letter: &Taken, whom: &str, status: &str, words: &str) -> Vec<u8> {
          Reporting-MTA: dns; mx.example.net\r\n\r\nFinal-Recipient: rfc822; {whom}\r\nAction: failed\r\nStatus: {status}\r\n\
          Diagnostic-Code: smtp; 550 {status} {words}\r\n\r\n--=b\r\nContent-Type: text/rfc822-headers\r\n\r\n{head}\r\n\r\n--=b--\r\n",
         to = letter.from
+    )
+    .into_bytes()
+}
+
+/// A provider's report that the customer called this letter junk.
+pub(crate) fn complaint(letter: &Taken) -> Vec<u8> {
+    let id = opened(letter).message_id().unwrap().to_owned();
+    format!(
+        "From: fbl@large.example\r\nTo: {}\r\nSubject: FW: x\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/report; report-type=feedback-report; boundary=\"=b\"\r\n\r\n--=b\r\n\
+         Content-Type: message/feedback-report\r\n\r\nFeedback-Type: abuse\r\nVersion: 1\r\n\r\n--=b\r\n\
+         Content-Type: message/rfc822\r\n\r\nMessage-ID: <{id}>\r\nTo: redacted\r\n\r\nx\r\n--=b--\r\n",
+        letter.from
     )
     .into_bytes()
 }
@@ -97,20 +112,48 @@ async fn a_complaint_ends_it_and_an_out_of_office_notice_does_not() {
     );
     answer(&house, &letter.from, away.as_bytes()).await;
     assert_eq!(house.invitation("B-1").await.progress.state, State::Sent);
-    let id = opened(&letter).message_id().unwrap().to_owned();
-    let complaint = format!(
-        "From: fbl@large.example\r\nTo: {}\r\nSubject: FW: x\r\nMIME-Version: 1.0\r\n\
-         Content-Type: multipart/report; report-type=feedback-report; boundary=\"=b\"\r\n\r\n--=b\r\n\
-         Content-Type: message/feedback-report\r\n\r\nFeedback-Type: abuse\r\nVersion: 1\r\n\r\n--=b\r\n\
-         Content-Type: message/rfc822\r\n\r\nMessage-ID: <{id}>\r\nTo: redacted\r\n\r\nx\r\n--=b--\r\n",
-        letter.from
-    );
-    answer(&house, &letter.from, complaint.as_bytes()).await;
+    answer(&house, &letter.from, &complaint(&letter)).await;
     house.until_state("B-1", State::Cancelled).await;
     assert_eq!(kinds(&house, "B-1").await, [AnswerKind::AutoReply, AnswerKind::Complaint]);
     house.pass(DAY * 60);
     house.until_quiet().await;
     assert_eq!(house.relay.taken().len(), 1, "nothing is sent back, and no reminder goes");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_complaint_is_an_alarm_until_nobody_has_complained_for_a_week() {
+    let (house, letter) = with_letter("B-1").await;
+    let (mut watch, daemon) = (Watch::default(), house.daemon.house());
+    let alarms = async |watch: &mut Watch| {
+        let figures = watch::look(daemon, watch).await.unwrap();
+        let alarms = figures.alarms.into_iter().filter(|alarm| alarm.kind == AlarmKind::Complaint);
+        alarms.map(|alarm| (alarm.since, alarm.note)).collect::<Vec<_>>()
+    };
+    assert_eq!(alarms(&mut watch).await, []);
+    answer(&house, &letter.from, &complaint(&letter)).await;
+    house.until_state("B-1", State::Cancelled).await;
+    let since = house.clock.now();
+    let [(began, note)] = <[_; 1]>::try_from(alarms(&mut watch).await).unwrap();
+    assert_eq!(began, since);
+    assert!(note.starts_with("1 complaint in the last 7 days") && note.contains("0.3 %"), "{note}");
+    let standing = status::look(house.store(), &house.config, since).await.unwrap();
+    assert_eq!(standing.complaints[0].seen, Complaints { week: 1, month: 1, letters: 1 });
+    let faults = status::faults(&standing, since);
+    let fault = faults.iter().find(|fault| fault.contains("complaint: 1 complaint")).unwrap();
+    assert!(fault.contains("see: invited queue stats"), "{fault}");
+
+    // Another one is told by the same alarm.
+    house.pass(DAY * 2);
+    answer(&house, &letter.from, &complaint(&letter)).await;
+    until("it is counted", async || {
+        let told = alarms(&mut watch).await;
+        (told.len() == 1 && told[0].0 == since && told[0].1.starts_with("2 complaints")).then_some(())
+    })
+    .await;
+    house.pass(DAY * 5);
+    assert!(alarms(&mut watch).await[0].1.starts_with("1 complaint "), "the first is a week ago");
+    house.pass(DAY * 2);
+    assert_eq!(alarms(&mut watch).await, []);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -163,6 +206,18 @@ async fn a_forged_return_address_is_refused_and_support_sees_what_came_back() {
     assert!(shown.contains("came back"), "{shown}");
     let json = site.run(&["queue", "show", "B-1", "--json"]).ended(0).json();
     assert_eq!(json[0]["answers"][0]["kind"], "hard_bounce", "{}", json[0]);
+    assert!(shown.contains("the first letter was taken by the relay (attempt 1); default said 250 "), "{shown}");
+    let outgoing = &json[0]["outgoing"][0];
+    assert_eq!((&outgoing["relay"], &outgoing["phase"]), (&"default".into(), &"accepted".into()), "{outgoing}");
+    let sums = site.run(&["queue", "stats", "--json"]).ended(0).json().pop().unwrap();
+    let sums = ["hard_bounces", "soft_bounces", "complaints", "bounced"].map(|name| sums[name].as_u64());
+    assert_eq!(sums, [Some(1), Some(0), Some(0), Some(1)]);
+    let table = site.run(&["queue", "stats"]).ended(0).out;
+    for part in
+        ["Letters that came back: 1", "HARD BOUNCES", "COMPLAINTS", "letters that came back: the address is dead"]
+    {
+        assert!(table.contains(part), "{part}: {table}");
+    }
     let list = site.run(&["suppress", "list"]).ended(0).out;
     assert!(list.contains(ANNA) && list.contains("bounced"), "{list}");
     let log = service.log();

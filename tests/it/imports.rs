@@ -140,6 +140,33 @@ async fn one_customer_is_invited_and_refusals_say_why() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_is_foretold_of_mails_of_the_time_that_a_restored_queue_misses_is_that_they_are_held() {
+    for (words, state) in [(&["--as-of", "5 days"][..], "held"), (&["--as-of", "5 days", "--on-time"], "queued")] {
+        let (site, relay) = site().await;
+        site.configure(relay.address, &[("delay", "\"7 days\"")]);
+        site.run(&[&["restore"], words].concat()).ended(0);
+        let mails = [past_mail("P-1", "anna@customer.example.net", 2), past_mail("P-2", "bo@customer.example.net", 9)];
+        let file = write(&site, "past.mbox", mbox(&mails));
+        let dry = import(&site, &["mbox", &file, "--dry-run", "--json"]).ended(0).json();
+        let foretold = |reference: &str| dry.iter().find(|one| one["reference"] == reference).unwrap().clone();
+        import(&site, &["mbox", &file, "--yes"]).ended(0);
+        // Nothing is to go out: the second is due.
+        site.run(&["queue", "pause", "--all"]);
+        let service = site.serve().await;
+        until("both orders are known", async || (site.invitations().await.len() == 2).then_some(())).await;
+        service.stop().await;
+        for one in site.invitations().await {
+            let foretold = foretold(one.reference.as_str());
+            let is_second = one.reference.as_str() == "P-2";
+            let expected = if is_second { "held" } else { state };
+            assert_eq!(one.progress.state.to_string(), expected, "{words:?}");
+            assert_eq!(foretold["rule"] == "restored-while-due", expected == "held", "{words:?} {foretold}");
+            assert_eq!(foretold["due_at"].as_str().is_none(), expected == "held", "{words:?} {foretold}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn past_mails_become_invitations_as_if_they_had_come_in_then() {
     let (site, _relay) = site().await;
     site.configure(_relay.address, &[("delay", "\"7 days\"")]);

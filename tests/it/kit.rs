@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use invited::app::{Daemon, database_password};
 use invited::clock::Clock;
-use invited::config::{self, Answers, Config, Relay as RelaySettings, RelayTimeouts, Tls};
+use invited::config::{self, Answers, Config, Relay as RelaySettings, RelayTimeouts};
 use invited::document::Document;
 use invited::domain::{CopyId, EmailAddress, Invitation, OrderReference, State, Timestamp};
 use invited::send::{Outcome, Relay};
@@ -258,20 +258,9 @@ pub(crate) fn make_private(path: &Path) {
 pub(crate) fn client(door: &str) -> Relay {
     let (host, port) = door.rsplit_once(':').unwrap();
     let settings = RelaySettings {
-        name: "door".to_owned(),
-        host: host.to_owned(),
-        port: port.parse().unwrap(),
-        tls: Tls::None,
-        tls_ca: None,
-        login: None,
         connections: 4,
         letters_per_connection: 10_000,
-        rate: None,
-        per_domain: None,
-        domains: Vec::new(),
-        return_path: invited::config::ReturnPath::Own,
-        hello_name: "mta.shop.example.com".to_owned(),
-        timeouts: RelayTimeouts::default(),
+        ..RelaySettings::plain("door", host, port.parse().unwrap(), "mta.shop.example.com")
     };
     Relay::new(&settings, None).unwrap()
 }

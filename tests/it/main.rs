@@ -4,6 +4,8 @@
 
 #[path = "../kit/by_hand.rs"]
 mod by_hand;
+#[path = "../kit/dns.rs"]
+mod dns;
 #[path = "../kit/flaky.rs"]
 mod flaky;
 mod kit;
@@ -17,6 +19,8 @@ mod program;
 mod relay;
 #[path = "../kit/said.rs"]
 mod said;
+#[path = "../proof/signer.rs"]
+mod signer;
 #[path = "../kit/systemd.rs"]
 mod systemd;
 
@@ -37,6 +41,7 @@ mod outgoing;
 mod peers;
 mod people;
 mod platforms;
+mod proofs;
 mod relays;
 mod senders;
 mod serve;

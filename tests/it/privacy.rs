@@ -1,16 +1,21 @@
-//! What the log and the figures may not say: every name, address and reference of the corpus goes through the whole house, from the
-//! listener over the reader to a relay that quotes them back, and then none of them may be found.
+//! What the log, the journal's fields and the figures may not say: every name, address and reference of the corpus goes through the whole
+//! house, from the listener over the reader to a relay that quotes them back, and in again as bounces and complaints; once believed and
+//! once not. Then none of them may be found.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
+use std::net::SocketAddr;
+use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
+use crate::bounces::{bounce, complaint};
 use crate::kit::{corpus, fixtures, order_mail, say, until};
 use crate::monitoring::{free, page};
-use crate::program::{BCC, Dialog, Service, Site};
-use crate::relay::{Act, At, Moment, TestRelay};
+use crate::program::{BCC, Dialog, Service, Site, command_by};
+use crate::relay::{Act, At, Moment, Taken, TestRelay};
 
 /// Names of people shorter than this are found in other words.
 const SHORTEST: usize = 4;
@@ -81,7 +86,8 @@ fn bare(log: &str) -> String {
             line.split_once("Z ").filter(|(at, _)| at.len() < 40 && at.contains('T')).map_or(line, |(_, rest)| rest);
         for word in line.split(' ') {
             let is_number = word.split_once('=').is_some_and(|(name, value)| {
-                NUMBERED.contains(&name) || value.contains(':') && value.starts_with(|c: char| c.is_ascii_digit())
+                NUMBERED.contains(&&*name.to_lowercase())
+                    || value.contains(':') && value.starts_with(|c: char| c.is_ascii_digit())
             });
             if !is_number {
                 bare.push_str(word);
@@ -93,9 +99,100 @@ fn bare(log: &str) -> String {
     bare.to_lowercase()
 }
 
-/// Everything that was said until nothing waits any more.
-async fn said_of(site: &Site, service: &Service, monitor: std::net::SocketAddr, mails: &[Vec<u8>]) -> String {
+/// A daemon to which everything is told, and who listens to what it says.
+struct Ears {
+    site: Site,
+    service: Service,
+    monitor: SocketAddr,
+    /// What came to the journal, where that is what is logged to.
+    journal: Option<Arc<Mutex<Vec<u8>>>>,
+}
+
+impl Ears {
+    /// On a log file, with shops whose mails are believed by their address or not.
+    async fn on_a_log(relay: &TestRelay, believes: &str) -> Self {
+        let (site, monitor) = site(relay, &[("address", believes)]).await;
+        let service = site.serve_with(&[], &LOUD.map(|(key, value)| (key, OsStr::new(value)))).await;
+        Self { site, service, monitor, journal: None }
+    }
+
+    /// On a journal of our own, in the place of the machine's; `None` where a process may not have a file system of its own.
+    async fn on_a_journal(relay: &TestRelay) -> Option<Self> {
+        let own = "mount -t tmpfs none /run && mkdir /run/systemd && ln -s \"$0\" /run/systemd/journal && exec \"$@\"";
+        let tried = std::process::Command::new("unshare").args(["-rm", "sh", "-c", own, "/tmp", "true"]).output();
+        if !tried.is_ok_and(|tried| tried.status.success()) {
+            say("SKIPPED: the fields of the journal, since no process may mount anything here");
+            return None;
+        }
+        let (site, monitor) = site(relay, &[("log.format", "\"journal\"")]).await;
+        let folder = site.path("journal");
+        std::fs::create_dir(&folder).unwrap();
+        let socket = UnixDatagram::bind(folder.join("socket")).unwrap();
+        let journal = Arc::new(Mutex::new(Vec::new()));
+        let heard = Arc::clone(&journal);
+        std::thread::spawn(move || {
+            let mut entry = vec![0; 1 << 16];
+            while let Ok(length) = socket.recv(&mut entry) {
+                heard.lock().unwrap().extend_from_slice(&entry[..length]);
+            }
+        });
+        let launcher = ["unshare", "-rm", "sh", "-c", own, folder.to_str().unwrap()];
+        let service = site.begin_by(command_by(&launcher), &[], &LOUD.map(|(key, value)| (key, OsStr::new(value))));
+        let service = site.listens(service).await;
+        Some(Self { site, service, monitor, journal: Some(journal) })
+    }
+
+    /// Everything that was said until now.
+    async fn heard(&self) -> String {
+        let journal =
+            self.journal.as_ref().map(|journal| String::from_utf8_lossy(&journal.lock().unwrap()).into_owned());
+        let (_, figures) = page(self.monitor, "/metrics").await.unwrap();
+        bare(&(self.service.log() + &journal.unwrap_or_default())) + &figures.to_lowercase()
+    }
+}
+
+const LOUD: [(&str, &str); 1] = [("INVITED_LOG", "debug,invited=trace")];
+
+async fn site(relay: &TestRelay, extra: &[(&str, &str)]) -> (Site, SocketAddr) {
+    let monitor = free();
+    let listen = format!("\"{monitor}\"");
+    (Site::new(relay.address, &[&[("metrics.listen", listen.as_str())], extra].concat()).await, monitor)
+}
+
+/// Waits until everything is read, and what is due was tried.
+async fn until_quiet(site: &Site) {
+    until("everything is read and tried", async || {
+        let open = "SELECT (SELECT count(*) FROM copy WHERE state = 'unread') \
+                    + (SELECT count(*) FROM invitation WHERE state = 'sending' OR (state = 'queued' AND attempts = 0 \
+                       AND letters_sent = 0 AND due_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER)))";
+        (site.number(open).await == 0).then_some(())
+    })
+    .await;
+}
+
+/// Answers every letter: by a bounce, a complaint, or a notice of absence, each of which names the customer.
+async fn come_back(service: &Service, letters: &[Taken]) {
     let mut dialog = Dialog::open(service.address).await.unwrap();
+    for (number, letter) in letters.iter().enumerate() {
+        let customer = &letter.to[0];
+        let mail = match number % 3 {
+            0 => bounce(letter, customer, "5.1.1", &format!("<{customer}> is unknown")),
+            1 => complaint(letter),
+            _ => format!("From: {customer}\r\nTo: {}\r\nAuto-Submitted: auto-replied\r\nSubject: {customer} is away\r\n\r\n{customer}\r\n", letter.from)
+                .into_bytes(),
+        };
+        dialog.say("MAIL FROM:<>").await.unwrap();
+        let reply = dialog.say(&format!("RCPT TO:<{}>", letter.from)).await.unwrap();
+        assert!(reply.starts_with("250 "), "{reply}");
+        dialog.say("DATA").await.unwrap();
+        let reply = dialog.body(&mail).await.unwrap();
+        assert!(reply.starts_with("250 "), "{reply}");
+    }
+}
+
+/// Hands mails in, and gives everything that was said until nothing waits any more.
+async fn said_of(ears: &Ears, mails: &[Vec<u8>]) -> String {
+    let mut dialog = Dialog::open(ears.service.address).await.unwrap();
     for (number, mail) in mails.iter().enumerate() {
         let from = format!("MAIL FROM:<envelope-{number}@secret-sender.example.org>");
         dialog.say(&from).await.unwrap();
@@ -104,22 +201,40 @@ async fn said_of(site: &Site, service: &Service, monitor: std::net::SocketAddr, 
         let reply = dialog.body(mail).await.unwrap();
         if !reply.starts_with("250 ") {
             assert!(reply.starts_with('5'), "{reply}");
-            dialog = Dialog::open(service.address).await.unwrap();
+            dialog = Dialog::open(ears.service.address).await.unwrap();
         }
     }
-    until("everything is read and tried", async || {
-        let open = "SELECT (SELECT count(*) FROM copy WHERE state = 'unread') \
-                    + (SELECT count(*) FROM invitation WHERE state = 'sending' OR (state = 'queued' AND attempts = 0 \
-                       AND letters_sent = 0 AND due_at <= CAST(unixepoch('subsec') * 1000 AS INTEGER)))";
-        (site.number(open).await == 0).then_some(())
-    })
-    .await;
-    let (_, figures) = page(monitor, "/metrics").await.unwrap();
-    bare(&service.log()) + &figures.to_lowercase()
+    until_quiet(&ears.site).await;
+    ears.heard().await
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn neither_the_log_nor_the_figures_name_a_person_or_an_order() {
+    nobody_is_named(Way::Log, ACCEPT).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_do_they_when_no_sender_is_believed() {
+    nobody_is_named(Way::Log, HOLD).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_do_the_fields_of_the_journal() {
+    nobody_is_named(Way::Journal, ACCEPT).await;
+}
+
+/// Where log lines go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Log,
+    Journal,
+}
+
+/// What a shop does with senders of whom nothing is proved but that they know its address.
+const ACCEPT: &str = "\"accept\"";
+const HOLD: &str = "\"hold\"";
+
+async fn nobody_is_named(way: Way, believes: &str) {
     // Relays quote addresses in what they say.
     let quoting = |moment: &Moment| match moment.at {
         At::Rcpt if moment.rcpt.len().is_multiple_of(3) => {
@@ -128,19 +243,6 @@ async fn neither_the_log_nor_the_figures_name_a_person_or_an_order() {
         At::Dot if moment.rcpt.len() % 3 == 1 => Act::Reply("451 4.2.0 quoted.person@secret-quoted.example.org later"),
         _ => Act::Ok,
     };
-    let relay = TestRelay::start(quoting).await;
-    let monitor = free();
-    let listen = format!("\"{monitor}\"");
-    let site = Site::new(relay.address, &[("metrics.listen", &listen)]).await;
-    let service = site.serve_with(&[], &[("INVITED_LOG", OsStr::new("debug,invited=trace"))]).await;
-    let own = order_mail("ZQX-70001", "Zqxperson Zqxfamily", "zqxperson@zqxdomain.example.net");
-    let mut usual = words(&said_of(&site, &service, monitor, &[own]).await);
-    // Replies stand in the log, and not every mail is refused in the same words.
-    usual.extend(words(include_str!("../../src/door/reply.rs")));
-    for word in ["zqxperson", "zqxfamily", "zqxdomain", "70001"] {
-        assert!(!usual.contains(word), "our own mail's {word}");
-    }
-
     let mut secrets =
         BTreeSet::from(["quoted.person@secret-quoted.example.org".to_owned(), "secret-sender".to_owned()]);
     let (mut all, mails) = (Vec::new(), mails());
@@ -148,13 +250,54 @@ async fn neither_the_log_nor_the_figures_name_a_person_or_an_order() {
         told(&expected(mail), &mut secrets);
         all.push(std::fs::read(mail).unwrap());
     }
-    let said = said_of(&site, &service, monitor, &all).await;
-    let found = words(&said);
+    let relay = TestRelay::start(quoting).await;
+    let ears = match way {
+        Way::Log => Ears::on_a_log(&relay, believes).await,
+        Way::Journal => match Ears::on_a_journal(&relay).await {
+            Some(ears) => ears,
+            None => return,
+        },
+    };
+    let hello = Dialog::open(ears.service.address).await.unwrap().say("QUIT").await.unwrap();
+    assert!(hello.starts_with("221 "), "{hello}");
+    if way == Way::Log {
+        ears.service.says("DEBUG session ended").await;
+    }
+    let own = order_mail("ZQX-70001", "Zqxperson Zqxfamily", "zqxperson@zqxdomain.example.net");
+    let mut usual = words(&said_of(&ears, &[own]).await);
+    // Replies stand in the log, and not every mail is refused in the same words.
+    usual.extend(words(include_str!("../../src/door/reply.rs")));
+    for word in ["zqxperson", "zqxfamily", "zqxdomain", "70001"] {
+        assert!(!usual.contains(word), "our own mail's {word}");
+    }
+    said_of(&ears, &all).await;
+    let letters = relay.taken();
+    come_back(&ears.service, &letters).await;
+    until_quiet(&ears.site).await;
+    if believes == HOLD {
+        let doubted = ears.site.number("SELECT count(*) FROM copy WHERE doubt IS NOT NULL").await;
+        assert!(doubted > 5, "{doubted} copies of a sender that nobody knows");
+    } else {
+        let kinds = ears.site.number("SELECT count(DISTINCT kind) FROM answer").await;
+        assert!(kinds == 3 && letters.len() > 5, "{kinds} kinds of answers to {} letters", letters.len());
+    }
+    let said = ears.heard().await;
+    assert_eq!(said.contains("\nsyslog_identifier=invited "), way == Way::Journal, "the journal's fields");
+    let looked_for = look_for(&secrets, &usual, &said);
+    let of = format!("{way:?}, {believes}: {} mails, {} letters", mails.len(), letters.len());
+    say(&format!("{of}: none of {looked_for} words of people and orders was said"));
+    assert!(looked_for > 20 && mails.len() > 20, "there was something to look for");
+    ears.service.stop().await;
+}
+
+/// Looks for the words of the secrets that are no usual words of ours, and for anything that looks like an address; how many words.
+fn look_for(secrets: &BTreeSet<String>, usual: &BTreeSet<String>, said: &str) -> usize {
+    let found = words(said);
     let shipped = invited::read::Templates::embedded();
     let shipped = shipped.names().flat_map(words).collect::<BTreeSet<_>>();
     let mut leaks = BTreeSet::new();
     let mut looked_for = 0;
-    for secret in &secrets {
+    for secret in secrets {
         for word in words(secret).into_iter().filter(|word| word.chars().count() >= SHORTEST) {
             let is_word_of_ours =
                 usual.contains(&word) || shipped.contains(&word) || ["example", "customer"].contains(&&*word);
@@ -171,11 +314,5 @@ async fn neither_the_log_nor_the_figures_name_a_person_or_an_order() {
     let is_address =
         |word: &&String| word.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && domain.contains('.'));
     assert_eq!(found.iter().find(is_address), None, "an address");
-    say(&format!(
-        "{} mails, {looked_for} words of people and orders in none of {} words said",
-        mails.len(),
-        found.len()
-    ));
-    assert!(looked_for > 20 && mails.len() > 20, "there was something to look for");
-    service.stop().await;
+    looked_for
 }

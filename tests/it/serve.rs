@@ -398,6 +398,9 @@ async fn the_log_names_no_customer_even_when_it_says_everything() {
         (site.number(open).await == 0).then_some(())
     })
     .await;
+    // A session that ends as it should is worth no more than DEBUG: the log does say everything.
+    assert!(Dialog::open(service.address).await.unwrap().say("QUIT").await.unwrap().starts_with("221 "));
+    service.says("DEBUG session ended").await;
     service.signal("HUP");
     service.says("reloaded").await;
     service.signal("TERM");

@@ -28,6 +28,8 @@ async fn status_tells_of_a_daemon_that_works_one_that_was_stopped_and_one_that_w
     assert!(says(&before, "no daemon is at work"), "{before}");
 
     let service = site.serve_with(&["--lease", "1"], &[]).await;
+    let listening = format!("listening for copies address=\"{}\" role=\"smtp\" tls=\"none\"", service.address);
+    service.says(&listening).await;
     let mut dialog = Dialog::open(service.address).await.unwrap();
     let mail = order_mail("STAND-1", "Anna Example", "anna@customer.example.net");
     assert!(dialog.mail(BCC, &mail).await.unwrap().starts_with("250 "));
@@ -50,6 +52,7 @@ async fn status_tells_of_a_daemon_that_works_one_that_was_stopped_and_one_that_w
             "invitations",
             "next_due",
             "alarms",
+            "complaints",
             "pauses",
             "disk_free",
             "disk_whole",
@@ -78,6 +81,7 @@ async fn status_tells_of_a_daemon_that_works_one_that_was_stopped_and_one_that_w
         "- `status --json`",
     );
     assert_eq!((daemon["process"].as_u64(), &daemon["lives"]), (Some(u64::from(service.pid)), &Value::Bool(true)));
+    promised(&daemon["relays"][0], &["name", "state", "until", "since", "why", "needs_person"], "- `status --json`");
     assert_eq!(daemon["listeners"][0]["address"], service.address.to_string());
     assert_eq!((&daemon["relays"][0]["state"], &daemon["copies"]["day"]), (&"up".into(), &1.into()));
     let table = site.run(&["status"]).ended(0).out;

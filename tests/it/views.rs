@@ -136,7 +136,7 @@ async fn what_happened_over_time_is_shown_in_spans_charts_and_sums() {
         "Invitations begun: 30",
         "Letters taken by the relay: 22",
         "\u{2588}",
-        "Bounces: none",
+        "Letters that came back: none",
     ] {
         assert!(shown.contains(part), "{part} is not in\n{shown}");
     }

@@ -9,8 +9,8 @@ use invited::domain::{Attempt, CopyId, Doubt, Invitation, InvitationId, LetterId
 use invited::store::{
     Actor, Alarm, AnswerFiled, AnsweredLetter, Claim, ClaimAsk, Claimed, Counts, DecisionRecord, DeskAsk, DeskFiling,
     DeskOutcome, Discarded, Figure, Filed, FiledAnswer, FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page,
-    Pause, Recovered, Reinvited, Report, Settled, ShopHours, Standing, Store, StoreError, StoredCopy, Story, Subject,
-    UnreadCopy, WatchFigures,
+    Pause, Recovered, Reinvited, Report, Settled, ShopComplaints, ShopHours, Standing, Store, StoreError, StoredCopy,
+    Story, Subject, UnreadCopy, WatchFigures,
 };
 
 /// Hands every call on to another store, save those that were told to fail.
@@ -97,6 +97,7 @@ hand_on! {
     copy(id: CopyId) -> Option<(StoredCopy, Option<Vec<u8>>)>;
     next_due() -> Vec<(ShopId, Timestamp)>;
     figures(since_day: i64, shop: Option<&ShopId>) -> Vec<Figure>;
+    complaints(today: i64) -> Vec<ShopComplaints>;
     pause(shop: Option<&ShopId>, actor: &Actor, now: Timestamp) -> bool;
     resume(shop: Option<&ShopId>) -> bool;
     pauses() -> Vec<Pause>;

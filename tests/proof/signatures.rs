@@ -1,6 +1,6 @@
 //! Signatures in the forms in which real mail has them, and what somebody may try with a mail that the shop once signed.
 
-use invited::domain::trust::{Checked, TrustRules};
+use invited::domain::trust::{Broken, Checked, TrustRules};
 use invited::domain::{Handed, Timestamp, Way};
 use mail_auth::common::crypto::{RsaKey, Sha256};
 use mail_auth::common::headers::HeaderWriter;
@@ -145,9 +145,40 @@ async fn a_key_that_is_withdrawn_or_not_there_proves_nothing() {
     scene.dns.txt("nonsense._domainkey.shop.example", "v=DKIM1; p=!!!");
     scene.dns.txt("short._domainkey.shop.example", &format!("v=DKIM1; p={}", "MAsGCSqGSIb3DQEBAQADAAA="));
     scene.dns.txt("other._domainkey.shop.example", &Key::ed25519().record());
-    for selector in ["revoked", "nonsense", "short", "other", "nowhere"] {
+    scene.dns.txt("rsa._domainkey.shop.example", &Key::rsa().record());
+    for (selector, broken) in [
+        ("revoked", Broken::Withdrawn),
+        ("nonsense", Broken::BadKey),
+        ("short", Broken::BadKey),
+        ("rsa", Broken::BadKey),
+        ("other", Broken::Fields),
+        ("nowhere", Broken::NoKey),
+    ] {
         let mail = signed(MAIL, &scene.key, How { selector, ..WELL });
-        assert_eq!(scene.says(&mail, &by_dkim()).await, "held", "{selector}");
+        let evidence = scene.evidence(&by_smtp(), "", &mail, &by_dkim()).await;
+        assert_eq!(
+            (word(&evidence, &by_dkim()).as_str(), evidence.dkim[0].broken),
+            ("held", Some(broken)),
+            "{selector}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_was_changed_is_told_apart() {
+    for key in [Key::ed25519(), Key::rsa()] {
+        let scene = Scene::with(key).await;
+        let mail = signed(MAIL, &scene.key, WELL);
+        for (mail, broken) in [
+            (mail.clone(), None),
+            (mail.replace("order 10001.", "order 10002."), Some(Broken::Body)),
+            (mail.replace("anna@example.org", "victim@example.net"), Some(Broken::Fields)),
+            (mail.replace("Subject: Thank", "Subject: No thank"), Some(Broken::Fields)),
+        ] {
+            let evidence = scene.evidence(&by_smtp(), "", &mail, &by_dkim()).await;
+            assert_eq!(evidence.dkim[0].broken, broken, "{mail}");
+            assert_eq!(evidence.dkim[0].selector, "s1");
+        }
     }
 }
 

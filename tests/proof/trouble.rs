@@ -94,3 +94,49 @@ async fn the_dns_is_asked_only_what_the_rules_ask() {
         assert_eq!(asked, names, "{rules:?}");
     }
 }
+
+/// How a look at a signed mail ended, and how long it took.
+async fn look(scene: &Scene, mail: &str) -> (String, Duration) {
+    let began = Instant::now();
+    let says = scene.says(mail, &by_dkim()).await;
+    (says, began.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_silent_domain_is_left_alone_and_tried_again_and_others_are_looked_up_as_ever() {
+    let scene = Scene::new().await;
+    let mail = signed(MAIL, &scene.key, WELL);
+    scene.dns.say("s1._domainkey.shop.example", Says::Silence);
+    for _ in 0..3 {
+        let (says, took) = look(&scene, &mail).await;
+        assert_eq!(says, "unsure");
+        assert!(took >= Duration::from_secs(2), "{took:?}");
+    }
+    let asked = scene.dns.asked().len();
+    for _ in 0..100 {
+        assert_eq!(look(&scene, &mail).await, ("unsure".to_owned(), Duration::ZERO));
+    }
+    assert_eq!(scene.dns.asked().len(), asked, "nobody asks");
+    scene.dns.txt("s1._domainkey.other.example", &scene.key.record());
+    let others =
+        signed(&MAIL.replace("@shop.example", "@other.example"), &scene.key, How { domain: "other.example", ..WELL });
+    let rules = TrustRules { dkim: listed(&["other.example"]), ..strict() };
+    assert_eq!(scene.says(&others, &rules).await, "dkim");
+    // The DNS is there again, and after the rest somebody sees it.
+    scene.dns.txt("s1._domainkey.shop.example", &scene.key.record());
+    assert_eq!(look(&scene, &mail).await.0, "unsure");
+    tokio::time::advance(Duration::from_secs(30)).await;
+    assert_eq!(look(&scene, &mail).await.0, "dkim");
+}
+
+#[tokio::test]
+async fn trouble_that_is_told_at_once_may_be_asked_about_at_any_time() {
+    let scene = Scene::new().await;
+    let mail = signed(MAIL, &scene.key, WELL);
+    scene.dns.say("s1._domainkey.shop.example", Says::Fails);
+    for _ in 0..10 {
+        assert_eq!(scene.says(&mail, &by_dkim()).await, "unsure");
+    }
+    scene.dns.txt("s1._domainkey.shop.example", &scene.key.record());
+    assert_eq!(scene.says(&mail, &by_dkim()).await, "dkim");
+}

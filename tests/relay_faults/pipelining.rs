@@ -2,6 +2,7 @@
 //! contradict each other or do not come.
 
 use super::*;
+use crate::tls::certificate;
 
 /// A relay that offers PIPELINING and does `mail`, `rcpt` and `data` for its first letter.
 async fn first_group(pace: Pace, mail: Act, rcpt: Act, data: Act) -> TestRelay {

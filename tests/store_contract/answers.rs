@@ -86,6 +86,31 @@ async fn a_complaint_ends_it_for_all_shops(place: Place) {
     assert_eq!(listed(&store).await.len(), 1);
 }
 
+async fn complaints_are_told_by_shop_with_the_letters_of_a_month(place: Place) {
+    let store = place.open(Role::Daemon).await;
+    let today = |at: Timestamp| at.0.div_euclid(86_400_000);
+    for n in 1..=3 {
+        letter(&store, &format!("A-{n}"), &format!("{n}@example.com")).await;
+    }
+    for (letter, days) in [(1, 8), (2, 12)] {
+        come_back(&store, LetterId(letter), AnswerKind::Complaint, after(days)).await;
+    }
+    come_back(&store, LetterId(3), AnswerKind::HardBounce, after(12)).await;
+    let told = async |day: u32| {
+        let told = store.complaints(today(after(day))).await.unwrap();
+        told.into_iter()
+            .map(|one| (one.shop.to_string(), [one.seen.week, one.seen.month, one.seen.letters]))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(told(6).await, [], "nothing has happened yet");
+    for (day, counts) in
+        [(7, [0, 0, 3]), (8, [1, 1, 3]), (14, [2, 2, 3]), (15, [1, 2, 3]), (19, [0, 2, 3]), (37, [0, 2, 0])]
+    {
+        assert_eq!(told(day).await, [("nord".to_owned(), counts)], "day {day}");
+    }
+    assert_eq!(told(42).await, []);
+}
+
 async fn the_third_letter_that_comes_back_ends_its_invitation_alone(place: Place) {
     let store = place.open(Role::Daemon).await;
     let mut letters = Vec::new();
@@ -193,6 +218,7 @@ on_each_engine!(
     a_letter_is_known_by_its_number,
     a_dead_address_gets_no_letter_of_any_shop,
     a_complaint_ends_it_for_all_shops,
+    complaints_are_told_by_shop_with_the_letters_of_a_month,
     the_third_letter_that_comes_back_ends_its_invitation_alone,
     what_says_nothing_about_the_customer_is_noted_only,
     an_answer_is_filed_once_and_is_no_copy_of_the_shops,

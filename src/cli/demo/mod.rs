@@ -14,7 +14,7 @@ use super::output::count;
 use super::{Failure, Output};
 use crate::app::{Daemon, Tracing};
 use crate::clock::Clock;
-use crate::config::{Config, LogFormat, Relay as RelaySettings, RelayTimeouts, Tls};
+use crate::config::{Config, LogFormat, Relay as RelaySettings};
 use crate::domain::{CopyId, EmailAddress, Invitation, InvitationId, State};
 use crate::ops::read::rule_of;
 use crate::send::{Outcome, Relay};
@@ -172,20 +172,9 @@ impl Demo {
 fn door_relay(daemon: &Daemon) -> Result<Relay, Failure> {
     let address = daemon.addresses().first().ok_or_else(|| Failure::Undone("nothing listens".to_owned()))?;
     let settings = RelaySettings {
-        name: "door".to_owned(),
-        host: address.ip().to_string(),
-        port: address.port(),
-        tls: Tls::None,
-        tls_ca: None,
-        login: None,
         connections: 1,
         letters_per_connection: 1000,
-        rate: None,
-        per_domain: None,
-        domains: Vec::new(),
-        return_path: crate::config::ReturnPath::Own,
-        hello_name: "demo.invalid".to_owned(),
-        timeouts: RelayTimeouts::default(),
+        ..RelaySettings::plain("door", &address.ip().to_string(), address.port(), "demo.invalid")
     };
     Relay::new(&settings, None).map_err(|error| Failure::Undone(error.to_string()))
 }

@@ -7,7 +7,8 @@ use clap::Args;
 use super::marked::Marker;
 use super::{ConfigArg, Desk, Failure, JsonArg, Output, json, local_in};
 use crate::cli::output::{local, one_line};
-use crate::domain::{CopyId, Outcome, Reading, Zone};
+use crate::domain::trust::TrustRules;
+use crate::domain::{CopyId, Doubt, Outcome, Reading, Way, Zone};
 use crate::ops::held::{Gap, gaps, standing};
 use crate::ops::trust;
 use crate::read::{Readable, readable};
@@ -61,6 +62,10 @@ impl Show {
             Some(Ok(mail)) => print_mail(&mail, &marker, &mut out)?,
         }
         out.line("")?;
+        let rules = desk.config.shop(&copy.shop).map(|shop| &shop.trust);
+        for line in mending(&copy, rules) {
+            out.line(line)?;
+        }
         for line in ways_on(&copy, message.is_some(), &zone) {
             out.line(line)?;
         }
@@ -131,6 +136,41 @@ fn print_mail(mail: &Readable, marker: &Marker, out: &mut Output) -> Result<(), 
         }
     }
     Ok(())
+}
+
+/// What is to be done so that copies like this one are believed.
+fn mending(copy: &StoredCopy, rules: Option<&TrustRules>) -> Vec<String> {
+    let (id, shop) = (copy.id, &copy.shop);
+    let Some(doubt) = copy.doubt.filter(|_| copy.state == CopyState::Held) else { return Vec::new() };
+    match doubt {
+        Doubt::Untrusted => {
+            let mut lines = Vec::new();
+            if copy.handed.way == Way::Pipe && rules.is_some_and(|rules| !rules.pipe) {
+                lines
+                    .push("It came by invited ingest. Where that is given nothing but the shop's own mail:".to_owned());
+                lines.push(format!("    pipe = true in [shop.trust] of {shop}"));
+            }
+            lines.push(format!(
+                "To have such copies believed, put right what the reason names, or [shop.trust] of {shop} (docs/trust.md), reload, and:"
+            ));
+            lines.push(format!("    invited held replay {id} --yes"));
+            lines
+        }
+        Doubt::NewSender => {
+            let mark = copy.sender.as_deref().unwrap_or_default();
+            vec![
+                "If it is the shop's, to believe its sender from now on:".to_owned(),
+                format!("    invited senders approve --shop {shop} --mark \"{mark}\" --replay"),
+                "If not, to ignore its sender:".to_owned(),
+                format!("    invited senders block --shop {shop} --mark \"{mark}\""),
+            ]
+        }
+        Doubt::Dns => vec!["Nothing is to be done: it is looked at again by itself.".to_owned()],
+        Doubt::Volume => vec![
+            "If the day's orders are real:".to_owned(),
+            format!("    invited held replay --shop {shop} --why volume --yes"),
+        ],
+    }
 }
 
 /// What can be done with the copy now.

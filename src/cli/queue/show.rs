@@ -9,8 +9,8 @@ use super::change::named;
 use super::row::long;
 use super::{ConfigArg, Desk, Failure, JsonArg, Output, local};
 use crate::domain::{Invitation, InvitationId, Zone};
-use crate::ops::explain::{Telling, next};
-use crate::store::{AnswerRecord, Filter, Store, StoreError, Subject};
+use crate::ops::explain::{Telling, letters, next};
+use crate::store::{AnswerRecord, Filter, LetterRecord, Store, StoreError, Subject};
 
 /// Which invitations `show` shows.
 #[derive(Debug, Args)]
@@ -50,6 +50,7 @@ impl Show {
             if self.json.json {
                 let mut value = long(one);
                 value["followed_by"] = json!(followed_by);
+                value["outgoing"] = story.letters.iter().map(letter).collect();
                 value["answers"] = story.answers.iter().map(answer).collect();
                 out.json(&value)?;
                 continue;
@@ -58,6 +59,10 @@ impl Show {
                 out.line("")?;
             }
             let mut rows = rows(one, followed_by, &zone);
+            rows.extend(letters(&story, one.id).into_iter().map(|line| {
+                let at = line.at.map(|at| format!("{}, ", local(at, &zone))).unwrap_or_default();
+                vec!["letter".to_owned(), format!("{at}{}", line.text)]
+            }));
             let answers = story.answers.iter().map(|answer| {
                 vec!["came back".to_owned(), format!("{}, {}", local(answer.at, &zone), answer.kind.sentence())]
             });
@@ -76,6 +81,20 @@ impl Show {
         }
         Ok(())
     }
+}
+
+/// A letter as far as it got, for scripts.
+fn letter(letter: &LetterRecord) -> Value {
+    json!({
+        "letter": letter.id,
+        "kind": letter.kind.as_str(),
+        "phase": letter.phase.as_str(),
+        "relay": letter.relay,
+        "message_id": letter.message_id,
+        "on_the_wire_at": letter.on_the_wire_at.map(|at| at.to_string()),
+        "settled_at": letter.settled_at.map(|at| at.to_string()),
+        "reply": letter.reply,
+    })
 }
 
 /// Something that came back to a letter, for scripts.

@@ -6,7 +6,7 @@ use clap::Args;
 
 use super::{ConfigArg, Desk, Failure, JsonArg, Output, Who, answer, can_ask, copies};
 use crate::app::load_templates;
-use crate::domain::trust::parse_mark;
+use crate::domain::trust::{comes_from_this_machine, parse_mark};
 use crate::domain::{CopyId, SenderState, ShopId};
 use crate::ops::held::{Change, REPLAY_BATCH, replay};
 use crate::read::Reader;
@@ -14,6 +14,10 @@ use crate::store::{Actor, DeskAct, DeskFiling, Discarded, Sender, Store as _};
 
 /// Copies that are looked for or discarded at one time.
 const PAGE: usize = 500;
+
+/// Said to somebody who approves of a sender behind a mail server of this machine.
+const THIS_MACHINE: &str = "The mail server of this machine hands them in. If it takes in mail from elsewhere, whoever knows the address and \
+    writes that domain into an envelope is believed, too: then name a proof in [shop.trust], see docs/trust.md";
 
 /// Which senders are meant.
 #[derive(Debug, Args)]
@@ -107,6 +111,9 @@ impl Approve {
             out.line(format!("{} read again: {became}.", copies(held.len())))?;
         } else if !held.is_empty() {
             out.line(format!("{} of them stay held; to use them: invited held replay ID … --yes", copies(held.len())))?;
+        }
+        if !self.which.json.json && senders.iter().any(|(_, mark)| comes_from_this_machine(mark)) {
+            out.line(THIS_MACHINE)?;
         }
         out.heard()
     }

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{ConfigArg, Desk, Failure, JsonArg, Output, json, local};
+use super::{ConfigArg, Desk, Failure, JsonArg, Output, PageArgs, json, local};
 use crate::domain::SenderState;
 use crate::store::SenderFilter;
 
@@ -26,21 +26,16 @@ pub(in crate::cli) struct List {
     /// Only those in this state
     #[arg(long, value_parser = ["new", "approved", "blocked"])]
     state: Option<String>,
-    /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    limit: u32,
-    /// Only those with an id below this one: the next page
-    #[arg(long, value_name = "ID")]
-    before: Option<i64>,
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 impl List {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let desk = Desk::open(&self.config).await?;
-        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
         let shop = self.shop.as_deref().map(|text| desk.shop(text)).transpose()?;
         let filter = SenderFilter { shop, state: self.state.as_deref().and_then(SenderState::parse) };
-        let senders = desk.store.senders(&filter, self.before, limit).await?;
+        let senders = desk.store.senders(&filter, self.page.before, self.page.limit()).await?;
         let mut out = Output::paged();
         if self.json.json {
             for one in &senders {
@@ -76,9 +71,6 @@ impl List {
         if senders.iter().any(|one| one.state == SenderState::New) {
             out.line("To believe a sender: invited senders approve ID. To ignore it: invited senders block ID")?;
         }
-        if let Some(last) = senders.last().filter(|_| senders.len() == limit) {
-            out.line(format!("More: --before {}", last.id))?;
-        }
-        Ok(())
+        self.page.tell_of_more(senders.len(), senders.last().map(|one| one.id), &mut out)
     }
 }

@@ -8,7 +8,7 @@ use clap::Subcommand;
 use super::confirm::{answer, can_ask};
 use super::output::{count, local};
 use super::who::Who;
-use super::{ConfigArg, Desk, Failure, JsonArg, Output};
+use super::{ConfigArg, Desk, Failure, JsonArg, Output, PageArgs};
 use crate::store::Sender;
 
 /// Says whose copies are believed where nothing but a shop's secret address proves them.

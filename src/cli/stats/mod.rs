@@ -108,7 +108,7 @@ fn charts(stats: &Stats, whose: &str, width: usize, glyphs: Glyphs) -> Vec<Strin
     let drawn: [(&str, Number); 4] = [
         ("Invitations begun", |sums| sums.get(Measure::Begun)),
         ("Letters taken by the relay", Sums::letters),
-        ("Bounces", |sums| sums.get(Measure::Bounced)),
+        ("Letters that came back", Sums::bounces),
         ("Reviews", |sums| sums.get(Measure::Reviewed)),
     ];
     for (title, number) in drawn {
@@ -137,11 +137,25 @@ fn print_tables(stats: &Stats, out: &mut Output) -> Result<(), Failure> {
             get(Measure::Refused),
             cancelled.map(|measure| bucket.sums.get(measure)).iter().sum::<u64>().to_string(),
             get(Measure::Dropped),
-            get(Measure::Bounced),
+            get(Measure::HardBounces),
+            get(Measure::SoftBounces),
+            get(Measure::Complaints),
             get(Measure::Reviewed),
         ]
     });
-    let heading = ["FROM", "BEGUN", "LETTERS", "REMINDERS", "REFUSED", "STOPPED", "DROPPED", "BOUNCES", "REVIEWS"];
+    let heading = [
+        "FROM",
+        "BEGUN",
+        "LETTERS",
+        "REMINDERS",
+        "REFUSED",
+        "STOPPED",
+        "DROPPED",
+        "HARD BOUNCES",
+        "SOFT",
+        "COMPLAINTS",
+        "REVIEWS",
+    ];
     out.table(&heading, rows.collect())?;
     out.line("")?;
     let total = &stats.total;

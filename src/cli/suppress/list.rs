@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{ConfigArg, Desk, Failure, JsonArg, Output, Row, local, shop, shown, whose};
+use super::{ConfigArg, Desk, Failure, JsonArg, Output, PageArgs, Row, local, shop, shown, whose};
 use crate::cli::when::{Meant, point};
 use crate::domain::{EmailAddress, ListKind, ListReason, Timestamp, lookup_keys};
 use crate::store::{ListFilter, StoredEntry};
@@ -62,25 +62,18 @@ pub(in crate::cli) struct List {
     /// Only those that mean this address, hashed ones and those of its domains too
     #[arg(long, value_name = "ADDRESS", conflicts_with_all = ["shop", "all_shops", "kind", "reason", "since", "before"])]
     address: Option<String>,
-    /// At most so many
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
-    limit: u32,
-    /// Only those with an id below this one: the next page
-    #[arg(long, value_name = "ID")]
-    before: Option<i64>,
+    #[command(flatten)]
+    page: PageArgs,
 }
 
 impl List {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let desk = Desk::open(&self.config).await?;
-        let limit = usize::try_from(self.limit).unwrap_or(usize::MAX);
-        let (entries, is_all) = match &self.address {
-            Some(text) => (of_address(&desk, text).await?, true),
+        let entries = match &self.address {
+            Some(text) => of_address(&desk, text).await?,
             None => {
                 let filter = self.filter.filter(&desk)?;
-                let entries = desk.store.suppressions(&filter, self.before, limit).await?;
-                let is_all = entries.len() < limit;
-                (entries, is_all)
+                desk.store.suppressions(&filter, self.page.before, self.page.limit()).await?
             }
         };
         let mut out = Output::paged();
@@ -113,10 +106,8 @@ impl List {
         if entries.iter().any(|one| one.entry.key.kind() == ListKind::Domain) {
             out.line("A domain's letters are stopped when they fall due; invitations to it stay queued until then.")?;
         }
-        if let Some(last) = entries.last().filter(|_| !is_all) {
-            out.line(format!("More: --before {}", last.id))?;
-        }
-        Ok(())
+        let last = entries.last().filter(|_| self.address.is_none()).map(|one| one.id);
+        self.page.tell_of_more(entries.len(), last, &mut out)
     }
 }
 

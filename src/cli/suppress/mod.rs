@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::output::{count, local};
 use super::who::Who;
-use super::{ConfigArg, Desk, Failure, JsonArg, Output};
+use super::{ConfigArg, Desk, Failure, JsonArg, Output, PageArgs};
 use crate::domain::{EmailAddress, ListKey, ListKind, ListReason, ShopId, SuppressionEntry, clean};
 use crate::store::NewEntry;
 

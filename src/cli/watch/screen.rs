@@ -206,7 +206,7 @@ impl Face<'_> {
             ("letters", Sums::letters),
             ("refused", |sums| sums.get(Measure::Refused)),
             ("stopped", stopped),
-            ("bounces", |sums| sums.get(Measure::Bounced)),
+            ("bounces", Sums::bounces),
         ];
         let row = |cells: [String; 5]| {
             let [name, hour, today, yesterday, day] = cells;
@@ -277,11 +277,10 @@ impl Face<'_> {
         let above = u16::try_from(hands.len()).unwrap_or(0).min(inner.height);
         frame.render_widget(Paragraph::new(hands), Rect { height: above, ..inner });
         let below = Rect { y: inner.y + above, height: inner.height - above, ..inner };
-        let rows = seen.deferred.iter().map(|one| {
-            let relay = if one.relay.is_empty() { String::new() } else { format!("{}: ", one.relay) };
-            let cells = [ago(one.at, self.now), format!("#{}", one.invitation), format!("{relay}{}", one.reply)];
-            Row::new(cells)
-        });
+        let rows = seen
+            .deferred
+            .iter()
+            .map(|one| Row::new([ago(one.at, self.now), format!("#{}", one.invitation), one.reply.clone()]));
         let rows = rows.collect::<Vec<_>>();
         if rows.is_empty() {
             return frame.render_widget(Line::styled("no letter was put off lately", self.dim()), below);

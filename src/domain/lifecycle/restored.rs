@@ -20,29 +20,57 @@ pub struct Gap {
     pub since: Timestamp,
     /// When it was put back, or later.
     pub until: Timestamp,
+    /// Whether no letter went before its time then, as a person says: nobody hurried one on, by order or by a shorter delay.
+    pub on_time: bool,
 }
 
 impl Gap {
-    /// Whether the next letter stands in line for a time before the end of the gap. So a daemon had time to send it.
-    pub fn has_due(self, progress: &Progress) -> bool {
+    /// The gap by which an invitation is held that stands so after a mail of the gap was told to it, or began it: it may have stood so
+    /// before, and its letter be gone. `None` when it is not held.
+    pub fn after_news(self, news: OrderNews, progress: &Progress, now: Timestamp) -> Option<Self> {
+        // A time that has passed was made the present one.
+        let gap = Self { until: now, ..self };
+        (news.told_at <= self.until && gap.may_have_sent_since(progress)).then_some(gap)
+    }
+
+    /// The same of an order that a mail told of for the first time, whether it is of the gap or later: the order may have begun, and had
+    /// its letter, in the gap.
+    pub fn after_first_news(self, news: OrderNews, progress: &Progress, policy: &Policy) -> Option<Self> {
+        let until = progress.due_at.filter(|_| progress.state == State::Queued)?;
+        self.may_hide_the_first_mail(news, policy).then_some(Self { until, ..self })
+    }
+
+    /// Whether the next letter, to whose invitation a mail of the gap was just told, may have gone then: when it stands in line for a time
+    /// before the end of the gap, so that a daemon had time to send it, or when a person may have hurried it on. What a person has
+    /// planned since is that person's word.
+    fn may_have_sent_since(self, progress: &Progress) -> bool {
+        let was_hurried = !self.on_time
+            && matches!(progress.state, State::Waiting | State::Queued | State::Sent)
+            && !matches!(progress.planned, Planned::Person | Planned::AtOnce);
+        was_hurried || self.has_due(progress)
+    }
+
+    fn has_due(self, progress: &Progress) -> bool {
         matches!(progress.state, State::Queued | State::Sent) && progress.due_at.is_some_and(|due| due <= self.until)
     }
 
     /// Whether a mail of the gap may have begun an order of which only this later one is known, and its letter have gone out before the
     /// end: one that comes after the trigger, of an order that is told of for the first time.
-    pub fn may_hide_the_first_mail(self, news: OrderNews, policy: &Policy) -> bool {
+    fn may_hide_the_first_mail(self, news: OrderNews, policy: &Policy) -> bool {
         let is_later = match policy.trigger {
             Trigger::Order => !matches!(news.kind, EventKind::Placed | EventKind::Paid),
             Trigger::Shipment => news.kind == EventKind::Delivered,
             Trigger::Delivery => false,
         };
-        is_later && self.is_long_enough(policy) && news.told_at <= self.until.plus(ORDERS_LAST)
+        is_later && (!self.on_time || self.is_long_enough(policy)) && news.told_at <= self.until.plus(ORDERS_LAST)
     }
 
-    /// Whether a letter of this invitation may have gone out in the gap, as far as the backup can tell.
+    /// Whether a letter of this invitation may have gone out in the gap, as far as the backup can tell. A person may have sent any letter
+    /// at once, or a shorter delay let it go, whatever time stands in the backup; so all are meant unless somebody knows better.
     fn may_have_sent(self, progress: &Progress, policy: &Policy) -> bool {
         match progress.state {
             State::Sending => true,
+            State::Waiting | State::Queued | State::Sent if !self.on_time => true,
             // The trigger may have come, with an earlier time than the one that stands in for it.
             State::Waiting => self.is_long_enough(policy),
             State::Queued if progress.planned == Planned::Fallback => {
@@ -81,7 +109,7 @@ mod tests {
 
     #[test]
     fn an_order_whose_first_mail_may_lie_in_the_gap_is_told_by_the_kind_of_the_next() {
-        let gap = Gap { since: NOON, until: NOON.plus(DAY * 3) };
+        let gap = Gap { since: NOON, until: NOON.plus(DAY * 3), on_time: true };
         let quick = |trigger| Policy { trigger, otherwise: None, delay: DAY, ..Policy::AFS };
         for (trigger, kind, days, hidden) in [
             (Trigger::Order, EventKind::Placed, 4, false),
@@ -96,6 +124,24 @@ mod tests {
             assert_eq!(gap.may_hide_the_first_mail(news, &quick(trigger)), hidden, "{trigger:?} {kind} {days}");
             let slow = Policy { delay: DAY * 7, ..quick(trigger) };
             assert!(!gap.may_hide_the_first_mail(news, &slow), "no letter went out within three days");
+            let hurried = Gap { on_time: false, ..gap };
+            assert_eq!(hurried.may_hide_the_first_mail(news, &slow), hidden, "a person may have hurried it on");
+        }
+    }
+
+    #[test]
+    fn what_may_have_been_hurried_on_is_held_whatever_time_it_has() {
+        let policy = Policy { trigger: Trigger::Order, otherwise: None, delay: DAY * 7, ..Policy::AFS };
+        let gap = Gap { since: NOON, until: NOON.plus(DAY), on_time: false };
+        for state in State::ALL {
+            let open = matches!(state, State::Waiting | State::Queued | State::Sending | State::Sent);
+            let later = Progress { due_at: open.then_some(NOON.plus(DAY * 5)), ..Progress::new(state) };
+            assert_eq!(gap.may_have_sent(&later, &policy), open, "{state}");
+            let planned = Gap { on_time: true, ..gap };
+            assert_eq!(planned.may_have_sent(&later, &policy), state == State::Sending, "{state}");
+            assert_eq!(gap.may_have_sent_since(&later), open && state != State::Sending, "{state}");
+            let by_hand = Progress { planned: Planned::Person, ..later.clone() };
+            assert!(!gap.may_have_sent_since(&by_hand) && !planned.may_have_sent_since(&later), "{state}");
         }
     }
 }

@@ -93,13 +93,35 @@ pub enum Checked {
     Unasked,
 }
 
+/// Why a signature does not hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Broken {
+    /// The body is not the one that was signed.
+    Body,
+    /// The body is, but a field that is covered is not; or another key signed. The two cannot be told apart.
+    Fields,
+    /// The DNS has no such key.
+    NoKey,
+    /// The key was withdrawn: its record has an empty `p=`.
+    Withdrawn,
+    /// The key's record cannot be read, or the key is of another kind than the signature.
+    BadKey,
+}
+
 /// A DKIM signature (RFC 6376).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DkimSeen {
     /// Who signed (`d=`).
     pub domain: String,
+    /// By which of its keys (`s=`); empty in what was kept by programs that did not note it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub selector: String,
     /// Whether key, header fields and body agree. A body that differs counts as failed like the rest: nothing is refused for it.
     pub checked: Checked,
+    /// Why it does not hold, where that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub broken: Option<Broken>,
     /// Fields of [`MATTERS`] that the mail has and that the signature does not wholly cover.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unsigned: Vec<String>,
@@ -194,4 +216,11 @@ pub fn parse_mark(text: &str) -> Option<String> {
     let length = if network.addr().is_ipv4() { 24 } else { 48 };
     let network = IpNet::new(network.addr(), length).ok().filter(|_| network.prefix_len() >= length)?.trunc();
     Some(format!("{domain} {network}"))
+}
+
+/// Whether the copies of a sender with this mark come from this machine itself, whose mail server hands on what others wrote, too: its
+/// domain is all that tells them apart, and anybody can write that into an envelope.
+pub fn comes_from_this_machine(mark: &str) -> bool {
+    let from = mark.rsplit_once(' ').map_or("", |(_, from)| from);
+    from.starts_with("127.") || matches!(from, "::/48" | "lmtp" | "pipe")
 }

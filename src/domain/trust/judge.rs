@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::evidence::{ArcSeen, Author, Checked, DkimSeen, Evidence, SpfSeen};
+use super::evidence::{ArcSeen, Author, Broken, Checked, DkimSeen, Evidence, SpfSeen};
 use super::listed::{ListedDomain, are_aligned};
 use super::{Method, NewSenders, TrustRules, Verdict};
 use crate::domain::{Timestamp, Way};
@@ -15,6 +15,9 @@ const AHEAD_AT_MOST: Duration = Duration::from_secs(24 * 3600);
 
 /// Longest text of the mail that a reason quotes, in characters.
 const QUOTED: usize = 80;
+
+/// Most signers that a reason names.
+const NAMED: usize = 3;
 
 /// Whether a copy comes from the shop. `now` is when the copy came in, so that a second look does not find it older than the first.
 pub fn judge(evidence: &Evidence, rules: &TrustRules, now: Timestamp) -> Verdict {
@@ -30,14 +33,14 @@ pub fn judge(evidence: &Evidence, rules: &TrustRules, now: Timestamp) -> Verdict
         }
     }
     if !trouble.is_empty() {
-        return Verdict::Unsure { why: format!("its sender is not proved yet: {}", trouble.join("; ")) };
+        return Verdict::Unsure { why: trouble.join("; ") };
     }
     match rules.address {
         NewSenders::Hold | NewSenders::Accept => Verdict::NewSender { mark: evidence.mark.clone() },
         NewSenders::Refuse if missing.is_empty() => Verdict::Held {
-            why: "its sender is not proved: the shop's rules name nothing that would prove it".to_owned(),
+            why: "the shop's rules name nothing that would prove it (write a proof into [shop.trust])".to_owned(),
         },
-        NewSenders::Refuse => Verdict::Held { why: format!("its sender is not proved: {}", missing.join("; ")) },
+        NewSenders::Refuse => Verdict::Held { why: missing.join("; ") },
     }
 }
 
@@ -125,14 +128,53 @@ fn dkim(evidence: &Evidence, author: &str, rules: &TrustRules, now: Timestamp) -
         Some(match seen.checked {
             Checked::TempError => trouble(&seen.domain, "could not be checked, as DNS did not answer"),
             Checked::Unasked => trouble(&seen.domain, "was not checked"),
-            Checked::Fail => missing(&seen.domain, "does not hold"),
+            Checked::Fail => missing(&seen.domain, &does_not_hold(seen)),
             Checked::Pass => match flaw(seen, rules, now) {
                 Some(flaw) => missing(&seen.domain, &flaw),
                 None => alignment(entry, &seen.domain, author),
             },
         })
     });
-    Proof::best_of(candidates, "no domain of the shop's list signed it")
+    Proof::best_of(candidates, &nobody_listed(evidence))
+}
+
+/// What is said of a mail that no domain of the shop's list signed.
+fn nobody_listed(evidence: &Evidence) -> String {
+    let mut signers = Vec::new();
+    for seen in &evidence.dkim {
+        let signer = quoted(&seen.domain);
+        if signers.len() < NAMED && !signers.contains(&signer) {
+            signers.push(signer);
+        }
+    }
+    match signers.as_slice() {
+        [] => "it has no signature (have the shop's domain sign it with DKIM)".to_owned(),
+        signers => format!(
+            "no domain of the shop's list signed it, but {} (have the shop's own domain sign it)",
+            signers.join(" and ")
+        ),
+    }
+}
+
+/// Why a signature does not hold, and what to do.
+fn does_not_hold(seen: &DkimSeen) -> String {
+    let key = || quoted(&format!("{}._domainkey.{}", seen.selector, seen.domain));
+    match seen.broken {
+        None => "does not hold".to_owned(),
+        Some(Broken::Body) => {
+            "does not hold, as the text was changed after it was signed (let nothing on the way add to it)".to_owned()
+        }
+        Some(Broken::Fields) => format!(
+            "does not hold, as a field that it covers was changed after it was signed, or the key {} is not the one that signed",
+            key()
+        ),
+        Some(Broken::NoKey) => format!("does not hold, as the DNS has no key {} (publish it)", key()),
+        Some(Broken::Withdrawn) => format!("does not hold, as the key {} was withdrawn (sign with another)", key()),
+        Some(Broken::BadKey) => format!(
+            "does not hold, as the key {} cannot be read or is of another kind than the signature (publish it anew)",
+            key()
+        ),
+    }
 }
 
 fn spf(evidence: &Evidence, author: &str, rules: &TrustRules) -> Proof {
@@ -167,14 +209,11 @@ fn dmarc(evidence: &Evidence, author: &str, rules: &TrustRules, now: Timestamp) 
     let Some(seen) = &evidence.dmarc else {
         return Proof::Trouble("its author's domain was not asked (DMARC)".to_owned());
     };
-    let sound = || {
-        evidence.dkim.iter().any(|dkim| {
-            dkim.checked == Checked::Pass
-                && are_aligned(entry, &dkim.domain, author)
-                && flaw(dkim, rules, now).is_none()
-        })
-    };
-    if seen.by_spf == Checked::Pass || (seen.by_dkim == Checked::Pass && sound()) {
+    let is_of_author = |dkim: &&DkimSeen| are_aligned(entry, &dkim.domain, author);
+    let flaws = evidence.dkim.iter().filter(|dkim| dkim.checked == Checked::Pass).filter(is_of_author);
+    let flaws = flaws.map(|dkim| (dkim, flaw(dkim, rules, now))).collect::<Vec<_>>();
+    let is_sound = flaws.iter().any(|(_, flaw)| flaw.is_none());
+    if seen.by_spf == Checked::Pass || (seen.by_dkim == Checked::Pass && is_sound) {
         return Proof::Good;
     }
     match (seen.by_spf, seen.by_dkim) {
@@ -182,8 +221,13 @@ fn dmarc(evidence: &Evidence, author: &str, rules: &TrustRules, now: Timestamp) 
             "the policy of its author's domain {} could not be looked up (DMARC)",
             quoted(author)
         )),
-        (_, Checked::Pass) => Proof::missing("the signature of its author's domain leaves open what it says (DMARC)"),
-        _ => Proof::missing(format!("its author's domain {} is not authenticated (DMARC)", quoted(author))),
+        _ => match flaws.first() {
+            Some((dkim, Some(flaw))) => missing(&dkim.domain, flaw),
+            _ => Proof::missing(format!(
+                "neither SPF nor a signature proves its author's domain {} (DMARC)",
+                quoted(author)
+            )),
+        },
     }
 }
 
@@ -231,18 +275,25 @@ fn arc(evidence: &Evidence, author: &str, rules: &TrustRules, now: Timestamp) ->
 /// What speaks against a signature that holds.
 fn flaw(seen: &DkimSeen, rules: &TrustRules, now: Timestamp) -> Option<String> {
     if let Some(name) = seen.unsigned.first() {
-        return Some(format!("leaves out a field {}", quoted(name)));
+        let what = quoted(name);
+        return Some(format!(
+            "leaves out a field {what} (have it cover From, To, Subject and Reply-To, each as often as it is there)"
+        ));
     }
     let flaw = match seen {
-        DkimSeen { partial_body: true, .. } => "covers a part of the text only (l=)",
-        DkimSeen { sha1: true, .. } => "is made with SHA-1",
-        DkimSeen { rsa_bits: Some(bits), .. } if *bits < RSA_AT_LEAST => "is made with a key of less than 1024 bits",
-        DkimSeen { expires_at: Some(end), .. } if *end <= now => "has expired (x=)",
-        DkimSeen { signed_at: None, .. } => "does not say when it was made",
-        DkimSeen { signed_at: Some(at), .. } if now.since(*at) > rules.max_age => {
-            "is older than the shop's rules allow"
+        DkimSeen { partial_body: true, .. } => "covers a part of the text only (sign without l=)",
+        DkimSeen { sha1: true, .. } => "is made with SHA-1 (sign with SHA-256)",
+        DkimSeen { rsa_bits: Some(bits), .. } if *bits < RSA_AT_LEAST => {
+            "is made with a key of less than 1024 bits (take one of 2048)"
         }
-        DkimSeen { signed_at: Some(at), .. } if at.since(now) > AHEAD_AT_MOST => "is dated in the future",
+        DkimSeen { expires_at: Some(end), .. } if *end <= now => "has expired by its x= (hand copies in at once)",
+        DkimSeen { signed_at: None, .. } => "does not say when it was made (sign with t=, or cover Date)",
+        DkimSeen { signed_at: Some(at), .. } if now.since(*at) > rules.max_age => {
+            "is older than the shop's max_age (hand copies in at once; an old one may be handed in again by others)"
+        }
+        DkimSeen { signed_at: Some(at), .. } if at.since(now) > AHEAD_AT_MOST => {
+            "is dated in the future (set the signer's clock)"
+        }
         _ => return None,
     };
     Some(flaw.to_owned())
@@ -252,7 +303,8 @@ fn alignment(entry: &ListedDomain, domain: &str, author: &str) -> Proof {
     if are_aligned(entry, domain, author) {
         Proof::Good
     } else {
-        missing(domain, "is of another domain than its author")
+        let author = quoted(author);
+        missing(domain, &format!("is of another domain than its author, {author} (sign with the author's domain)"))
     }
 }
 

@@ -23,7 +23,9 @@ fn evidence() -> Evidence {
 fn signature() -> DkimSeen {
     DkimSeen {
         domain: "shop.example".to_owned(),
+        selector: "s1".to_owned(),
         checked: Checked::Pass,
+        broken: None,
         unsigned: Vec::new(),
         partial_body: false,
         signed_at: Some(seconds_ago(HOUR)),
@@ -41,8 +43,8 @@ fn seconds_ago(seconds: i64) -> Timestamp {
 fn said(evidence: &Evidence, rules: &TrustRules) -> String {
     match judge(evidence, rules, NOW) {
         Verdict::Trusted { by } => by.as_str().to_owned(),
-        Verdict::Held { why } => format!("held: {}", why.trim_start_matches("its sender is not proved: ")),
-        Verdict::Unsure { why } => format!("unsure: {}", why.trim_start_matches("its sender is not proved yet: ")),
+        Verdict::Held { why } => format!("held: {}", why),
+        Verdict::Unsure { why } => format!("unsure: {}", why),
         Verdict::NewSender { mark } => format!("new: {mark}"),
     }
 }
@@ -56,7 +58,10 @@ fn the_address_alone_is_worth_what_the_shop_says() {
     for (address, says) in [
         (NewSenders::Hold, "new: shop.example 192.0.2.0/24"),
         (NewSenders::Accept, "address"),
-        (NewSenders::Refuse, "held: the shop's rules name nothing that would prove it"),
+        (
+            NewSenders::Refuse,
+            "held: the shop's rules name nothing that would prove it (write a proof into [shop.trust])",
+        ),
     ] {
         assert_eq!(said(&evidence(), &TrustRules { address, ..TrustRules::default() }), says);
     }
@@ -156,30 +161,65 @@ fn a_signature_proves_only_when_it_is_sound_fresh_and_the_authors() {
         (of(&|s| s.domain = "SHOP.example".to_owned()), "dkim"),
         (of(&|s| s.checked = Checked::Fail), "held: the signature of \"shop.example\" does not hold"),
         (
-            of(&|s| s.unsigned = vec!["To".to_owned()]),
-            "held: the signature of \"shop.example\" leaves out a field \"To\"",
+            of(&|s| (s.checked, s.broken) = (Checked::Fail, Some(Broken::Body))),
+            "held: the signature of \"shop.example\" does not hold, as the text was changed after it was signed (let nothing on the way add to it)",
         ),
-        (of(&|s| s.partial_body = true), "held: the signature of \"shop.example\" covers a part of the text only (l=)"),
-        (of(&|s| s.sha1 = true), "held: the signature of \"shop.example\" is made with SHA-1"),
+        (
+            of(&|s| (s.checked, s.broken) = (Checked::Fail, Some(Broken::Fields))),
+            "held: the signature of \"shop.example\" does not hold, as a field that it covers was changed after it was signed, or the key \"s1._domainkey.shop.example\" is not the one that signed",
+        ),
+        (
+            of(&|s| (s.checked, s.broken) = (Checked::Fail, Some(Broken::NoKey))),
+            "held: the signature of \"shop.example\" does not hold, as the DNS has no key \"s1._domainkey.shop.example\" (publish it)",
+        ),
+        (
+            of(&|s| (s.checked, s.broken) = (Checked::Fail, Some(Broken::Withdrawn))),
+            "held: the signature of \"shop.example\" does not hold, as the key \"s1._domainkey.shop.example\" was withdrawn (sign with another)",
+        ),
+        (
+            of(&|s| (s.checked, s.broken) = (Checked::Fail, Some(Broken::BadKey))),
+            "held: the signature of \"shop.example\" does not hold, as the key \"s1._domainkey.shop.example\" cannot be read or is of another kind than the signature (publish it anew)",
+        ),
+        (
+            of(&|s| s.unsigned = vec!["To".to_owned()]),
+            "held: the signature of \"shop.example\" leaves out a field \"To\" (have it cover From, To, Subject and Reply-To, each as often as it is there)",
+        ),
+        (
+            of(&|s| s.partial_body = true),
+            "held: the signature of \"shop.example\" covers a part of the text only (sign without l=)",
+        ),
+        (of(&|s| s.sha1 = true), "held: the signature of \"shop.example\" is made with SHA-1 (sign with SHA-256)"),
         (
             of(&|s| s.rsa_bits = Some(1023)),
-            "held: the signature of \"shop.example\" is made with a key of less than 1024 bits",
+            "held: the signature of \"shop.example\" is made with a key of less than 1024 bits (take one of 2048)",
         ),
-        (of(&|s| s.expires_at = Some(NOW)), "held: the signature of \"shop.example\" has expired (x=)"),
-        (of(&|s| s.signed_at = None), "held: the signature of \"shop.example\" does not say when it was made"),
+        (
+            of(&|s| s.expires_at = Some(NOW)),
+            "held: the signature of \"shop.example\" has expired by its x= (hand copies in at once)",
+        ),
+        (
+            of(&|s| s.signed_at = None),
+            "held: the signature of \"shop.example\" does not say when it was made (sign with t=, or cover Date)",
+        ),
         (
             of(&|s| s.signed_at = Some(seconds_ago(72 * HOUR + 1))),
-            "held: the signature of \"shop.example\" is older than the shop's rules allow",
+            "held: the signature of \"shop.example\" is older than the shop's max_age (hand copies in at once; an old one may be handed in again by others)",
         ),
         (
             of(&|s| s.signed_at = Some(seconds_ago(-25 * HOUR))),
-            "held: the signature of \"shop.example\" is dated in the future",
+            "held: the signature of \"shop.example\" is dated in the future (set the signer's clock)",
         ),
-        (of(&|s| s.domain = "other.example".to_owned()), "held: no domain of the shop's list signed it"),
-        (of(&|s| s.domain = "mail.shop.example".to_owned()), "held: no domain of the shop's list signed it"),
+        (
+            of(&|s| s.domain = "other.example".to_owned()),
+            "held: no domain of the shop's list signed it, but \"other.example\" (have the shop's own domain sign it)",
+        ),
+        (
+            of(&|s| s.domain = "mail.shop.example".to_owned()),
+            "held: no domain of the shop's list signed it, but \"mail.shop.example\" (have the shop's own domain sign it)",
+        ),
         (
             Evidence { author: Author::One { domain: "other.example".to_owned() }, ..of(&|_| {}) },
-            "held: the signature of \"shop.example\" is of another domain than its author",
+            "held: the signature of \"shop.example\" is of another domain than its author, \"other.example\" (sign with the author's domain)",
         ),
         (
             Evidence { author: Author::Unclear, ..of(&|_| {}) },
@@ -190,7 +230,7 @@ fn a_signature_proves_only_when_it_is_sound_fresh_and_the_authors() {
             "unsure: the signature of \"shop.example\" could not be checked, as DNS did not answer",
         ),
         (of(&|s| s.checked = Checked::Unasked), "unsure: the signature of \"shop.example\" was not checked"),
-        (evidence(), "held: no domain of the shop's list signed it"),
+        (evidence(), "held: it has no signature (have the shop's domain sign it with DKIM)"),
     ] {
         assert_eq!(said(&evidence, &rules), says);
     }
@@ -264,11 +304,11 @@ fn dmarc_by_a_signature_asks_as_much_of_it_as_dkim_does() {
         (of(Checked::Fail, Checked::Pass, vec![signature()]), "dmarc"),
         (
             of(Checked::Fail, Checked::Pass, vec![no_to]),
-            "held: the signature of its author's domain leaves open what it says (DMARC)",
+            "held: the signature of \"shop.example\" leaves out a field \"To\" (have it cover From, To, Subject and Reply-To, each as often as it is there)",
         ),
         (
             of(Checked::Fail, Checked::Pass, vec![old.clone()]),
-            "held: the signature of its author's domain leaves open what it says (DMARC)",
+            "held: the signature of \"shop.example\" is older than the shop's max_age (hand copies in at once; an old one may be handed in again by others)",
         ),
         // An old mail of the shop that somebody signs anew in another name.
         (
@@ -277,11 +317,11 @@ fn dmarc_by_a_signature_asks_as_much_of_it_as_dkim_does() {
                 Checked::Pass,
                 vec![old.clone(), DkimSeen { domain: "forger.example".to_owned(), ..signature() }],
             ),
-            "held: the signature of its author's domain leaves open what it says (DMARC)",
+            "held: the signature of \"shop.example\" is older than the shop's max_age (hand copies in at once; an old one may be handed in again by others)",
         ),
         (
-            of(Checked::Fail, Checked::Fail, vec![signature()]),
-            "held: its author's domain \"shop.example\" is not authenticated (DMARC)",
+            of(Checked::Fail, Checked::Fail, vec![DkimSeen { checked: Checked::Fail, ..signature() }]),
+            "held: neither SPF nor a signature proves its author's domain \"shop.example\" (DMARC)",
         ),
         (
             of(Checked::TempError, Checked::Fail, vec![]),
@@ -332,11 +372,11 @@ fn a_trusted_sealer_replaces_a_signature_that_broke_but_nothing_that_it_never_co
         ),
         (
             of(&|arc| arc.signature.unsigned = vec!["To".to_owned()], broken.clone()),
-            "the signature of \"sealer.example\" leaves out a field \"To\" (ARC)",
+            "the signature of \"sealer.example\" leaves out a field \"To\" (have it cover From, To, Subject and Reply-To, each as often as it is there) (ARC)",
         ),
         (
             of(&|_| {}, DkimSeen { unsigned: vec!["To".to_owned()], ..broken.clone() }),
-            "the signature of \"shop.example\" leaves out a field \"To\"",
+            "the signature of \"shop.example\" leaves out a field \"To\" (have it cover From, To, Subject and Reply-To, each as often as it is there)",
         ),
         (
             of(&|_| {}, DkimSeen { domain: "other.example".to_owned(), ..broken.clone() }),
@@ -367,6 +407,23 @@ fn a_senders_mark_is_its_domain_and_its_network() {
         let handed = Handed { way, client: client.parse().ok(), ..Handed::default() };
         assert_eq!(sender_mark(&handed, mail_from, author), mark);
         assert_eq!(parse_mark(mark).as_deref(), Some(mark), "what the list shows can be written");
+    }
+}
+
+#[test]
+fn senders_behind_a_mail_server_of_this_machine_are_known_by_their_mark() {
+    for (way, client, is_here) in [
+        (Way::Smtp, Some("127.0.0.1"), true),
+        (Way::Submission, Some("::1"), true),
+        (Way::Lmtp, None, true),
+        (Way::Pipe, None, true),
+        (Way::Smtp, Some("127.1.2.3"), true),
+        (Way::Smtp, Some("192.0.2.25"), false),
+        (Way::Smtp, Some("2001:db8::1"), false),
+    ] {
+        let handed = Handed { way, client: client.map(|client| client.parse().unwrap()), ..Handed::default() };
+        let mark = sender_mark(&handed, "orders@shop.example", "shop.example");
+        assert_eq!(comes_from_this_machine(&mark), is_here, "{mark}");
     }
 }
 

@@ -1,10 +1,14 @@
 //! Crowds at the door: what is asked of sessions while places are scarce, and who comes too often.
 
+use arc_swap::ArcSwap;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tokio_util::task::TaskTracker;
 
 use super::*;
 use crate::config::ListenerTls;
+use crate::door::listener::{Arrival, Arrivals, take_in};
 use crate::door::tls::load_tls;
 use crate::door::{Listening, certificate_ends};
 
@@ -162,6 +166,30 @@ async fn who_connects_too_often_is_told_to_come_back_and_others_are_not() {
     assert!(through_a_proxy(address, [192, 0, 2, 2]).await.starts_with("220 "));
     house.stop.cancel();
     running.await.unwrap();
+}
+
+/// A listener at which accepting fails, as it does when there are no descriptors: it is ready all the time, and never has anybody.
+#[derive(Default)]
+struct NoDescriptors(std::sync::atomic::AtomicUsize);
+
+impl Arrivals for NoDescriptors {
+    async fn next(&self) -> std::io::Result<Arrival> {
+        self.0.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Err(std::io::Error::from_raw_os_error(rustix::io::Errno::MFILE.raw_os_error()))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn accepting_rests_while_there_are_no_descriptors() {
+    let house = House::plain();
+    let (arrivals, sessions) = (NoDescriptors::default(), TaskTracker::new());
+    let in_force = Arc::new(ArcSwap::from_pointee(Listener::plain(SocketAddr::from(([127, 0, 0, 1], 0)))));
+    let serving = take_in(&house.door, &arrivals, &in_force, &house.stop, &sessions);
+    assert!(timeout(Duration::from_secs(10), serving).await.is_err(), "it goes on trying");
+    let tries = arrivals.0.load(std::sync::atomic::Ordering::Relaxed);
+    assert!((190..=210).contains(&tries), "{tries} tries in ten seconds");
+    house.stop.cancel();
+    take_in(&house.door, &arrivals, &in_force, &house.stop, &sessions).await;
 }
 
 /// Thousands may wait at the same time: what each of them holds is counted here, in the clear and during a handshake.

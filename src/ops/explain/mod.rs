@@ -12,8 +12,12 @@ use std::collections::HashMap;
 use super::trust;
 use crate::domain::{Inputs, Invitation, InvitationId, LetterKind, Outcome, Policies, Timestamp};
 use crate::store::{
-    AnswerRecord, CopyState, DecisionRecord, DeskAct, LetterPhase, LetterRecord, Standing, StoredCopy, Story,
+    AnswerRecord, CopyState, DecisionRecord, DeskAct, LetterPhase, LetterRecord, STORY_AT_MOST, Standing, StoredCopy,
+    Story,
 };
+
+/// The event of an attempt that met a relay which is out of use, as it is recorded.
+const RELAY_DOWN: &str = "attempt relay down";
 
 /// A sentence about one instant, or about an invitation as it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +61,13 @@ pub fn tell(story: &Story, telling: &Telling<'_>) -> Vec<Line> {
                     .filter(|one| one.invitation == invitation.id)
                     .map(|one| decision_line(one, when)),
             )
-            .chain(story.letters.iter().filter(|one| one.invitation == invitation.id).flat_map(letter_lines))
+            .chain(
+                story
+                    .letters
+                    .iter()
+                    .filter(|one| one.invitation == invitation.id)
+                    .flat_map(|one| letter_lines(one, story)),
+            )
             .chain(story.answers.iter().filter_map(|one| answer_line(one, story, invitation.id)))
             .collect::<Vec<_>>();
         told.sort_by_key(|line| line.at);
@@ -215,7 +225,17 @@ fn inputs_with(inputs: &Inputs, when: &dyn Fn(Timestamp) -> String, (before, aft
     if told.is_empty() { told } else { format!("{before}{told}{after}") }
 }
 
-fn letter_lines(letter: &LetterRecord) -> Vec<Line> {
+/// How far the letters of an invitation have got.
+pub fn letters(story: &Story, invitation: InvitationId) -> Vec<Line> {
+    story
+        .letters
+        .iter()
+        .filter(|letter| letter.invitation == invitation)
+        .flat_map(|letter| letter_lines(letter, story))
+        .collect()
+}
+
+fn letter_lines(letter: &LetterRecord, story: &Story) -> Vec<Line> {
     let kind = kind(letter.kind);
     let mut lines = Vec::new();
     if let Some(at) = letter.on_the_wire_at {
@@ -223,15 +243,38 @@ fn letter_lines(letter: &LetterRecord) -> Vec<Line> {
         lines.push(Line { at: Some(at), text: format!("{kind} went on the wire, Message-ID <{id}>") });
     }
     if let Some(at) = letter.settled_at {
-        let said = letter.reply.as_deref().map(|reply| format!("; the relay said: {reply}")).unwrap_or_default();
-        let attempts = letter.attempts;
+        let said = letter.reply.as_deref().map(|reply| format!("; {reply}")).unwrap_or_default();
+        let attempt = attempts(letter, story).map(|number| format!(" (attempt {number})")).unwrap_or_default();
         let text = match letter.phase {
-            LetterPhase::Accepted => format!("{kind} was taken by the relay (attempt {attempts}){said}"),
-            phase => format!("{kind}: {} (attempt {attempts}){said}", phase.as_str().replace('_', " ")),
+            LetterPhase::Accepted => format!("{kind} was taken by the relay{attempt}{said}"),
+            LetterPhase::Deferred if met_no_relay(letter, story) => {
+                format!("{kind} waits for a relay, which counts as no attempt{said}")
+            }
+            phase => format!("{kind}: {}{attempt}{said}", phase.as_str().replace('_', " ")),
         };
         lines.push(Line { at: Some(at), text });
     }
     lines
+}
+
+/// The times at which a letter could not be handed over since the relay was out of use.
+fn times_without_relay<'s>(letter: &LetterRecord, story: &'s Story) -> impl Iterator<Item = Timestamp> + use<'s> {
+    let (invitation, id, until) = (letter.invitation, letter.id, letter.settled_at);
+    let before = story.letters.iter().filter(|one| one.invitation == invitation && one.id < id);
+    let after = before.filter_map(|one| one.settled_at).max();
+    let decisions = story.decisions.iter().filter(move |one| one.invitation == invitation && one.event == RELAY_DOWN);
+    decisions.map(|one| one.at).filter(move |at| Some(*at) > after && Some(*at) <= until)
+}
+
+/// Whether a letter's last attempt ended before a relay had anything to do with it.
+fn met_no_relay(letter: &LetterRecord, story: &Story) -> bool {
+    times_without_relay(letter, story).last() == letter.settled_at
+}
+
+/// How many attempts count against a letter; `None` where too much happened to tell.
+fn attempts(letter: &LetterRecord, story: &Story) -> Option<u32> {
+    let missed = u32::try_from(times_without_relay(letter, story).count()).ok()?;
+    (story.decisions.len() < STORY_AT_MOST).then(|| letter.attempts.saturating_sub(missed))
 }
 
 const fn kind(kind: LetterKind) -> &'static str {

@@ -55,7 +55,7 @@ async fn queue(place: &kit::Place<'_>) -> Server {
 }
 
 /// What readers ask, who have a plan made for the values and the tables at hand.
-const READ: [Statement; 40] = [
+const READ: [Statement; 41] = [
     look::WALK,
     look::PICK,
     look::STEP_DOWN,
@@ -93,6 +93,7 @@ const READ: [Statement; 40] = [
     look::OLDEST_UNREAD,
     sql::STANDING,
     sql::FIGURES_OF_ALL,
+    sql::COMPLAINTS,
     sql::FIGURES_OF_SHOP,
     sql::PAUSES,
     sql::NEXT_DUE,
@@ -285,6 +286,7 @@ async fn pages_cost_little(queue: &Server) {
         (sql::NEXT_DUE, ""),
         (sql::STANDING, ""),
         (sql::FIGURES_OF_SHOP, "20390, 99999, 'shop1'"),
+        (sql::COMPLAINTS, "20390, 99999, 20413"),
         (sql::PAUSES, ""),
     ] {
         let seen = buffers(&mut conn, statement, values).await;

@@ -74,7 +74,7 @@ statements! {
         WHERE invitation_id" (of "$1") " ORDER BY id DESC LIMIT $2"
     };
     LETTERS_OF = {
-        "SELECT id, invitation_id, kind, phase, attempts, message_id, claimed_at, on_the_wire_at, settled_at, reply \
+        "SELECT id, invitation_id, kind, phase, attempts, relay, message_id, claimed_at, on_the_wire_at, settled_at, reply \
         FROM letter WHERE invitation_id" (of "$1") " ORDER BY id DESC LIMIT $2"
     };
 

@@ -10,8 +10,9 @@ use super::connection::Connection;
 use super::fault::Fault;
 use super::moves::to_json;
 use super::statements as sql;
-use crate::domain::{AnswerKind, Outturn, Progress, Rule, ShopId, State, Timestamp};
-use crate::store::Figure;
+use super::tally::shop_id;
+use crate::domain::{AnswerKind, Complaints, Outturn, Progress, Rule, ShopId, State, Timestamp};
+use crate::store::{Figure, ShopComplaints};
 
 /// Milliseconds of a day.
 const DAY_MS: i64 = 86_400_000;
@@ -210,13 +211,24 @@ pub(super) async fn since(conn: &mut Connection, since_day: i64, shop: Option<&S
             None => conn.rows(sql::FIGURES_OF_ALL, [from.into(), to.into()]).await?,
         };
         for (shop, day, name, n) in rows {
-            let shop =
-                ShopId::parse(&shop).map_err(|why| Fault::Other(format!("a shop's name cannot be read: {why}")))?;
-            figures.push(Figure { shop, day, name, n: u64::try_from(n).unwrap_or(0) });
+            figures.push(Figure { shop: shop_id(&shop)?, day, name, n: u64::try_from(n).unwrap_or(0) });
         }
     }
     figures.retain(|figure| figure.n > 0);
     Ok(figures)
+}
+
+/// Complaints and letters of the shops up to a day.
+pub(super) async fn complaints(conn: &mut Connection, today: i64) -> Result<Vec<ShopComplaints>, Fault> {
+    let since = |days: i64| today.saturating_sub(days - 1);
+    let values = [since(Complaints::DAYS).into(), today.into(), since(Complaints::QUIET_DAYS).into()];
+    let rows: Vec<(String, i64, i64, i64)> = conn.rows(sql::COMPLAINTS, values).await?;
+    let count = |number: i64| u64::try_from(number).unwrap_or(0);
+    let shops = rows.into_iter().map(|(shop, week, month, letters)| {
+        let seen = Complaints { week: count(week), month: count(month), letters: count(letters) };
+        Ok(ShopComplaints { shop: shop_id(&shop)?, seen })
+    });
+    shops.collect()
 }
 
 #[cfg(test)]

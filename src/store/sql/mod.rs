@@ -9,6 +9,7 @@ pub(super) mod desk_statements;
 pub(super) mod engine;
 pub(super) mod fault;
 pub(super) mod figures;
+mod handing_out;
 mod held;
 mod imports;
 mod letters;
@@ -49,16 +50,17 @@ use async_trait::async_trait;
 
 use self::engine::Engine;
 use self::fault::Fault;
+use self::handing_out::{ClaimCopies, HandedOut, Purge, SetAside};
 use self::pulse::Pulse;
 use self::readers::Readers;
-use self::reading::{By, ClaimCopies, FileReadings, HandedOut, Purge, SetAside};
+use self::reading::{By, FileReadings};
 use self::spool::Spool;
 use self::writer::{Queue, Writer};
 use super::{
     Actor, Alarm, AnswerFiled, AnsweredLetter, Claim, ClaimAsk, Claimed, Counts, DaemonLock, DecisionRecord, DeskAsk,
     DeskFiling, DeskOutcome, Discarded, Figure, Filed, FiledAnswer, FiledReading, Filter, HeldCount, HeldFilter, Meter,
-    NewCopy, Page, Pause, Recovered, Reinvited, Report, Settled, ShopHours, Standing, Store, StoreError, StoredCopy,
-    Story, Subject, UnreadCopy, WatchFigures,
+    NewCopy, Page, Pause, Recovered, Reinvited, Report, Settled, ShopComplaints, ShopHours, Standing, Store,
+    StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
 };
 use crate::domain::{
     Attempt, CopyId, Doubt, Gap, Handed, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp, Way,
@@ -457,6 +459,10 @@ impl Store for SqlStore {
         self.readers
             .ask(shop.cloned(), move |conn, shop| Box::pin(figures::since(conn, since_day, shop.as_ref())))
             .await
+    }
+
+    async fn complaints(&self, today: i64) -> Result<Vec<ShopComplaints>, StoreError> {
+        self.readers.read(move |conn| Box::pin(figures::complaints(conn, today))).await
     }
 
     async fn pause(&self, shop: Option<&ShopId>, actor: &Actor, now: Timestamp) -> Result<bool, StoreError> {

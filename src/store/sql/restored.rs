@@ -12,10 +12,14 @@ use super::statements as sql;
 use super::writer::Work;
 use super::{Queue, SqlStore};
 use crate::domain::{Event, Gap, InvitationId, Policies, State, Timestamp, decide};
+use crate::store::sqlite::PUT_BACK;
 use crate::store::{Actor, StoreError};
 
-/// Under which name the gap is kept: two instants with a blank between them.
+/// Under which name the gap is kept: two instants, and [`ON_TIME`] where it holds, with blanks between them.
 const RESTORED: &str = "restored";
+
+/// No letter went before its time in the gap.
+const ON_TIME: &str = "on-time";
 
 /// Under which name it is kept when the queue was last backed up, and, in a backup, when it was made.
 pub(in crate::store) const LAST_BACKUP: &str = "last_backup";
@@ -41,9 +45,25 @@ async fn property(conn: &mut Connection, name: &str) -> Result<Option<String>, F
 /// The gap of a queue that was put back once, the last one.
 pub(super) async fn gap(conn: &mut Connection) -> Result<Option<Gap>, Fault> {
     let Some(text) = property(conn, RESTORED).await? else { return Ok(None) };
-    let instants = text.split_once(' ').and_then(|(since, until)| Some((since.parse().ok()?, until.parse().ok()?)));
-    let (since, until) = instants.ok_or_else(|| Fault::Other(format!("the property {RESTORED} is {text:?}")))?;
-    Ok(Some(Gap { since: Timestamp(since), until: Timestamp(until) }))
+    parse(&text).map(Some).ok_or_else(|| Fault::Other(format!("the property {RESTORED} is {text:?}")))
+}
+
+fn parse(text: &str) -> Option<Gap> {
+    let mut words = text.split(' ');
+    let mut instant = || words.next()?.parse().ok().map(Timestamp);
+    let (since, until) = (instant()?, instant()?);
+    let on_time = match words.next() {
+        None => false,
+        Some(ON_TIME) => true,
+        Some(_) => return None,
+    };
+    Some(Gap { since, until, on_time })
+}
+
+fn words(gap: Gap) -> String {
+    let Gap { since, until, on_time } = gap;
+    let times = format!("{} {}", since.0, until.0);
+    if on_time { format!("{times} {ON_TIME}") } else { times }
 }
 
 /// Holds everything whose letter may have gone out in the gap, and remembers the gap, all in one transaction.
@@ -70,8 +90,10 @@ impl Work for HoldAll {
                 self.hold(conn, &ids, &mut held).await?;
             }
         }
-        conn.command(if conn.is_shared() { NUMBERS_OF_A_SERVER } else { NUMBERS_OF_A_FILE }).await?;
-        let value = format!("{} {}", self.gap.since.0, self.gap.until.0);
+        leave_numbers_out(conn).await?;
+        // Mails of an earlier gap may still come.
+        let since = gap(conn).await?.map_or(self.gap.since, |earlier| earlier.since.min(self.gap.since));
+        let value = words(Gap { since, ..self.gap });
         conn.execute(sql::SET_PROPERTY, [RESTORED.into(), value.into()]).await?;
         held.sort_unstable();
         Ok(held)
@@ -98,6 +120,23 @@ impl HoldAll {
             }
         }
         book.write(conn).await.map(drop)
+    }
+}
+
+async fn leave_numbers_out(conn: &mut Connection) -> Result<(), Fault> {
+    conn.command(if conn.is_shared() { NUMBERS_OF_A_SERVER } else { NUMBERS_OF_A_FILE }).await.map(drop)
+}
+
+/// Notes that the queue was put back with all that the one before it knew.
+struct NotePutBack(Gap);
+
+#[async_trait]
+impl Work for NotePutBack {
+    type Answer = ();
+
+    async fn run(&self, conn: &mut Connection) -> Result<(), Fault> {
+        leave_numbers_out(conn).await?;
+        conn.execute(sql::SET_PROPERTY, [PUT_BACK.into(), words(self.0).into()]).await.map(drop)
     }
 }
 
@@ -129,11 +168,21 @@ impl SqlStore {
         self.letters().carry_out(work).await
     }
 
+    /// Notes that the queue was put back with all that the one before it knew, so that nothing is held.
+    pub(in crate::store) async fn note_put_back(&self, gap: Gap) -> Result<(), StoreError> {
+        self.letters().carry_out(NotePutBack(gap)).await
+    }
+
     /// How many daemons show that they live. The one of a file does so by its lock alone.
     pub(in crate::store) async fn daemons(&self, now: Timestamp) -> Result<i64, StoreError> {
         self.readers
             .read(move |conn| Box::pin(async move { Ok(conn.number(sql::LIVING, [now.into()]).await?.unwrap_or(0)) }))
             .await
+    }
+
+    /// The time of which the queue knows nothing, if it was put back from a backup.
+    pub const fn gap(&self) -> Option<Gap> {
+        self.gap
     }
 
     /// When the queue was last backed up, as far as it knows.
@@ -152,5 +201,21 @@ impl SqlStore {
 
     fn letters(&self) -> &Queue {
         &self.writers.letters
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gap_is_read_as_it_was_written() {
+        for on_time in [false, true] {
+            let gap = Gap { since: Timestamp(5), until: Timestamp(70), on_time };
+            assert_eq!(parse(&words(gap)), Some(gap));
+        }
+        for bad in ["", "5", "5 x", "5 70 soon"] {
+            assert_eq!(parse(bad), None, "{bad:?}");
+        }
     }
 }

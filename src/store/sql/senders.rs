@@ -15,6 +15,7 @@ use super::moves::to_json;
 use super::rows::records;
 use super::sender_statements as sql;
 use super::statements;
+use super::tally::shop_id;
 use super::writer::Work;
 use crate::domain::{
     CopyId, Doubt, Outcome, Reading, SenderState, ShopId, Timestamp, USUAL_DAYS, blocked_sender, new_sender, too_many,
@@ -154,10 +155,6 @@ impl Gate {
 /// The reading with another end: what was found stays, so that a person can release it.
 fn instead(filing: &FiledReading, outcome: Outcome, reason: String) -> Reading {
     Reading { outcome, reason: Some(reason), ..filing.reading.clone() }
-}
-
-fn shop_id(shop: &str) -> Result<ShopId, Fault> {
-    ShopId::parse(shop).map_err(|why| Fault::Other(format!("a shop's name cannot be read: {why}")))
 }
 
 #[derive(sqlx::FromRow)]

@@ -445,6 +445,14 @@ statements! {
     STANDING = {
         "SELECT name, CAST(SUM(n) AS BIGINT) FROM figure WHERE day = 0 AND name >= 'state ' AND name < 'state!' GROUP BY name"
     };
+    /// Complaints since `$3`, and complaints and letters since `$1`, up to `$2`: by shop, from a few counters of each day.
+    COMPLAINTS = {
+        "SELECT shop, CAST(SUM(CASE WHEN name = 'answer complaint' AND day >= $3 THEN n ELSE 0 END) AS BIGINT), \
+        CAST(SUM(CASE WHEN name = 'answer complaint' THEN n ELSE 0 END) AS BIGINT), \
+        CAST(SUM(CASE WHEN name = 'answer complaint' THEN 0 ELSE n END) AS BIGINT) \
+        FROM figure WHERE day >= $1 AND day <= $2 AND name IN ('answer complaint', 'letter first', 'letter reminder') \
+        GROUP BY shop ORDER BY shop"
+    };
     FIGURES_OF_ALL = { "SELECT shop, day, name, n FROM figure WHERE day >= $1 AND day <= $2 ORDER BY day, name, shop" };
     FIGURES_OF_SHOP = {
         "SELECT shop, day, name, n FROM figure WHERE shop = $3 AND day >= $1 AND day <= $2 ORDER BY day, name"

@@ -127,7 +127,7 @@ fn count(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
 }
 
-fn shop_id(shop: &str) -> Result<ShopId, Fault> {
+pub(super) fn shop_id(shop: &str) -> Result<ShopId, Fault> {
     ShopId::parse(shop).map_err(|why| Fault::Other(format!("a shop's name cannot be read: {why}")))
 }
 

@@ -9,8 +9,8 @@ use super::statements::{Statement, piece, statements, text};
 use crate::domain::{Invitation, InvitationId, Outturn, Planned, ShopId, State, Timestamp};
 use crate::store::{Deferred, InHand, Stopped, StoreError};
 
-/// A letter's invitation, relay, phase, when its last attempt ended, and the relay's words.
-type LetterSaid = (i64, String, String, Option<i64>, Option<String>);
+/// A letter's invitation, its phase, when its last attempt ended, and how.
+type LetterSaid = (i64, String, Option<i64>, Option<String>);
 
 /// Letters that are looked at for what relays said last, of each shop.
 const LATELY: usize = 100;
@@ -25,7 +25,7 @@ statements! {
         AND ($1 IS NULL OR letter.shop = $1) GROUP BY relay, phase ORDER BY relay, phase"
     };
     LATEST_LETTERS = {
-        "SELECT letter.invitation_id, COALESCE(letter.relay, ''), letter.phase, letter.settled_at, letter.reply FROM letter \
+        "SELECT letter.invitation_id, letter.phase, letter.settled_at, letter.reply FROM letter \
         WHERE letter.shop = $1 ORDER BY letter.claimed_at DESC LIMIT $2"
     };
     /// What people stopped, of invitations that began and decisions that were made since `$1`, of shop `$2` or of all.
@@ -74,10 +74,10 @@ async fn deferred(conn: &mut Connection, shops: &[ShopId], limit: usize) -> Resu
     let mut found = Vec::new();
     for shop in shops {
         let rows: Vec<LetterSaid> = conn.rows(LATEST_LETTERS, [shop.as_str().into(), LATELY.into()]).await?;
-        let deferred = rows.into_iter().filter(|(_, _, phase, ..)| phase == "deferred");
-        found.extend(deferred.filter_map(|(id, relay, _, at, reply)| {
+        let deferred = rows.into_iter().filter(|(_, phase, ..)| phase == "deferred");
+        found.extend(deferred.filter_map(|(id, _, at, reply)| {
             let (invitation, at) = (InvitationId(id), Timestamp(at?));
-            Some(Deferred { invitation, relay, at, reply: reply.unwrap_or_default() })
+            Some(Deferred { invitation, at, reply: reply.unwrap_or_default() })
         }));
     }
     found.sort_by_key(|one| std::cmp::Reverse(one.at));

@@ -83,6 +83,11 @@ impl File {
         }
     }
 
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The folder that holds the file and its log.
     pub(in crate::store) fn folder(&self) -> &Path {
         match self.path.parent() {

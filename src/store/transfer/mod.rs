@@ -132,7 +132,7 @@ pub async fn transfer(from: Place<'_>, to: Place<'_>, passes: u32, watch: &mut d
         moved.tables = tables;
         let is_still = is_hushed && source.is_unchanged().await?;
         if is_still && moved.tables.iter().all(|table| table.source == table.target) {
-            target.finish(&source.last_numbers().await?).await?;
+            target.finish(&source.last_numbers().await?, &source.properties().await?).await?;
             moved.ending = Ending::Finished;
             break;
         }

@@ -111,6 +111,16 @@ impl Source {
         Ok(numbers)
     }
 
+    /// What is known of the whole queue.
+    pub(super) async fn properties(&mut self) -> Result<Vec<(&'static str, Option<String>)>, StoreError> {
+        let mut properties = Vec::new();
+        for name in tables::PROPERTIES {
+            let row: Result<Option<(String,)>, _> = self.conn.row(tables::PROPERTY, [name.into()]).await;
+            properties.push((name, row.map_err(Fault::into_store_error)?.map(|(value,)| value)));
+        }
+        Ok(properties)
+    }
+
     pub(super) async fn last_row(&mut self, table: &Table) -> Result<i64, StoreError> {
         last_row(&mut self.conn, table).await
     }

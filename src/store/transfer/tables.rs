@@ -159,7 +159,7 @@ pub(super) const READ_ONLY: &str = "SET default_transaction_read_only = on";
 
 /// Keeps everybody from writing until the transaction ends, while reading goes on.
 pub(super) const HUSH: &str = "LOCK TABLE copy, copy_body, invitation, letter, decision, tally, shop_sum, alarm, suppression, pause, figure, \
-     sender, answer, imported, daemon IN SHARE MODE";
+     sender, answer, imported, property, daemon IN SHARE MODE";
 
 /// The highest number that a table's rows were ever given.
 pub(super) const LAST_NUMBER: Statement = Statement {
@@ -195,5 +195,17 @@ pub(super) const SET_MARK: Statement =
     same!("SET_MARK", "INSERT INTO property (name, value) VALUES ('moved_from', $1)");
 /// Takes it away.
 pub(super) const CLEAR_MARK: Statement = same!("CLEAR_MARK", "DELETE FROM property WHERE name = 'moved_from'");
+/// What is known of the whole queue, wherever it is: the time of which it knows nothing since it was put back from a backup, and that
+/// its senders are still to be learnt. The rest is said of one database.
+pub(super) const PROPERTIES: [&str; 2] = ["restored", "senders_unknown"];
+/// One of them.
+pub(super) const PROPERTY: Statement = same!("PROPERTY", "SELECT value FROM property WHERE name = $1");
+/// Sets one of them.
+pub(super) const SET_PROPERTY: Statement = same!(
+    "SET_PROPERTY",
+    "INSERT INTO property (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+);
+/// Takes one of them away.
+pub(super) const CLEAR_PROPERTY: Statement = same!("CLEAR_PROPERTY", "DELETE FROM property WHERE name = $1");
 /// A database that was filled all at once has no statistics yet.
 pub(super) const ANALYZE: &str = "ANALYZE copy, copy_body, invitation, letter, decision, tally, shop_sum, alarm, suppression, pause, figure, sender, answer, imported";

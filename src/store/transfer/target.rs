@@ -119,13 +119,26 @@ impl Target {
         Ok(())
     }
 
-    /// Makes it a queue that can be opened, whose rows go on being numbered above all that the source ever gave.
-    pub(super) async fn finish(&mut self, last_numbers: &[(&'static Table, i64)]) -> Result<(), StoreError> {
+    /// Makes it a queue that can be opened, of which the same is known as of the source, and whose rows go on being numbered above all
+    /// that the source ever gave.
+    pub(super) async fn finish(
+        &mut self,
+        last_numbers: &[(&'static Table, i64)],
+        properties: &[(&'static str, Option<String>)],
+    ) -> Result<(), StoreError> {
         self.begin().await?;
         for (table, last) in last_numbers {
             self.go_on_above(table, *last).await.map_err(|fault| in_table(table, fault))?;
         }
         let done = async {
+            for (name, value) in properties {
+                match value {
+                    Some(value) => {
+                        self.conn.execute(tables::SET_PROPERTY, [(*name).into(), value.as_str().into()]).await?
+                    }
+                    None => self.conn.execute(tables::CLEAR_PROPERTY, [(*name).into()]).await?,
+                };
+            }
             self.conn.execute(tables::CLEAR_MARK, []).await?;
             self.conn.command("COMMIT").await
         };

@@ -49,7 +49,7 @@ fn snapshot() -> Snapshot {
         .into(),
         today: sums(&[("begun", 40), ("letter first", 30), ("letter reminder", 5), ("relay-refuses", 1)]),
         yesterday: sums(&[("begun", 120), ("letter first", 100), ("desk-cancels", 2), ("letter dropped", 3)]),
-        week: sums(&[("begun", 700), ("letter first", 650), ("bounced", 7)]),
+        week: sums(&[("begun", 700), ("letter first", 650), ("answer hard_bounce", 7)]),
         total: sums(&[("begun", 740), ("letter first", 680)]),
         upcoming: vec![
             due(4711, ago(HOUR * 2), "letter", "LN-2204", "Anna Exempel <anna@customer.example>"),
@@ -65,9 +65,8 @@ fn snapshot() -> Snapshot {
         in_hand: vec![InHand { relay: "default".to_owned(), claimed: 2, on_the_wire: 1, oldest: ago(HOUR / 600) }],
         deferred: vec![Deferred {
             invitation: InvitationId(4700),
-            relay: "default".to_owned(),
             at: ago(HOUR / 12),
-            reply: "451 4.7.1 greylisted".to_owned(),
+            reply: "default said 451 4.7.1 greylisted (at rcpt)".to_owned(),
         }],
         copies: vec![
             Copies { shop: "nord".to_owned(), unread: 0, held: 7, read: 9_000, last: Some(ago(HOUR / 60)) },
