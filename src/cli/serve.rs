@@ -8,11 +8,12 @@ use sd_notify::NotifyState;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{ConfigArg, Failure};
-use crate::app::{Broke, Daemon, Tracing, database_password, load_config};
+use crate::app::{Broke, Daemon, StartError, Tracing, database_password, load_config};
 use crate::clock::Clock;
+use crate::config::Database;
 use crate::ops::dispatch::LEASE;
 use crate::ops::status::Listening;
-use crate::store;
+use crate::store::{self, StoreError};
 
 /// Runs the daemon.
 #[derive(Debug, Args)]
@@ -46,14 +47,20 @@ impl Serve {
         Tracing::install(config.log, self.log.as_deref());
         if self.create {
             let password = database_password(&config.database).map_err(Failure::Config)?;
-            store::create_if_missing(&config.database, password.as_deref()).await?;
+            let made = store::create_if_missing(&config.database, password.as_deref()).await;
+            made.map_err(|error| named(&config.database, error))?;
         }
         let lease = self.lease.map_or(LEASE, Duration::from_secs);
         // Signals are caught before anything starts, so that none that comes early kills a daemon that has begun to answer.
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hang_up = signal(SignalKind::hangup())?;
-        let mut daemon = Daemon::start_with_lease(config, Clock::System, lease).await?;
+        let database = config.database.clone();
+        let started = Daemon::start_with_lease(config, Clock::System, lease).await;
+        let mut daemon = started.map_err(|error| match error {
+            StartError::Store(error) => StartError::Store(named(&database, error)),
+            other => other,
+        })?;
         if let Some(file) = &self.addresses {
             let lines = daemon.places().iter().map(|place| format!("{place}\n")).collect::<String>();
             std::fs::write(file, lines)?;
@@ -122,6 +129,16 @@ impl Serve {
             }
         }
         tell_systemd(&[NotifyState::Ready]);
+    }
+}
+
+/// What an engine says of a call that failed names no file: one that could be opened for reading only is told of at the first write.
+fn named(database: &Database, error: StoreError) -> StoreError {
+    match (error, database) {
+        (StoreError::Failed(why), Database::Sqlite(path)) if !why.contains(&*path.to_string_lossy()) => {
+            StoreError::Failed(format!("{}: {why}", path.display()))
+        }
+        (error, _) => error,
     }
 }
 

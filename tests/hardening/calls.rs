@@ -9,6 +9,7 @@ use crate::program::{BCC, Dialog, Service, Site};
 use crate::relay::{Act, TestRelay};
 use crate::strace::{Strace, WRITES};
 use crate::{Part, all};
+use invited::ops::dispatch::LEASE;
 
 /// Without [`all`]: so many kinds of moments, spread over the whole.
 const STRIDE: usize = 11;
@@ -60,8 +61,18 @@ impl Ledger {
         self.site.number(busy).await == 0
     }
 
-    async fn settle(&self) {
-        until("all has come to its end", async || self.is_quiet().await.then_some(())).await;
+    /// Waits until it is. Longer than a claim counts that could neither be used nor given back.
+    async fn settle(&self, service: &Service) {
+        let began = Instant::now();
+        while !self.is_quiet().await {
+            if began.elapsed() > LEASE + Duration::from_secs(60) {
+                let invitations = self.site.invitations().await;
+                let unsettled = invitations.iter().map(|one| (one.reference.to_string(), one.progress.state.as_str()));
+                let unsettled = unsettled.filter(|(_, state)| *state != "done").collect::<Vec<_>>();
+                panic!("not at its end: {unsettled:?}: {}", service.log());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// Holds the whole to its promises. How many letters are in doubt.
@@ -109,7 +120,7 @@ async fn killed_at_every_write_of_an_intake_and_a_sending_nothing_is_lost_or_dou
             if is_dead {
                 service = ledger.site.serve().await;
             }
-            ledger.settle().await;
+            ledger.settle(&service).await;
             if !is_dead {
                 break;
             }
@@ -157,7 +168,7 @@ async fn errors(call: &'static str, error: &'static str, first: usize, step: usi
             reply.starts_with("250 ").then_some(())
         })
         .await;
-        ledger.settle().await;
+        ledger.settle(&service).await;
         if !was_met {
             break;
         }

@@ -187,8 +187,6 @@ impl File {
         use sqlx::migrate::MigrateError;
         // A file that was just made has no history.
         let before = schema(conn).await.unwrap_or(0);
-        // When SQLite cannot open a file for writing it opens it for reading, and says so at the first write only.
-        sqlx::raw_sql("BEGIN IMMEDIATE; ROLLBACK").execute(&mut *conn).await.map_err(|error| self.unusable(error))?;
         self.pragma(conn, "PRAGMA foreign_keys = OFF").await?;
         MIGRATIONS.run(&mut *conn).await.map_err(|error| match error {
             MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
