@@ -1,15 +1,15 @@
 //! What proves a copy's sender: signatures, SPF, DMARC and seals are looked up here and kept as evidence; what they are worth to a
-//! shop is for [`judge`](crate::domain::trust::judge) to say.
+//! shop is for [`judge`] to say.
 //!
 //! Only what the shop's rules ask for is looked up, so that nobody can make us ask the DNS about domains of their choice; in bounded
 //! time, by few at once. DNS that does not answer is noted as such and never as a no.
 //!
 //! What mail-auth 0.13.3 does otherwise than one may think, and what is done about it:
-//! - It takes what its parser sees for the mail. [`section`] is stricter, and where the two do not agree nothing is proved. A field
+//! - It takes what its parser sees for the mail. `section` is stricter, and where the two do not agree nothing is proved. A field
 //!   whose name begins with `ARC-Seal` counts as a seal; there, too, the chain fails and no more.
 //! - It holds a signature's `x=` against the wall clock, and follows `r=` (reports) and `atps=` (signatures by others) to domains that
 //!   the signature names. All three are taken out before it looks; `x=` is judged with the moment at which the copy came in.
-//! - `l=0` is no `l=` to it ([`signature`]), and in strict mode a signature with `l=` is an error without a domain. It parses leniently
+//! - `l=0` is no `l=` to it (`signature`), and in strict mode a signature with `l=` is an error without a domain. It parses leniently
 //!   here, and the domain's rules refuse the length.
 //! - A relaxed body hash with lines of blanks alone at the end differs from that of others. A body that differs proves nothing, as a
 //!   missing signature does, and is never a reason to refuse a mail. And it passes over a bare carriage return, so that one put into a
