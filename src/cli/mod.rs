@@ -226,7 +226,7 @@ impl From<StoreError> for Failure {
             StoreError::Missing(_) => "create it with: invited init, or serve --create",
             StoreError::NewerSchema { .. } => "use the program version that wrote it, or a newer one",
             StoreError::Unusable { .. } => "put that right; docs/operations.md has what a database needs",
-            StoreError::Taken { .. } => return Self::Undone(format!("{error}; stop it first, or leave it running")),
+            StoreError::Taken { .. } => return Self::Undone(format!("{error}; stop it first")),
             StoreError::Full => return Self::Undone(format!("{error}; make room there, and try again")),
             StoreError::Busy | StoreError::Failed(_) => {
                 return Self::Undone(format!("{error}; try again"));

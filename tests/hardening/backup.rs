@@ -94,6 +94,8 @@ async fn a_queue_that_is_put_back_from_a_backup_under_load_sends_nothing_twice()
         let held = restored[0]["held"].as_array().unwrap().len();
         let unread = site.number("SELECT count(*) FROM copy WHERE state = 'unread'").await;
         assert_eq!(site.integrity().await, "ok");
+        let at_work = "SELECT (SELECT count(*) FROM daemon) + (SELECT count(*) FROM report)";
+        assert_eq!(site.number(at_work).await, 0, "nobody is at work on what was put back");
         let kept = restored[0]["kept"].as_str().unwrap();
         assert!(std::path::Path::new(kept).exists(), "{kept}");
         let service = site.serve().await;

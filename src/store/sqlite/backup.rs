@@ -66,10 +66,14 @@ impl File {
         Ok(made_at.and_then(|text| text.parse().ok()).map(Timestamp))
     }
 
-    /// Leaves everything in the file itself, with nothing beside it.
+    /// Leaves everything in the file itself, with nothing beside it and nobody at work on it: a backup is made while a daemon works, which
+    /// is not at work on the file that was put back.
     pub(in crate::store) async fn settle(&self) -> Result<Contents, StoreError> {
         let unusable = |error| self.unusable(error);
         let mut conn = self.connect_to_write().await.map_err(unusable)?;
+        for nobody in ["DELETE FROM daemon", "DELETE FROM report"] {
+            sqlx::query(nobody).execute(&mut conn).await.map_err(unusable)?;
+        }
         let contents = self.look_through(&mut conn).await?;
         let is_empty = super::empty_log(&mut conn).await.map_err(unusable)?;
         conn.close().await.map_err(unusable)?;
