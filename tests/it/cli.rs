@@ -251,7 +251,8 @@ async fn queue_list_and_show_have_the_promised_names() {
     assert_eq!(shown.len(), 2);
     let order = ["locale", "order_date", "expected_delivery", "products", "country", "tags", "template", "consent"];
     promised(&shown[0]["order"], &order, "## `queue list --json`");
-    let more = ["order", "expires_at", "attempts", "round", "follows", "updated_at", "followed_by", "answers"];
+    let more =
+        ["order", "expires_at", "attempts", "round", "follows", "updated_at", "followed_by", "outgoing", "answers"];
     let all = [&ROW[..], &more].concat();
     promised(&shown[0], &all, "## `queue list --json`");
     let text = site.run(&["queue", "show", "1"]).ended(0).out;
