@@ -45,13 +45,16 @@ static MACHINE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 struct Part(&'static str);
 
 impl Part {
-    /// `None`, and a word about it, where the programs are not there or this is not root.
+    /// `None`, and a word about it, where the programs are not there or may not do their work, or this is not root.
     fn begin(name: &'static str, programs: &[&str], root: bool) -> Option<Self> {
-        let missing = programs.iter().find(|program| !has(program));
-        let why = match (missing, root && !program::is_root()) {
-            (Some(program), _) => format!("{program} is not installed"),
-            (None, true) => "it takes root".to_owned(),
-            (None, false) => return Some(Self(name)),
+        let why = if let Some(program) = programs.iter().find(|program| !has(program)) {
+            format!("{program} is not installed")
+        } else if root && !program::is_root() {
+            "it takes root".to_owned()
+        } else if let Some(Err(why)) = programs.contains(&"strace").then(may_trace) {
+            format!("no process may be traced: {why}")
+        } else {
+            return Some(Self(name));
         };
         Self(name).cannot_run(&why);
         None
@@ -72,6 +75,11 @@ impl Part {
 /// Whether everything is gone through.
 fn all() -> bool {
     std::env::var_os("INVITED_HARDENING_ALL").is_some()
+}
+
+/// Containers and hardened kernels forbid what strace does.
+fn may_trace() -> Result<String, String> {
+    tool("strace", &["-qq", "-o", "/dev/null", "true"])
 }
 
 /// Runs a tool of the system; its words when it fails.
