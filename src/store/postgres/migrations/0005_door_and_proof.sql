@@ -55,7 +55,8 @@ CREATE UNIQUE INDEX answer_by_copy ON answer (copy_id) WHERE copy_id IS NOT NULL
 
 -- doubt: the relay that may have taken the letter, though its answer was lost; no other relay gets it. NULL where nobody doubts.
 ALTER TABLE letter ADD COLUMN doubt TEXT;
-CREATE INDEX letter_by_relay ON letter (relay, claimed_at);
+-- For what relays were given lately. The time stands first: an index that begins with the relay would be taken for letters in hand, too.
+CREATE INDEX letter_claimed ON letter (claimed_at, relay);
 
 -- What the daemons that work on this database say of themselves, for whoever asks how things stand; a JSON object each.
 CREATE TABLE report (

@@ -54,6 +54,24 @@ async fn no_statement_walks_over_a_whole_table() {
     assert!(sql::ALL.len() > 40);
 }
 
+#[tokio::test]
+async fn letters_in_hand_are_looked_for_among_those_in_hand() {
+    let place = Place::new().await;
+    let mut conn = Connection::from(place.other().await);
+    for statistics in [false, true] {
+        if statistics {
+            place.run(YEARS).await;
+            conn = Connection::from(place.other().await);
+        }
+        for statement in [sql::IN_HAND_AT, sql::IN_HAND_FOR] {
+            let plan = conn.plan(statement).await;
+            assert!(plan.iter().any(|step| step.contains("INDEX letter_in_hand")), "{}: {plan:?}", statement.name);
+        }
+        let lately = conn.plan(sql::CLAIMED_LATELY_AT).await;
+        assert!(lately.iter().any(|step| step.contains("letter_claimed (claimed_at>? AND claimed_at<?")), "{lately:?}");
+    }
+}
+
 /// Nothing of ours gathers statistics, but a person may, and SQLite goes by them from then on.
 #[tokio::test]
 async fn no_statement_walks_over_a_large_table_though_somebody_gathered_statistics() {
