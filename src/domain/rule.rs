@@ -117,7 +117,7 @@ rules! {
     InterruptedBeforeDot = "interrupted-before-dot", "sending was interrupted before the letter was on the wire; it is sent again";
     /// No letter can be composed.
     LetterCannotBeMade = "letter-cannot-be-made", "the letter could not be composed; a person should look";
-    /// The letter was due between a backup and the restoration of it.
+    /// The letter may have gone out between a backup and the restoration of it.
     RestoredWhileDue = "restored-while-due", "the queue was put back from a backup, and the letter may have gone out in between; a person should look";
     /// The outcome of a sending that no longer matters.
     OutcomeAfterStop = "outcome-after-stop", "the invitation was stopped while its letter was being sent";

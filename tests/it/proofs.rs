@@ -134,12 +134,18 @@ async fn a_signed_mail_is_believed_and_the_desk_says_what_is_wrong_with_any_othe
     service.stop().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_copy_that_came_while_the_dns_was_dead_is_believed_when_it_is_back() {
+/// A shop that believes its own signatures, and a DNS that keeps quiet about their key.
+async fn house_with_a_silent_dns() -> (Key, Dns, Site) {
     let key = Key::ed25519();
     let dns = dns_with(&key).await;
     dns.say(KEY, Says::Silence);
     let site = site(&dns, &[("dkim", "\"shop.example.com\"")]).await;
+    (key, dns, site)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_copy_that_came_while_the_dns_was_dead_is_believed_when_it_is_back() {
+    let (key, dns, site) = house_with_a_silent_dns().await;
     let service = site.serve().await;
     let mut door = enter(&service).await;
     let fresh = made_at(1);
@@ -165,10 +171,7 @@ async fn a_copy_that_came_while_the_dns_was_dead_is_believed_when_it_is_back() {
 /// The DNS keeps quiet about one shop's keys. Its copies are held, after the first few at once, and what needs no DNS goes on.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_dns_keeps_no_other_copies_waiting() {
-    let key = Key::ed25519();
-    let dns = dns_with(&key).await;
-    dns.say(KEY, Says::Silence);
-    let site = site(&dns, &[("dkim", "\"shop.example.com\"")]).await;
+    let (key, dns, site) = house_with_a_silent_dns().await;
     let service = site.serve().await;
     let mut door = enter(&service).await;
     let fresh = made_at(1);

@@ -14,10 +14,8 @@ use super::Server;
 use crate::config::Database;
 use crate::store::sql::connection::Connection;
 use crate::store::sql::desk_statements as look;
-use crate::store::sql::person_statements as persons;
-use crate::store::sql::sender_statements as senders;
+use crate::store::sql::every_statement;
 use crate::store::sql::statements::{self as sql, Statement};
-use crate::store::sql::{answers, views};
 
 /// The tables that grow with the years.
 const LARGE: [&str; 8] = ["copy", "copy_body", "invitation", "letter", "decision", "tally", "suppression", "figure"];
@@ -148,15 +146,7 @@ async fn every_statement_is_understood_and_what_writes_goes_along_an_index_from_
     let Some(server) = kit::server() else { return };
     let place = server.database();
     let mut conn = Connection::from(queue(&place).await.connect_to_write().await.unwrap());
-    for statement in sql::ALL
-        .iter()
-        .chain(look::ALL)
-        .chain(persons::ALL)
-        .chain(senders::ALL)
-        .chain(views::ALL)
-        .chain(answers::ALL)
-        .chain(&persons::NAMING)
-    {
+    for statement in every_statement() {
         let plan = conn.plan(*statement).await;
         if !READ.iter().any(|read| read.name == statement.name) {
             assert_eq!(walks(&plan), [""; 0], "{}:\n{}", statement.name, plan.join("\n"));
@@ -209,15 +199,7 @@ async fn large_tables_are_never_walked_and_a_page_of_what_is_rare_costs_little()
     let mut conn = queue.connect_to_write().await.unwrap();
     sqlx::raw_sql(YEARS).execute(&mut conn).await.unwrap();
     let mut conn = Connection::from(conn);
-    for statement in sql::ALL
-        .iter()
-        .chain(look::ALL)
-        .chain(persons::ALL)
-        .chain(senders::ALL)
-        .chain(views::ALL)
-        .chain(answers::ALL)
-        .chain(&persons::NAMING)
-    {
+    for statement in every_statement() {
         let plan = conn.plan(*statement).await;
         assert_eq!(walks(&plan), [""; 0], "{}:\n{}", statement.name, plan.join("\n"));
         if ORDERED.iter().any(|ordered| ordered.name == statement.name) {

@@ -69,6 +69,13 @@ use crate::domain::{
 /// How far this machine's clock may be from the server's before it is said.
 const CLOCKS_APART_AT_MOST: Duration = Duration::from_secs(5);
 
+/// Every statement, for what the tests of both engines hold all of them to.
+#[cfg(test)]
+pub(super) fn every_statement() -> impl Iterator<Item = &'static statements::Statement> {
+    let large = statements::ALL.iter().chain(desk_statements::ALL).chain(person_statements::ALL);
+    large.chain(sender_statements::ALL).chain(views::ALL).chain(answers::ALL).chain(&person_statements::NAMING)
+}
+
 /// A [`Store`] in a database. Dropping it lets what is queued be written; [`Store::close`] waits for that.
 #[derive(Debug, Clone)]
 pub struct SqlStore {

@@ -26,12 +26,10 @@ use crate::domain::{
 };
 use crate::store::sql::connection::Connection;
 use crate::store::sql::desk_statements as look;
+use crate::store::sql::every_statement;
 use crate::store::sql::fault::Fault;
-use crate::store::sql::person_statements as persons;
-use crate::store::sql::sender_statements as senders;
 use crate::store::sql::statements::{self as sql};
 use crate::store::sql::writer::Work;
-use crate::store::sql::{answers, views};
 use crate::store::{
     CopyState, Credence, DaemonLock, FiledReading, Filter, FreeText, HeldFilter, NewCopy, Role, SqlStore, Store,
     StoreError, create_if_missing, open as open_store, open_file,

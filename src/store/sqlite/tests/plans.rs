@@ -5,16 +5,7 @@ use super::*;
 /// The steps of all statements that go over a whole table that grows, each with its statement's name.
 async fn walks(conn: &mut Connection) -> Vec<String> {
     let mut walks = Vec::new();
-    for statement in sql::ALL
-        .iter()
-        .chain(look::ALL)
-        .chain(persons::ALL)
-        .chain(senders::ALL)
-        .chain(views::ALL)
-        .chain(answers::ALL)
-        .chain(&persons::NAMING)
-        .filter(|statement| !statement.sqlite.is_empty())
-    {
+    for statement in every_statement().filter(|statement| !statement.sqlite.is_empty()) {
         for step in conn.plan(*statement).await {
             // A partial index holds only the rows that are asked for.
             let is_partial =
