@@ -16,9 +16,9 @@ use super::house::{House, Setup};
 use super::letters::{compose, return_path};
 use super::relays::{Readiness, RelayLine};
 use crate::config;
-use crate::domain::{Attempt, LetterId, ShopId, Timestamp, retry_after};
+use crate::domain::{Attempt, ShopId, Timestamp, retry_after};
 use crate::send::{Outcome, Phase, Trouble};
-use crate::store::{ClaimAsk, ClaimedLetter, RelayShare, StoreError};
+use crate::store::{Claim, ClaimAsk, ClaimedLetter, RelayShare, StoreError};
 
 /// How long a daemon counts as alive after each sign of life. Other daemons on the same database take its work over then.
 pub const LEASE: Duration = Duration::from_secs(60);
@@ -189,7 +189,7 @@ async fn claim(house: &House, setup: &Setup, line: Line<'_>, limit: usize, found
     let claimed = house.store.claim_due(ask, Arc::clone(&setup.policies), house.clock.now()).await;
     // A claim may be durable though its answer was lost.
     let claimed = claimed.inspect_err(|_| house.claims_unknown.store(true, Ordering::Relaxed))?;
-    let ids = claimed.letters.iter().map(|letter| (letter.claim.letter, name.clone()));
+    let ids = claimed.letters.iter().map(|letter| (letter.claim.clone(), name.clone()));
     house.in_hand().extend(ids);
     found.letters.extend(claimed.letters);
     found.may_find_more |= claimed.dealt_with > 0;
@@ -205,7 +205,7 @@ async fn give_back_unknown_claims(house: &House, setup: &Setup) -> Result<(), St
     if !house.claims_unknown.load(Ordering::Relaxed) {
         return Ok(());
     }
-    let in_hand = house.in_hand().keys().copied().collect();
+    let in_hand = house.in_hand().keys().cloned().collect();
     let policies = Arc::clone(&setup.policies);
     let released = house.store.release(&house.owner, in_hand, policies, house.clock.now()).await?;
     house.claims_unknown.store(false, Ordering::Relaxed);
@@ -221,7 +221,7 @@ async fn give_back_unknown_claims(house: &House, setup: &Setup) -> Result<(), St
 /// Sends one claimed letter and settles it.
 pub async fn send(house: &House, letter: ClaimedLetter) {
     let setup = house.setup();
-    let mut hand = Hand { house, letter: letter.claim.letter, is_empty: false };
+    let mut hand = Hand { house, claim: letter.claim.clone(), is_empty: false };
     let began = Instant::now();
     match attempt(house, &setup, &letter).await {
         Some((attempt, reply)) => {
@@ -237,13 +237,13 @@ pub async fn send(house: &House, letter: ClaimedLetter) {
 /// back like any other.
 struct Hand<'h> {
     house: &'h House,
-    letter: LetterId,
+    claim: Claim,
     is_empty: bool,
 }
 
 impl Drop for Hand<'_> {
     fn drop(&mut self) {
-        self.house.in_hand().remove(&self.letter);
+        self.house.in_hand().remove(&self.claim);
         if !self.is_empty {
             self.house.claims_unknown.store(true, Ordering::Relaxed);
         }
@@ -289,7 +289,7 @@ async fn attempt(house: &House, setup: &Setup, letter: &ClaimedLetter) -> Option
     let Some(shop) = setup.config.shop(&letter.invitation.shop) else {
         return Some((Attempt::Unsendable, format!("the shop {} is no longer configured", letter.invitation.shop)));
     };
-    let claimed_for = house.in_hand().get(&letter.claim.letter).cloned().flatten();
+    let claimed_for = house.in_hand().get(&letter.claim).cloned().flatten();
     let Some(name) = claimed_for else {
         return Some((Attempt::Unsendable, format!("the shop {} has no relay that is configured", shop.id)));
     };

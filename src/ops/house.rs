@@ -15,13 +15,13 @@ use super::status::{Outside, Rates};
 use super::vitals::Vitals;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::domain::{AlarmKind, EmailAddress, LetterId, Policies, ShopId, Timestamp};
+use crate::domain::{AlarmKind, EmailAddress, Policies, ShopId, Timestamp};
 use crate::letter::Letters;
 use crate::meter::Show;
 use crate::proof::Prover;
 use crate::read::Reader;
 use crate::send::dkim::Signers;
-use crate::store::Store;
+use crate::store::{Claim, Store};
 
 /// How long after an alarm the next of its kind is raised at the earliest.
 const RAISED_AGAIN: Duration = Duration::from_secs(60);
@@ -86,7 +86,7 @@ pub struct House {
     pub queue_moved: Notify,
     /// Whether a claim failed without an answer, so that letters may be claimed of which nobody here knows.
     pub(super) claims_unknown: AtomicBool,
-    in_hand: Mutex<HashMap<LetterId, Option<String>>>,
+    in_hand: Mutex<HashMap<Claim, Option<String>>>,
     raised: Mutex<HashMap<(ShopId, AlarmKind), Timestamp>>,
     meters: Mutex<Vec<Arc<dyn Show>>>,
     pub(super) rates: Rates,
@@ -123,8 +123,9 @@ impl House {
         self.setup.load_full()
     }
 
-    /// The letters that are claimed and not settled, with their relays.
-    pub(super) fn in_hand(&self) -> MutexGuard<'_, HashMap<LetterId, Option<String>>> {
+    /// The claims that are not dealt with, with their relays. By claim and not by letter: one that could not be used is back in line,
+    /// and may be claimed again for another relay, a moment before its first claim is laid down.
+    pub(super) fn in_hand(&self) -> MutexGuard<'_, HashMap<Claim, Option<String>>> {
         self.in_hand.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

@@ -5,7 +5,7 @@ use crate::domain::{Decision, Invitation, InvitationId, LetterId, LetterKind, Sh
 
 /// The right to send one letter once. It ends when the attempt is settled, and with its owner's lease: whoever presents one that
 /// is over is told so and changes nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Claim {
     /// Which letter.
     pub letter: LetterId,

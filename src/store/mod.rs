@@ -218,11 +218,11 @@ pub trait Store: Send + Sync + 'static {
     async fn recover(&self, owner: &str, policies: Arc<Policies>, now: Timestamp) -> Result<Recovered, StoreError>;
 
     /// Gives back the letters that `owner` has claimed without knowing: a claim that was committed while its answer was lost.
-    /// `in_hand` are those that it does know of.
+    /// `in_hand` are the claims that it does know of.
     async fn release(
         &self,
         owner: &str,
-        in_hand: Vec<LetterId>,
+        in_hand: Vec<Claim>,
         policies: Arc<Policies>,
         now: Timestamp,
     ) -> Result<Recovered, StoreError>;

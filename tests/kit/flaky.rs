@@ -73,7 +73,7 @@ hand_on! {
     settle(claim: &Claim, attempt: Attempt, reply: &str, policies: Arc<Policies>, now: Timestamp) -> Option<Settled>;
     beat(owner: &str, lease_until: Timestamp, now: Timestamp) -> ();
     leave(owner: &str) -> ();
-    release(owner: &str, in_hand: Vec<LetterId>, policies: Arc<Policies>, now: Timestamp) -> Recovered;
+    release(owner: &str, in_hand: Vec<Claim>, policies: Arc<Policies>, now: Timestamp) -> Recovered;
     recover(owner: &str, policies: Arc<Policies>, now: Timestamp) -> Recovered;
     desk_all(asks: Vec<DeskAsk>, actor: &Actor, policies: Arc<Policies>, now: Timestamp) -> Vec<DeskOutcome>;
     reinvite(invitation: InvitationId, due: Timestamp, actor: &Actor, policies: Arc<Policies>, now: Timestamp) -> Reinvited;

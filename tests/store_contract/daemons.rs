@@ -122,7 +122,7 @@ async fn only_claims_that_their_owner_does_not_know_of_are_given_back(place: Pla
     assert_eq!((mine.len(), others.len()), (3, 2));
     assert!(store.mark_on_the_wire(&mine[2].claim, "<3@x>", after(7)).await.unwrap());
     let release = async |known: &[usize]| {
-        let known = known.iter().map(|n| mine[*n].claim.letter).collect();
+        let known = known.iter().map(|n| mine[*n].claim.clone()).collect();
         store.release("one", known, policies(), after(7)).await.unwrap()
     };
     assert_eq!(release(&[0, 1, 2]).await, Recovered::default());
@@ -141,9 +141,13 @@ async fn an_owners_older_claim_cannot_speak_for_its_newer_one(place: Place) {
     tell(&*store, "nord", EventKind::Placed, "A-1", "anna@example.com", T0).await;
     let older = claim(&*store, "one", after(7)).await.remove(0).claim;
     store.release("one", vec![], policies(), after(7)).await.unwrap();
+    let unknown = claim(&*store, "one", after(7)).await.remove(0).claim;
+    let given_back = store.release("one", vec![older.clone()], policies(), after(7)).await.unwrap();
+    assert_eq!(given_back.requeued, 1, "whoever knows of the older claim knows nothing of the newer one");
+    assert_eq!((older.attempt, unknown.attempt), (1, 2));
     let newer = claim(&*store, "one", after(7)).await.remove(0).claim;
     assert_eq!((newer.letter, newer.owner.as_str()), (older.letter, older.owner.as_str()));
-    assert_eq!((older.attempt, newer.attempt), (1, 2));
+    assert_eq!(newer.attempt, 3);
 
     assert!(!store.mark_on_the_wire(&older, "<1@x>", after(7)).await.unwrap());
     let refused = store.settle(&older, Attempt::Refused, "", policies(), after(7)).await.unwrap().unwrap();

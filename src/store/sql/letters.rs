@@ -440,7 +440,7 @@ impl Work for Recover {
 /// Gives back what an owner was given without learning of it.
 pub(super) struct Release {
     pub(super) owner: String,
-    pub(super) in_hand: Vec<LetterId>,
+    pub(super) in_hand: Vec<Claim>,
     pub(super) policies: Arc<Policies>,
     pub(super) now: Timestamp,
 }
@@ -450,8 +450,11 @@ impl Work for Release {
     type Answer = Recovered;
 
     async fn run(&self, conn: &mut Connection) -> Result<Recovered, Fault> {
-        let in_hand = to_json(&self.in_hand)?;
-        let unknown = conn.rows(sql::UNKNOWN_CLAIMS, [self.owner.as_str().into(), in_hand.into()]).await?;
+        let mut unknown: Vec<LetterInHandRow> = conn.rows(sql::CLAIMS_OF, [self.owner.as_str().into()]).await?;
+        unknown.retain(|row| {
+            let is_it = |claim: &Claim| (claim.letter.0, claim.attempt) == (row.letter_id, count(row.letter_attempts));
+            !self.in_hand.iter().any(is_it)
+        });
         take_back(unknown, &self.policies, self.now, conn).await
     }
 }

@@ -322,7 +322,7 @@ impl Store for SqlStore {
     async fn release(
         &self,
         owner: &str,
-        in_hand: Vec<LetterId>,
+        in_hand: Vec<Claim>,
         policies: Arc<Policies>,
         now: Timestamp,
     ) -> Result<Recovered, StoreError> {

@@ -366,10 +366,10 @@ statements! {
         ORDER BY invitation.id + 0 LIMIT $3" (skip "invitation, letter")
     };
     /// Letters in this owner's hands of which it does not know.
-    UNKNOWN_CLAIMS = {
+    CLAIMS_OF = {
         "SELECT " (letter columns) ", " (invitation columns) " FROM letter \
         JOIN invitation ON invitation.id = letter.invitation_id \
-        WHERE letter.phase IN ('claimed', 'on_the_wire') AND letter.owner = $1 AND NOT letter.id" (of "$2") " \
+        WHERE letter.phase IN ('claimed', 'on_the_wire') AND letter.owner = $1 \
         ORDER BY invitation.id" (lock "invitation, letter")
     };
 
