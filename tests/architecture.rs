@@ -18,6 +18,7 @@ const ROOMS: &[(&str, &[&str], Purity)] = &[
     ("letter", &["domain", "document", "link", "wording"], Purity::Pure),
     ("clock", &["domain"], Purity::Shell),
     ("meter", &[], Purity::Shell),
+    ("crowd", &[], Purity::Shell),
     ("store", &["domain", "config", "meter"], Purity::Shell),
     ("send", &["domain", "config", "letter"], Purity::Shell),
     ("proof", &["domain"], Purity::Shell),
@@ -29,8 +30,12 @@ const ROOMS: &[(&str, &[&str], Purity)] = &[
         ],
         Purity::Shell,
     ),
-    ("door", &["domain", "config", "meter", "ops"], Purity::Shell),
-    ("http", &["ops"], Purity::Shell),
+    ("door", &["domain", "config", "meter", "crowd", "ops"], Purity::Shell),
+    (
+        "http",
+        &["domain", "config", "link", "wording", "page", "clock", "meter", "crowd", "store", "ops"],
+        Purity::Shell,
+    ),
     ("scheduler", &["domain", "config", "clock", "store", "ops"], Purity::Shell),
     (
         "app",
