@@ -10,6 +10,7 @@ pub mod letter;
 pub mod link;
 pub mod read;
 pub mod table;
+mod wording;
 
 #[cfg(feature = "daemon")]
 pub mod app;
