@@ -10,6 +10,7 @@ pub mod letter;
 pub mod link;
 pub mod read;
 pub mod table;
+mod wording;
 
 #[cfg(feature = "daemon")]
 pub mod app;
@@ -17,6 +18,8 @@ pub mod app;
 pub mod cli;
 #[cfg(feature = "daemon")]
 pub mod clock;
+#[cfg(feature = "daemon")]
+mod crowd;
 #[cfg(feature = "daemon")]
 pub mod door;
 #[cfg(feature = "daemon")]

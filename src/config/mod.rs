@@ -8,6 +8,7 @@ mod dkim;
 mod dns;
 mod listener;
 mod login;
+mod pages;
 mod policy;
 mod postgres_url;
 mod read;
@@ -27,6 +28,7 @@ pub use database::{Database, DatabaseFault, Postgres, PostgresHost, PostgresTls}
 pub use dns::{DnsRecord, dns_records};
 pub use listener::{ListenOn, Listener, ListenerTls};
 pub use login::{DoorLogin, PasswordHash, StoredPassword};
+pub use pages::Pages;
 pub use read::parse;
 pub use settings::{
     Brand, Config, DEFAULT_LISTEN, Dkim, Door, Limits, LogFormat, Login, MailboxDomain, Metrics, Relay, RelayTimeouts,

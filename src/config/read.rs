@@ -8,7 +8,7 @@ use crate::domain::DAY;
 
 use super::settings::{Config, DEFAULT_KEEP_COPIES, Door, LogFormat, Metrics, Role};
 use super::values::{file, host, path, problem_at, secret, span, word};
-use super::{database, dkim, login, policy, relay, shop, smtp, trust};
+use super::{database, dkim, login, pages, policy, relay, shop, smtp, trust};
 
 /// Reads a configuration. Relative paths in it start from `folder`, the folder of the file it came from.
 ///
@@ -57,6 +57,7 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
         Some(Metrics { textfile: metrics_file(metrics, folder), listen: metrics_address(metrics) })
     });
     let door = smtp::read(top, folder, ingest_domain.as_deref());
+    let pages = pages::read(top, folder, smtp::has_certificate(top));
     let logins = login::read_all(top, folder);
     let wants_logins = |door: &Door| door.listeners.iter().any(|listener| listener.role == Role::Submission);
     if door.as_ref().is_some_and(wants_logins) && top.any("login").is_none() {
@@ -67,7 +68,7 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
     let dns_servers = trust::dns_servers(top);
     let dkim = dkim::read_all(top, folder);
     let policy = policy::read_top(top);
-    let shops = shop::read_all(top, ingest_domain.as_deref(), &relays.names, &logins.users, &policy);
+    let shops = shop::read_all(top, folder, ingest_domain.as_deref(), &relays.names, &logins.users, &policy);
     Some(Config {
         database: database?,
         master_key: master_key?,
@@ -84,6 +85,7 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
         log: log.unwrap_or_default(),
         hashed_suppressions: suppression.unwrap_or_default(),
         metrics: metrics.unwrap_or_default(),
+        pages,
         dns_servers,
     })
 }

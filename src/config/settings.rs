@@ -12,6 +12,7 @@ use crate::link::UrlPattern;
 use super::database::Database;
 use super::listener::Listener;
 use super::login::DoorLogin;
+use super::pages::Pages;
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +47,8 @@ pub struct Config {
     pub hashed_suppressions: bool,
     /// Where figures for monitoring can be had.
     pub metrics: Metrics,
+    /// Where the customers' pages are; without them letters lead to the shops' own.
+    pub pages: Option<Pages>,
     /// The DNS servers that proofs are looked up at; empty for the system's.
     pub dns_servers: Vec<SocketAddr>,
 }
@@ -345,6 +348,8 @@ pub struct Shop {
     pub trust: TrustRules,
     /// How many invitations its copies may begin on one day.
     pub volume: Volume,
+    /// What those sign with who tell that a customer has reviewed elsewhere; without it nobody is believed.
+    pub hook_secret: Option<Secret>,
 }
 
 /// Without the secrets: who has one can hand in mail as the shop.
@@ -370,6 +375,7 @@ impl fmt::Debug for Shop {
             consent_words,
             trust,
             volume,
+            hook_secret,
         } = self;
         f.debug_struct("Shop")
             .field("id", id)
@@ -390,6 +396,7 @@ impl fmt::Debug for Shop {
             .field("consent_words", consent_words)
             .field("trust", trust)
             .field("volume", volume)
+            .field("hook_secret", hook_secret)
             .finish()
     }
 }

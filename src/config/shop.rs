@@ -1,5 +1,7 @@
 //! `[[shop]]`: who sends order mails, and when its customers are asked.
 
+use std::path::Path;
+
 use crate::document::{Entry, Table};
 use crate::domain::{EmailAddress, PersonName, ShopId, ShopRules, Zone, clean};
 use crate::link::{InvalidPattern, UrlPattern};
@@ -7,12 +9,14 @@ use crate::link::{InvalidPattern, UrlPattern};
 use super::policy::{self, Rules};
 use super::settings::{Brand, DEFAULT_RELAY, Shop};
 use super::trust;
-use super::values::{has, host, listed, problem_at};
+use super::values::{has, host, listed, problem_at, secret};
 
 const MISSING: &str = "write at least one: [[shop]] with id, name, domains, secrets, from and link";
 
 /// What a shop is read against.
 struct Around<'a> {
+    /// Where relative paths start from.
+    folder: &'a Path,
     ingest_domain: Option<&'a str>,
     /// `None` when the relays' names are in doubt: their mistakes are reported, and no second time here.
     relays: Option<&'a [String]>,
@@ -27,6 +31,7 @@ struct Around<'a> {
 /// All shops, each with an id and secrets of its own.
 pub(super) fn read_all(
     top: &Table<'_>,
+    folder: &Path,
     ingest_domain: Option<&str>,
     relays: &Option<Vec<String>>,
     users: &Option<Vec<String>>,
@@ -36,7 +41,7 @@ pub(super) fn read_all(
         return Vec::new();
     }
     let (relays, users) = (relays.as_deref(), users.as_deref());
-    let mut around = Around { ingest_domain, relays, users, policy, ids: Vec::new(), secrets: Vec::new() };
+    let mut around = Around { folder, ingest_domain, relays, users, policy, ids: Vec::new(), secrets: Vec::new() };
     let mut count = 0;
     let shops = top.tables("shop", |table| {
         count += 1;
@@ -64,6 +69,7 @@ fn read(table: &Table<'_>, around: &mut Around<'_>) -> Option<Shop> {
     let relays = relays(table, around.relays);
     let policy = policy::read_shop(table, around.policy);
     let (trust, volume) = trust::read(table, around.users);
+    let hook_secret = secret(table, "hook_secret", around.folder);
     let (from, domains, zone) = (from?, domains?, zone?);
     let own_domains = domains.iter().map(String::as_str).chain(around.ingest_domain).map(str::to_owned).collect();
     let rules = ShopRules { base: policy.base, others: policy.others, zone: zone.clone(), own_domains };
@@ -86,6 +92,7 @@ fn read(table: &Table<'_>, around: &mut Around<'_>) -> Option<Shop> {
         consent_words: policy.consent_words,
         trust,
         volume,
+        hook_secret,
     })
 }
 

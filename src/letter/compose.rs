@@ -2,30 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use minijinja::Value;
 use mrml::prelude::parser::{Error as MjmlError, Warning};
 use mrml::prelude::render::RenderOptions;
 
 use crate::domain::clean;
+use crate::wording::{Fault, word_name};
 
 use super::data::{ComposeError, Composed, LetterData};
-use super::edition::{Edition, word_name};
+use super::edition::Edition;
 use super::facts;
 use super::message;
 use super::words::{OF_A_KIND, SHARED, variables};
-
-/// Why a template could not be filled in. The detail may quote a value, so it is for made-up data only.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
-    /// The template's file.
-    pub(super) file: String,
-    /// Line, from 1; 0 when it is not known.
-    pub(super) line: usize,
-    /// What is wrong.
-    pub(super) what: String,
-    /// More about it.
-    pub(super) detail: Option<String>,
-}
 
 impl From<Fault> for ComposeError {
     fn from(fault: Fault) -> Self {
@@ -98,16 +85,6 @@ impl Edition {
         }
         let labels = (1..=5).map(|stars| say("star", "star", stars)).collect::<Result<_, _>>()?;
         Ok((words, labels))
-    }
-
-    fn fill(&self, template: &str, context: Value) -> Result<String, Fault> {
-        self.env.get_template(template).and_then(|found| found.render(context)).map_err(|error| Fault {
-            file: self.file(error.name().unwrap_or(template)).to_owned(),
-            // A word's own lines are not those of its file.
-            line: if template.contains(' ') { 0 } else { error.line().unwrap_or(0) },
-            what: error.kind().to_string(),
-            detail: error.detail().map(str::to_owned),
-        })
     }
 
     fn html(&self, template: &str, mjml: &str) -> Result<(String, Vec<Fault>), Fault> {

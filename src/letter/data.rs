@@ -3,8 +3,7 @@
 use std::fmt;
 
 use crate::domain::{Customer, EmailAddress, LetterKind, OrderReference, PersonName, Product, ShopId, Timestamp};
-
-use super::palette::Color;
+use crate::wording::Color;
 
 /// The shop as its customers see it.
 #[derive(Clone, Copy)]

@@ -6,9 +6,9 @@ use minijinja::{Value, context};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::domain::{EmailAddress, clean};
+use crate::wording::{Color, Palette};
 
 use super::data::LetterData;
-use super::palette::{Color, Palette};
 
 /// Products that are named; more make a letter a bill.
 pub(super) const NAMED_PRODUCTS: usize = 6;

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 
 use crate::document::{Problem, Problems};
 use crate::domain::ShopId;
+use crate::wording::Layer;
 
 use super::data::{ComposeError, Composed, LetterData};
-use super::edition::{Edition, Layer};
+use super::edition::Edition;
+use super::words::LetterFolder;
 use super::{shipped, trial};
 
 /// A file of the operator's letters folder.
@@ -51,7 +53,7 @@ impl Letters {
                 Some(shop) => shops.entry(shop.to_owned()).or_default(),
                 None => &mut common,
             };
-            if !known_shop || !layer.add(&name, path.clone(), text) {
+            if !known_shop || !layer.add::<LetterFolder>(&name, path.clone(), text) {
                 problems.add(no_letter_file(path));
             }
         }
@@ -86,11 +88,7 @@ impl Letters {
 }
 
 fn shipped_layer() -> Layer {
-    let mut layer = Layer::default();
-    for (path, text) in shipped::FILES {
-        layer.add(path, format!("templates/letters/{path}"), (*text).to_owned());
-    }
-    layer
+    Layer::shipped::<LetterFolder>("templates/letters", shipped::FILES)
 }
 
 fn no_letter_file(path: String) -> Problem {

@@ -10,7 +10,6 @@ mod edition;
 mod facts;
 mod library;
 mod message;
-mod palette;
 mod shipped;
 #[cfg(test)]
 mod tests;

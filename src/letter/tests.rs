@@ -300,9 +300,9 @@ fn every_locale_has_both_letters_for_people_and_for_programs() {
 #[test]
 fn all_locales_say_the_same_things_with_the_same_variables() {
     let problems = crate::document::Problems::default();
-    let mut layer = super::edition::Layer::default();
+    let mut layer = crate::wording::Layer::default();
     for (path, text) in super::shipped::FILES {
-        layer.add(path, (*path).to_owned(), (*text).to_owned());
+        layer.add::<super::words::LetterFolder>(path, (*path).to_owned(), (*text).to_owned());
     }
     let edition = super::edition::Edition::compile(&[layer], &problems);
     super::trial::run(&edition, &problems);

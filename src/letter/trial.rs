@@ -2,8 +2,8 @@
 
 use crate::document::{Problem, Problems};
 use crate::domain::{Customer, EmailAddress, LetterKind, OrderReference, PersonName, Product, ShopId, Timestamp};
+use crate::wording::Fault;
 
-use super::compose::Fault;
 use super::data::{LetterData, Sender};
 use super::edition::Edition;
 

@@ -40,9 +40,9 @@ pub(super) fn return_path(setup: &Setup, shop: &Shop, relay: &str, letter: Lette
 pub(super) fn compose(setup: &Setup, shop: &Shop, letter: &ClaimedLetter, now: Timestamp) -> Result<Ready, String> {
     let invitation = &letter.invitation;
     let expires = now.plus(LINKS_LAST);
-    let token = |purpose| Token::sign(&setup.keys.tokens, purpose, &shop.id, invitation.id, expires);
-    let review_token = token(Purpose::Review);
-    let unsubscribe_token = token(Purpose::Unsubscribe);
+    let token = Token { shop: shop.id.clone(), number: invitation.id.0, series: 0, expires };
+    let review_token = token.sign(&setup.keys.links, Purpose::Review);
+    let unsubscribe_token = token.sign(&setup.keys.links, Purpose::Unsubscribe);
     let message_id = letter.message_id.clone().unwrap_or_else(|| message_id(setup, shop, invitation.id, letter.kind));
     let locale = invitation.order.locale.as_deref();
     let data = LinkData {
