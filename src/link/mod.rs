@@ -10,6 +10,7 @@ mod sealed;
 pub mod site;
 pub mod ticket;
 pub mod token;
+mod trustpilot;
 
 pub use keys::{LinkKeys, derive};
 pub use pattern::{InvalidPattern, LinkData, UrlPattern};
@@ -17,3 +18,4 @@ pub use return_address::{letter_of, return_address};
 pub use site::{Place, Site};
 pub use ticket::{InvalidTicket, OrderTicket};
 pub use token::{InvalidToken, Purpose, Token};
+pub use trustpilot::{BusinessGenerated, LinkedOrder, NoTrustpilotKey, TrustpilotPage, UniqueLink};
