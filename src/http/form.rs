@@ -174,7 +174,11 @@ mod tests {
             ("multipart/form-data", "a", NoForm::Malformed),
             ("multipart/form-data; boundary=x", "a", NoForm::Malformed),
             ("multipart/form-data; boundary=x", "--x\r\n\r\na\r\n--x--", NoForm::Malformed),
-            ("multipart/form-data; boundary=x", "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1", NoForm::Malformed),
+            (
+                "multipart/form-data; boundary=x",
+                "--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1",
+                NoForm::Malformed,
+            ),
         ] {
             assert_eq!(read(media_type, body.as_bytes()), Err(expected), "{media_type} {body:.60}");
         }

@@ -63,7 +63,9 @@ mod tests {
             bytes[at] ^= 1;
             assert!(!holds(&KEY, "/r/abc", &String::from_utf8(bytes).unwrap(), NOW), "byte {at}");
         }
-        for text in ["", ".", "1.", "1772442000.", "+1772442000.00", "99999999999999999999.00", &token[..token.len() - 1]] {
+        for text in
+            ["", ".", "1.", "1772442000.", "+1772442000.00", "99999999999999999999.00", &token[..token.len() - 1]]
+        {
             assert!(!holds(&KEY, "/r/abc", text, NOW), "{text}");
         }
     }

@@ -64,7 +64,9 @@ mod tests {
     #[test]
     fn the_vector_of_the_specification_holds_for_five_minutes() {
         let sent = SENT.to_string();
-        for (now, expected) in [(SENT, true), (SENT + 300, true), (SENT - 300, true), (SENT + 301, false), (SENT - 301, false)] {
+        for (now, expected) in
+            [(SENT, true), (SENT + 300, true), (SENT - 300, true), (SENT + 301, false), (SENT - 301, false)]
+        {
             assert_eq!(holds_with(ID, &sent, SIGNATURE, BODY, now), expected, "{now}");
         }
         assert!(holds_with(ID, &sent, &format!("v1,AAAA v2,x {SIGNATURE}"), BODY, SENT), "one of several");
