@@ -34,7 +34,7 @@ const ROOMS: &[(&str, &[&str], Purity)] = &[
     ("door", &["domain", "config", "meter", "crowd", "ops"], Purity::Shell),
     (
         "http",
-        &["domain", "config", "link", "wording", "page", "clock", "meter", "crowd", "store", "ops"],
+        &["domain", "config", "link", "page", "clock", "meter", "crowd", "store", "ops"],
         Purity::Shell,
     ),
     ("scheduler", &["domain", "config", "clock", "store", "ops"], Purity::Shell),
