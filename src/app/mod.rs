@@ -6,9 +6,9 @@ mod files;
 mod journal;
 mod links;
 mod log;
-mod monitor;
 mod samples;
 mod setup;
+mod web;
 
 pub use daemon::{Broke, Daemon, Reloaded, StartError};
 pub use edit::{NotEdited, SecretsEdit, edit_secrets};

@@ -48,7 +48,7 @@ pub use ids::{CopyId, InvitationId, LetterId, ReviewId};
 pub use inputs::Inputs;
 pub use invitation::{Invitation, LetterKind, OrderDetails};
 pub use lifecycle::{
-    Attempt, CustomerNews, Decision, DeskOrder, Event, Gap, OrderNews, Planned, Progress, State, decide, open,
+    Attempt, CustomerNews, Decision, DeskOrder, Event, Gap, OrderNews, Planned, Progress, PutOffs, State, decide, open,
     open_again, open_by_hand,
 };
 pub use order::{Customer, EventKind, OrderDate, OrderEvent, OrderReference, PersonName, Product, Total};
