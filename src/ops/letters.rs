@@ -1,18 +1,13 @@
 //! From an invitation to the letter's bytes: links made, language chosen, Message-ID made, and all of it signed.
 
-use std::time::Duration;
-
 use hmac::{KeyInit, Mac};
 
 use super::house::Setup;
 use crate::config::{ReturnPath, Shop};
-use crate::domain::{DAY, EmailAddress, InvitationId, LetterId, LetterKind, Timestamp};
+use crate::domain::{EmailAddress, InvitationId, LetterId, LetterKind, Timestamp};
 use crate::letter::{LetterData, Sender};
-use crate::link::{LinkData, Purpose, Token, return_address};
+use crate::link::{Purpose, return_address};
 use crate::store::ClaimedLetter;
-
-/// How long the links in a letter are good for (product, section 5).
-const LINKS_LAST: Duration = DAY.saturating_mul(180);
 
 /// A letter ready for the relay.
 pub(super) struct Ready {
@@ -39,23 +34,11 @@ pub(super) fn return_path(setup: &Setup, shop: &Shop, relay: &str, letter: Lette
 /// In words for a support person, when the shop's letters or link cannot make one of this invitation.
 pub(super) fn compose(setup: &Setup, shop: &Shop, letter: &ClaimedLetter, now: Timestamp) -> Result<Ready, String> {
     let invitation = &letter.invitation;
-    let expires = now.plus(LINKS_LAST);
-    let token = Token { shop: shop.id.clone(), number: invitation.id.0, series: 0, expires };
-    let review_token = token.sign(&setup.keys.links, Purpose::Review);
-    let unsubscribe_token = token.sign(&setup.keys.links, Purpose::Unsubscribe);
+    let maker = setup.link_maker();
+    let links = maker.of_letter(shop, invitation, letter.kind, now)?;
+    let unsubscribe_token = maker.token(invitation, Purpose::Unsubscribe, now);
     let message_id = letter.message_id.clone().unwrap_or_else(|| message_id(setup, shop, invitation.id, letter.kind));
     let locale = invitation.order.locale.as_deref();
-    let data = LinkData {
-        email: &invitation.customer.email,
-        name: invitation.customer.name.as_ref(),
-        reference: &invitation.reference,
-        token: &review_token,
-        shop: &shop.id,
-        locale: locale.unwrap_or(&shop.locale),
-        letter: letter.kind.as_str(),
-    };
-    let link = shop.link.expand(&data);
-    let star_links = shop.link.star_links(&data);
     let composed = setup
         .letters
         .compose(&LetterData {
@@ -76,8 +59,8 @@ pub(super) fn compose(setup: &Setup, shop: &Shop, letter: &ClaimedLetter, now: T
             customer: &invitation.customer,
             reference: &invitation.reference,
             products: &invitation.order.products,
-            link: &link,
-            star_links: star_links.as_ref(),
+            link: &links.review,
+            star_links: links.stars.as_ref(),
             message_id: &message_id,
             date: now,
             unsubscribe_token: &unsubscribe_token,
