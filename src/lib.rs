@@ -8,6 +8,7 @@ pub mod document;
 pub mod config;
 pub mod letter;
 pub mod link;
+pub mod page;
 pub mod read;
 pub mod table;
 mod wording;

@@ -170,8 +170,21 @@ impl Daemon {
             Ok(())
         });
         loops.spawn(scheduler::keep_house(Arc::clone(&house), stop_loops.clone()));
-        let daemon =
-            Self { house, store, door, addresses, places, in_force, monitor, pages, reception, stop_doors, stop_loops, doors, loops };
+        let daemon = Self {
+            house,
+            store,
+            door,
+            addresses,
+            places,
+            in_force,
+            monitor,
+            pages,
+            reception,
+            stop_doors,
+            stop_loops,
+            doors,
+            loops,
+        };
         daemon.tell_how_it_is_outside();
         Ok(daemon)
     }

@@ -68,13 +68,19 @@ impl Web {
     ///
     /// # Errors
     /// When the system lets no more sockets be made.
-    pub(super) fn serve(&self, place: Option<Place>, router: Router, bounds: Bounds, front: Front) -> Result<(), StartError> {
+    pub(super) fn serve(
+        &self,
+        place: Option<Place>,
+        router: Router,
+        bounds: Bounds,
+        front: Front,
+    ) -> Result<(), StartError> {
         let new = place.map(|place| {
             let error = |error| StartError::Web { key: self.key, address: place.asked, error };
             let listener = place.socket.try_clone().and_then(tokio::net::TcpListener::from_std).map_err(error)?;
             let stop = CancellationToken::new();
             let served = tokio::spawn(serve(listener, router, bounds, front, stop.clone()));
-            Ok(Open { place, stop, served })
+            Ok::<_, StartError>(Open { place, stop, served })
         });
         let new = new.transpose()?;
         let mut open = self.open();

@@ -6,6 +6,7 @@
 mod database;
 mod dkim;
 mod dns;
+mod link;
 mod listener;
 mod login;
 mod pages;
@@ -26,6 +27,7 @@ mod tests;
 
 pub use database::{Database, DatabaseFault, Postgres, PostgresHost, PostgresTls};
 pub use dns::{DnsRecord, dns_records};
+pub use link::{FIRST_LINK_KEY, LinkKey, LinkTo, ShopLink};
 pub use listener::{ListenOn, Listener, ListenerTls};
 pub use login::{DoorLogin, PasswordHash, StoredPassword};
 pub use pages::Pages;

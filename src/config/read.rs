@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::document::{Document, Problem, Problems, Table};
 use crate::domain::DAY;
 
-use super::settings::{Config, DEFAULT_KEEP_COPIES, Door, LogFormat, Metrics, Role};
-use super::values::{file, host, path, problem_at, secret, span, word};
-use super::{database, dkim, login, pages, policy, relay, shop, smtp, trust};
+use super::settings::{Config, DEFAULT_KEEP_COPIES, DEFAULT_LINK_EXPIRY, Door, LogFormat, Metrics, Role};
+use super::values::{file, has, host, path, problem_at, secret, span, word};
+use super::{database, dkim, link, login, pages, policy, relay, shop, smtp, trust};
 
 /// Reads a configuration. Relative paths in it start from `folder`, the folder of the file it came from.
 ///
@@ -68,7 +68,10 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
     let dns_servers = trust::dns_servers(top);
     let dkim = dkim::read_all(top, folder);
     let policy = policy::read_top(top);
-    let shops = shop::read_all(top, folder, ingest_domain.as_deref(), &relays.names, &logins.users, &policy);
+    let link_keys = link::keys(top, folder);
+    let link_expiry = span(top, "link_expiry", DAY * 7..=DAY * 1_825).unwrap_or(DEFAULT_LINK_EXPIRY);
+    let links = link::Around { folder, has_pages: has(top, "pages") };
+    let shops = shop::read_all(top, links, ingest_domain.as_deref(), &relays.names, &logins.users, &policy);
     Some(Config {
         database: database?,
         master_key: master_key?,
@@ -86,6 +89,8 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
         hashed_suppressions: suppression.unwrap_or_default(),
         metrics: metrics.unwrap_or_default(),
         pages,
+        link_keys,
+        link_expiry,
         dns_servers,
     })
 }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::domain::trust::TrustRules;
 use crate::domain::{DAY, EmailAddress, PersonName, Policies, ShopId, ShopRules, Volume, Zone};
-use crate::link::UrlPattern;
 
 use super::database::Database;
+use super::link::{LinkKey, LinkTo, ShopLink};
 use super::listener::Listener;
 use super::login::DoorLogin;
 use super::pages::Pages;
@@ -49,6 +49,10 @@ pub struct Config {
     pub metrics: Metrics,
     /// Where the customers' pages are; without them letters lead to the shops' own.
     pub pages: Option<Pages>,
+    /// The keys of our own links: the first signs, all are accepted; at least one, numbers unique.
+    pub link_keys: Vec<LinkKey>,
+    /// How long our own links are good for from the letter on.
+    pub link_expiry: Duration,
     /// The DNS servers that proofs are looked up at; empty for the system's.
     pub dns_servers: Vec<SocketAddr>,
 }
@@ -333,7 +337,9 @@ pub struct Shop {
     /// The shop's zone.
     pub zone: Zone,
     /// Where a letter's stars and button lead.
-    pub link: UrlPattern,
+    pub link: LinkTo,
+    /// Where they lead instead for some languages or a part of the customers: the first that fits counts.
+    pub links: Vec<ShopLink>,
     /// Who wrote, at the letter's foot: name and postal address, as the law asks.
     pub postal_address: Option<String>,
     /// How the letters look.
@@ -368,6 +374,7 @@ impl fmt::Debug for Shop {
             locale,
             zone,
             link,
+            links,
             postal_address,
             brand,
             relays,
@@ -389,6 +396,7 @@ impl fmt::Debug for Shop {
             .field("locale", locale)
             .field("zone", zone)
             .field("link", link)
+            .field("links", links)
             .field("postal_address", postal_address)
             .field("brand", brand)
             .field("relays", relays)
@@ -438,6 +446,9 @@ pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCA
 
 /// How long copies are kept when nothing is configured (product, section 2).
 pub(super) const DEFAULT_KEEP_COPIES: Duration = DAY.saturating_mul(30);
+
+/// How long our own links are good for unless something else is written (product, section 5).
+pub(super) const DEFAULT_LINK_EXPIRY: Duration = DAY.saturating_mul(180);
 
 /// The name of a relay that has none in the configuration, and the relay of a shop that names none.
 pub(super) const DEFAULT_RELAY: &str = "default";

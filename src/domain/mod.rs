@@ -59,7 +59,7 @@ pub use reading::{Field, Finding, Layer, Outcome, Reading};
 pub use reason::kind_of_reason;
 pub use review::{Collected, Draft, Flaw, Review, ReviewField, ReviewKind, ReviewText, Stars, Submission};
 pub use rule::Rule;
-pub use sample::{InvalidShare, Share, is_in_sample};
+pub use sample::{InvalidShare, Share, is_in_sample, percentile};
 pub use schedule::{alarmed_relay_retry_after, relay_retry_after, retry_after};
 pub use shop::{InvalidShopId, ShopId};
 pub use simulate::{Deferral, Fate, History, List, Outside, Step, Watch, World, play};

@@ -127,7 +127,8 @@ pub fn load_tls(files: &TlsFiles) -> Result<Arc<Certificate>, TlsError> {
     let asking = builder()
         .and_then(|builder| builder.with_client_cert_verifier(any).with_single_cert(chain, key))
         .map_err(mismatch)?;
-    let web = ServerConfig { alpn_protocols: vec![b"http/1.1".to_vec()], ..plain.clone() };
+    let mut web = plain.clone();
+    web.alpn_protocols = vec![b"http/1.1".to_vec()];
     let (plain, asking, web) = (Arc::new(plain), Arc::new(asking), Arc::new(web));
     Ok(Arc::new(Certificate { files: files.clone(), stamps, ends, plain, asking, web }))
 }

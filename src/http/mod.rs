@@ -4,11 +4,11 @@
 mod client;
 mod form;
 mod form_token;
-mod hook;
 mod meter;
 mod monitoring;
 mod pages;
 mod serve;
+mod signature;
 #[cfg(test)]
 mod tests;
 

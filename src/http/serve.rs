@@ -134,14 +134,7 @@ async fn in_time(limit: Duration, answer: impl Future<Output = Response>) -> Res
 }
 
 /// The handshake, where there is one, and then the requests.
-async fn meet(
-    stream: TcpStream,
-    peer: IpAddr,
-    router: Router,
-    bounds: Bounds,
-    front: Front,
-    stop: CancellationToken,
-) {
+async fn meet(stream: TcpStream, peer: IpAddr, router: Router, bounds: Bounds, front: Front, stop: CancellationToken) {
     // Without it an answer waits for the client's delayed ACK.
     let _ = stream.set_nodelay(true);
     let Some(handshake) = &front.tls else {
