@@ -7,7 +7,7 @@ use hmac::{KeyInit, Mac};
 use super::house::Setup;
 use crate::config::{ReturnPath, Shop};
 use crate::domain::{DAY, EmailAddress, InvitationId, LetterId, LetterKind, Timestamp};
-use crate::letter::{LetterData, Sender};
+use crate::letter::{LetterData, Links, Sender, UnsubscribeMail};
 use crate::link::{LinkData, Purpose, Token, return_address};
 use crate::store::ClaimedLetter;
 
@@ -33,6 +33,16 @@ pub(super) fn return_path(setup: &Setup, shop: &Shop, relay: &str, letter: Lette
     EmailAddress::parse(&format!("{local_part}@{}", setup.config.ingest_domain)).unwrap_or_else(|_| shop.from.clone())
 }
 
+/// Where a mail that unsubscribes goes, and its subject: to the letter's return address, where it is read at once. Where none of the
+/// shop's letters has one it goes to the box that a person reads, and names the invitation for them.
+fn unsubscribe_mail(setup: &Setup, shop: &Shop, letter: LetterId, invitation: InvitationId) -> (EmailAddress, String) {
+    let own = |relay: &&String| return_path(setup, shop, relay, letter) != shop.from;
+    match shop.relays.iter().find(own) {
+        Some(relay) => (return_path(setup, shop, relay, letter), "unsubscribe".to_owned()),
+        None => (shop.unsubscribe.clone(), format!("unsubscribe {invitation}")),
+    }
+}
+
 /// Composes a claimed letter.
 ///
 /// # Errors
@@ -40,9 +50,7 @@ pub(super) fn return_path(setup: &Setup, shop: &Shop, relay: &str, letter: Lette
 pub(super) fn compose(setup: &Setup, shop: &Shop, letter: &ClaimedLetter, now: Timestamp) -> Result<Ready, String> {
     let invitation = &letter.invitation;
     let expires = now.plus(LINKS_LAST);
-    let token = |purpose| Token::sign(&setup.keys.tokens, purpose, &shop.id, invitation.id, expires);
-    let review_token = token(Purpose::Review);
-    let unsubscribe_token = token(Purpose::Unsubscribe);
+    let review_token = Token::sign(&setup.keys.tokens, Purpose::Review, &shop.id, invitation.id, expires);
     let message_id = letter.message_id.clone().unwrap_or_else(|| message_id(setup, shop, invitation.id, letter.kind));
     let locale = invitation.order.locale.as_deref();
     let data = LinkData {
@@ -56,6 +64,7 @@ pub(super) fn compose(setup: &Setup, shop: &Shop, letter: &ClaimedLetter, now: T
     };
     let link = shop.link.expand(&data);
     let star_links = shop.link.star_links(&data);
+    let (unsubscribe_to, unsubscribe_subject) = unsubscribe_mail(setup, shop, letter.claim.letter, invitation.id);
     let composed = setup
         .letters
         .compose(&LetterData {
@@ -67,7 +76,7 @@ pub(super) fn compose(setup: &Setup, shop: &Shop, letter: &ClaimedLetter, now: T
                 from: &shop.from,
                 from_name: &shop.from_name,
                 reply_to: shop.reply_to.as_ref(),
-                unsubscribe: &shop.unsubscribe,
+                domain: shop.domains.first().map_or_else(|| shop.from.domain(), String::as_str),
                 locale: &shop.locale,
                 color: &shop.brand.color,
                 logo: shop.brand.logo.as_deref(),
@@ -76,11 +85,18 @@ pub(super) fn compose(setup: &Setup, shop: &Shop, letter: &ClaimedLetter, now: T
             customer: &invitation.customer,
             reference: &invitation.reference,
             products: &invitation.order.products,
-            link: &link,
-            star_links: star_links.as_ref(),
+            links: Links {
+                review: &link,
+                stars: star_links.as_ref(),
+                later: None,
+                unsubscribe: None,
+                data: None,
+                view: None,
+                about: None,
+            },
             message_id: &message_id,
             date: now,
-            unsubscribe_token: &unsubscribe_token,
+            unsubscribe_mail: UnsubscribeMail { to: &unsubscribe_to, subject: &unsubscribe_subject },
         })
         .map_err(|error| error.to_string())?;
     let message = setup.signers.sign(shop.from.domain(), composed.message)?;
