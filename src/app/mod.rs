@@ -5,9 +5,9 @@ mod edit;
 mod files;
 mod journal;
 mod log;
-mod monitor;
 mod samples;
 mod setup;
+mod web;
 
 pub use daemon::{Broke, Daemon, Reloaded, StartError};
 pub use edit::{NotEdited, SecretsEdit, edit_secrets};

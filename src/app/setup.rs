@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::files::{load_letters, load_templates, read_secret, reload_templates};
 use crate::config::{Config, Dkim, PasswordHash, Secret, StoredPassword};
 use crate::document::Problem;
-use crate::link::derive;
+use crate::link::{LinkKeys, derive};
 use crate::ops::{Keys, Logins, RelayLine, Setup};
 use crate::proof::{Prover, ProverError};
 use crate::read::{Reader, Templates, lint};
@@ -73,7 +73,7 @@ fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<S
         (Some(reader), Some(letters), Some(master), Some(prover)) if problems.is_empty() => Ok(Setup {
             policies: Arc::new(config.policies().with_list_key(list_key_of(&master))),
             keys: Keys {
-                tokens: derive(master.as_bytes(), "tokens"),
+                links: LinkKeys::new((1, derive(master.as_bytes(), "links 1")), []),
                 log_ids: derive(master.as_bytes(), "log ids"),
                 message_ids: derive(master.as_bytes(), "message ids"),
                 probes: derive(master.as_bytes(), "probes"),

@@ -50,7 +50,8 @@ fn unsubscribe_mail(setup: &Setup, shop: &Shop, letter: LetterId, invitation: In
 pub(super) fn compose(setup: &Setup, shop: &Shop, letter: &ClaimedLetter, now: Timestamp) -> Result<Ready, String> {
     let invitation = &letter.invitation;
     let expires = now.plus(LINKS_LAST);
-    let review_token = Token::sign(&setup.keys.tokens, Purpose::Review, &shop.id, invitation.id, expires);
+    let token = Token { shop: shop.id.clone(), number: invitation.id.0, series: 0, expires };
+    let review_token = token.sign(&setup.keys.links, Purpose::Review);
     let message_id = letter.message_id.clone().unwrap_or_else(|| message_id(setup, shop, invitation.id, letter.kind));
     let locale = invitation.order.locale.as_deref();
     let data = LinkData {

@@ -78,11 +78,17 @@ pub enum PersonTable {
     Pause,
     /// Who hands in copies, and what people wrote beside them.
     Sender,
+    /// What customers wrote.
+    Review,
+    /// What that was before it was changed.
+    ReviewEdit,
+    /// Who asked to be erased.
+    ErasureRequest,
 }
 
 impl PersonTable {
     /// Every table that holds text which is not the program's own.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Copy,
         Self::Invitation,
         Self::Letter,
@@ -92,6 +98,9 @@ impl PersonTable {
         Self::Alarm,
         Self::Pause,
         Self::Sender,
+        Self::Review,
+        Self::ReviewEdit,
+        Self::ErasureRequest,
     ];
 
     /// Its name.
@@ -106,6 +115,9 @@ impl PersonTable {
             Self::Alarm => "alarm",
             Self::Pause => "pause",
             Self::Sender => "sender",
+            Self::Review => "review",
+            Self::ReviewEdit => "review_edit",
+            Self::ErasureRequest => "erasure_request",
         }
     }
 }
@@ -155,6 +167,8 @@ pub struct Erased {
     pub letters: u64,
     /// The decisions on them.
     pub decisions: u64,
+    /// Reviews with their history.
+    pub reviews: u64,
     /// Words in rows of others.
     pub words: u64,
     /// Plain entries of the suppression list that are hashed now, or gone.
@@ -170,6 +184,7 @@ impl Erased {
             invitations: self.invitations + other.invitations,
             letters: self.letters + other.letters,
             decisions: self.decisions + other.decisions,
+            reviews: self.reviews + other.reviews,
             words: self.words + other.words,
             entries: self.entries + other.entries,
         }
