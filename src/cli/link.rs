@@ -193,7 +193,8 @@ impl Check {
         self.tell(&desk.zone_of(seen.shop()), &seen)?;
         match seen.state {
             "valid" => Ok(()),
-            state => Err(Failure::Undone(format!("the link is not good: {state}"))),
+            "gone" => Err(Failure::Undone("the link is not good: its invitation is not there any more".to_owned())),
+            state => Err(Failure::Undone(format!("the link is not good: it is {state}"))),
         }
     }
 
@@ -332,7 +333,7 @@ async fn judged(desk: &Desk, (read, key): (Read, Option<u8>), now: Timestamp) ->
                 _ => invitation(desk, InvitationId(token.number)).await?.filter(|one| one.shop == token.shop),
             };
             let state = match &one {
-                None if *purpose != Purpose::Basic => "gone: the invitation is not there any more",
+                None if *purpose != Purpose::Basic => "gone",
                 Some(one) if one.link_series != token.series => "revoked",
                 _ if now >= token.expires => "expired",
                 _ => "valid",
