@@ -12,6 +12,7 @@ pub mod held;
 mod house;
 pub mod import;
 mod letters;
+pub mod links;
 mod logins;
 pub mod mailbox;
 mod meter;
