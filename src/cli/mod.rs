@@ -38,6 +38,7 @@ mod progress;
 mod queue;
 mod reconcile;
 mod restore;
+mod review;
 mod senders;
 mod serve;
 mod shop;
@@ -109,6 +110,9 @@ enum Command {
     /// Looks into the queue of invitations and changes it
     #[command(subcommand)]
     Queue(queue::Queue),
+    /// Shows what customers wrote, and removes what is unlawful
+    #[command(subcommand)]
+    Review(review::Reviews),
     /// Deals with copies that a person should look at
     #[command(subcommand)]
     Held(held::Held),
@@ -304,6 +308,7 @@ impl Command {
             Self::Status(status) => status.run().await,
             Self::Dkim(dkim) => dkim.run(),
             Self::Queue(queue) => queue.run().await,
+            Self::Review(reviews) => reviews.run().await,
             Self::Held(held) => held.run().await,
             Self::Import(import) => import.run().await,
             Self::Ingest(ingest) => ingest.run().await,
