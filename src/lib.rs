@@ -20,6 +20,8 @@ pub mod cli;
 #[cfg(feature = "daemon")]
 pub mod clock;
 #[cfg(feature = "daemon")]
+mod crowd;
+#[cfg(feature = "daemon")]
 pub mod door;
 #[cfg(feature = "daemon")]
 pub mod http;

@@ -19,6 +19,7 @@ const ROOMS: &[(&str, &[&str], Purity)] = &[
     ("page", &["domain", "document", "wording"], Purity::Pure),
     ("clock", &["domain"], Purity::Shell),
     ("meter", &[], Purity::Shell),
+    ("crowd", &[], Purity::Shell),
     ("store", &["domain", "config", "meter"], Purity::Shell),
     ("send", &["domain", "config", "letter"], Purity::Shell),
     ("proof", &["domain"], Purity::Shell),
@@ -30,8 +31,12 @@ const ROOMS: &[(&str, &[&str], Purity)] = &[
         ],
         Purity::Shell,
     ),
-    ("door", &["domain", "config", "meter", "ops"], Purity::Shell),
-    ("http", &["ops", "page"], Purity::Shell),
+    ("door", &["domain", "config", "meter", "crowd", "ops"], Purity::Shell),
+    (
+        "http",
+        &["domain", "config", "link", "page", "clock", "meter", "crowd", "store", "ops"],
+        Purity::Shell,
+    ),
     ("scheduler", &["domain", "config", "clock", "store", "ops"], Purity::Shell),
     (
         "app",

@@ -250,7 +250,7 @@ impl From<StartError> for Failure {
         match error {
             StartError::Config(problems) => Self::Config(problems),
             StartError::Store(error) => error.into(),
-            StartError::Listen(_) | StartError::Monitor { .. } => Self::Undone(error.to_string()),
+            StartError::Listen(_) | StartError::Web { .. } => Self::Undone(error.to_string()),
         }
     }
 }

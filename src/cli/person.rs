@@ -166,6 +166,9 @@ const fn plural(table: PersonTable) -> &'static str {
         PersonTable::Alarm => "alarms",
         PersonTable::Pause => "pauses",
         PersonTable::Sender => "senders",
+        PersonTable::Review => "reviews",
+        PersonTable::ReviewEdit => "review_edits",
+        PersonTable::ErasureRequest => "erasure_requests",
     }
 }
 

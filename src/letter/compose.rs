@@ -8,6 +8,7 @@ use mrml::prelude::render::RenderOptions;
 use crate::domain::clean;
 use crate::wording::{Fault, word_name};
 
+use super::afs::PASTED;
 use super::data::{ComposeError, Composed, LetterData};
 use super::edition::Edition;
 use super::facts;
@@ -49,8 +50,10 @@ impl Edition {
         let facts = facts::of(letter, lang, &words, &star_labels);
         let text = tidy(&self.fill(&self.template(locale, letter.kind, "txt"), facts.clone())?);
         let template = self.template(locale, letter.kind, "mjml");
-        let mjml = self.fill(&template, facts)?;
-        let (html, passed_over) = self.html(&template, &mjml)?;
+        // XML, and so MJML, cannot hold these two (XML 1.0, 2.2), and a reference may.
+        let mjml = self.fill(&template, facts)?.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
+        let is_pasted = self.env.get_template(&template).is_ok_and(|found| found.source().starts_with(PASTED));
+        let (html, passed_over) = if is_pasted { (mjml, Vec::new()) } else { self.html(&template, &mjml)? };
         Ok(Parts { subject, html, text, passed_over })
     }
 
@@ -61,11 +64,11 @@ impl Edition {
         letter: &LetterData<'_>,
         locale: &str,
     ) -> Result<(BTreeMap<&'static str, String>, Vec<String>), Fault> {
-        let (name, shop) = (facts::customer_name(letter), facts::shop_name(letter));
-        let say = |word: &str, key: &str, number| {
-            let context = variables(key, name, &shop, letter.reference.as_str(), number);
-            self.fill(&word_name(locale, word), context)
-        };
+        let (name, shop, products) = (facts::customer_name(letter), facts::shop_name(letter), facts::products(letter));
+        let unnamed = facts::afs_facts(letter, &shop, "", &products);
+        let customer = self.fill(&word_name(locale, "customer"), variables("customer", &unnamed, 0))?;
+        let known = facts::afs_facts(letter, &shop, &customer, &products);
+        let say = |word: &str, key: &str, number| self.fill(&word_name(locale, word), variables(key, &known, number));
         let more = facts::unnamed_products(letter);
         let mut words = BTreeMap::new();
         for key in SHARED {

@@ -5,8 +5,10 @@ use minijinja::{Value, context};
 use crate::domain::LetterKind;
 use crate::wording::Folder;
 
+use super::afs::{self, Facts};
+
 /// The words that both letters share.
-pub(super) const SHARED: [&str; 13] = [
+pub(super) const SHARED: [&str; 19] = [
     "greeting",
     "greeting_unnamed",
     "rate",
@@ -20,13 +22,19 @@ pub(super) const SHARED: [&str; 13] = [
     "why",
     "objection",
     "unsubscribe",
+    "not_arrived",
+    "later",
+    "view",
+    "your_data",
+    "about",
+    "customer",
 ];
 
 /// The words that each kind of letter has of its own, in the tables `[invitation]` and `[reminder]`.
 pub(super) const OF_A_KIND: [&str; 4] = ["subject", "preheader", "heading", "body"];
 
 /// A letter without these would be no letter, or against the law.
-const NEVER_EMPTY: [&str; 5] = ["subject", "body", "button", "why", "unsubscribe"];
+const NEVER_EMPTY: [&str; 8] = ["subject", "body", "button", "why", "unsubscribe", "later", "your_data", "about"];
 
 /// The folder of the letters.
 pub(super) struct LetterFolder;
@@ -54,7 +62,16 @@ impl Folder for LetterFolder {
     }
 
     fn trials(_: &str, key: &str) -> Vec<Value> {
-        ["Anna", ""].into_iter().map(|name| variables(key, name, "Shop", "1001", 2)).collect()
+        let facts = Facts {
+            name: "Anna",
+            customer: "customer",
+            shop: "Shop",
+            domain: "shop.example",
+            reference: "1001",
+            link: "https://reviews.example/r",
+            products: &[],
+        };
+        vec![variables(key, &facts, 2), variables(key, &Facts { name: "", ..facts }, 2)]
     }
 
     fn variables(_: &str, key: &str) -> String {
@@ -71,12 +88,15 @@ fn is_template(extension: &str) -> bool {
     matches!(extension, ".mjml" | ".txt")
 }
 
-/// What a word can refer to. `number` is the star or the count of products that are not named, in the two words that have one.
-pub(super) fn variables(key: &str, name: &str, shop: &str, reference: &str, number: usize) -> Value {
+/// What a word can refer to, with the variables of [`afs`]. `number` is the star or the count of products that are not named, in the
+/// two words that have one.
+pub(super) fn variables(key: &str, facts: &Facts<'_>, number: usize) -> Value {
+    let Facts { name, shop, reference, .. } = *facts;
+    let afs = afs::value(facts);
     match key {
-        "star" => context! { name, shop, reference, stars => number },
-        "more" => context! { name, shop, reference, count => number },
-        _ => context! { name, shop, reference },
+        "star" => context! { name, shop, reference, afs, stars => number },
+        "more" => context! { name, shop, reference, afs, count => number },
+        _ => context! { name, shop, reference, afs },
     }
 }
 

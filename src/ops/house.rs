@@ -17,6 +17,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::{AlarmKind, EmailAddress, Policies, ShopId, Timestamp};
 use crate::letter::Letters;
+use crate::link::{LinkKeys, Routes};
 use crate::meter::Show;
 use crate::proof::Prover;
 use crate::read::Reader;
@@ -44,14 +45,16 @@ pub struct Setup {
     pub signers: Signers,
     /// Keys derived from the master key.
     pub keys: Keys,
+    /// Where each shop's links lead.
+    pub routes: HashMap<ShopId, Routes>,
     /// Who may log in at the door.
     pub logins: Logins,
 }
 
 /// One key a purpose, so that none of them gives away another.
 pub struct Keys {
-    /// Signs the tokens in review links and unsubscribe addresses.
-    pub tokens: [u8; 32],
+    /// Sign and seal what our own links carry.
+    pub links: LinkKeys,
     /// Makes addresses unrecognisable in logs.
     pub log_ids: [u8; 32],
     /// Makes Message-IDs unguessable.

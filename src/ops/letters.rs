@@ -1,18 +1,13 @@
 //! From an invitation to the letter's bytes: links made, language chosen, Message-ID made, and all of it signed.
 
-use std::time::Duration;
-
 use hmac::{KeyInit, Mac};
 
 use super::house::Setup;
 use crate::config::{ReturnPath, Shop};
-use crate::domain::{DAY, EmailAddress, InvitationId, LetterId, LetterKind, Timestamp};
-use crate::letter::{LetterData, Sender};
-use crate::link::{LinkData, Purpose, Token, return_address};
+use crate::domain::{EmailAddress, InvitationId, LetterId, LetterKind, Timestamp};
+use crate::letter::{LetterData, Links, Sender, UnsubscribeMail};
+use crate::link::return_address;
 use crate::store::ClaimedLetter;
-
-/// How long the links in a letter are good for (product, section 5).
-const LINKS_LAST: Duration = DAY.saturating_mul(180);
 
 /// A letter ready for the relay.
 pub(super) struct Ready {
@@ -33,29 +28,26 @@ pub(super) fn return_path(setup: &Setup, shop: &Shop, relay: &str, letter: Lette
     EmailAddress::parse(&format!("{local_part}@{}", setup.config.ingest_domain)).unwrap_or_else(|_| shop.from.clone())
 }
 
+/// Where a mail that unsubscribes goes, and its subject: to the letter's return address, where it is read at once. Where none of the
+/// shop's letters has one it goes to the box that a person reads, and names the invitation for them.
+fn unsubscribe_mail(setup: &Setup, shop: &Shop, letter: LetterId, invitation: InvitationId) -> (EmailAddress, String) {
+    let own = |relay: &&String| return_path(setup, shop, relay, letter) != shop.from;
+    match shop.relays.iter().find(own) {
+        Some(relay) => (return_path(setup, shop, relay, letter), "unsubscribe".to_owned()),
+        None => (shop.unsubscribe.clone(), format!("unsubscribe {invitation}")),
+    }
+}
+
 /// Composes a claimed letter.
 ///
 /// # Errors
 /// In words for a support person, when the shop's letters or link cannot make one of this invitation.
 pub(super) fn compose(setup: &Setup, shop: &Shop, letter: &ClaimedLetter, now: Timestamp) -> Result<Ready, String> {
     let invitation = &letter.invitation;
-    let expires = now.plus(LINKS_LAST);
-    let token = |purpose| Token::sign(&setup.keys.tokens, purpose, &shop.id, invitation.id, expires);
-    let review_token = token(Purpose::Review);
-    let unsubscribe_token = token(Purpose::Unsubscribe);
+    let links = setup.link_maker().of_letter(shop, invitation, letter.kind, now)?;
     let message_id = letter.message_id.clone().unwrap_or_else(|| message_id(setup, shop, invitation.id, letter.kind));
     let locale = invitation.order.locale.as_deref();
-    let data = LinkData {
-        email: &invitation.customer.email,
-        name: invitation.customer.name.as_ref(),
-        reference: &invitation.reference,
-        token: &review_token,
-        shop: &shop.id,
-        locale: locale.unwrap_or(&shop.locale),
-        letter: letter.kind.as_str(),
-    };
-    let link = shop.link.expand(&data);
-    let star_links = shop.link.star_links(&data);
+    let (unsubscribe_to, unsubscribe_subject) = unsubscribe_mail(setup, shop, letter.claim.letter, invitation.id);
     let composed = setup
         .letters
         .compose(&LetterData {
@@ -67,7 +59,7 @@ pub(super) fn compose(setup: &Setup, shop: &Shop, letter: &ClaimedLetter, now: T
                 from: &shop.from,
                 from_name: &shop.from_name,
                 reply_to: shop.reply_to.as_ref(),
-                unsubscribe: &shop.unsubscribe,
+                domain: shop.domains.first().map_or_else(|| shop.from.domain(), String::as_str),
                 locale: &shop.locale,
                 color: &shop.brand.color,
                 logo: shop.brand.logo.as_deref(),
@@ -76,11 +68,18 @@ pub(super) fn compose(setup: &Setup, shop: &Shop, letter: &ClaimedLetter, now: T
             customer: &invitation.customer,
             reference: &invitation.reference,
             products: &invitation.order.products,
-            link: &link,
-            star_links: star_links.as_ref(),
+            links: Links {
+                review: &links.review,
+                stars: links.stars.as_ref(),
+                later: links.later.as_deref(),
+                unsubscribe: links.unsubscribe.as_deref(),
+                data: links.data.as_deref(),
+                view: links.view.as_deref(),
+                about: links.about.as_deref(),
+            },
             message_id: &message_id,
             date: now,
-            unsubscribe_token: &unsubscribe_token,
+            unsubscribe_mail: UnsubscribeMail { to: &unsubscribe_to, subject: &unsubscribe_subject },
         })
         .map_err(|error| error.to_string())?;
     let message = setup.signers.sign(shop.from.domain(), composed.message)?;

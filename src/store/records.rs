@@ -336,7 +336,8 @@ pub struct Figure {
     /// letters and reminders that a relay took and for invitations that the shop's rules dropped; `state ` and a state's word;
     /// `became ` and the word of an [`crate::domain::Outturn`], `dropped ` and the rule that first dropped an invitation,
     /// `dropped undone` for those of them that did not stay dropped; `answer ` and the word of an [`crate::domain::AnswerKind`] for what
-    /// came back to letters.
+    /// came back to letters; `review ` and the word of a [`crate::domain::Collected`] for reviews that were written, `review changed`,
+    /// `review deleted` (by their authors) and `review removed` (by staff).
     pub name: String,
     /// How often; never 0.
     pub n: u64,
