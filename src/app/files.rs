@@ -91,6 +91,16 @@ pub fn template_files(folder: &Path) -> (Vec<Document>, Vec<Problem>) {
 /// All problems of all files at once.
 pub fn load_letters(folder: Option<&Path>) -> Result<Letters, Vec<Problem>> {
     let Some(folder) = folder else { return Ok(Letters::embedded()) };
+    let (files, problems) = letter_files(folder);
+    match Letters::with_overrides(files) {
+        Ok(letters) if problems.is_empty() => Ok(letters),
+        Ok(_) => Err(problems),
+        Err(more) => Err(problems.into_iter().chain(more).collect()),
+    }
+}
+
+/// The letters of a folder, and what cannot be read of it.
+pub fn letter_files(folder: &Path) -> (Vec<LetterFile>, Vec<Problem>) {
     let mut files = Vec::new();
     let mut problems = Vec::new();
     for path in files_below(folder, &mut problems) {
@@ -100,11 +110,7 @@ pub fn load_letters(folder: Option<&Path>) -> Result<Letters, Vec<Problem>> {
             (Ok(_), Err(_)) => {}
         }
     }
-    match Letters::with_overrides(files) {
-        Ok(letters) if problems.is_empty() => Ok(letters),
-        Ok(_) => Err(problems),
-        Err(more) => Err(problems.into_iter().chain(more).collect()),
-    }
+    (files, problems)
 }
 
 /// A secret's value, without the line end that editors add.

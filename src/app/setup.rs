@@ -5,9 +5,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::files::{load_letters, load_templates, read_secret, reload_templates};
+use super::links::{link_keys, link_routes};
 use crate::config::{Config, Dkim, PasswordHash, Secret, StoredPassword};
 use crate::document::Problem;
-use crate::link::{LinkKeys, derive};
+use crate::link::derive;
 use crate::ops::{Keys, Logins, RelayLine, Setup};
 use crate::proof::{Prover, ProverError};
 use crate::read::{Reader, Templates, lint};
@@ -69,11 +70,14 @@ fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<S
     let prover = Prover::new(&config.dns_servers).map_err(|error| problems.push(no_resolver(&error))).ok();
     let signers = signers(&config, &mut problems);
     let logins = logins(&config, &mut problems);
-    match (reader, letters, master, prover) {
-        (Some(reader), Some(letters), Some(master), Some(prover)) if problems.is_empty() => Ok(Setup {
+    // A master key that cannot be read is told once.
+    let links = master.as_ref().and_then(|_| link_keys(&config).map_err(|more| problems.extend(more)).ok());
+    let routes = link_routes(&config).map_err(|more| problems.extend(more)).unwrap_or_default();
+    match (reader, letters, master, prover, links) {
+        (Some(reader), Some(letters), Some(master), Some(prover), Some(links)) if problems.is_empty() => Ok(Setup {
             policies: Arc::new(config.policies().with_list_key(list_key_of(&master))),
             keys: Keys {
-                links: LinkKeys::new((1, derive(master.as_bytes(), "links 1")), []),
+                links,
                 log_ids: derive(master.as_bytes(), "log ids"),
                 message_ids: derive(master.as_bytes(), "message ids"),
                 probes: derive(master.as_bytes(), "probes"),
@@ -86,6 +90,7 @@ fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<S
             relays,
             signers,
             logins,
+            routes,
         }),
         _ => Err(problems),
     }

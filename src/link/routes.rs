@@ -46,7 +46,13 @@ impl Routes {
         self.drawn(percentile(shop, reference, email), locale)
     }
 
-    /// The same for a customer who is drawn at this place among a hundred, 0 to 99. Each share begins where the one before it that
+    /// Where a link leads that is for nobody in particular: no draw, so no trial.
+    pub fn for_everybody(&self, locale: &str) -> &Target {
+        let whole = |route: &&Route| route.share.is_none() && covers(route.locale.as_deref(), Some(locale));
+        self.routes.iter().find(whole).map_or(&self.otherwise, |route| &route.target)
+    }
+
+    /// [`Self::of`] for a customer who is drawn at this place among a hundred, 0 to 99. Each share begins where the one before it that
     /// fits the language ended.
     fn drawn(&self, place: u8, locale: &str) -> &Target {
         let mut end = 0_u32;
@@ -125,6 +131,8 @@ mod tests {
         assert_eq!(count("de-AT"), "austria 100");
         assert_eq!(count("de-DE"), "german 20, rest 40, second 10, trial 30");
         assert_eq!(count("sv"), "rest 60, second 10, trial 30");
+        assert_eq!(host(routes.for_everybody("de-AT")), "austria");
+        assert_eq!(host(routes.for_everybody("de")), "rest", "nobody is drawn");
     }
 
     #[test]

@@ -22,6 +22,11 @@ pub struct TrustpilotPage {
 }
 
 impl TrustpilotPage {
+    /// The link that anybody may have: Trustpilot asks who writes.
+    pub fn for_everybody(&self) -> String {
+        self.address("evaluate")
+    }
+
     fn address(&self, path: &str) -> String {
         format!("https://{}.trustpilot.com/{path}/{}", self.locale.as_deref().unwrap_or("www"), self.domain)
     }
@@ -73,11 +78,15 @@ impl BusinessGenerated {
         encrypt_key: &str,
         auth_key: &str,
     ) -> Result<Self, NoTrustpilotKey> {
-        let key = |text: &str, name| {
-            Base64::decode_vec(text.trim()).ok().and_then(|key| key.try_into().ok()).ok_or(NoTrustpilotKey(name))
-        };
-        let encrypt = key(encrypt_key, "encrypt_key")?;
-        Ok(Self { page, tags, keys: SealKeys { encrypt, authenticate: key(auth_key, "auth_key")? } })
+        let key = |text: &str| Base64::decode_vec(text.trim()).ok().and_then(|key| key.try_into().ok());
+        let encrypt = key(encrypt_key).ok_or(NoTrustpilotKey::Encrypt)?;
+        let authenticate = key(auth_key).ok_or(NoTrustpilotKey::Authenticate)?;
+        Ok(Self { page, tags, keys: SealKeys { encrypt, authenticate } })
+    }
+
+    /// Where its links lead.
+    pub fn page(&self) -> &TrustpilotPage {
+        &self.page
     }
 
     /// The link for one customer; `iv` must be random.
@@ -108,6 +117,11 @@ impl UniqueLink {
         Self { page, secret }
     }
 
+    /// Where its links lead.
+    pub fn page(&self) -> &TrustpilotPage {
+        &self.page
+    }
+
     /// The link for one customer.
     pub fn link(&self, order: &LinkedOrder<'_>) -> String {
         let encoded = |text: &str| utf8_percent_encode(text, RESERVED).to_string();
@@ -126,8 +140,14 @@ impl UniqueLink {
 
 /// A text that is no key of Trustpilot's: which of the two.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("{0} is no key of 32 octets in base64")]
-pub struct NoTrustpilotKey(pub &'static str);
+pub enum NoTrustpilotKey {
+    /// The one that seals.
+    #[error("is no encrypt key: 32 octets in base64")]
+    Encrypt,
+    /// The one that signs.
+    #[error("is no auth key: 32 octets in base64")]
+    Authenticate,
+}
 
 /// Without the keys.
 impl fmt::Debug for BusinessGenerated {
@@ -210,11 +230,13 @@ mod tests {
 
     #[test]
     fn what_is_no_key_of_trustpilots_is_told_without_repeating_it() {
-        for (encrypt, auth, which) in
-            [("c2hvcnQ=", AUTH, "encrypt_key"), (ENCRYPT, "not base64!", "auth_key"), ("", AUTH, "encrypt_key")]
-        {
+        for (encrypt, auth, which) in [
+            ("c2hvcnQ=", AUTH, NoTrustpilotKey::Encrypt),
+            (ENCRYPT, "not base64!", NoTrustpilotKey::Authenticate),
+            ("", AUTH, NoTrustpilotKey::Encrypt),
+        ] {
             let error = BusinessGenerated::new(page("d.example", None), Vec::new(), encrypt, auth).unwrap_err();
-            assert_eq!(error.to_string(), format!("{which} is no key of 32 octets in base64"));
+            assert_eq!(error, which);
         }
         let maker = BusinessGenerated::new(page("d.example", None), Vec::new(), ENCRYPT, AUTH).unwrap();
         let unique = UniqueLink::new(page("d.example", None), "mykey12".to_owned());

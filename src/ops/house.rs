@@ -17,7 +17,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::{AlarmKind, EmailAddress, Policies, ShopId, Timestamp};
 use crate::letter::Letters;
-use crate::link::LinkKeys;
+use crate::link::{LinkKeys, Routes};
 use crate::meter::Show;
 use crate::proof::Prover;
 use crate::read::Reader;
@@ -45,6 +45,8 @@ pub struct Setup {
     pub signers: Signers,
     /// Keys derived from the master key.
     pub keys: Keys,
+    /// Where each shop's links lead.
+    pub routes: HashMap<ShopId, Routes>,
     /// Who may log in at the door.
     pub logins: Logins,
 }
