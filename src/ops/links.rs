@@ -74,8 +74,12 @@ impl<'a> LinkMaker<'a> {
 
     /// What a letter about this invitation carries for one purpose.
     pub fn token(&self, invitation: &Invitation, purpose: Purpose, now: Timestamp) -> String {
-        let token =
-            Token { shop: invitation.shop.clone(), number: invitation.id.0, series: 0, expires: self.expires(now) };
+        let token = Token {
+            shop: invitation.shop.clone(),
+            number: invitation.id.0,
+            series: invitation.link_series,
+            expires: self.expires(now),
+        };
         token.sign(self.keys, purpose)
     }
 

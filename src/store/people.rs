@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::domain::{
-    AddressKey, CopyId, InvitationId, ListKey, ListKind, ListReason, ShopId, SuppressionEntry, Timestamp,
+    AddressKey, CopyId, EmailAddress, InvitationId, ListKey, ListKind, ListReason, ShopId, SuppressionEntry, Timestamp,
 };
 
 /// An entry that is to be put on the list.
@@ -17,6 +17,24 @@ pub struct NewEntry {
     pub twin: Option<ListKey>,
     /// Whose open invitations end with it; `None` for a domain, which acts when letters are claimed.
     pub person: Option<AddressKey>,
+}
+
+impl NewEntry {
+    /// An entry on its way to the list. `hashes` says that no plain text is to stand there.
+    pub fn new(entry: SuppressionEntry, list_key: &[u8; 32], hashes: bool) -> Self {
+        let person = match entry.key.kind() {
+            ListKind::Address => EmailAddress::parse(entry.key.subject()).ok().map(|address| address.key()),
+            ListKind::Domain => None,
+        };
+        if entry.key.is_hashed() {
+            return Self { entry, twin: None, person: None };
+        }
+        let hashed = entry.key.hashed(list_key);
+        match hashes {
+            true => Self { twin: Some(entry.key), entry: SuppressionEntry { key: hashed, ..entry }, person },
+            false => Self { twin: Some(hashed), entry, person },
+        }
+    }
 }
 
 /// What came of an entry.
