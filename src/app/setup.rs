@@ -4,7 +4,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use base64ct::{Base64, Encoding};
 use super::files::{load_letters, load_pages, load_templates, read_secret, reload_templates};
 use super::links::{link_keys, link_routes, place_of};
 use crate::config::{Config, Dkim, PasswordHash, StoredPassword};
@@ -16,6 +15,7 @@ use crate::proof::{Prover, ProverError};
 use crate::read::{Reader, Templates, lint};
 use crate::send::dkim::{Signers, SigningKey};
 use crate::send::{Password, Relay};
+use base64ct::{Base64, Encoding};
 
 /// Reads and compiles everything that the configuration names.
 ///
