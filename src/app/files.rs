@@ -92,13 +92,18 @@ pub fn template_files(folder: &Path) -> (Vec<Document>, Vec<Problem>) {
 /// All problems of all files at once.
 pub fn load_letters(folder: Option<&Path>) -> Result<Letters, Vec<Problem>> {
     let Some(folder) = folder else { return Ok(Letters::embedded()) };
-    let (files, problems) = texts_below(folder);
-    let files = files.into_iter().map(|(path, text)| LetterFile { path, text }).collect();
+    let (files, problems) = letter_files(folder);
     match Letters::with_overrides(files) {
         Ok(letters) if problems.is_empty() => Ok(letters),
         Ok(_) => Err(problems),
         Err(more) => Err(problems.into_iter().chain(more).collect()),
     }
+}
+
+/// The letters of a folder, and what cannot be read of it.
+pub fn letter_files(folder: &Path) -> (Vec<LetterFile>, Vec<Problem>) {
+    let (files, problems) = texts_below(folder);
+    (files.into_iter().map(|(path, text)| LetterFile { path, text }).collect(), problems)
 }
 
 /// The customers' pages that ship, with those of a folder laid over them.
