@@ -8,8 +8,10 @@ pub mod document;
 pub mod config;
 pub mod letter;
 pub mod link;
+pub mod page;
 pub mod read;
 pub mod table;
+mod wording;
 
 #[cfg(feature = "daemon")]
 pub mod app;
@@ -17,6 +19,8 @@ pub mod app;
 pub mod cli;
 #[cfg(feature = "daemon")]
 pub mod clock;
+#[cfg(feature = "daemon")]
+mod crowd;
 #[cfg(feature = "daemon")]
 pub mod door;
 #[cfg(feature = "daemon")]

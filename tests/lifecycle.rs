@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use invited::domain::{
     Attempt, CustomerNews, DAY, Decision, DeskOrder, Event, EventKind, Fallback, Gap, Ground, InDoubt, Inputs,
-    OrderNews, Planned, Policy, Progress, Rule, Ruling, State, Timestamp, Trigger, decide, open, open_again,
+    OrderNews, Planned, Policy, Progress, PutOffs, Rule, Ruling, State, Timestamp, Trigger, decide, open, open_again,
     open_by_hand,
 };
 
@@ -174,7 +174,7 @@ fn policies() -> Vec<Policy> {
 }
 
 /// Progresses of a state: nothing sent or one letter out, due in the past or the future, in time or too late, planned in any way
-/// that the state can have, its order cancelled or not.
+/// that the state can have, its order cancelled or not, put off by the customer for either reason or not.
 fn progresses(state: State) -> Vec<Progress> {
     let pending = matches!(state, State::Waiting | State::Queued | State::Sent);
     let letters: &[u32] = match state {
@@ -197,7 +197,10 @@ fn progresses(state: State) -> Vec<Progress> {
         for due in [Timestamp(NOW.0 - 1), NOW.plus(DAY)] {
             for expires in [Timestamp(NOW.0 - 1), NOW.plus(DAY * 30)] {
                 for &planned in planned {
-                    for &cancelled_at in cancelled {
+                    for (&cancelled_at, put_off) in cancelled
+                        .iter()
+                        .flat_map(|at| [(at, PutOffs::default()), (at, PutOffs { not_arrived: true, ask_later: true })])
+                    {
                         progresses.push(Progress {
                             state,
                             due_at: pending.then_some(due),
@@ -207,6 +210,7 @@ fn progresses(state: State) -> Vec<Progress> {
                             planned,
                             expected_by: None,
                             cancelled_at,
+                            put_off,
                         });
                     }
                 }

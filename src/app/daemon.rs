@@ -4,16 +4,18 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::files::database_password;
-use super::monitor::Monitor;
 use super::setup::{build_setup, doubts, rebuild_setup};
+use super::web::{Place, Web};
 use crate::clock::{Clock, random_bytes};
 use crate::config::{Config, ListenOn, Listener, ListenerTls, Role as DoorRole};
 use crate::document::Problem;
 use crate::door::{self, Door, InForce, ListenError, Listening};
+use crate::http::{Bounds, Front, Handshake, Reception, monitoring, pages};
 use crate::meter::Show;
 use crate::ops::accept::Accept;
 use crate::ops::status::{self, Outside};
@@ -32,7 +34,9 @@ pub struct Daemon {
     stop_doors: CancellationToken,
     stop_loops: CancellationToken,
     doors: JoinSet<()>,
-    monitor: Arc<Monitor>,
+    monitor: Arc<Web>,
+    pages: Arc<Web>,
+    reception: Arc<Reception>,
     loops: JoinSet<Result<(), StoreError>>,
 }
 
@@ -48,9 +52,11 @@ pub enum StartError {
     /// A place cannot be listened on.
     #[error(transparent)]
     Listen(#[from] ListenError),
-    /// The address for figures and health cannot be listened on.
-    #[error("cannot listen on {address} (metrics.listen): {error}; is another program there?")]
-    Monitor {
+    /// An address for HTTP cannot be listened on.
+    #[error("cannot listen on {address} ({key}): {error}; is another program there?")]
+    Web {
+        /// The key of the configuration.
+        key: &'static str,
         /// The address.
         address: SocketAddr,
         /// The operating system's words.
@@ -93,6 +99,8 @@ impl Daemon {
         let database = config.database.clone();
         let password = database_password(&database).map_err(StartError::Config)?;
         let door_settings = config.door.clone();
+        let (monitor, pages) = (Arc::new(Web::new("metrics.listen")), Arc::new(Web::new("pages.listen")));
+        let (config, page_place) = with_pages(config, &pages)?;
         let setup = build_setup(config).map_err(StartError::Config)?;
         warn_of(&setup);
         let tls = door_settings
@@ -124,8 +132,11 @@ impl Daemon {
         let door = Arc::new(Door::new(&door_settings, tls, intake, Arc::new(now)));
 
         house.shows(Arc::clone(&door) as Arc<dyn Show>);
-        let monitor = Arc::new(Monitor::default());
-        monitor.listen(house.setup().config.metrics.listen, &house)?;
+        let reception = Arc::new(Reception::new(Arc::clone(&house)));
+        house.shows(Arc::clone(&reception) as Arc<dyn Show>);
+        let monitor_place = monitor.bind(house.setup().config.metrics.listen)?;
+        monitor.serve(monitor_place, monitoring(Arc::clone(&house)), Bounds::monitoring(), Front::default())?;
+        serve_pages(&pages, page_place, &house.setup().config, &reception, &door)?;
 
         let (stop_doors, stop_loops) = (CancellationToken::new(), CancellationToken::new());
         let mut doors = JoinSet::new();
@@ -159,8 +170,21 @@ impl Daemon {
             Ok(())
         });
         loops.spawn(scheduler::keep_house(Arc::clone(&house), stop_loops.clone()));
-        let daemon =
-            Self { house, store, door, addresses, places, in_force, monitor, stop_doors, stop_loops, doors, loops };
+        let daemon = Self {
+            house,
+            store,
+            door,
+            addresses,
+            places,
+            in_force,
+            monitor,
+            pages,
+            reception,
+            stop_doors,
+            stop_loops,
+            doors,
+            loops,
+        };
         daemon.tell_how_it_is_outside();
         Ok(daemon)
     }
@@ -172,18 +196,22 @@ impl Daemon {
 
     /// Lets whoever asks how things stand know where this daemon listens, and with which certificate.
     fn tell_how_it_is_outside(&self) {
-        let (door, monitor) = (Arc::clone(&self.door), Arc::clone(&self.monitor));
+        let (door, monitor, pages) = (Arc::clone(&self.door), Arc::clone(&self.monitor), Arc::clone(&self.pages));
+        let house = Arc::downgrade(&self.house);
         let doors = self.places.iter().cloned().zip(self.in_force.iter().map(Arc::clone)).collect::<Vec<_>>();
         self.house.is_outside(move || {
             let certificate = door.tls();
             let doors = doors.iter().map(|(place, in_force)| listening(place, &in_force.load(), certificate.is_some()));
-            let monitor = monitor.address().map(|address| status::Listening {
-                address: address.to_string(),
-                role: "http".to_owned(),
-                tls: "none".to_owned(),
-            });
+            let http = |web: &Web, role: &str, tls: &str| {
+                let (role, tls) = (role.to_owned(), tls.to_owned());
+                web.address().map(|address| status::Listening { address: address.to_string(), role, tls })
+            };
+            let setup = house.upgrade().map(|house| house.setup());
+            let tls = setup.and_then(|setup| setup.config.pages.as_ref().map(|pages| pages.tls)).unwrap_or_default();
+            let pages = http(&pages, "pages", if tls { "implicit" } else { "none" });
+            let monitor = http(&monitor, "http", "none");
             Outside {
-                listeners: doors.chain(monitor).collect(),
+                listeners: doors.chain(pages).chain(monitor).collect(),
                 certificate_ends: certificate.map(|certificate| door::certificate_ends(&certificate)),
             }
         });
@@ -199,6 +227,11 @@ impl Daemon {
     /// The address of the HTTP listener for figures and health, when there is one.
     pub fn monitor_address(&self) -> Option<SocketAddr> {
         self.monitor.address()
+    }
+
+    /// The address of the customers' pages, when there are any.
+    pub fn pages_address(&self) -> Option<SocketAddr> {
+        self.pages.address()
     }
 
     /// Every place that is listened on, as the configuration writes it: `127.0.0.1:2525`, `unix:/run/invited/lmtp.sock`.
@@ -225,6 +258,8 @@ impl Daemon {
     pub fn reload(&self, config: Config) -> Result<Reloaded, Vec<Problem>> {
         let door_settings = config.door.clone();
         let old = self.house.setup();
+        let unbound = |error: StartError| vec![unbound(&error)];
+        let (config, page_place) = with_pages(config, &self.pages).map_err(unbound)?;
         let mut restart = Vec::new();
         if old.config.database != config.database {
             restart.push("database".to_owned());
@@ -233,9 +268,10 @@ impl Daemon {
         let (setup, passed_over) = rebuild_setup(config, old.reader.templates())?;
         let tls =
             door_settings.tls.as_ref().map(door::load_tls).transpose().map_err(|error| vec![tls_problem(&error)])?;
-        self.monitor.listen(setup.config.metrics.listen, &self.house).map_err(|error| {
-            vec![Problem::with_file("metrics.listen", error.to_string(), "write another address, or free this one")]
-        })?;
+        let monitor_place = self.monitor.bind(setup.config.metrics.listen).map_err(unbound)?;
+        let router = monitoring(Arc::clone(&self.house));
+        self.monitor.serve(monitor_place, router, Bounds::monitoring(), Front::default()).map_err(unbound)?;
+        serve_pages(&self.pages, page_place, &setup.config, &self.reception, &self.door).map_err(unbound)?;
         if let Some(certificate) = &tls {
             door::tell_of_end(certificate, self.house.clock.now());
         }
@@ -302,6 +338,7 @@ impl Daemon {
     pub async fn stop(mut self) {
         self.stop_doors.cancel();
         while self.doors.join_next().await.is_some() {}
+        self.pages.close().await;
         self.stop_loops.cancel();
         while self.loops.join_next().await.is_some() {}
         if let Err(error) = self.store.leave(&self.house.owner).await {
@@ -310,6 +347,36 @@ impl Daemon {
         self.monitor.close().await;
         self.store.close().await;
     }
+}
+
+/// The configuration with the pages' port filled in, and their socket.
+fn with_pages(mut config: Config, web: &Web) -> Result<(Config, Option<Place>), StartError> {
+    let place = web.bind(config.pages.as_ref().map(|pages| pages.listen))?;
+    if let Some(place) = &place {
+        config.pages = config.pages.map(|pages| pages.at_port(place.address().port()));
+    }
+    Ok((config, place))
+}
+
+fn serve_pages(
+    web: &Web,
+    place: Option<Place>,
+    config: &Config,
+    reception: &Arc<Reception>,
+    door: &Arc<Door>,
+) -> Result<(), StartError> {
+    let Some(settings) = &config.pages else {
+        return web.serve(None, Router::new(), Bounds::monitoring(), Front::default());
+    };
+    let door = Arc::clone(door);
+    let handshake: Handshake = Arc::new(move || door.tls().map(|certificate| certificate.for_web()));
+    let front = Front { proxies: settings.proxies.clone().into(), tls: settings.tls.then_some(handshake) };
+    web.serve(place, pages(Arc::clone(reception), &settings.url), Bounds::pages(settings.connections), front)
+}
+
+fn unbound(error: &StartError) -> Problem {
+    let place = if let StartError::Web { key, .. } = error { key } else { "configuration" };
+    Problem::with_file(place, error.to_string(), "write another address, or free this one")
 }
 
 /// What is said of a place that is listened on. Without a certificate there is no TLS, whatever the listener would offer.

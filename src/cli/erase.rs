@@ -166,20 +166,22 @@ fn figures(found: &Found) -> serde_json::Value {
         "invitations": found.own.of(PersonTable::Invitation).len(),
         "letters": found.own.of(PersonTable::Letter).len(),
         "decisions": found.own.of(PersonTable::Decision).len(),
+        "reviews": found.own.of(PersonTable::Review).len(),
         "words": found.words.values().map(Vec::len).sum::<usize>(),
         "entries": found.entries.len(),
     })
 }
 
 fn sum(found: &Found) -> String {
-    let rows = [PersonTable::Invitation, PersonTable::Letter, PersonTable::Decision];
-    let [invitations, letters, decisions] = rows.map(|table| found.own.of(table).len());
+    let rows = [PersonTable::Invitation, PersonTable::Letter, PersonTable::Decision, PersonTable::Review];
+    let [invitations, letters, decisions, reviews] = rows.map(|table| found.own.of(table).len());
     let copies = if found.copies.len() == 1 { "1 copy".to_owned() } else { format!("{} copies", found.copies.len()) };
     format!(
-        "{copies}, {}, {} and {}",
+        "{copies}, {}, {}, {} and {}",
         count(invitations, "invitation"),
         count(letters, "letter"),
-        count(decisions, "decision")
+        count(decisions, "decision"),
+        count(reviews, "review")
     )
 }
 
@@ -218,7 +220,7 @@ fn lines(desk: &Desk, erasing: &Erasing, left: Option<&Remains>, forgets: bool) 
     let erased = erasing.erased;
     let many = |number: u64, noun| count(usize::try_from(number).unwrap_or(usize::MAX), noun);
     let mut lines = vec![format!(
-        "Erased: {}, {}, {}, {}; the address is no longer named in {} of others.",
+        "Erased: {}, {}, {}, {}, {}; the address is no longer named in {} of others.",
         if erased.copies == 1 {
             "1 copy with its bytes".to_owned()
         } else {
@@ -227,6 +229,7 @@ fn lines(desk: &Desk, erasing: &Erasing, left: Option<&Remains>, forgets: bool) 
         many(erased.invitations, "invitation"),
         many(erased.letters, "letter"),
         many(erased.decisions, "decision"),
+        many(erased.reviews, "review"),
         many(erased.words, "row")
     )];
     lines.push(match forgets {

@@ -18,7 +18,8 @@ const DEFAULT_SOCKET_MODE: u32 = 0o660;
 
 const ON_REMEDY: &str = "write an IP address and a port, \"0.0.0.0:25\" or \"[::]:465\", or \"unix:/run/invited/lmtp.sock\", \
                          or \"systemd:smtp\" for a socket that systemd hands over";
-const NETWORK_REMEDY: &str =
+/// What to write instead of a text that is no network.
+pub(super) const NETWORK_REMEDY: &str =
     "write the proxy's network, such as \"10.0.0.0/8\" or \"2001:db8::/32\", or its address alone";
 const MODE_REMEDY: &str = "write three octal digits after a 0, from \"0600\" to \"0666\"";
 
@@ -200,7 +201,8 @@ fn networks(table: &Table<'_>) -> Vec<IpNet> {
     entries.into_iter().filter_map(|entry| entry.check(NETWORK_REMEDY, |text| network(text))).collect()
 }
 
-fn network(text: &str) -> Result<IpNet, String> {
+/// A network of proxies, or one address.
+pub(super) fn network(text: &str) -> Result<IpNet, String> {
     if let Ok(address) = text.parse::<std::net::IpAddr>() {
         return Ok(IpNet::from(address.to_canonical()));
     }

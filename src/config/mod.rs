@@ -6,8 +6,10 @@
 mod database;
 mod dkim;
 mod dns;
+mod link;
 mod listener;
 mod login;
+mod pages;
 mod policy;
 mod postgres_url;
 mod read;
@@ -25,8 +27,10 @@ mod tests;
 
 pub use database::{Database, DatabaseFault, Postgres, PostgresHost, PostgresTls};
 pub use dns::{DnsRecord, dns_records};
+pub use link::{FIRST_LINK_KEY, LinkKey, LinkTo, ShopLink};
 pub use listener::{ListenOn, Listener, ListenerTls};
 pub use login::{DoorLogin, PasswordHash, StoredPassword};
+pub use pages::Pages;
 pub use read::parse;
 pub use settings::{
     Brand, Config, DEFAULT_LISTEN, Dkim, Door, Limits, LogFormat, Login, MailboxDomain, Metrics, Relay, RelayTimeouts,

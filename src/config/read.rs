@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use crate::document::{Document, Problem, Problems, Table};
 use crate::domain::DAY;
 
-use super::settings::{Config, DEFAULT_KEEP_COPIES, Door, LogFormat, Metrics, Role};
-use super::values::{file, host, path, problem_at, secret, span, word};
-use super::{database, dkim, login, policy, relay, shop, smtp, trust};
+use super::settings::{Config, DEFAULT_KEEP_COPIES, DEFAULT_LINK_EXPIRY, Door, LogFormat, Metrics, Role};
+use super::values::{file, has, host, path, problem_at, secret, span, word};
+use super::{database, dkim, link, login, pages, policy, relay, shop, smtp, trust};
 
 /// Reads a configuration. Relative paths in it start from `folder`, the folder of the file it came from.
 ///
@@ -57,6 +57,7 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
         Some(Metrics { textfile: metrics_file(metrics, folder), listen: metrics_address(metrics) })
     });
     let door = smtp::read(top, folder, ingest_domain.as_deref());
+    let pages = pages::read(top, folder, smtp::has_certificate(top));
     let logins = login::read_all(top, folder);
     let wants_logins = |door: &Door| door.listeners.iter().any(|listener| listener.role == Role::Submission);
     if door.as_ref().is_some_and(wants_logins) && top.any("login").is_none() {
@@ -67,7 +68,10 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
     let dns_servers = trust::dns_servers(top);
     let dkim = dkim::read_all(top, folder);
     let policy = policy::read_top(top);
-    let shops = shop::read_all(top, ingest_domain.as_deref(), &relays.names, &logins.users, &policy);
+    let link_keys = link::keys(top, folder);
+    let link_expiry = span(top, "link_expiry", DAY * 7..=DAY * 1_825).unwrap_or(DEFAULT_LINK_EXPIRY);
+    let links = link::Around { folder, has_pages: has(top, "pages") };
+    let shops = shop::read_all(top, links, ingest_domain.as_deref(), &relays.names, &logins.users, &policy);
     Some(Config {
         database: database?,
         master_key: master_key?,
@@ -84,6 +88,9 @@ fn top_table(top: &Table<'_>, folder: &Path) -> Option<Config> {
         log: log.unwrap_or_default(),
         hashed_suppressions: suppression.unwrap_or_default(),
         metrics: metrics.unwrap_or_default(),
+        pages,
+        link_keys,
+        link_expiry,
         dns_servers,
     })
 }

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use crate::domain::trust::TrustRules;
 use crate::domain::{DAY, EmailAddress, PersonName, Policies, ShopId, ShopRules, Volume, Zone};
-use crate::link::UrlPattern;
 
 use super::database::Database;
+use super::link::{LinkKey, LinkTo, ShopLink};
 use super::listener::Listener;
 use super::login::DoorLogin;
+use super::pages::Pages;
 
 /// The whole configuration.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +47,12 @@ pub struct Config {
     pub hashed_suppressions: bool,
     /// Where figures for monitoring can be had.
     pub metrics: Metrics,
+    /// Where the customers' pages are; without them letters lead to the shops' own.
+    pub pages: Option<Pages>,
+    /// The keys of our own links: the first signs, all are accepted; at least one, numbers unique.
+    pub link_keys: Vec<LinkKey>,
+    /// How long our own links are good for from the letter on.
+    pub link_expiry: Duration,
     /// The DNS servers that proofs are looked up at; empty for the system's.
     pub dns_servers: Vec<SocketAddr>,
 }
@@ -330,7 +337,9 @@ pub struct Shop {
     /// The shop's zone.
     pub zone: Zone,
     /// Where a letter's stars and button lead.
-    pub link: UrlPattern,
+    pub link: LinkTo,
+    /// Where they lead instead for some languages or a part of the customers: the first that fits counts.
+    pub links: Vec<ShopLink>,
     /// Who wrote, at the letter's foot: name and postal address, as the law asks.
     pub postal_address: Option<String>,
     /// How the letters look.
@@ -345,6 +354,8 @@ pub struct Shop {
     pub trust: TrustRules,
     /// How many invitations its copies may begin on one day.
     pub volume: Volume,
+    /// What those sign with who tell that a customer has reviewed elsewhere; without it nobody is believed.
+    pub hook_secret: Option<Secret>,
 }
 
 /// Without the secrets: who has one can hand in mail as the shop.
@@ -363,6 +374,7 @@ impl fmt::Debug for Shop {
             locale,
             zone,
             link,
+            links,
             postal_address,
             brand,
             relays,
@@ -370,6 +382,7 @@ impl fmt::Debug for Shop {
             consent_words,
             trust,
             volume,
+            hook_secret,
         } = self;
         f.debug_struct("Shop")
             .field("id", id)
@@ -383,6 +396,7 @@ impl fmt::Debug for Shop {
             .field("locale", locale)
             .field("zone", zone)
             .field("link", link)
+            .field("links", links)
             .field("postal_address", postal_address)
             .field("brand", brand)
             .field("relays", relays)
@@ -390,6 +404,7 @@ impl fmt::Debug for Shop {
             .field("consent_words", consent_words)
             .field("trust", trust)
             .field("volume", volume)
+            .field("hook_secret", hook_secret)
             .finish()
     }
 }
@@ -431,6 +446,9 @@ pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCA
 
 /// How long copies are kept when nothing is configured (product, section 2).
 pub(super) const DEFAULT_KEEP_COPIES: Duration = DAY.saturating_mul(30);
+
+/// How long our own links are good for unless something else is written (product, section 5).
+pub(super) const DEFAULT_LINK_EXPIRY: Duration = DAY.saturating_mul(180);
 
 /// The name of a relay that has none in the configuration, and the relay of a shop that names none.
 pub(super) const DEFAULT_RELAY: &str = "default";

@@ -2,17 +2,18 @@
 
 use crate::document::{Entry, Table};
 use crate::domain::{EmailAddress, PersonName, ShopId, ShopRules, Zone, clean};
-use crate::link::{InvalidPattern, UrlPattern};
 
+use super::link;
 use super::policy::{self, Rules};
 use super::settings::{Brand, DEFAULT_RELAY, Shop};
 use super::trust;
-use super::values::{has, host, listed, problem_at};
+use super::values::{has, host, listed, problem_at, secret};
 
 const MISSING: &str = "write at least one: [[shop]] with id, name, domains, secrets, from and link";
 
 /// What a shop is read against.
 struct Around<'a> {
+    links: link::Around<'a>,
     ingest_domain: Option<&'a str>,
     /// `None` when the relays' names are in doubt: their mistakes are reported, and no second time here.
     relays: Option<&'a [String]>,
@@ -27,6 +28,7 @@ struct Around<'a> {
 /// All shops, each with an id and secrets of its own.
 pub(super) fn read_all(
     top: &Table<'_>,
+    links: link::Around<'_>,
     ingest_domain: Option<&str>,
     relays: &Option<Vec<String>>,
     users: &Option<Vec<String>>,
@@ -36,7 +38,7 @@ pub(super) fn read_all(
         return Vec::new();
     }
     let (relays, users) = (relays.as_deref(), users.as_deref());
-    let mut around = Around { ingest_domain, relays, users, policy, ids: Vec::new(), secrets: Vec::new() };
+    let mut around = Around { links, ingest_domain, relays, users, policy, ids: Vec::new(), secrets: Vec::new() };
     let mut count = 0;
     let shops = top.tables("shop", |table| {
         count += 1;
@@ -58,12 +60,13 @@ fn read(table: &Table<'_>, around: &mut Around<'_>) -> Option<Shop> {
     let unsubscribe = box_of(table, "unsubscribe", around.ingest_domain);
     let locale = table.string("locale").map_or_else(|| Some("en".to_owned()), locale);
     let zone = table.string("timezone").map_or(Some(Zone::UTC), zone);
-    let link = table.required_string("link", "write where customers review: link = \"https://…\"").and_then(link);
+    let (link, links) = link::read(table, around.links);
     let postal_address = table.string("postal_address").and_then(postal_address);
     let brand = table.table("brand", |table| Some(brand(table))).unwrap_or_default();
     let relays = relays(table, around.relays);
     let policy = policy::read_shop(table, around.policy);
     let (trust, volume) = trust::read(table, around.users);
+    let hook_secret = secret(table, "hook_secret", around.links.folder);
     let (from, domains, zone) = (from?, domains?, zone?);
     let own_domains = domains.iter().map(String::as_str).chain(around.ingest_domain).map(str::to_owned).collect();
     let rules = ShopRules { base: policy.base, others: policy.others, zone: zone.clone(), own_domains };
@@ -79,6 +82,7 @@ fn read(table: &Table<'_>, around: &mut Around<'_>) -> Option<Shop> {
         locale: locale?,
         zone,
         link: link?,
+        links,
         postal_address,
         brand,
         relays: relays?,
@@ -86,6 +90,7 @@ fn read(table: &Table<'_>, around: &mut Around<'_>) -> Option<Shop> {
         consent_words: policy.consent_words,
         trust,
         volume,
+        hook_secret,
     })
 }
 
@@ -211,7 +216,7 @@ fn mailbox(entry: Entry<'_, &str>, ingest_domain: Option<&str>) -> Option<EmailA
 }
 
 /// Language, script and region of RFC 5646 2.2, in the case that 2.1.1 recommends.
-fn locale(entry: Entry<'_, &str>) -> Option<String> {
+pub(super) fn locale(entry: Entry<'_, &str>) -> Option<String> {
     entry.check("write a language, such as \"sv\", \"sv-SE\" or \"zh-Hant-TW\"", |text| {
         well_formed(text).ok_or_else(|| format!("{text:?} is no language tag"))
     })
@@ -238,16 +243,6 @@ fn zone(entry: Entry<'_, &str>) -> Option<Zone> {
     entry.check("write a name of the IANA database, such as \"Europe/Stockholm\" or \"UTC\"", |text| {
         Zone::named(text).ok_or_else(|| format!("{text:?} is no time zone"))
     })
-}
-
-fn link(entry: Entry<'_, &str>) -> Option<UrlPattern> {
-    match UrlPattern::parse(entry.value) {
-        Ok(pattern) => Some(pattern),
-        Err(InvalidPattern { what, remedy }) => {
-            entry.problem(what, remedy);
-            None
-        }
-    }
 }
 
 fn postal_address(entry: Entry<'_, &str>) -> Option<String> {

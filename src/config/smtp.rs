@@ -50,6 +50,11 @@ pub(super) fn read(top: &Table<'_>, folder: &Path, ingest_domain: Option<&str>) 
     door.map(|door| Door { listeners, ..door })
 }
 
+/// Whether a certificate is written, right or wrong.
+pub(super) fn has_certificate(top: &Table<'_>) -> bool {
+    top.any("smtp").is_some_and(|smtp| smtp.value.as_table().is_some_and(|smtp| smtp.contains_key("tls")))
+}
+
 /// The plain listeners; `None` when none are written.
 fn listen(table: &Table<'_>, others: bool) -> Option<Vec<Listener>> {
     let entries = table.strings("listen")?;

@@ -126,8 +126,9 @@ pub fn template(answers: &Answers) -> String {
     let mut table = "";
     let mut out = String::with_capacity(EXAMPLE.len() + 256);
     for line in EXAMPLE.lines() {
-        if line.starts_with('[') {
-            table = line.trim_matches(['[', ']']);
+        // A block that is switched off has keys of its own, too.
+        if let Some(block) = line.strip_prefix('#').unwrap_or(line).strip_prefix('[') {
+            table = block.trim_matches(['[', ']']);
         }
         let key = key_of(line);
         match filled.iter().find(|(inside, name, _)| *inside == table && Some(*name) == key) {

@@ -94,15 +94,21 @@ fn the_defaults_that_the_example_tells_are_the_real_ones() {
     let shipped = parsed(EXAMPLE);
     let mut comment = String::new();
     let mut compared = 0;
+    // A key of a block that is switched off means nothing without what the block requires.
+    let mut block_is_off = false;
     for (number, line) in EXAMPLE.lines().enumerate() {
         if line.starts_with("# ") {
             comment.push_str(line);
             continue;
         }
+        if line.trim_start_matches('#').starts_with('[') {
+            block_is_off = line.starts_with('#');
+        }
         if let Some(key) = key_of(line).filter(|_| line.starts_with('#')) {
             assert!(comment.contains("# Default: ") || key == "password", "{key} tells no default");
             if !["# Default: none.", "# Default: the "].iter().any(|no_value| comment.contains(no_value))
                 && key != "password"
+                && !block_is_off
             {
                 assert_eq!(parsed(&switched(|other| other == number)), shipped, "{key} shows another default");
                 compared += 1;
@@ -323,6 +329,55 @@ fn listeners_stand_beside_those_of_smtp_or_instead_of_them() {
     let implicit = listeners("listen = []", "on = \"[::]:465\"\nrole = \"submission\"\ntls = \"implicit\"");
     assert_eq!((shown(&implicit), implicit[0].tls), (vec!["[::]:465".to_owned()], ListenerTls::Implicit));
     assert_eq!(implicit[0].role, Role::Submission);
+}
+
+#[test]
+fn links_lead_to_pages_addresses_and_other_services() {
+    let config = |keys: &str, shop: &str| {
+        let link = MINIMAL.lines().find(|line| line.starts_with("link = ")).unwrap();
+        let pages = "[pages]\nurl = \"https://reviews.nordljus.example/\"\n[[relay]]";
+        parsed(&format!("{keys}{}", MINIMAL.replace(link, shop).replace("[[relay]]", pages)))
+    };
+    let own = config("", "link = \"own\"");
+    assert_eq!((&own.shops[0].link, own.shops[0].links.len()), (&LinkTo::Own, 0));
+    assert_eq!((own.link_keys, own.link_expiry), (vec![LinkKey { id: 1, secret: None }], DAY * 180));
+    let sealed = "{ business_generated = \"Nordljus.example\", locale = \"fr-be\", tags = [\"a\", \"b\"], \
+                  encrypt_key = { file = \"e.key\" }, auth_key = { credential = \"a\" } }";
+    let split = config(
+        "link_expiry = \"30 days\"\n",
+        &format!(
+            "link = {sealed}\n[[shop.links]]\nlocale = \"DE-at\"\nto = {{ unique = \"nordljus.example\", secret = {{ file = \"u.key\" }} }}\n\
+             [[shop.links]]\nshare = 40\nto = \"own\"\n[[shop.links]]\nshare = 60\nto = \"https://r.example/{{stars}}\"\n"
+        ),
+    );
+    let shop = &split.shops[0];
+    assert_eq!(split.link_expiry, DAY * 30);
+    assert_eq!(
+        shop.link,
+        LinkTo::BusinessGenerated {
+            domain: "nordljus.example".to_owned(),
+            locale: Some("fr-be".to_owned()),
+            tags: vec!["a".to_owned(), "b".to_owned()],
+            encrypt_key: Secret::File(PathBuf::from("/etc/invited/e.key")),
+            auth_key: Secret::Credential("a".to_owned()),
+        }
+    );
+    let shown = shop.links.iter().map(|link| (link.locale.as_deref(), link.share, link.to.to_string()));
+    assert_eq!(
+        shown.collect::<Vec<_>>(),
+        [
+            (Some("de-AT"), None, "nordljus.example at Trustpilot (Unique Links)".to_owned()),
+            (None, Some(40), "the pages of this service".to_owned()),
+            (None, Some(60), "https://r.example/{stars}".to_owned()),
+        ]
+    );
+    let rotated =
+        parsed(&MINIMAL.replace(
+            "[[relay]]",
+            "[[link_key]]\nid = 2\nsecret = { file = \"2.key\" }\n[[link_key]]\nid = 1\n[[relay]]",
+        ));
+    let two = LinkKey { id: 2, secret: Some(Secret::File(PathBuf::from("/etc/invited/2.key"))) };
+    assert_eq!(rotated.link_keys, [two, LinkKey { id: 1, secret: None }]);
 }
 
 #[test]

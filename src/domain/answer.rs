@@ -18,6 +18,8 @@ pub enum AnswerKind {
     Delivered,
     /// The customer called the letter junk, or asked their provider to have no more of them.
     Complaint,
+    /// The customer wants no more letters of this shop, and said so by the mail that the letter's `List-Unsubscribe` begins.
+    Unsubscribed,
     /// A report of a provider that is no complaint of the customer (failed authentication, a virus, "not junk").
     Report,
     /// A program answered because the letter came: out of office, a ticket number.
@@ -30,13 +32,14 @@ pub enum AnswerKind {
 
 impl AnswerKind {
     /// Every kind.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::HardBounce,
         Self::SoftBounce,
         Self::UnclearBounce,
         Self::Delayed,
         Self::Delivered,
         Self::Complaint,
+        Self::Unsubscribed,
         Self::Report,
         Self::AutoReply,
         Self::Written,
@@ -52,6 +55,7 @@ impl AnswerKind {
             Self::Delayed => "delayed",
             Self::Delivered => "delivered",
             Self::Complaint => "complaint",
+            Self::Unsubscribed => "unsubscribed",
             Self::Report => "report",
             Self::AutoReply => "auto_reply",
             Self::Written => "written",
@@ -73,6 +77,7 @@ impl AnswerKind {
             Self::Delayed => "a mail server is still trying to deliver it",
             Self::Delivered => "a mail server says that it was delivered",
             Self::Complaint => "the customer called it junk",
+            Self::Unsubscribed => "the customer unsubscribed by mail",
             Self::Report => "a provider reported on it, without a complaint",
             Self::AutoReply => "a program answered it, such as an out-of-office notice",
             Self::Written => "somebody wrote to its return address",

@@ -40,3 +40,7 @@ id!(
     /// One mail that we send: the first invitation or a reminder.
     LetterId
 );
+id!(
+    /// A review that a customer wrote.
+    ReviewId
+);

@@ -29,6 +29,8 @@ pub struct Invitation {
     pub round: u32,
     /// The one before it.
     pub follows: Option<InvitationId>,
+    /// Which series of its links is good; links of an earlier one are revoked.
+    pub link_series: u8,
     /// When the first copy about it was read.
     pub created_at: Timestamp,
     /// When it last moved.

@@ -18,6 +18,7 @@ mod place;
 mod policy;
 mod reading;
 mod reason;
+mod review;
 mod rule;
 mod sample;
 mod schedule;
@@ -43,11 +44,11 @@ pub(crate) use email_address::host_name;
 pub use email_address::{AddressKey, EmailAddress, InvalidAddress};
 pub use handed::{Handed, Way};
 pub use holidays::{HolidayCalendar, Holidays, InvalidHoliday, weekday_named};
-pub use ids::{CopyId, InvitationId, LetterId};
+pub use ids::{CopyId, InvitationId, LetterId, ReviewId};
 pub use inputs::Inputs;
 pub use invitation::{Invitation, LetterKind, OrderDetails};
 pub use lifecycle::{
-    Attempt, CustomerNews, Decision, DeskOrder, Event, Gap, OrderNews, Planned, Progress, State, decide, open,
+    Attempt, CustomerNews, Decision, DeskOrder, Event, Gap, OrderNews, Planned, Progress, PutOffs, State, decide, open,
     open_again, open_by_hand,
 };
 pub use order::{Customer, EventKind, OrderDate, OrderEvent, OrderReference, PersonName, Product, Total};
@@ -56,8 +57,9 @@ pub use place::{Place, Places};
 pub use policy::{Cap, CapScope, Consent, DAY, Fallback, InDoubt, Policies, Policy, ShopRules, Trigger, When};
 pub use reading::{Field, Finding, Layer, Outcome, Reading};
 pub use reason::kind_of_reason;
+pub use review::{Collected, Draft, Flaw, Review, ReviewField, ReviewKind, ReviewText, Stars, Submission};
 pub use rule::Rule;
-pub use sample::{InvalidShare, Share, is_in_sample};
+pub use sample::{InvalidShare, Share, is_in_sample, percentile};
 pub use schedule::{alarmed_relay_retry_after, relay_retry_after, retry_after};
 pub use shop::{InvalidShopId, ShopId};
 pub use simulate::{Deferral, Fate, History, List, Outside, Step, Watch, World, play};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::address_class::AddressClassSet;
 use super::invitation::OrderDetails;
+use super::lifecycle::PutOffs;
 use super::place::Places;
 use super::sample::Share;
 use super::shop::ShopId;
@@ -124,6 +125,10 @@ pub struct Policy {
     pub end_of_life: Duration,
     /// What happens to a letter in doubt.
     pub in_doubt: InDoubt,
+    /// How long the next letter waits when the customer says that the order has not arrived.
+    pub not_arrived: Duration,
+    /// How long it waits when the customer wants to be asked later.
+    pub ask_later: Duration,
 }
 
 impl Policy {
@@ -163,6 +168,8 @@ impl Policy {
             wait_for_trigger: days(60),
             end_of_life: days(30),
             in_doubt: InDoubt::Hold,
+            not_arrived: days(7),
+            ask_later: days(7),
         }
     }
 
@@ -170,6 +177,11 @@ impl Policy {
     pub fn letters_at_most(&self) -> u32 {
         let reminders = if self.reminder.is_some() { self.reminders } else { 0 };
         self.letters_per_order.min(1 + reminders)
+    }
+
+    /// The same where the customer has put letters off: each time is worth one more, within the letters to one order.
+    pub fn letters_at_most_after(&self, put_off: PutOffs) -> u32 {
+        self.letters_per_order.min(self.letters_at_most() + put_off.count())
     }
 
     /// How far back the letters to a person matter.

@@ -97,6 +97,12 @@ rules! {
     Bounced = "bounced", "a letter came back: the address does not take mail";
     /// The customer's data are erased.
     Erased = "erased", "what is stored about the customer is erased";
+    /// "My order has not arrived."
+    NotArrived = "not-arrived", "the customer says that the order has not arrived, so the next letter comes later";
+    /// "Ask me later."
+    AskedLater = "asked-later", "the customer asked to be asked later";
+    /// The same a second time.
+    AskedBefore = "asked-before", "the customer has asked for this before; it can be asked for once";
     /// The relay took the first letter and a reminder follows.
     LetterAccepted = "letter-accepted", "the relay took the letter; a reminder follows";
     /// The relay took the last letter.

@@ -5,11 +5,14 @@ use std::fmt;
 
 use sha2::{Digest, Sha256};
 
+use super::email_address::EmailAddress;
 use super::order::OrderReference;
 use super::shop::ShopId;
 
 /// Names the way in which references are drawn. A change of the way needs another word, since it draws other orders.
 const VERSION: &str = "invited-sample-1";
+/// The same for [`percentile`].
+const TRIAL: &str = "invited-links-1";
 
 /// A part of all orders, in thousandths, from none to all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -63,13 +66,26 @@ impl fmt::Display for Share {
 /// key, each ended by a zero octet, are read as a fraction of one with the most significant octet first; the order is in when the
 /// fraction is below the share. So an order in a sample is in every larger one, and letter case does not count.
 pub fn is_in_sample(shop: &ShopId, reference: &OrderReference, share: Share) -> bool {
+    let place = drawn(&[VERSION, shop.as_str(), &reference.key()], 1000);
+    place < u32::from(share.0)
+}
+
+/// Where one customer's order falls among a hundred, 0 to 99, for what a shop tries on a part of its customers. Drawn as a sample
+/// is, over another word, shop, the reference's key and the address in lower case: the two have nothing to do with each other.
+pub fn percentile(shop: &ShopId, reference: &OrderReference, email: &EmailAddress) -> u8 {
+    let place = drawn(&[TRIAL, shop.as_str(), &reference.key(), email.key().as_str()], 100);
+    u8::try_from(place).unwrap_or(u8::MAX)
+}
+
+/// A place below `of`, drawn over these texts.
+fn drawn(parts: &[&str], of: u16) -> u32 {
     let mut hash = Sha256::new();
-    for part in [VERSION, shop.as_str(), &reference.key()] {
+    for part in parts {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
     let fraction = hash.finalize().iter().take(8).fold(0_u64, |sum, &octet| sum << 8 | u64::from(octet));
-    (u128::from(fraction) * 1000) >> 64 < u128::from(share.0)
+    u32::try_from((u128::from(fraction) * u128::from(of)) >> 64).unwrap_or(u32::MAX)
 }
 
 #[cfg(test)]
@@ -101,6 +117,20 @@ mod tests {
             ("nordljus", "ÅÄÖ/7", 194),
         ] {
             assert_eq!(enters_at(&shop(id), &reference(order)), thousandths, "{id} {order}");
+        }
+    }
+
+    /// `printf 'invited-links-1\000nordljus\000a-1\000anna@customer.example\000' | sha256sum`
+    #[test]
+    fn trials_draw_the_same_customers_for_ever() {
+        for (id, order, email, place) in [
+            ("nordljus", "A-1", "Anna@customer.example", 57),
+            ("nordljus", "A-2", "anna@customer.example", 40),
+            ("nordljus", "A-1", "bo@customer.example", 66),
+            ("sydljus", "A-1", "anna@customer.example", 88),
+        ] {
+            let email = EmailAddress::parse(email).unwrap();
+            assert_eq!(percentile(&shop(id), &reference(order), &email), place, "{id} {order}");
         }
     }
 

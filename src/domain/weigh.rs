@@ -128,8 +128,9 @@ pub fn weigh(case: &Case<'_>, rules: &ShopRules, now: Timestamp) -> Ruling {
         return Ruling::Stop(Ground::with(Rule::Suppressed, inputs));
     }
     let sent = invitation.progress.letters_sent;
-    if sent >= policy.letters_at_most() {
-        let inputs = Inputs::NONE.with("letters", sent).with("at_most", policy.letters_at_most());
+    let at_most = policy.letters_at_most_after(invitation.progress.put_off);
+    if sent >= at_most {
+        let inputs = Inputs::NONE.with("letters", sent).with("at_most", at_most);
         return Ruling::Drop(Ground::with(Rule::OrderCap, inputs));
     }
     if invitation.progress.planned == Planned::AtOnce {

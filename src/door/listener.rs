@@ -18,12 +18,11 @@ use super::client::Client;
 use super::connection::attend;
 use super::meter::Meter;
 use super::proxy::{self, Origin};
-use super::rates::Rates;
 use super::reply::{self, Reply};
-use super::slots::{Slot, Slots, places_by_descriptors};
 use super::sockets::{InForce, Listening, Socket};
 use super::tls::Certificate;
 use crate::config::{self, Limits, Listener, ListenerTls};
+use crate::crowd::{Places, Rates, Slot, Slots, places_by_descriptors};
 use crate::domain::Timestamp;
 use crate::ops::accept::Intake;
 
@@ -137,8 +136,14 @@ impl Door {
         &self.slots
     }
 
+    /// How many sessions there may be.
+    pub(crate) fn places(&self) -> Places {
+        let limits = self.limits.load();
+        Places { all: limits.sessions, each: limits.sessions_per_client }
+    }
+
     pub(crate) fn places_are_scarce(&self) -> bool {
-        self.slots.scarce(&self.limits.load())
+        self.slots.scarce(self.places())
     }
 }
 
@@ -226,7 +231,7 @@ impl Entrance {
     fn admit<S: Stream>(self, stream: S, client: Client) {
         let is_proxy = client.address().is_some_and(|ip| self.listener.proxy.iter().any(|net| net.contains(&ip)));
         let slot = match is_proxy {
-            true => self.door.slots.take_unnamed(&self.door.limits.load()).ok_or(reply::TOO_MANY_SESSIONS),
+            true => self.door.slots.take_unnamed(self.door.places()).ok_or(reply::TOO_MANY_SESSIONS),
             false => self.place(client),
         };
         let slot = match slot {
@@ -278,14 +283,14 @@ impl Entrance {
     fn place(&self, client: Client) -> Result<Slot, Reply> {
         let limits = self.door.limits.load();
         self.may_come(client, &limits)?;
-        self.door.slots.take(client.counted_as(), &limits).ok_or(reply::TOO_MANY_SESSIONS)
+        self.door.slots.take(client.counted_as(), self.door.places()).ok_or(reply::TOO_MANY_SESSIONS)
     }
 
     fn fits(&self, client: Client, slot: &mut Slot) -> Result<(), Reply> {
         let limits = self.door.limits.load();
         self.may_come(client, &limits)?;
         // A proxy that does not say whose connections they are would use up the share of one client.
-        let named = matches!(client, Client::Behind(_)) || slot.name(client.counted_as(), &limits);
+        let named = matches!(client, Client::Behind(_)) || slot.name(client.counted_as(), self.door.places());
         if named { Ok(()) } else { Err(reply::TOO_MANY_SESSIONS) }
     }
 

@@ -335,9 +335,9 @@ async fn stopping_waits_for_messages_and_for_nothing_else() {
 #[tokio::test(start_paused = true)]
 async fn the_door_is_impatient_while_places_are_scarce() {
     let house = House::new(Limits { sessions: 10, ..Limits::default() }, SlowIntake::default());
-    let limits = house.door.limits();
+    let places = house.door.places();
     let slots =
-        (1..=9).map(|host| house.door.slots().take(IpAddr::from([192, 0, 2, host]), &limits)).collect::<Vec<_>>();
+        (1..=9).map(|host| house.door.slots().take(IpAddr::from([192, 0, 2, host]), places)).collect::<Vec<_>>();
     assert!(slots.iter().all(Option::is_some));
     let mut slow = house.enter().await;
     close_to(slow.trickle(b'x', Duration::from_secs(3)).await, Duration::from_secs(10));

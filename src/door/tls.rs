@@ -72,6 +72,7 @@ pub struct Certificate {
     ends: Timestamp,
     plain: Arc<ServerConfig>,
     asking: Arc<ServerConfig>,
+    web: Arc<ServerConfig>,
 }
 
 impl Certificate {
@@ -88,6 +89,11 @@ impl Certificate {
     /// For a handshake in which the client may be asked for a certificate of its own.
     pub(crate) fn for_handshake(&self, ask_client: bool) -> Arc<ServerConfig> {
         Arc::clone(if ask_client { &self.asking } else { &self.plain })
+    }
+
+    /// For a handshake after which HTTP/1.1 is spoken.
+    pub fn for_web(&self) -> Arc<ServerConfig> {
+        Arc::clone(&self.web)
     }
 }
 
@@ -121,7 +127,10 @@ pub fn load_tls(files: &TlsFiles) -> Result<Arc<Certificate>, TlsError> {
     let asking = builder()
         .and_then(|builder| builder.with_client_cert_verifier(any).with_single_cert(chain, key))
         .map_err(mismatch)?;
-    Ok(Arc::new(Certificate { files: files.clone(), stamps, ends, plain: Arc::new(plain), asking: Arc::new(asking) }))
+    let mut web = plain.clone();
+    web.alpn_protocols = vec![b"http/1.1".to_vec()];
+    let (plain, asking, web) = (Arc::new(plain), Arc::new(asking), Arc::new(web));
+    Ok(Arc::new(Certificate { files: files.clone(), stamps, ends, plain, asking, web }))
 }
 
 fn end_of(certificate: &CertificateDer<'_>) -> Option<Timestamp> {

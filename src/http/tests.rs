@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::{Bounds, serve};
+use super::{Bounds, Front, serve};
 
 struct Site {
     address: SocketAddr,
@@ -25,7 +25,7 @@ async fn site(bounds: Bounds) -> Site {
         .route("/", get(async || "here\n"))
         .route("/late", get(async || std::future::pending::<&str>().await));
     let stop = CancellationToken::new();
-    let served = tokio::spawn(serve(listener, router, bounds, stop.clone()));
+    let served = tokio::spawn(serve(listener, router, bounds, Front::default(), stop.clone()));
     Site { address, stop, served }
 }
 

@@ -2,30 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use minijinja::Value;
 use mrml::prelude::parser::{Error as MjmlError, Warning};
 use mrml::prelude::render::RenderOptions;
 
 use crate::domain::clean;
+use crate::wording::{Fault, word_name};
 
+use super::afs::PASTED;
 use super::data::{ComposeError, Composed, LetterData};
-use super::edition::{Edition, word_name};
+use super::edition::Edition;
 use super::facts;
 use super::message;
 use super::words::{OF_A_KIND, SHARED, variables};
-
-/// Why a template could not be filled in. The detail may quote a value, so it is for made-up data only.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
-    /// The template's file.
-    pub(super) file: String,
-    /// Line, from 1; 0 when it is not known.
-    pub(super) line: usize,
-    /// What is wrong.
-    pub(super) what: String,
-    /// More about it.
-    pub(super) detail: Option<String>,
-}
 
 impl From<Fault> for ComposeError {
     fn from(fault: Fault) -> Self {
@@ -48,6 +36,7 @@ impl Edition {
         letter.check()?;
         let (locale, lang) = self.locale(letter.locale, letter.sender.locale);
         let Parts { subject, html, text, .. } = self.parts(letter, locale, lang)?;
+        let subject = if letter.is_test { format!("Test: {subject}") } else { subject };
         let message = message::build(letter, lang, &subject, &html, &text);
         let addresses = [Some(letter.sender.from), Some(&letter.customer.email), letter.sender.reply_to];
         let smtputf8 = addresses.iter().flatten().any(|address| !address.as_str().is_ascii());
@@ -62,8 +51,10 @@ impl Edition {
         let facts = facts::of(letter, lang, &words, &star_labels);
         let text = tidy(&self.fill(&self.template(locale, letter.kind, "txt"), facts.clone())?);
         let template = self.template(locale, letter.kind, "mjml");
-        let mjml = self.fill(&template, facts)?;
-        let (html, passed_over) = self.html(&template, &mjml)?;
+        // XML, and so MJML, cannot hold these two (XML 1.0, 2.2), and a reference may.
+        let mjml = self.fill(&template, facts)?.replace(['\u{fffe}', '\u{ffff}'], "\u{fffd}");
+        let is_pasted = self.env.get_template(&template).is_ok_and(|found| found.source().starts_with(PASTED));
+        let (html, passed_over) = if is_pasted { (mjml, Vec::new()) } else { self.html(&template, &mjml)? };
         Ok(Parts { subject, html, text, passed_over })
     }
 
@@ -74,11 +65,11 @@ impl Edition {
         letter: &LetterData<'_>,
         locale: &str,
     ) -> Result<(BTreeMap<&'static str, String>, Vec<String>), Fault> {
-        let (name, shop) = (facts::customer_name(letter), facts::shop_name(letter));
-        let say = |word: &str, key: &str, number| {
-            let context = variables(key, name, &shop, letter.reference.as_str(), number);
-            self.fill(&word_name(locale, word), context)
-        };
+        let (name, shop, products) = (facts::customer_name(letter), facts::shop_name(letter), facts::products(letter));
+        let unnamed = facts::afs_facts(letter, &shop, "", &products);
+        let customer = self.fill(&word_name(locale, "customer"), variables("customer", &unnamed, 0))?;
+        let known = facts::afs_facts(letter, &shop, &customer, &products);
+        let say = |word: &str, key: &str, number| self.fill(&word_name(locale, word), variables(key, &known, number));
         let more = facts::unnamed_products(letter);
         let mut words = BTreeMap::new();
         for key in SHARED {
@@ -98,16 +89,6 @@ impl Edition {
         }
         let labels = (1..=5).map(|stars| say("star", "star", stars)).collect::<Result<_, _>>()?;
         Ok((words, labels))
-    }
-
-    fn fill(&self, template: &str, context: Value) -> Result<String, Fault> {
-        self.env.get_template(template).and_then(|found| found.render(context)).map_err(|error| Fault {
-            file: self.file(error.name().unwrap_or(template)).to_owned(),
-            // A word's own lines are not those of its file.
-            line: if template.contains(' ') { 0 } else { error.line().unwrap_or(0) },
-            what: error.kind().to_string(),
-            detail: error.detail().map(str::to_owned),
-        })
     }
 
     fn html(&self, template: &str, mjml: &str) -> Result<(String, Vec<Fault>), Fault> {

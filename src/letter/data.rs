@@ -3,8 +3,7 @@
 use std::fmt;
 
 use crate::domain::{Customer, EmailAddress, LetterKind, OrderReference, PersonName, Product, ShopId, Timestamp};
-
-use super::palette::Color;
+use crate::wording::Color;
 
 /// The shop as its customers see it.
 #[derive(Clone, Copy)]
@@ -19,8 +18,8 @@ pub struct Sender<'a> {
     pub from_name: &'a PersonName,
     /// Where answers go, when not to the From address.
     pub reply_to: Option<&'a EmailAddress>,
-    /// Where "unsubscribe" mails go.
-    pub unsubscribe: &'a EmailAddress,
+    /// Its own domain, as customers know it.
+    pub domain: &'a str,
     /// The shop's language, RFC 5646, for customers whose own is not known or has no letters.
     pub locale: &'a str,
     /// The colour of buttons and stars, `#rrggbb`. Shades of it that can be read are worked out from it.
@@ -29,6 +28,50 @@ pub struct Sender<'a> {
     pub logo: Option<&'a str>,
     /// Name and postal address for the foot of the letter, one line each.
     pub postal_address: Option<&'a str>,
+}
+
+/// Where a letter leads: absolute `http(s)` addresses. Whatever is missing is not shown.
+#[derive(Clone, Copy)]
+pub struct Links<'a> {
+    /// Where the button leads, to the review.
+    pub review: &'a str,
+    /// Where the stars lead, one to five.
+    pub stars: Option<&'a [String; 5]>,
+    /// Where the customer says that nothing has arrived yet, or asks to be asked later.
+    pub later: Option<&'a str>,
+    /// Where the customer unsubscribes. An `https` address also takes the POST of one click (RFC 8058).
+    pub unsubscribe: Option<&'a str>,
+    /// Where the customer sees what is stored about them.
+    pub data: Option<&'a str>,
+    /// The letter in a browser.
+    pub view: Option<&'a str>,
+    /// How reviews are collected and verified.
+    pub about: Option<&'a str>,
+}
+
+impl Links<'_> {
+    /// All of them with what each is called.
+    pub(super) fn named(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let stars = self.stars.into_iter().flatten().map(|star| ("a star link", star.as_str()));
+        let others = [
+            ("the link", Some(self.review)),
+            ("the link that asks later", self.later),
+            ("the unsubscribe link", self.unsubscribe),
+            ("the link to the customer's data", self.data),
+            ("the link to the letter in a browser", self.view),
+            ("the link that says how reviews are collected", self.about),
+        ];
+        others.into_iter().filter_map(|(what, link)| Some((what, link?))).chain(stars)
+    }
+}
+
+/// The mail that unsubscribes, for mail programs that do not post and for letters without pages.
+#[derive(Clone, Copy)]
+pub struct UnsubscribeMail<'a> {
+    /// Where it goes: the letter's return address, or a box that a person reads.
+    pub to: &'a EmailAddress,
+    /// Its subject: 1 to 100 of `A-Z a-z 0-9 . _ ~ -` and single blanks.
+    pub subject: &'a str,
 }
 
 /// One letter to one customer.
@@ -46,16 +89,16 @@ pub struct LetterData<'a> {
     pub reference: &'a OrderReference,
     /// What was bought; the first six are named. Nothing else of them is shown: addresses from a copy are not to be clicked on.
     pub products: &'a [Product],
-    /// Where the button leads: an absolute `http(s)` address, as [`crate::link::UrlPattern::expand`] makes it.
-    pub link: &'a str,
-    /// Where the stars lead, one to five, as [`crate::link::UrlPattern::star_links`] makes them; without them no stars are shown.
-    pub star_links: Option<&'a [String; 5]>,
+    /// Where it leads.
+    pub links: Links<'a>,
     /// The Message-ID without its angle brackets; the same each time this letter is tried.
     pub message_id: &'a str,
     /// The Date header; the same each time this letter is tried.
     pub date: Timestamp,
-    /// What tells us whose "unsubscribe" mail it is: 1 to 200 of `A-Z a-z 0-9 . _ ~ -`. Stands in that mail's subject.
-    pub unsubscribe_token: &'a str,
+    /// The mail that unsubscribes.
+    pub unsubscribe_mail: UnsubscribeMail<'a>,
+    /// Whether it is one to look at: its subject says so.
+    pub is_test: bool,
 }
 
 /// A finished letter.
@@ -112,16 +155,18 @@ pub enum ComposeError {
 
 /// The longest link: what mail programs and proxies are known to bear.
 const LONGEST_LINK: usize = 2_000;
+/// The longest unsubscribe link: it stands in the header, where no line may be over 998 octets and no address is folded.
+const LONGEST_UNSUBSCRIBE: usize = 900;
 
 impl LetterData<'_> {
     /// Checks what is no newtype, since the mail builder writes links, ids and addresses into the header as they are.
     pub(super) fn check(&self) -> Result<(), ComposeError> {
         let wrong = |what, why| Err(ComposeError::Value { what, why });
-        if !is_web_link(self.link, &["http", "https"]) {
-            return wrong("the link", "is no absolute http(s) address of at most 2000 plain characters");
+        if let Some((what, _)) = self.links.named().find(|(_, link)| !is_web_link(link, &["http", "https"])) {
+            return wrong(what, "is no absolute http(s) address of at most 2000 plain characters");
         }
-        if self.star_links.is_some_and(|links| links.iter().any(|link| !is_web_link(link, &["http", "https"]))) {
-            return wrong("a star link", "is no absolute http(s) address of at most 2000 plain characters");
+        if self.links.unsubscribe.is_some_and(|link| link.len() > LONGEST_UNSUBSCRIBE || link.contains(',')) {
+            return wrong("the unsubscribe link", "is longer than 900 characters, or has a comma");
         }
         if self.sender.logo.is_some_and(|logo| !is_web_link(logo, &["https"])) {
             return wrong("the logo", "is no absolute https address of at most 2000 plain characters");
@@ -129,11 +174,11 @@ impl LetterData<'_> {
         if !is_message_id(self.message_id) {
             return wrong("the Message-ID", "is not left@right in dot-atoms (RFC 5322 3.6.4), without <>");
         }
-        let token = self.unsubscribe_token;
-        if !(1..=200).contains(&token.len())
-            || !token.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b))
-        {
-            return wrong("the unsubscribe token", "is not 1 to 200 of A-Z a-z 0-9 . _ ~ -");
+        let is_word =
+            |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"._~-".contains(&b));
+        let subject = self.unsubscribe_mail.subject;
+        if subject.len() > 100 || !subject.split(' ').all(is_word) {
+            return wrong("the subject that unsubscribes", "is not 1 to 100 of A-Z a-z 0-9 . _ ~ - and single blanks");
         }
         if Color::parse(self.sender.color).is_none() {
             return wrong("the colour", "is not #rrggbb");

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use minijinja::{Value, context};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::domain::{EmailAddress, clean};
+use crate::domain::clean;
+use crate::wording::{Color, Palette};
 
-use super::data::LetterData;
-use super::palette::{Color, Palette};
+use super::afs;
+use super::data::{LetterData, UnsubscribeMail};
 
 /// Products that are named; more make a letter a bill.
 pub(super) const NAMED_PRODUCTS: usize = 6;
@@ -28,24 +29,42 @@ pub(super) fn of(
     star_labels: &[String],
 ) -> Value {
     let word = |key| words.get(key).map_or("", String::as_str);
-    let stars = letter.star_links.map_or(&[][..], |links| links.as_slice()).iter().zip(star_labels).zip(1..);
+    let stars = letter.links.stars.map_or(&[][..], |links| links.as_slice()).iter().zip(star_labels).zip(1..);
+    let (shop, products) = (shop_name(letter), products(letter));
     context! {
         lang,
         kind => letter.kind.as_str(),
-        shop => shop_name(letter),
+        afs => afs::value(&afs_facts(letter, &shop, word("customer"), &products)),
+        shop,
         name => customer_name(letter),
         reference => letter.reference.as_str(),
         words => words,
         paragraphs => paragraphs(word("body")),
         signature => lines(word("signature")),
-        link => letter.link,
+        link => letter.links.review,
+        later_link => letter.links.later.unwrap_or(""),
+        data_link => letter.links.data.unwrap_or(""),
+        view_link => letter.links.view.unwrap_or(""),
+        about_link => letter.links.about.unwrap_or(""),
         stars => stars.map(|((link, label), count)| context! { count => count, link, label }).collect::<Vec<_>>(),
-        products => products(letter),
-        unsubscribe_link => unsubscribe_link(letter.sender.unsubscribe, letter.unsubscribe_token),
+        products,
+        unsubscribe_link => unsubscribe_link(letter),
         postal_address => lines(letter.sender.postal_address.unwrap_or("")),
         logo => letter.sender.logo.unwrap_or(""),
         palette => Color::parse(letter.sender.color).map(|brand| Palette::of(brand).into_value()).unwrap_or_default(),
     }
+}
+
+/// What the variables of pasted letters stand for.
+pub(super) fn afs_facts<'a>(
+    letter: &LetterData<'a>,
+    shop: &'a str,
+    customer: &'a str,
+    products: &'a [String],
+) -> afs::Facts<'a> {
+    let (name, reference) = (customer_name(letter), letter.reference.as_str());
+    let (domain, link) = (letter.sender.domain, letter.links.review);
+    afs::Facts { name, customer, shop, domain, reference, link, products }
 }
 
 /// The shop's name, on one line.
@@ -63,12 +82,18 @@ pub(super) fn unnamed_products(letter: &LetterData<'_>) -> usize {
     letter.products.iter().filter(|product| !clean(&product.name, 1).is_empty()).count().saturating_sub(NAMED_PRODUCTS)
 }
 
-/// The `mailto:` link that unsubscribes: its mail has the subject `unsubscribe <token>`.
-pub(super) fn unsubscribe_link(to: &EmailAddress, token: &str) -> String {
-    format!("mailto:{}?subject=unsubscribe%20{token}", utf8_percent_encode(to.as_str(), MAILTO))
+/// Where the letter's own unsubscribe link leads: to a page, or else to a mail that is as good.
+pub(super) fn unsubscribe_link(letter: &LetterData<'_>) -> String {
+    letter.links.unsubscribe.map_or_else(|| mailto(&letter.unsubscribe_mail), str::to_owned)
 }
 
-fn products(letter: &LetterData<'_>) -> Vec<String> {
+/// The `mailto:` link that begins the mail that unsubscribes (RFC 6068).
+pub(super) fn mailto(mail: &UnsubscribeMail<'_>) -> String {
+    format!("mailto:{}?subject={}", utf8_percent_encode(mail.to.as_str(), MAILTO), mail.subject.replace(' ', "%20"))
+}
+
+/// The names of the products that are named.
+pub(super) fn products(letter: &LetterData<'_>) -> Vec<String> {
     let names = letter.products.iter().map(|product| {
         let name = clean(&product.name, PRODUCT_NAME + 1);
         if name.chars().count() > PRODUCT_NAME {
@@ -106,6 +131,7 @@ fn lines(text: &str) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::EmailAddress;
 
     #[test]
     fn empty_lines_part_paragraphs_and_other_breaks_are_blanks() {
@@ -116,12 +142,13 @@ mod tests {
 
     #[test]
     fn an_unsubscribe_link_is_a_plain_mailto() {
+        let link = |to: &EmailAddress, subject| mailto(&UnsubscribeMail { to, subject });
         let to = EmailAddress::parse("o'malley+stop&x=?#%@b\u{fc}cher.example").unwrap();
         assert_eq!(
-            unsubscribe_link(&to, "t-1"),
+            link(&to, "unsubscribe t-1"),
             "mailto:o%27malley+stop%26x%3D%3F%23%25@xn--bcher-kva.example?subject=unsubscribe%20t-1"
         );
         let to = EmailAddress::parse("j\u{fc}rgen@example.com").unwrap();
-        assert_eq!(unsubscribe_link(&to, "t"), "mailto:j%C3%BCrgen@example.com?subject=unsubscribe%20t");
+        assert_eq!(link(&to, "unsubscribe"), "mailto:j%C3%BCrgen@example.com?subject=unsubscribe");
     }
 }

@@ -18,11 +18,11 @@ use super::facts;
 ///
 /// `Precedence` is left out: RFC 2076 discourages it, some providers sort it with the newsletters, and those who look for it
 /// also heed `Auto-Submitted` (RFC 3834) or `X-Auto-Response-Suppress` (Exchange), which keep absence notes away. There is no
-/// `List-Unsubscribe-Post` as long as there is no `https` address to post to (RFC 8058 section 3.1).
+/// `List-Unsubscribe-Post` where there is no `https` address to post to (RFC 8058 section 3.1). `List-Unsubscribe` is only ever
+/// folded between its addresses.
 pub(super) fn build(letter: &LetterData<'_>, lang: &str, subject: &str, html: &str, text: &str) -> Vec<u8> {
     let sender = &letter.sender;
     let (shop, kind) = (sender.shop.as_str(), letter.kind.as_str());
-    let unsubscribe = facts::unsubscribe_link(sender.unsubscribe, letter.unsubscribe_token);
     let to_name = letter.customer.name.as_ref().map(|name| name.as_str());
     let raw = |value: String| HeaderType::Raw(Raw::new(value));
     let mut builder = MessageBuilder::new()
@@ -34,14 +34,20 @@ pub(super) fn build(letter: &LetterData<'_>, lang: &str, subject: &str, html: &s
     let (text, html) = (crlf(text), crlf(html));
     let alternatives = ContentType::new("multipart/alternative").attribute("boundary", boundary(letter, &text, &html));
     let mut message = Vec::with_capacity(text.len() + html.len() + html.len() / 2 + 2048);
-    builder
+    let page = letter.links.unsubscribe;
+    let unsubscribe = page.map(str::to_owned).into_iter().chain([facts::mailto(&letter.unsubscribe_mail)]);
+    builder = builder
         .subject(subject)
         .date(Date::new(letter.date.0.div_euclid(1000)))
         .message_id(letter.message_id)
         .header("Auto-Submitted", raw("auto-generated".to_owned()))
         .header("X-Auto-Response-Suppress", raw("OOF, AutoReply".to_owned()))
         .header("List-Id", raw(format!("<{shop}.invitations.{}>", sender.from.domain())))
-        .header("List-Unsubscribe", URL::new(unsubscribe))
+        .header("List-Unsubscribe", URL::new_list(unsubscribe));
+    if page.is_some_and(|page| page.starts_with("https://")) {
+        builder = builder.header("List-Unsubscribe-Post", raw("List-Unsubscribe=One-Click".to_owned()));
+    }
+    builder
         // Google's form, campaign:customer:kind:sender; the shop's own relay or provider may sign it.
         .header("Feedback-ID", raw(format!("{kind}:{shop}:review-request:invited")))
         .header("X-Invited-Letter", raw(format!("{kind}; {shop}")))

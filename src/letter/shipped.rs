@@ -4,10 +4,19 @@
 pub(super) const FILES: &[(&str, &str)] = &[
     ("layout.mjml", include_str!("../../templates/letters/layout.mjml")),
     ("layout.txt", include_str!("../../templates/letters/layout.txt")),
+    ("cs/words.toml", include_str!("../../templates/letters/cs/words.toml")),
     ("da/words.toml", include_str!("../../templates/letters/da/words.toml")),
     ("de/words.toml", include_str!("../../templates/letters/de/words.toml")),
     ("en/words.toml", include_str!("../../templates/letters/en/words.toml")),
+    ("es/words.toml", include_str!("../../templates/letters/es/words.toml")),
+    ("fi/words.toml", include_str!("../../templates/letters/fi/words.toml")),
     ("fr/words.toml", include_str!("../../templates/letters/fr/words.toml")),
+    ("it/words.toml", include_str!("../../templates/letters/it/words.toml")),
+    ("ja/words.toml", include_str!("../../templates/letters/ja/words.toml")),
+    ("nb/words.toml", include_str!("../../templates/letters/nb/words.toml")),
+    ("nl/words.toml", include_str!("../../templates/letters/nl/words.toml")),
+    ("pl/words.toml", include_str!("../../templates/letters/pl/words.toml")),
+    ("pt/words.toml", include_str!("../../templates/letters/pt/words.toml")),
     ("sv/words.toml", include_str!("../../templates/letters/sv/words.toml")),
 ];
 

@@ -2,7 +2,7 @@
 
 use crate::domain::{Customer, EmailAddress, LetterKind, OrderReference, PersonName, Product, ShopId, Timestamp};
 
-use super::{ComposeError, Composed, LetterData, LetterFile, Letters, Sender};
+use super::{ComposeError, Composed, LetterData, LetterFile, Letters, Links, Sender, UnsubscribeMail};
 
 /// Everything that a letter borrows.
 struct Fixture {
@@ -11,12 +11,13 @@ struct Fixture {
     from: EmailAddress,
     from_name: PersonName,
     reply_to: EmailAddress,
-    unsubscribe: EmailAddress,
+    unsubscribe_to: EmailAddress,
     color: String,
     customer: Customer,
     reference: OrderReference,
     products: Vec<Product>,
     star_links: [String; 5],
+    has_pages: bool,
 }
 
 fn address(text: &str) -> EmailAddress {
@@ -35,12 +36,26 @@ impl Fixture {
             from: address("order@nordljus.example"),
             from_name: PersonName::parse("Nordljus").unwrap(),
             reply_to: address("kundtjanst@nordljus.example"),
-            unsubscribe: address("avregistrera@nordljus.example"),
+            unsubscribe_to: address("bounce+abc@in.example"),
             color: "#1f6f54".to_owned(),
             customer: Customer { email: address("asa@kund.example"), name: PersonName::parse("Åsa Lindqvist") },
             reference: OrderReference::parse("10045").unwrap(),
             products: vec![product("Bordslampa Skymning, mässing"), product("Ljusslinga 10 m")],
             star_links: [1, 2, 3, 4, 5].map(|stars| format!("https://reviews.example/r/t0k3n?stars={stars}")),
+            has_pages: true,
+        }
+    }
+
+    fn links(&self) -> Links<'_> {
+        let page = |link| self.has_pages.then_some(link);
+        Links {
+            review: "https://reviews.example/r/t0k3n?stars=",
+            stars: Some(&self.star_links),
+            later: page("https://reviews.example/r/t0k3n/later"),
+            unsubscribe: page("https://reviews.example/u/t0k3n"),
+            data: page("https://reviews.example/d/t0k3n"),
+            view: page("https://reviews.example/v/t0k3n"),
+            about: page("https://reviews.example/about/nordljus"),
         }
     }
 
@@ -54,7 +69,7 @@ impl Fixture {
                 from: &self.from,
                 from_name: &self.from_name,
                 reply_to: Some(&self.reply_to),
-                unsubscribe: &self.unsubscribe,
+                domain: "nordljus.example",
                 locale: "sv",
                 color: &self.color,
                 logo: None,
@@ -63,11 +78,11 @@ impl Fixture {
             customer: &self.customer,
             reference: &self.reference,
             products: &self.products,
-            link: "https://reviews.example/r/t0k3n?stars=",
-            star_links: Some(&self.star_links),
+            links: self.links(),
             message_id: "4711.1.invitation@nordljus.example",
             date: Timestamp::from_seconds(1_795_251_600),
-            unsubscribe_token: "u-4711-abc",
+            unsubscribe_mail: UnsubscribeMail { to: &self.unsubscribe_to, subject: "unsubscribe" },
+            is_test: false,
         }
     }
 }
@@ -88,7 +103,7 @@ fn writes_previews() {
         }
     };
     let mut fixture = Fixture::new();
-    for locale in ["en", "de", "fr", "sv", "da"] {
+    for locale in LOCALES {
         for kind in LetterKind::ALL {
             save(&format!("{locale}-{kind}"), &fixture.letter(kind, locale));
         }
@@ -99,7 +114,9 @@ fn writes_previews() {
     fixture.customer.name = None;
     fixture.products =
         (1..=9).map(|n| product(&format!("Produktnamn nummer {n} {}", "mycketlångt".repeat(n)))).collect();
-    save("black", &LetterData { star_links: None, ..fixture.letter(LetterKind::Invitation, "sv") });
+    fixture.has_pages = false;
+    let links = Links { stars: None, ..fixture.links() };
+    save("black", &LetterData { links, ..fixture.letter(LetterKind::Invitation, "sv") });
     let svg = "https://shop.example/logo.png";
     let letter = fixture.letter(LetterKind::Reminder, "de");
     save("logo", &LetterData { products: &[], sender: Sender { logo: Some(svg), ..letter.sender }, ..letter });
@@ -132,7 +149,9 @@ fn assert_plain(message: &[u8]) {
     assert!(message.is_ascii() && !message.contains(&0));
 }
 
-const FIELDS: [&str; 15] = [
+const LOCALES: [&str; 14] = ["cs", "da", "de", "en", "es", "fi", "fr", "it", "ja", "nb", "nl", "pl", "pt", "sv"];
+
+const FIELDS: [&str; 16] = [
     "From",
     "To",
     "Reply-To",
@@ -143,6 +162,7 @@ const FIELDS: [&str; 15] = [
     "X-Auto-Response-Suppress",
     "List-Id",
     "List-Unsubscribe",
+    "List-Unsubscribe-Post",
     "Feedback-ID",
     "X-Invited-Letter",
     "Content-Language",
@@ -170,6 +190,9 @@ Bra eller dåligt: ditt ärliga omdöme hjälper andra kunder och visar oss vad 
 Skriv ett omdöme:
 https://reviews.example/r/t0k3n?stars=
 
+Har din beställning inte kommit än, eller är det för tidigt att säga något?
+Fråga mig senare: https://reviews.example/r/t0k3n/later
+
 Din beställning 10045
 - Bordslampa Skymning, mässing
 - Ljusslinga 10 m
@@ -181,7 +204,10 @@ Nordljus
 
 Du får det här mejlet eftersom du har lagt beställning 10045 hos Nordljus.
 Om du inte vill få sådana här frågor kan du avregistrera dig när som helst, utan kostnad.
-Avregistrera mig: mailto:avregistrera@nordljus.example?subject=unsubscribe%20u-4711-abc
+Avregistrera mig: https://reviews.example/u/t0k3n
+Vad som är sparat om dig: https://reviews.example/d/t0k3n
+Visa i webbläsaren: https://reviews.example/v/t0k3n
+Så samlas omdömen in och kontrolleras: https://reviews.example/about/nordljus
 
 Nordljus AB
 Storgatan 1
@@ -204,7 +230,8 @@ fn a_letter_has_exactly_this_header() {
         "auto-generated",
         "OOF, AutoReply",
         "<nordljus.invitations.nordljus.example>",
-        "<mailto:avregistrera@nordljus.example?subject=unsubscribe%20u-4711-abc>",
+        "<https://reviews.example/u/t0k3n>, <mailto:bounce+abc@in.example?subject=unsubscribe>",
+        "List-Unsubscribe=One-Click",
         "reminder:nordljus:review-request:invited",
         "reminder; nordljus",
         "en",
@@ -215,7 +242,7 @@ fn a_letter_has_exactly_this_header() {
     for ((name, value), expected) in found.iter().zip(expected) {
         assert_eq!(value, expected, "{name}");
     }
-    assert!(found[14].1.starts_with("multipart/alternative; boundary=\"=_"), "{}", found[14].1);
+    assert!(found[15].1.starts_with("multipart/alternative; boundary=\"=_"), "{}", found[15].1);
     assert!(!made.smtputf8);
     assert_plain(&made.message);
 }
@@ -223,7 +250,7 @@ fn a_letter_has_exactly_this_header() {
 #[test]
 fn mail_programs_read_back_what_was_written() {
     let fixture = Fixture::new();
-    for locale in ["en", "de", "fr", "sv", "da"] {
+    for locale in LOCALES {
         let made = compose(&fixture.letter(LetterKind::Invitation, locale));
         let read = mail_parser::MessageParser::default().parse(&made.message).unwrap();
         assert_eq!(read.subject(), Some(made.subject.as_str()));
@@ -247,14 +274,23 @@ fn a_text_beyond_latin_has_crlf_inside_its_base64_too() {
 }
 
 #[test]
-fn the_unsubscribe_header_is_one_line_however_long() {
-    // Some relays fold or unfold on their way, and a DKIM signature over this header breaks.
+fn the_unsubscribe_header_is_folded_between_addresses_only() {
     let fixture = Fixture::new();
-    let token = "t".repeat(200);
-    let made = compose(&LetterData { unsubscribe_token: &token, ..fixture.letter(LetterKind::Invitation, "en") });
-    let line =
-        format!("\r\nList-Unsubscribe: <mailto:avregistrera@nordljus.example?subject=unsubscribe%20{token}>\r\n");
-    assert!(String::from_utf8_lossy(&made.message).contains(&line));
+    let page = format!("https://reviews.example/u/{}", "t".repeat(800));
+    let letter = fixture.letter(LetterKind::Invitation, "en");
+    for (page, expected, posts) in [
+        (Some(page.as_str()), format!("\r\nList-Unsubscribe: <{page}>,\r\n <mailto:bounce"), true),
+        (Some("http://reviews.example/u/t"), "\r\nList-Unsubscribe: <http://reviews.example/u/t>,".to_owned(), false),
+        (None, "\r\nList-Unsubscribe: <mailto:bounce+abc@in.example?subject=unsubscribe>\r\n".to_owned(), false),
+    ] {
+        let links = Links { unsubscribe: page, ..letter.links };
+        let made = compose(&LetterData { links, ..letter });
+        let message = String::from_utf8_lossy(&made.message);
+        assert!(message.contains(&expected), "{message}");
+        assert!(message.contains("<mailto:bounce+abc@in.example?subject=unsubscribe>\r\n"));
+        assert_eq!(message.contains("\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"), posts, "{page:?}");
+        assert_plain(&made.message);
+    }
 }
 
 #[test]
@@ -262,8 +298,8 @@ fn every_locale_has_both_letters_for_people_and_for_programs() {
     let fixture = Fixture::new();
     let letters = Letters::embedded();
     let locales: Vec<_> = letters.locales().collect();
-    assert_eq!(locales, ["da", "de", "en", "fr", "sv"]);
-    for locale in ["da", "de", "en", "fr", "sv"] {
+    assert_eq!(locales, LOCALES);
+    for locale in LOCALES {
         let mut subjects = Vec::new();
         for kind in LetterKind::ALL {
             let made = letters.compose(&fixture.letter(kind, locale)).unwrap();
@@ -287,7 +323,10 @@ fn every_locale_has_both_letters_for_people_and_for_programs() {
                 page.select(".button a").attr("href").as_deref(),
                 Some("https://reviews.example/r/t0k3n?stars=")
             );
-            assert_eq!(page.select("a[href^='mailto:avregistrera@nordljus.example']").length(), 1);
+            for (_, link) in fixture.links().named() {
+                assert!(made.text.contains(link) || link.ends_with(char::is_numeric), "{locale} {kind}: {link}");
+                assert_eq!(page.select(&format!("a[href='{link}']")).length(), 1, "{locale} {kind}: {link}");
+            }
             for text in ["Åsa Lindqvist", "10045", "Nordljus AB", "Ljusslinga 10 m"] {
                 assert!(made.text.contains(text) && page.text().contains(text), "{locale} {kind}: {text}");
             }
@@ -300,9 +339,9 @@ fn every_locale_has_both_letters_for_people_and_for_programs() {
 #[test]
 fn all_locales_say_the_same_things_with_the_same_variables() {
     let problems = crate::document::Problems::default();
-    let mut layer = super::edition::Layer::default();
+    let mut layer = crate::wording::Layer::default();
     for (path, text) in super::shipped::FILES {
-        layer.add(path, (*path).to_owned(), (*text).to_owned());
+        layer.add::<super::words::LetterFolder>(path, (*path).to_owned(), (*text).to_owned());
     }
     let edition = super::edition::Edition::compile(&[layer], &problems);
     super::trial::run(&edition, &problems);
@@ -315,7 +354,7 @@ fn all_locales_say_the_same_things_with_the_same_variables() {
             said.entry(locale).or_default().insert(key, variables);
         }
     }
-    assert_eq!(said.len(), 5);
+    assert_eq!(said.len(), LOCALES.len());
     for (locale, words) in &said {
         assert_eq!(words.len(), super::words::SHARED.len() + 2 * super::words::OF_A_KIND.len());
         assert_eq!(words, &said["en"], "{locale} against en");
@@ -333,7 +372,8 @@ fn a_customer_gets_the_nearest_language_that_there_is() {
         (Some("DA-dk"), "sv", "da"),
         (Some("zh-Hant-TW"), "sv-SE", "sv"),
         (None, "da", "da"),
-        (None, "ja", "en"),
+        (None, "ko", "en"),
+        (Some("ja-JP"), "sv", "ja"),
         (Some("de\r\nBcc: x@example.com"), "fr", "fr"),
         (Some(""), "", "en"),
     ] {
@@ -351,20 +391,23 @@ fn the_same_data_give_the_same_bytes() {
     let again = std::thread::scope(|scope| scope.spawn(|| compose(&letter)).join().unwrap());
     assert!(once == again);
     let other = compose(&LetterData { message_id: "4712@nordljus.example", ..letter });
-    assert_ne!(header(&once.message)[14], header(&other.message)[14], "another letter has another boundary");
+    assert_ne!(header(&once.message)[15], header(&other.message)[15], "another letter has another boundary");
 }
 
 #[test]
 fn what_is_not_known_leaves_no_gap() {
     let mut fixture = Fixture::new();
     fixture.customer.name = None;
+    fixture.has_pages = false;
     let letter = fixture.letter(LetterKind::Invitation, "en");
     let sender = Sender { reply_to: None, postal_address: None, ..letter.sender };
-    let made = compose(&LetterData { sender, products: &[], star_links: None, ..letter });
-    assert!(made.text.contains("\nHello,\n") && made.text.ends_with("u-4711-abc\n"), "{}", made.text);
+    let links = Links { stars: None, ..letter.links };
+    let made = compose(&LetterData { sender, products: &[], links, ..letter });
+    assert!(made.text.contains("\nHello,\n") && made.text.ends_with("?subject=unsubscribe\n"), "{}", made.text);
     assert!(!made.text.contains("Your order") && !made.text.contains("\n\n\n"));
     assert!(!made.html.contains("\u{2605}") && !made.html.contains("&#9733;"));
-    let expected: Vec<_> = FIELDS.into_iter().filter(|name| *name != "Reply-To").collect();
+    let expected: Vec<_> =
+        FIELDS.into_iter().filter(|name| !["Reply-To", "List-Unsubscribe-Post"].contains(name)).collect();
     assert_eq!(field_names(&made.message), expected);
     assert_eq!(header(&made.message)[1].1, "<asa@kund.example>");
 }
@@ -387,7 +430,7 @@ fn six_products_are_named_and_the_rest_counted() {
 #[test]
 fn an_address_beyond_ascii_asks_for_smtputf8() {
     let mut fixture = Fixture::new();
-    fixture.unsubscribe = address("avanmäl@nordljus.example");
+    fixture.unsubscribe_to = address("avanmäl@nordljus.example");
     assert!(!compose(&fixture.letter(LetterKind::Invitation, "sv")).smtputf8, "encoded in its mailto link");
     fixture.customer.email = address("åsa@kund.example");
     let made = compose(&fixture.letter(LetterKind::Invitation, "sv"));
@@ -470,6 +513,14 @@ fn no_value_becomes_markup_a_template_or_a_header() {
     }
 }
 
+#[test]
+fn a_reference_that_xml_cannot_hold_gives_a_letter_all_the_same() {
+    let mut fixture = Fixture::new();
+    fixture.reference = OrderReference::parse("10\u{fffe}45\u{ffff}").unwrap();
+    let made = compose(&fixture.letter(LetterKind::Invitation, "en"));
+    assert!(made.html.contains("Your order 10\u{fffd}45\u{fffd}"));
+}
+
 proptest::proptest! {
     #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
 
@@ -511,19 +562,34 @@ fn what_may_not_stand_in_a_message_is_refused() {
         "https://x.example/\"x",
         "https://x.example/å",
     ] {
-        assert_eq!(refused(LetterData { link, ..letter }), "the link", "{link}");
+        let links = Links { review: link, ..letter.links };
+        assert_eq!(refused(LetterData { links, ..letter }), "the link", "{link}");
+        let links = Links { unsubscribe: Some(link), ..letter.links };
+        assert_eq!(refused(LetterData { links, ..letter }), "the unsubscribe link", "{link}");
     }
-    assert_eq!(refused(LetterData { link: &format!("https://x.example/{}", "a".repeat(2000)), ..letter }), "the link");
+    let long = format!("https://x.example/{}", "a".repeat(2000));
     let mut stars = fixture.star_links.clone();
     stars[4].push('>');
-    assert_eq!(refused(LetterData { star_links: Some(&stars), ..letter }), "a star link");
+    for (links, what) in [
+        (Links { review: &long, ..letter.links }, "the link"),
+        (Links { unsubscribe: Some(&long[..901]), ..letter.links }, "the unsubscribe link"),
+        (Links { unsubscribe: Some("https://x.example/a,b"), ..letter.links }, "the unsubscribe link"),
+        (Links { stars: Some(&stars), ..letter.links }, "a star link"),
+        (Links { later: Some("x"), ..letter.links }, "the link that asks later"),
+        (Links { data: Some("x"), ..letter.links }, "the link to the customer's data"),
+        (Links { view: Some("x"), ..letter.links }, "the link to the letter in a browser"),
+        (Links { about: Some("x"), ..letter.links }, "the link that says how reviews are collected"),
+    ] {
+        assert_eq!(refused(LetterData { links, ..letter }), what);
+    }
     for message_id in
         ["", "1", "@x.example", "1@", "<1@x.example>", "1@x.example\r\nX: y", "1 2@x.example", "1@x@y", "a..b@x"]
     {
         assert_eq!(refused(LetterData { message_id, ..letter }), "the Message-ID", "{message_id}");
     }
-    for unsubscribe_token in ["", "a b", "a>", "a\r\n", "å", "a&b"] {
-        assert_eq!(refused(LetterData { unsubscribe_token, ..letter }), "the unsubscribe token", "{unsubscribe_token}");
+    for subject in ["", "a  b", "a ", "a>", "a\r\n", "å", "a&b", &"a".repeat(101)] {
+        let unsubscribe_mail = UnsubscribeMail { subject, ..letter.unsubscribe_mail };
+        assert_eq!(refused(LetterData { unsubscribe_mail, ..letter }), "the subject that unsubscribes", "{subject}");
     }
     for logo in ["http://x.example/l.png", "data:image/png;base64,AA", "https://x.example/\"onerror=\"x"] {
         let sender = Sender { logo: Some(logo), ..letter.sender };
@@ -556,7 +622,7 @@ fn an_operator_replaces_as_little_as_wanted() {
     ])
     .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>())
     .unwrap();
-    assert!(letters.locales().eq(["da", "de", "de-AT", "en", "fr", "sv"]));
+    assert!(letters.locales().count() == LOCALES.len() + 1 && letters.locales().any(|locale| locale == "de-AT"));
     let made = |kind, locale| letters.compose(&fixture.letter(kind, locale)).unwrap();
     assert_eq!(made(LetterKind::Invitation, "de").subject, "Na, Åsa Lindqvist?");
     let austrian = made(LetterKind::Invitation, "de-AT");
@@ -578,7 +644,7 @@ fn every_mistake_is_told_with_its_place() {
         "greeting = \"Hei {{ nam }}\"\nbuton = \"x\"\nbutton = \"\"\n[reminder]\nsubject = \"{{ shop\"\n";
     let found = problems(vec![
         file("sv/words.toml", broken_words),
-        file("fi/words.toml", "greeting = \"Hei\"\n"),
+        file("eu/words.toml", "greeting = \"Kaixo\"\n"),
         file("shops/nordljus/layout.txt", "a\n{% if link %}\n"),
         file("notes.md", ""),
         file("shops/No Shop/layout.txt", ""),
@@ -588,8 +654,8 @@ fn every_mistake_is_told_with_its_place() {
         "sv/words.toml:2:1: buton: is no key of this table; did you mean \"button\"?",
         "sv/words.toml:3:10: button: is empty",
         "sv/words.toml:5:11: reminder.subject: syntax error",
-        "fi/words.toml:1:1: unsubscribe: is missing; add it",
-        "fi/words.toml:1:1: invitation: is missing",
+        "eu/words.toml:1:1: unsubscribe: is missing; add it",
+        "eu/words.toml:1:1: invitation: is missing",
         "shops/nordljus/layout.txt:",
         "notes.md: is no file of a letter; use layout.mjml",
         "shops/No Shop/layout.txt: is no file of a letter",
@@ -668,4 +734,81 @@ fn the_documentation_names_every_word_and_header_field() {
     for field in FIELDS.iter().filter(|name| !["MIME-Version", "Content-Type"].contains(name)) {
         assert!(docs.contains(&format!("`{field}")), "{field}");
     }
+}
+
+/// A pasted letter in both shapes, with everything that a pasted letter may hold.
+const PASTED_HTML: &str = "<html><head><style>p { margin: 0 }</style></head><body><p>Hi [Name], {{ link }}</p>\
+    <p>[CompanyIdentifier] [DomainName] [Order] [sic]</p><p>[Stars]</p><p><a href=\"[Link]\" title=\"[Name]\">Rate us</a></p>\
+    <p>[Products]</p><p>[LegalNotice]</p></body></html>";
+const PASTED_TEXT: &str =
+    "Hi [Name], {{ link }}\n[CompanyIdentifier] [DomainName] [Order] [sic]\n\n[Stars]\n\n[Products]\n\n[LegalNotice]\n";
+
+#[test]
+fn a_letter_that_was_pasted_is_a_letter() {
+    let words = "[invitation]\nsubject = '[Name]: [Order] at [CompanyIdentifier]?'\n";
+    for (file_name, pasted) in [("en/invitation.afs.html", PASTED_HTML), ("en/invitation.afs.txt", PASTED_TEXT)] {
+        let files = vec![file(file_name, pasted), file("en/words.toml", words)];
+        let letters = Letters::with_overrides(files).map_err(|p| format!("{p:?}")).unwrap();
+        let mut fixture = Fixture::new();
+        let made = letters.compose(&fixture.letter(LetterKind::Invitation, "en")).unwrap();
+        assert_eq!(made.subject, "Åsa Lindqvist: 10045 at Nordljus?");
+        let page = dom_query::Document::from(made.html.as_str());
+        for part in
+            ["Hi Åsa Lindqvist, {{ link }}", "Nordljus nordljus.example 10045 [sic]", "Ljusslinga 10 m", "Nordljus AB"]
+        {
+            assert!(made.text.contains(part) && page.text().contains(part), "{file_name}: {part} in {}", made.text);
+        }
+        for link in ["https://reviews.example/u/t0k3n", "https://reviews.example/r/t0k3n?stars=4"] {
+            assert_eq!(page.select(&format!("a[href='{link}']")).length(), 1, "{file_name}: {link}");
+        }
+        assert!(made.text.contains("https://reviews.example/u/t0k3n"));
+        assert_plain(&made.message);
+        fixture.customer.name = None;
+        let made = letters.compose(&fixture.letter(LetterKind::Invitation, "en")).unwrap();
+        assert!(made.text.contains("Hi customer, ") && made.subject.starts_with("customer: "));
+        assert!(letters.compose(&fixture.letter(LetterKind::Reminder, "en")).unwrap().text.contains("Do you have"));
+    }
+}
+
+#[test]
+fn what_a_pasted_letter_shows_is_text() {
+    let letters = |file_name, pasted: &str| {
+        let words = "[invitation]\nsubject = '[Name] [Products]'\nbody = '[Name] [Link] [Products] [Order]'\n";
+        let mut files = vec![file("en/words.toml", words)];
+        files.extend((!pasted.is_empty()).then(|| file(file_name, pasted)));
+        Letters::with_overrides(files).map_err(|p| format!("{p:?}")).unwrap()
+    };
+    let hostile = HOSTILE.into_iter().chain(["[Link]", "[LegalNotice] [Name]", "{{ afs.Link }}", "{# afs #}"]);
+    let hostile = hostile.collect::<Vec<_>>();
+    for letters in
+        [letters("", ""), letters("invitation.afs.html", PASTED_HTML), letters("invitation.afs.txt", PASTED_TEXT)]
+    {
+        let harmless = Fixture::new();
+        let harmless = skeleton(&letters.compose(&harmless.letter(LetterKind::Invitation, "en")).unwrap().html);
+        for hostile in &hostile {
+            let mut fixture = Fixture::new();
+            fixture.shop_name = (*hostile).to_owned();
+            fixture.customer.name = PersonName::parse(&hostile.replace('@', "")).or(fixture.customer.name);
+            fixture.reference = OrderReference::parse(hostile).unwrap_or(fixture.reference);
+            fixture.products = vec![product(hostile), product(hostile)];
+            let made = letters.compose(&fixture.letter(LetterKind::Invitation, "en")).unwrap();
+            let without_title = |element: &String| element.split(" title=").next().unwrap_or_default().to_owned();
+            let found = skeleton(&made.html).iter().map(without_title).collect::<Vec<_>>();
+            assert_eq!(found, harmless.iter().map(without_title).collect::<Vec<_>>(), "{hostile:?}");
+            assert_eq!(field_names(&made.message), FIELDS, "{hostile:?}");
+            assert_plain(&made.message);
+            let shown = crate::domain::clean(hostile, 80);
+            assert!(made.text.contains(&shown) && made.subject.contains(&shown), "{hostile:?} in {}", made.text);
+        }
+    }
+}
+
+#[test]
+fn two_files_for_one_part_are_a_mistake() {
+    let files = vec![file("invitation.afs.txt", "[Link]"), file("invitation.txt", "{{ link }}{{ unsubscribe_link }}")];
+    let expected =
+        "invitation.afs.txt: stands for the same part of the letter as invitation.txt; take one of them away";
+    assert_eq!(problems(files), [expected]);
+    let found = problems(vec![file("invitation.afs.html", "<p>no link</p>")]);
+    assert!(found.iter().any(|problem| problem.starts_with("invitation.afs.html: has no link")), "{found:#?}");
 }

@@ -2,10 +2,11 @@
 
 use crate::document::{Problem, Problems};
 use crate::domain::{Customer, EmailAddress, LetterKind, OrderReference, PersonName, Product, ShopId, Timestamp};
+use crate::wording::Fault;
 
-use super::compose::Fault;
-use super::data::{LetterData, Sender};
+use super::data::{LetterData, Links, Sender, UnsubscribeMail};
 use super::edition::Edition;
+use super::facts;
 
 /// Gmail cuts off a message whose HTML is longer than this, and with it the unsubscribe link.
 const LONGEST_HTML: usize = 100 * 1024;
@@ -28,14 +29,17 @@ fn try_one(edition: &Edition, letter: &LetterData<'_>, problems: &Problems) {
         Ok(parts) => {
             problems.extend(parts.passed_over.into_iter().map(problem));
             let remedy = |what: &str| format!("show {{{{ {what} }}}} somewhere");
+            let unsubscribe = facts::unsubscribe_link(letter);
             let file = |extension| edition.file(&edition.template(locale, letter.kind, extension)).to_owned();
             if parts.html.len() > LONGEST_HTML {
                 let what = format!("makes {} kB of HTML, and Gmail cuts letters off at 100", parts.html.len() / 1024);
                 problems.add(Problem::with_file(file("mjml"), what, "make it shorter"));
             }
             for (extension, part) in [("mjml", &parts.html), ("txt", &parts.text)] {
-                for (variable, value) in [("link", letter.link), ("unsubscribe_link", letter.unsubscribe_token)] {
-                    if !part.contains(value) {
+                for (variable, value) in [("link", letter.links.review), ("unsubscribe_link", &unsubscribe)] {
+                    let by_stars =
+                        variable == "link" && letter.links.stars.is_some_and(|stars| part.contains(&stars[4]));
+                    if !part.contains(value) && !by_stars {
                         problems.add(Problem::with_file(
                             file(extension),
                             format!("has no {variable}"),
@@ -63,7 +67,7 @@ fn problem(fault: Fault) -> Problem {
 }
 
 /// Made-up people and things.
-struct Sample {
+pub(super) struct Sample {
     shop: ShopId,
     from: EmailAddress,
     from_name: PersonName,
@@ -75,7 +79,7 @@ struct Sample {
 }
 
 impl Sample {
-    fn new() -> Option<Self> {
+    pub(super) fn new() -> Option<Self> {
         let email = EmailAddress::parse("anna@example.com").ok()?;
         let product = |number| Product { name: format!("Product {number}"), ..Product::default() };
         Some(Self {
@@ -100,7 +104,7 @@ impl Sample {
                 from: &self.from,
                 from_name: &self.from_name,
                 reply_to: None,
-                unsubscribe: &self.from,
+                domain: "shop.example",
                 locale: "en",
                 color: "#1f6f54",
                 logo: None,
@@ -109,15 +113,23 @@ impl Sample {
             customer: &self.unnamed,
             reference: &self.reference,
             products: &[],
-            link: "https://reviews.example/plain",
-            star_links: None,
+            links: Links {
+                review: "https://reviews.example/plain",
+                stars: None,
+                later: None,
+                unsubscribe: None,
+                data: None,
+                view: None,
+                about: None,
+            },
             message_id: "1@shop.example",
             date: Timestamp(0),
-            unsubscribe_token: "0123456789",
+            unsubscribe_mail: UnsubscribeMail { to: &self.from, subject: "unsubscribe" },
+            is_test: false,
         }
     }
 
-    fn full(&self, kind: LetterKind) -> LetterData<'_> {
+    pub(super) fn full(&self, kind: LetterKind) -> LetterData<'_> {
         let sparse = self.sparse(kind);
         LetterData {
             sender: Sender {
@@ -128,7 +140,15 @@ impl Sample {
             },
             customer: &self.named,
             products: &self.products,
-            star_links: Some(&self.star_links),
+            links: Links {
+                stars: Some(&self.star_links),
+                later: Some("https://reviews.example/r/t/later"),
+                unsubscribe: Some("https://reviews.example/u/t"),
+                data: Some("https://reviews.example/d/t"),
+                view: Some("https://reviews.example/v/t"),
+                about: Some("https://reviews.example/about/shop"),
+                ..sparse.links
+            },
             ..sparse
         }
     }

@@ -7,7 +7,7 @@ use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode
 use crate::domain::{EmailAddress, OrderReference, PersonName, ShopId};
 
 /// Everything but RFC 3986 `unreserved`: a value can then neither end a path segment or query value nor begin a new one.
-const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+pub(super) const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// What the pattern's own text may not carry raw into a mail: blanks, controls, non-ASCII (always encoded) and the delimiters
 /// that RFC 3986 leaves out of its grammar. `%` stays, since the author may have encoded already.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use subtle::ConstantTimeEq as _;
 
-use super::token::hmac;
+use super::keys::hmac;
 use crate::domain::{HOUR, ShopId, Timestamp};
 
 /// The header field that holds it.

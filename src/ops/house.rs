@@ -17,7 +17,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::{AlarmKind, EmailAddress, Policies, ShopId, Timestamp};
 use crate::letter::Letters;
+use crate::link::{LinkKeys, Routes};
 use crate::meter::Show;
+use crate::page::Pages;
 use crate::proof::Prover;
 use crate::read::Reader;
 use crate::send::dkim::Signers;
@@ -34,6 +36,10 @@ pub struct Setup {
     pub reader: Reader,
     /// The letters.
     pub letters: Letters,
+    /// The customers' pages.
+    pub pages: Pages,
+    /// With what others sign that a customer of a shop has reviewed elsewhere; a shop without one believes nobody.
+    pub hook_secrets: HashMap<ShopId, Vec<u8>>,
     /// The shops' policies.
     pub policies: Arc<Policies>,
     /// Looks for what proves the senders of copies.
@@ -44,14 +50,16 @@ pub struct Setup {
     pub signers: Signers,
     /// Keys derived from the master key.
     pub keys: Keys,
+    /// Where each shop's links lead.
+    pub routes: HashMap<ShopId, Routes>,
     /// Who may log in at the door.
     pub logins: Logins,
 }
 
 /// One key a purpose, so that none of them gives away another.
 pub struct Keys {
-    /// Signs the tokens in review links and unsubscribe addresses.
-    pub tokens: [u8; 32],
+    /// Sign and seal what our own links carry.
+    pub links: LinkKeys,
     /// Makes addresses unrecognisable in logs.
     pub log_ids: [u8; 32],
     /// Makes Message-IDs unguessable.
@@ -60,6 +68,8 @@ pub struct Keys {
     pub probes: [u8; 32],
     /// Makes the return addresses of letters.
     pub return_addresses: [u8; 32],
+    /// Signs the forms of the customers' pages.
+    pub forms: [u8; 32],
 }
 
 /// The house that all doors lead into.

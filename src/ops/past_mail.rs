@@ -261,6 +261,7 @@ fn begun(
         progress: decision.progress.clone(),
         round: 0,
         follows: None,
+        link_series: 0,
         created_at: now,
         updated_at: now,
     };

@@ -198,6 +198,8 @@ impl Found {
     /// Whether nothing at all is known of them, the suppression list not counted.
     pub fn is_nothing(&self) -> bool {
         self.own.of(PersonTable::Invitation).is_empty()
+            && self.own.of(PersonTable::Review).is_empty()
+            && self.own.of(PersonTable::ErasureRequest).is_empty()
             && self.copies.is_empty()
             && self.words.is_empty()
             && self.named_by.is_empty()
@@ -379,7 +381,11 @@ pub async fn erase(
         };
         erased = erased.and(this);
         found = find(store, address, order.policies.list_key(), progress).await?;
-        if found.copies.is_empty() && found.words.is_empty() && found.own.of(PersonTable::Invitation).is_empty() {
+        let is_left = [PersonTable::Invitation, PersonTable::Review, PersonTable::ErasureRequest];
+        if found.copies.is_empty()
+            && found.words.is_empty()
+            && is_left.iter().all(|table| found.own.of(*table).is_empty())
+        {
             break;
         }
     }

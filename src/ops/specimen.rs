@@ -15,6 +15,7 @@ pub(super) fn invitation(progress: Progress, now: Timestamp) -> Invitation {
         progress,
         round: 0,
         follows: None,
+        link_series: 0,
         created_at: now,
         updated_at: now,
     }

@@ -17,6 +17,7 @@ mod owner;
 mod people;
 mod postgres;
 mod records;
+mod reviews;
 mod schema;
 mod senders;
 mod sql;
@@ -44,6 +45,9 @@ pub use records::{
     Actor, Bound, CopyState, Counts, Credence, DecisionRecord, Disk, Figure, Filed, FiledReading, LetterPhase,
     LetterRecord, NewCopy, PROBE, Pause, Report, Standing, StoredCopy, Story, Subject, UnreadCopy,
 };
+pub use reviews::{
+    ErasureRequest, NewReviews, ReviewCount, ReviewEdit, ReviewFilter, ReviewWithHistory, ReviewsOf, ReviewsWritten,
+};
 pub use senders::{PastHand, Sender, SenderFilter};
 pub use sql::{LOOKED_THROUGH, Own, Search, SqlStore};
 pub use sqlite::{Contents, Knows, TakenOver};
@@ -61,7 +65,10 @@ use self::sql::engine::Engine;
 use self::sql::fault::Fault;
 use self::sqlite::File;
 use crate::config::Database;
-use crate::domain::{Attempt, CopyId, Doubt, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp};
+use crate::domain::{
+    AddressKey, Attempt, CopyId, CustomerNews, Decision, Doubt, EmailAddress, Invitation, InvitationId, LetterId,
+    ListKey, OrderReference, Policies, Review, ReviewId, ShopId, Timestamp,
+};
 
 /// How many copies, invitations, decisions and letters [`Store::story`] tells of at most, each.
 pub const STORY_AT_MOST: usize = 200;
@@ -372,6 +379,93 @@ pub trait Store: Send + Sync + 'static {
 
     /// Deletes the bytes of up to `limit` copies that were taken in before `received_before` and are not waiting to be read.
     async fn purge(&self, received_before: Timestamp, limit: usize) -> Result<u64, StoreError>;
+
+    /// Keeps what a customer wrote and tells the invitations of the order that a review exists, all in one transaction. What stands so
+    /// already changes nothing and makes no history.
+    async fn write_reviews(
+        &self,
+        new: NewReviews,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<ReviewsWritten, StoreError>;
+
+    /// Takes the words of reviews and of their history away, for their author or, with an actor, for the shop's staff. Says which stood.
+    async fn delete_reviews(
+        &self,
+        whose: &ReviewsOf,
+        by: Option<&Actor>,
+        now: Timestamp,
+    ) -> Result<Vec<ReviewId>, StoreError>;
+
+    /// These reviews, deleted ones among them.
+    async fn reviews_of(&self, whose: &ReviewsOf) -> Result<Vec<Review>, StoreError>;
+
+    /// A page of reviews, newest first, below `before` when given.
+    async fn list_reviews(
+        &self,
+        filter: &ReviewFilter,
+        before: Option<ReviewId>,
+        limit: usize,
+    ) -> Result<Vec<Review>, StoreError>;
+
+    /// What a review was before it was changed, oldest first.
+    async fn review_history(&self, id: ReviewId) -> Result<Vec<ReviewEdit>, StoreError>;
+
+    /// How many of a shop's reviews came in which way, and how many of them stand.
+    async fn review_counts(&self, shop: &ShopId) -> Result<Vec<ReviewCount>, StoreError>;
+
+    /// Tells an invitation what its customer did. `None` when it is gone.
+    async fn customer_news(
+        &self,
+        invitation: InvitationId,
+        news: CustomerNews,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Option<Decision>, StoreError>;
+
+    /// Puts somebody on the suppression list by their own wish and ends their open invitations that the entry means, and the one whose
+    /// link was used though it has ended, all in one transaction. An entry that is there stays as it is.
+    async fn unsubscribe(
+        &self,
+        entry: NewEntry,
+        by_link_of: Option<InvitationId>,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Listed, StoreError>;
+
+    /// Takes away the entries with these keys that the customer has made, for this shop and for all. Says how many there were.
+    async fn resubscribe(&self, keys: Vec<ListKey>, shop: &ShopId) -> Result<usize, StoreError>;
+
+    /// The entries of the suppression list with one of these keys, for whatever shop.
+    async fn list_standing(&self, keys: &[ListKey]) -> Result<Vec<StoredEntry>, StoreError>;
+
+    /// Tells the invitations to an order that a review exists elsewhere, those of one person or all. Says what was decided on each.
+    async fn reviewed_by_reference(
+        &self,
+        shop: &ShopId,
+        reference: &OrderReference,
+        email: Option<AddressKey>,
+        actor: &Actor,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Vec<(InvitationId, Decision)>, StoreError>;
+
+    /// Begins another series of an invitation's links, so that those that are out are good no more. Says which; `None` when it is gone.
+    async fn revoke_links(&self, invitation: InvitationId) -> Result<Option<u8>, StoreError>;
+
+    /// Notes that somebody wants to be erased and stops their letters as [`Self::unsubscribe`] does, in one transaction.
+    async fn ask_erasure(
+        &self,
+        shop: &ShopId,
+        email: &EmailAddress,
+        entry: NewEntry,
+        by_link_of: Option<InvitationId>,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Listed, StoreError>;
+
+    /// Who wants to be erased and is not yet, oldest first.
+    async fn erasure_requests(&self) -> Result<Vec<ErasureRequest>, StoreError>;
 
     /// Waits until everything that is queued is written, and leaves the files tidy. Calls after it fail.
     async fn close(&self) {}

@@ -4,7 +4,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use crate::domain::{
-    AddressKey, CopyId, InvitationId, ListKey, ListKind, ListReason, ShopId, SuppressionEntry, Timestamp,
+    AddressKey, CopyId, EmailAddress, InvitationId, ListKey, ListKind, ListReason, ShopId, SuppressionEntry, Timestamp,
 };
 
 /// An entry that is to be put on the list.
@@ -17,6 +17,24 @@ pub struct NewEntry {
     pub twin: Option<ListKey>,
     /// Whose open invitations end with it; `None` for a domain, which acts when letters are claimed.
     pub person: Option<AddressKey>,
+}
+
+impl NewEntry {
+    /// An entry on its way to the list. `hashes` says that no plain text is to stand there.
+    pub fn new(entry: SuppressionEntry, list_key: &[u8; 32], hashes: bool) -> Self {
+        let person = match entry.key.kind() {
+            ListKind::Address => EmailAddress::parse(entry.key.subject()).ok().map(|address| address.key()),
+            ListKind::Domain => None,
+        };
+        if entry.key.is_hashed() {
+            return Self { entry, twin: None, person: None };
+        }
+        let hashed = entry.key.hashed(list_key);
+        match hashes {
+            true => Self { twin: Some(entry.key), entry: SuppressionEntry { key: hashed, ..entry }, person },
+            false => Self { twin: Some(hashed), entry, person },
+        }
+    }
 }
 
 /// What came of an entry.
@@ -78,11 +96,17 @@ pub enum PersonTable {
     Pause,
     /// Who hands in copies, and what people wrote beside them.
     Sender,
+    /// What customers wrote.
+    Review,
+    /// What that was before it was changed.
+    ReviewEdit,
+    /// Who asked to be erased.
+    ErasureRequest,
 }
 
 impl PersonTable {
     /// Every table that holds text which is not the program's own.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Copy,
         Self::Invitation,
         Self::Letter,
@@ -92,6 +116,9 @@ impl PersonTable {
         Self::Alarm,
         Self::Pause,
         Self::Sender,
+        Self::Review,
+        Self::ReviewEdit,
+        Self::ErasureRequest,
     ];
 
     /// Its name.
@@ -106,6 +133,9 @@ impl PersonTable {
             Self::Alarm => "alarm",
             Self::Pause => "pause",
             Self::Sender => "sender",
+            Self::Review => "review",
+            Self::ReviewEdit => "review_edit",
+            Self::ErasureRequest => "erasure_request",
         }
     }
 }
@@ -155,6 +185,8 @@ pub struct Erased {
     pub letters: u64,
     /// The decisions on them.
     pub decisions: u64,
+    /// Reviews with their history.
+    pub reviews: u64,
     /// Words in rows of others.
     pub words: u64,
     /// Plain entries of the suppression list that are hashed now, or gone.
@@ -170,6 +202,7 @@ impl Erased {
             invitations: self.invitations + other.invitations,
             letters: self.letters + other.letters,
             decisions: self.decisions + other.decisions,
+            reviews: self.reviews + other.reviews,
             words: self.words + other.words,
             entries: self.entries + other.entries,
         }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{AnswerRecord, DeskMark};
 use crate::domain::{
     AddressKey, CopyId, Decision, Doubt, Handed, Inputs, Invitation, InvitationId, LetterId, LetterKind, OrderNews,
-    OrderReference, PastLetter, Reading, Rule, ShopId, State, Suppressed, Timestamp, Volume,
+    OrderReference, PastLetter, Reading, Review, Rule, ShopId, State, Suppressed, Timestamp, Volume,
 };
 
 /// A mail as it came in, for one shop.
@@ -322,6 +322,8 @@ pub struct Story {
     pub letters: Vec<LetterRecord>,
     /// What came back to those.
     pub answers: Vec<AnswerRecord>,
+    /// What their customers wrote about the orders; of an address all that it wrote.
+    pub reviews: Vec<Review>,
 }
 
 /// How often something happened to a shop's invitations, or how many of them stand in a state.
@@ -336,7 +338,8 @@ pub struct Figure {
     /// letters and reminders that a relay took and for invitations that the shop's rules dropped; `state ` and a state's word;
     /// `became ` and the word of an [`crate::domain::Outturn`], `dropped ` and the rule that first dropped an invitation,
     /// `dropped undone` for those of them that did not stay dropped; `answer ` and the word of an [`crate::domain::AnswerKind`] for what
-    /// came back to letters.
+    /// came back to letters; `review ` and the word of a [`crate::domain::Collected`] for reviews that were written, `review changed`,
+    /// `review deleted` (by their authors) and `review removed` (by staff).
     pub name: String,
     /// How often; never 0.
     pub n: u64,

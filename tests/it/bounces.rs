@@ -121,6 +121,24 @@ async fn a_complaint_ends_it_and_an_out_of_office_notice_does_not() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_mail_that_a_letters_header_begins_unsubscribes() {
+    let (house, letter) = with_letter("B-1").await;
+    let header = opened(&letter).header_raw("List-Unsubscribe").unwrap().trim().to_owned();
+    let mailto = format!("<mailto:{}?subject=unsubscribe>", letter.from);
+    assert!(header.ends_with(&mailto), "{header}");
+    // As a mail program sends it, from whatever address its owner has.
+    let mail = format!("From: anna@elsewhere.example\r\nTo: {}\r\nSubject: Unsubscribe\r\n\r\n", letter.from);
+    answer(&house, &letter.from, mail.as_bytes()).await;
+    house.until_state("B-1", State::Cancelled).await;
+    assert_eq!(house.story("B-1").await.decisions.last().unwrap().rule, Rule::Unsubscribed);
+    assert_eq!(kinds(&house, "B-1").await, [AnswerKind::Unsubscribed]);
+    house.hand_in(&order_mail("B-2", "Anna Example", ANNA)).await;
+    house.pass(DAY * 60);
+    house.until_quiet().await;
+    assert_eq!(house.relay.taken().len(), 1, "no reminder, and no letter about the next order");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_complaint_is_an_alarm_until_nobody_has_complained_for_a_week() {
     let (house, letter) = with_letter("B-1").await;
     let (mut watch, daemon) = (Watch::default(), house.daemon.house());

@@ -5,12 +5,16 @@ use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use invited::domain::{Attempt, CopyId, Doubt, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp};
+use invited::domain::{
+    AddressKey, Attempt, CopyId, CustomerNews, Decision, Doubt, EmailAddress, Invitation, InvitationId, LetterId,
+    ListKey, OrderReference, Policies, Review, ReviewId, ShopId, Timestamp,
+};
 use invited::store::{
     Actor, Alarm, AnswerFiled, AnsweredLetter, Claim, ClaimAsk, Claimed, Counts, DecisionRecord, DeskAsk, DeskFiling,
-    DeskOutcome, Discarded, Figure, Filed, FiledAnswer, FiledReading, Filter, HeldCount, HeldFilter, NewCopy, Page,
-    Pause, Recovered, Reinvited, Report, Settled, ShopComplaints, ShopHours, Standing, Store, StoreError, StoredCopy,
-    Story, Subject, UnreadCopy, WatchFigures,
+    DeskOutcome, Discarded, ErasureRequest, Figure, Filed, FiledAnswer, FiledReading, Filter, HeldCount, HeldFilter,
+    Listed, NewCopy, NewEntry, NewReviews, Page, Pause, Recovered, Reinvited, Report, ReviewCount, ReviewEdit,
+    ReviewFilter, ReviewsOf, ReviewsWritten, Settled, ShopComplaints, ShopHours, Standing, Store, StoreError,
+    StoredCopy, StoredEntry, Story, Subject, UnreadCopy, WatchFigures,
 };
 
 /// Hands every call on to another store, save those that were told to fail.
@@ -105,4 +109,18 @@ hand_on! {
     reports() -> Vec<Report>;
     counts() -> Counts;
     purge(received_before: Timestamp, limit: usize) -> u64;
+    write_reviews(new: NewReviews, policies: Arc<Policies>, now: Timestamp) -> ReviewsWritten;
+    delete_reviews(whose: &ReviewsOf, by: Option<&Actor>, now: Timestamp) -> Vec<ReviewId>;
+    reviews_of(whose: &ReviewsOf) -> Vec<Review>;
+    list_reviews(filter: &ReviewFilter, before: Option<ReviewId>, limit: usize) -> Vec<Review>;
+    review_history(id: ReviewId) -> Vec<ReviewEdit>;
+    review_counts(shop: &ShopId) -> Vec<ReviewCount>;
+    customer_news(invitation: InvitationId, news: CustomerNews, policies: Arc<Policies>, now: Timestamp) -> Option<Decision>;
+    unsubscribe(entry: NewEntry, by_link_of: Option<InvitationId>, policies: Arc<Policies>, now: Timestamp) -> Listed;
+    resubscribe(keys: Vec<ListKey>, shop: &ShopId) -> usize;
+    list_standing(keys: &[ListKey]) -> Vec<StoredEntry>;
+    reviewed_by_reference(shop: &ShopId, reference: &OrderReference, email: Option<AddressKey>, actor: &Actor, policies: Arc<Policies>, now: Timestamp) -> Vec<(InvitationId, Decision)>;
+    revoke_links(invitation: InvitationId) -> Option<u8>;
+    ask_erasure(shop: &ShopId, email: &EmailAddress, entry: NewEntry, by_link_of: Option<InvitationId>, policies: Arc<Policies>, now: Timestamp) -> Listed;
+    erasure_requests() -> Vec<ErasureRequest>;
 }

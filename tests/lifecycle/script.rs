@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 
 use invited::domain::{
     Customer, CustomerNews, Decision, DeskOrder, EmailAddress, EventKind, History, Invitation, InvitationId,
-    OrderDetails, OrderNews, OrderReference, Outside, Planned, Policies, Policy, Product, Progress, ShopId, ShopRules,
-    State, Step, Suppressed, Timestamp, Zone, play,
+    OrderDetails, OrderNews, OrderReference, Outside, Planned, Policies, Policy, Product, Progress, PutOffs, ShopId,
+    ShopRules, State, Step, Suppressed, Timestamp, Zone, play,
 };
 
 /// How instants are written.
@@ -105,6 +105,7 @@ impl Script {
                 progress: nothing(),
                 round: 0,
                 follows: None,
+                link_series: 0,
                 created_at: Timestamp(i64::MAX),
                 updated_at: Timestamp::from_seconds(0),
             };
@@ -238,5 +239,6 @@ fn nothing() -> Progress {
         planned: Planned::Trigger,
         expected_by: None,
         cancelled_at: None,
+        put_off: PutOffs::default(),
     }
 }

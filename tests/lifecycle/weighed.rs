@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use invited::domain::{
     AddressClassSet, Cap, Case, Consent, Customer, DAY, EmailAddress, Ground, Holidays, Hours, Invitation,
-    InvitationId, OrderDetails, OrderReference, PastLetter, Planned, Policy, Product, Progress, Rule, Ruling,
+    InvitationId, OrderDetails, OrderReference, PastLetter, Planned, Policy, Product, Progress, PutOffs, Rule, Ruling,
     SendWindow, Share, ShopId, ShopRules, State, Suppressed, Timestamp, Weekdays, admit, is_in_sample, weigh,
 };
 
@@ -91,6 +91,7 @@ fn scene() -> Scene {
         planned: Planned::Trigger,
         expected_by: None,
         cancelled_at: None,
+        put_off: PutOffs::default(),
     };
     let product = Product { name: "Lamp".to_owned(), sku: Some("L-1".to_owned()), ..Product::default() };
     let invitation = Invitation {
@@ -102,6 +103,7 @@ fn scene() -> Scene {
         progress,
         round: 0,
         follows: None,
+        link_series: 0,
         created_at: days_ago(7),
         updated_at: NOW,
     };

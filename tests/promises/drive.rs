@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use invited::domain::{
     AddressClassSet, Attempt, Cap, CapScope, Consent, Customer, CustomerNews, DAY, Decision, DeskOrder, EmailAddress,
     EventKind, Fallback, Holidays, Hours, InDoubt, Invitation, InvitationId, OrderDetails, OrderNews, OrderReference,
-    Outside, Planned, Policies, Policy, Product, Progress, SendWindow, ShopId, ShopRules, State, Suppressed, Timestamp,
-    Trigger, Weekdays, World, Zone,
+    Outside, Planned, Policies, Policy, Product, Progress, PutOffs, SendWindow, ShopId, ShopRules, State, Suppressed,
+    Timestamp, Trigger, Weekdays, World, Zone,
 };
 
 use super::chance::Chance;
@@ -108,9 +108,11 @@ fn orders(chance: &mut Chance) -> Vec<Invitation> {
                 planned: Planned::Trigger,
                 expected_by: None,
                 cancelled_at: None,
+                put_off: PutOffs::default(),
             },
             round: 0,
             follows: None,
+            link_series: 0,
             created_at: START,
             updated_at: START,
         }

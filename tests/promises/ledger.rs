@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use invited::domain::{
     Attempt, CapScope, Consent, CustomerNews, Decision, DeskOrder, EventKind, InDoubt, Invitation, InvitationId,
-    OrderNews, Outside, Policy, Progress, State, Timestamp, Trigger, Zone,
+    OrderNews, Outside, Policy, Progress, Rule, State, Timestamp, Trigger, Zone,
 };
 
 const HOUR: Duration = Duration::from_secs(3600);
@@ -46,6 +46,9 @@ struct Account {
     by_shop: bool,
     told: Vec<OrderNews>,
     expected: Option<Timestamp>,
+    /// What the customer has asked to wait for, and until when the last of it was promised.
+    asked: Vec<CustomerNews>,
+    not_before: Option<Timestamp>,
 }
 
 pub(crate) struct Ledger {
@@ -91,6 +94,8 @@ impl Ledger {
             by_shop: false,
             told: Vec::new(),
             expected: None,
+            asked: Vec::new(),
+            not_before: None,
         };
         let before = facts.follows.map(|InvitationId(id)| &self.accounts[usize::try_from(id - 1).unwrap()]);
         if let Some(before) = before {
@@ -113,8 +118,12 @@ impl Ledger {
         outside: &Outside,
         before: &Progress,
         decision: &Decision,
-        _now: Timestamp,
+        now: Timestamp,
     ) {
+        let (not_arrived, ask_later) = {
+            let policy = &self.promised(&self.accounts[life]).policy;
+            (policy.not_arrived, policy.ask_later)
+        };
         let account = &mut self.accounts[life];
         match outside {
             Outside::Order(news) => account.order(*news, before.state),
@@ -123,10 +132,20 @@ impl Ledger {
             Outside::Desk(_) if decision.rule.is_refusal() => {}
             Outside::Desk(order) => {
                 account.at_once = *order == DeskOrder::SendNow;
+                account.not_before = None;
                 account.by_person = true;
                 account.waits_for_a_person = None;
                 if account.goes_on {
                     (account.cancelled, account.goes_on) = (None, false);
+                }
+            }
+            Outside::Customer(news @ (CustomerNews::NotArrived | CustomerNews::AskLater)) => {
+                if matches!(decision.rule, Rule::NotArrived | Rule::AskedLater) {
+                    assert!(!account.asked.contains(news), "a customer put the same off twice");
+                    account.asked.push(*news);
+                    let wait = if *news == CustomerNews::NotArrived { not_arrived } else { ask_later };
+                    account.not_before = account.not_before.max(Some(now.plus(wait)));
+                    account.at_once = false;
                 }
             }
             Outside::Customer(CustomerNews::Bounced) => {
@@ -170,8 +189,12 @@ impl Ledger {
         let promised = self.promised(account);
         let policy = &promised.policy;
         let reminders = if policy.reminder.is_some() { policy.reminders } else { 0 };
-        if number >= policy.letters_per_order || number > reminders {
+        let asked = u32::try_from(account.asked.len()).unwrap();
+        if number >= policy.letters_per_order || number > reminders + asked {
             return fault("more than the order may get");
+        }
+        if account.not_before.is_some_and(|wait| now < wait) {
+            return fault("though the customer asked to wait");
         }
         if !account.at_once {
             if !promised.is_open(now) {
@@ -185,6 +208,7 @@ impl Ledger {
         if !account.at_once && !account.by_person {
             match (number, account.last_taken) {
                 (0, _) => account.is_time(policy, now).or_else(fault)?,
+                (_, Some(_)) if account.not_before.is_some() => {}
                 (_, Some(last)) if last.plus(policy.reminder.unwrap()) <= now => {}
                 _ => return fault("too early after the one before it"),
             }

@@ -86,6 +86,23 @@ async fn a_complaint_ends_it_for_all_shops(place: Place) {
     assert_eq!(listed(&store).await.len(), 1);
 }
 
+async fn who_unsubscribes_by_mail_gets_no_more_letters_of_that_shop(place: Place) {
+    let store = place.open(Role::Daemon).await;
+    let letter = letter(&store, "A-1", "anna@example.com").await;
+    let next = tell(&store, "nord", EventKind::Placed, "A-2", "anna@example.com", after(7)).await[0].0;
+    let other = tell(&store, "doubles", EventKind::Placed, "B-1", "anna@example.com", after(7)).await[0].0;
+    let filed = come_back(&store, letter, AnswerKind::Unsubscribed, after(8)).await;
+    let (id, decision) = filed.decided.clone().unwrap();
+    assert_eq!((id, decision.rule, decision.progress.state), (InvitationId(1), Rule::Unsubscribed, State::Cancelled));
+    assert!(filed.is_done && filed.is_listed);
+    assert_eq!(filed.stopped, [next], "another shop was not meant");
+    assert_ne!(state_of(&store, other).await, State::Cancelled);
+    assert_eq!(listed(&store).await, [(Some("nord".to_owned()), ListReason::Unsubscribed)]);
+    // Once more, as mail programs do: nothing is listed twice.
+    assert!(!come_back(&store, letter, AnswerKind::Unsubscribed, after(9)).await.is_listed);
+    assert_eq!(listed(&store).await.len(), 1);
+}
+
 async fn complaints_are_told_by_shop_with_the_letters_of_a_month(place: Place) {
     let store = place.open(Role::Daemon).await;
     let today = |at: Timestamp| at.0.div_euclid(86_400_000);
@@ -218,6 +235,7 @@ on_each_engine!(
     a_letter_is_known_by_its_number,
     a_dead_address_gets_no_letter_of_any_shop,
     a_complaint_ends_it_for_all_shops,
+    who_unsubscribes_by_mail_gets_no_more_letters_of_that_shop,
     complaints_are_told_by_shop_with_the_letters_of_a_month,
     the_third_letter_that_comes_back_ends_its_invitation_alone,
     what_says_nothing_about_the_customer_is_noted_only,

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::{ConfigArg, Desk, Failure, JsonArg, Output, Who, count, local, new_entry, reason, shop, whose};
+use super::{ConfigArg, Desk, Failure, JsonArg, Output, Who, count, local, reason, shop, whose};
 use crate::domain::{ListKey, ListKind, ListReason, SuppressionEntry};
 use crate::store::{Listed, NewEntry};
 
@@ -51,7 +51,7 @@ impl Add {
             actor: actor.name.clone(),
             at: now,
         };
-        let entries = keys.iter().cloned().map(|key| new_entry(entry(key), &list_key, hashes)).collect::<Vec<_>>();
+        let entries = keys.iter().cloned().map(|key| NewEntry::new(entry(key), &list_key, hashes)).collect::<Vec<_>>();
         let listed = desk.store.suppress(entries.clone().into(), desk.policies()?, now).await?;
         let mut out = Output::new();
         for ((key, new), listed) in keys.iter().zip(&entries).zip(&listed) {

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use super::list::FilterArgs;
-use super::{ConfigArg, Desk, Failure, JsonArg, Output, Row, Who, count, new_entry, reason, shop};
+use super::{ConfigArg, Desk, Failure, JsonArg, Output, Row, Who, count, reason, shop};
 use crate::cli::csv;
 use crate::domain::{ListKey, ListKind, ListReason, ShopId, SuppressionEntry, Timestamp, Zone, clean};
 use crate::store::NewEntry;
@@ -147,7 +147,7 @@ impl Import {
         let (mut entries, mut faults) = (Vec::new(), Vec::new());
         for (line, written) in lines(&text)? {
             match written.and_then(|written| frame.entry(written)) {
-                Ok(entry) => entries.push(new_entry(entry, &list_key, hashes)),
+                Ok(entry) => entries.push(NewEntry::new(entry, &list_key, hashes)),
                 Err(why) => faults.push((line, why)),
             }
         }

@@ -11,8 +11,7 @@ use serde::Serialize;
 use super::output::{count, local};
 use super::who::Who;
 use super::{ConfigArg, Desk, Failure, JsonArg, Output, PageArgs};
-use crate::domain::{EmailAddress, ListKey, ListKind, ListReason, ShopId, SuppressionEntry, clean};
-use crate::store::NewEntry;
+use crate::domain::{ListKey, ListReason, ShopId, SuppressionEntry, clean};
 
 /// Keeps the list of those who get no letter, whatever the orders say.
 #[derive(Debug, Subcommand)]
@@ -98,21 +97,5 @@ fn reason(text: Option<&str>, otherwise: ListReason) -> (ListReason, Option<Stri
             Some(reason) => (reason, None),
             None => (otherwise, Some(clean(text, 500)).filter(|note| !note.is_empty())),
         },
-    }
-}
-
-/// An entry on its way to the list. `hashes` says that no plain text is to stand there.
-fn new_entry(entry: SuppressionEntry, list_key: &[u8; 32], hashes: bool) -> NewEntry {
-    let person = match entry.key.kind() {
-        ListKind::Address => EmailAddress::parse(entry.key.subject()).ok().map(|address| address.key()),
-        ListKind::Domain => None,
-    };
-    if entry.key.is_hashed() {
-        return NewEntry { entry, twin: None, person: None };
-    }
-    let hashed = entry.key.hashed(list_key);
-    match hashes {
-        true => NewEntry { twin: Some(entry.key), entry: SuppressionEntry { key: hashed, ..entry }, person },
-        false => NewEntry { twin: Some(hashed), entry, person },
     }
 }

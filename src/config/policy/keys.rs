@@ -32,6 +32,8 @@ const INDIRECT: &[&str] = &[
     "refuse",
     "window",
     "rate",
+    "not_arrived",
+    "ask_later",
 ];
 
 const TRIGGERS: [(&str, Trigger); 3] =
@@ -120,6 +122,8 @@ fn read_orders_own<'d>(layer: &mut Layer<'d>, table: &Table<'d>) {
     layer.take(table, "same_person", same_person, |policy, span| policy.same_person = span);
     layer.take(table, "max_age", long_span, |policy, age| policy.max_age = age);
     layer.take(table, "consent", consent, |policy, consent| policy.consent = consent);
+    layer.take(table, "not_arrived", put_off, |policy, wait| policy.not_arrived = wait);
+    layer.take(table, "ask_later", put_off, |policy, wait| policy.ask_later = wait);
     window::read(layer, table);
 }
 
@@ -129,6 +133,10 @@ fn delay(table: &Table<'_>, key: &'static str) -> Option<Duration> {
 
 fn up_to_a_year(table: &Table<'_>, key: &'static str) -> Option<Duration> {
     span(table, key, DAY..=DAY * 365)
+}
+
+fn put_off(table: &Table<'_>, key: &'static str) -> Option<Duration> {
+    span(table, key, DAY..=DAY * 90)
 }
 
 fn in_doubt(table: &Table<'_>, key: &'static str) -> Option<InDoubt> {

@@ -105,6 +105,8 @@ impl<'d> Layer<'d> {
             wait_for_trigger: above.wait_for_trigger,
             end_of_life: above.end_of_life,
             in_doubt: above.in_doubt,
+            not_arrived: above.not_arrived,
+            ask_later: above.ask_later,
             ..preset
         };
         for key in PACE {

@@ -103,6 +103,8 @@ fn each_key_changes_what_it_is_named_for() {
         ("wait_for_trigger = \"365 days\"", Policy { wait_for_trigger: DAY * 365, ..afs() }),
         ("end_of_life = \"60 days\"", Policy { end_of_life: DAY * 60, ..afs() }),
         ("in_doubt = \"resend\"", Policy { in_doubt: InDoubt::Resend, ..afs() }),
+        ("not_arrived = \"12 days\"", Policy { not_arrived: DAY * 12, ..afs() }),
+        ("ask_later = \"3 days\"", Policy { ask_later: DAY * 3, ..afs() }),
     ];
     for (written, expected) in cases {
         assert_eq!(base(written, ""), expected, "{written}");
@@ -124,7 +126,8 @@ fn a_shop_changes_single_rules_and_keeps_the_others() {
 fn a_preset_sets_the_pace_and_leaves_who_is_asked_as_it_was() {
     let top = "delay = \"3 days\"\nreminder = false\napart = \"9 days\"\nconsent = \"required\"\nrate = \"7 per hour\"\n\
                window = { weekdays = \"Sun\" }\nrefuse = []\nsample = \"10 %\"\nmax_age = \"99 days\"\ncount = \"shop\"\n\
-               wait_for_trigger = \"9 days\"\nend_of_life = \"9 days\"\nin_doubt = \"resend\"";
+               wait_for_trigger = \"9 days\"\nend_of_life = \"9 days\"\nin_doubt = \"resend\"\n\
+               not_arrived = \"9 days\"\nask_later = \"9 days\"";
     let expected = Policy {
         consent: Consent::Required,
         rate: Some(7),
@@ -136,6 +139,8 @@ fn a_preset_sets_the_pace_and_leaves_who_is_asked_as_it_was() {
         wait_for_trigger: DAY * 9,
         end_of_life: DAY * 9,
         in_doubt: InDoubt::Resend,
+        not_arrived: DAY * 9,
+        ask_later: DAY * 9,
         ..Policy::YOTPO
     };
     assert_eq!(base(top, "[shop.policy]\npreset = \"yotpo\""), expected);

@@ -18,7 +18,7 @@ use super::time::Timestamp;
 use super::weigh::{Ground, Ruling};
 
 pub use attempt::Attempt;
-pub use customer::CustomerNews;
+pub use customer::{CustomerNews, PutOffs};
 pub use desk::DeskOrder;
 pub use open::{open, open_again, open_by_hand};
 pub use order::OrderNews;
@@ -137,6 +137,11 @@ impl Planned {
         }
     }
 
+    /// Whether a person or the customer said that no letter goes any more.
+    pub const fn is_for_good(self) -> bool {
+        matches!(self, Self::Stopped | Self::Declined)
+    }
+
     /// The way of this word.
     pub fn parse(word: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|planned| planned.as_str() == word)
@@ -162,11 +167,13 @@ pub struct Progress {
     pub expected_by: Option<Timestamp>,
     /// When the mail was written that cancelled the order, the last one. `None` again when a person let the order go on.
     pub cancelled_at: Option<Timestamp>,
+    /// What the customer has asked to wait for.
+    pub put_off: PutOffs,
 }
 
 impl Progress {
     /// An invitation before anything happened to it.
-    pub(super) const fn new(state: State) -> Self {
+    pub const fn new(state: State) -> Self {
         Self {
             state,
             due_at: None,
@@ -176,6 +183,7 @@ impl Progress {
             planned: Planned::Trigger,
             expected_by: None,
             cancelled_at: None,
+            put_off: PutOffs { not_arrived: false, ask_later: false },
         }
     }
 
@@ -225,7 +233,7 @@ pub fn decide(before: &Progress, event: &Event, policy: &Policy, now: Timestamp)
         Event::Due(ruling) => due::on_due(&mut progress, ruling, now),
         Event::Desk(order) => (desk::on_desk(&mut progress, *order, policy, now), order.inputs()),
         Event::Attempt(attempt) => (attempt::on_attempt(&mut progress, *attempt, policy, now), Inputs::NONE),
-        Event::Customer(news) => (customer::on_customer(&mut progress, *news), Inputs::NONE),
+        Event::Customer(news) => customer::on_customer(&mut progress, *news, policy, now),
         Event::Restored(gap) => (restored::on_restored(&mut progress, *gap, policy), gap.inputs()),
     };
     Decision { progress, rule, inputs }

@@ -13,10 +13,10 @@ use crate::door::tls::load_tls;
 use crate::door::{Listening, certificate_ends};
 
 /// A house of ten places of which strangers hold nine.
-fn crowded() -> (House, Vec<crate::door::slots::Slot>) {
+fn crowded() -> (House, Vec<crate::crowd::Slot>) {
     let house = House::new(Limits { sessions: 10, ..Limits::default() }, SlowIntake::default());
-    let limits = house.door.limits();
-    let slots = (1..=9).filter_map(|host| house.door.slots().take(IpAddr::from([192, 0, 2, host]), &limits)).collect();
+    let places = house.door.places();
+    let slots = (1..=9).filter_map(|host| house.door.slots().take(IpAddr::from([192, 0, 2, host]), places)).collect();
     (house, slots)
 }
 

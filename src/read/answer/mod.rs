@@ -50,6 +50,8 @@ pub enum Says {
         /// Whom the letter went to, where the provider tells.
         recipients: Vec<EmailAddress>,
     },
+    /// Its reader wants no more: the mail that `List-Unsubscribe` begins (RFC 2369), as mail programs send it.
+    Unsubscribed,
     /// A program answered because the letter came (RFC 3834).
     Replied,
     /// None of these.
@@ -117,6 +119,7 @@ impl Answer {
         let about = self.about(customer, message_id);
         match (&self.says, about) {
             (Says::Replied, _) => (AnswerKind::AutoReply, None),
+            (Says::Unsubscribed, _) => (AnswerKind::Unsubscribed, None),
             (Says::Written, _) => (AnswerKind::Written, None),
             (Says::Delayed(_), about) => (AnswerKind::Delayed, about.flatten()),
             (Says::Delivered(_), about) => (AnswerKind::Delivered, about.flatten()),
@@ -166,6 +169,10 @@ fn says(sight: &Sight) -> Says {
         return Says::Delivered(Vec::new());
     }
     let signs = Signs::of(sight);
+    // Before automatic answers: some mail programs call this mail automatic, and none answers a letter with this subject.
+    if !signs.author && asks_to_unsubscribe(sight) {
+        return Says::Unsubscribed;
+    }
     if signs.is_notice() {
         let recipients = in_words(sight);
         // Nobody but a mail system lists addresses; words alone could be a customer's.
@@ -177,6 +184,17 @@ fn says(sight: &Sight) -> Says {
         }
     }
     if signs.automatic || signs.automatic_subject { Says::Replied } else { Says::Written }
+}
+
+/// Whether the subject begins with the word that our `mailto:` link has put there, or the word is all that was written.
+fn asks_to_unsubscribe(sight: &Sight) -> bool {
+    let begins = |text: &str| {
+        let rest = fold(text.trim()).strip_prefix("unsubscribe").map(str::to_owned);
+        rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
+    };
+    let mut lines = sight.notice.iter().map(|line| line.trim()).filter(|line| !line.is_empty());
+    let (only, more) = (lines.next().unwrap_or_default(), lines.next());
+    begins(&sight.subject) || (more.is_none() && begins(only) && !only.contains(char::is_whitespace))
 }
 
 /// What speaks for a notice of a mail system, and what for an automatic answer.

@@ -19,7 +19,7 @@ use super::writer::Work;
 use super::{figures, person_statements};
 use crate::domain::{
     AddressKey, AnswerKind, CopyId, CustomerNews, DAY, Decision, EmailAddress, Event, Invitation, InvitationId,
-    LetterId, ListKey, ListReason, Outcome, Policies, Reading, SuppressionEntry, Timestamp,
+    LetterId, ListKey, ListReason, Outcome, Policies, Reading, ShopId, SuppressionEntry, Timestamp,
 };
 use crate::store::{AnswerFiled, AnswerRecord, AnsweredLetter, FiledAnswer};
 
@@ -162,6 +162,7 @@ impl FileAnswers {
         let (news, listed) = match answer.kind {
             AnswerKind::HardBounce => (CustomerNews::Bounced, Some(ListReason::Bounced)),
             AnswerKind::Complaint => (CustomerNews::Complained, Some(ListReason::Complained)),
+            AnswerKind::Unsubscribed => (CustomerNews::Unsubscribed, Some(ListReason::Unsubscribed)),
             AnswerKind::SoftBounce | AnswerKind::UnclearBounce if self.takes_none(&key, conn).await? => {
                 (CustomerNews::Bounced, None)
             }
@@ -171,8 +172,11 @@ impl FileAnswers {
         let note = words.into_iter().flatten().collect::<Vec<_>>().join(" ");
         done.decided = Some((invitation.id, self.tell(&mut invitation, news, &note, answer.copy, conn).await?));
         if let Some(reason) = listed {
-            done.is_listed = self.list(&key, reason, &note, conn).await?;
-            done.stopped = self.stop_others(&key, invitation.id, &note, conn).await?;
+            // Who unsubscribes means the shop that wrote; a dead address is dead for all, and who calls a letter junk means the
+            // sender, which is one for all.
+            let shop = (reason == ListReason::Unsubscribed).then_some(&invitation.shop);
+            done.is_listed = self.list(&key, shop, reason, &note, conn).await?;
+            done.stopped = self.stop_others(&key, shop, invitation.id, &note, conn).await?;
         }
         Ok(())
     }
@@ -200,11 +204,11 @@ impl FileAnswers {
         Ok(decision)
     }
 
-    /// Puts the address on the list for all shops: it is dead for each of them, and whoever calls a letter junk means the sender,
-    /// which is one for all. Whether it was not there.
+    /// Puts the address on the list, of this shop or of all. Whether it was not there.
     async fn list(
         &self,
         key: &AddressKey,
+        shop: Option<&ShopId>,
         reason: ListReason,
         note: &str,
         conn: &mut Connection,
@@ -212,25 +216,26 @@ impl FileAnswers {
         let plain = ListKey::of(key);
         let twin = plain.hashed(self.policies.list_key());
         let there = suppression::with_keys(conn, &[&plain, &twin]).await?;
-        if there.iter().any(|one| one.entry.shop.is_none()) {
+        if there.iter().any(|one| one.entry.shop.is_none() || one.entry.shop.as_ref() == shop) {
             return Ok(false);
         }
         let entry = SuppressionEntry {
             key: plain,
-            shop: None,
+            shop: shop.cloned(),
             reason,
             note: Some(note.to_owned()),
-            actor: "daemon".to_owned(),
+            actor: if reason == ListReason::Unsubscribed { "customer" } else { "daemon" }.to_owned(),
             at: self.now,
         };
         suppression::write(conn, &[&entry]).await?;
         Ok(true)
     }
 
-    /// Ends what is open of the person beside the letter's own invitation.
+    /// Ends what is open of the person beside the letter's own invitation, at this shop or at all.
     async fn stop_others(
         &self,
         key: &AddressKey,
+        shop: Option<&ShopId>,
         told: InvitationId,
         note: &str,
         conn: &mut Connection,
@@ -240,7 +245,7 @@ impl FileAnswers {
         let mut book = Book::default();
         let mut stopped = Vec::new();
         for mut invitation in records::<_, Invitation>(rows)? {
-            if invitation.id != told {
+            if invitation.id != told && shop.is_none_or(|shop| invitation.shop == *shop) {
                 let event = Event::Customer(CustomerNews::Suppressed);
                 let cause = Cause { note: Some(note), ..Cause::daemon(event, self.now) };
                 book.tell(&mut invitation, &cause, &self.policies);

@@ -94,6 +94,7 @@ impl Work for Reinvite {
             progress: decision.progress.clone(),
             round: last.round.saturating_add(1),
             follows: Some(last.id),
+            link_series: 0,
             created_at: self.now,
             updated_at: self.now,
             ..last.clone()

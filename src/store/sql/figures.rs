@@ -11,7 +11,7 @@ use super::fault::Fault;
 use super::moves::to_json;
 use super::statements as sql;
 use super::tally::shop_id;
-use crate::domain::{AnswerKind, Complaints, Outturn, Progress, Rule, ShopId, State, Timestamp};
+use crate::domain::{AnswerKind, Collected, Complaints, Outturn, Progress, Rule, ShopId, State, Timestamp};
 use crate::store::{Figure, ShopComplaints};
 
 /// Milliseconds of a day.
@@ -49,6 +49,10 @@ enum Name {
     DroppedBy(Rule),
     NotDropped,
     Answer(AnswerKind),
+    Review(Collected),
+    ReviewChanged,
+    ReviewDeleted,
+    ReviewRemoved,
 }
 
 impl Name {
@@ -65,6 +69,10 @@ impl Name {
             Self::DroppedBy(rule) => format!("dropped {rule}"),
             Self::NotDropped => "dropped undone".to_owned(),
             Self::Answer(kind) => format!("answer {kind}"),
+            Self::Review(way) => format!("review {way}"),
+            Self::ReviewChanged => "review changed".to_owned(),
+            Self::ReviewDeleted => "review deleted".to_owned(),
+            Self::ReviewRemoved => "review removed".to_owned(),
         }
     }
 }
@@ -92,6 +100,21 @@ impl Figures {
     /// Something came back to a letter.
     pub(super) fn answered(&mut self, shop: &ShopId, kind: AnswerKind, at: Timestamp) {
         self.add(shop, day_of(at), Name::Answer(kind), 1);
+    }
+
+    /// A review was written.
+    pub(super) fn reviewed(&mut self, shop: &ShopId, way: Collected, at: Timestamp) {
+        self.add(shop, day_of(at), Name::Review(way), 1);
+    }
+
+    /// A review was changed, or written again after it had been deleted.
+    pub(super) fn review_changed(&mut self, shop: &ShopId, at: Timestamp) {
+        self.add(shop, day_of(at), Name::ReviewChanged, 1);
+    }
+
+    /// A review was deleted, by its author or by staff.
+    pub(super) fn review_deleted(&mut self, shop: &ShopId, by_staff: bool, at: Timestamp) {
+        self.add(shop, day_of(at), if by_staff { Name::ReviewRemoved } else { Name::ReviewDeleted }, 1);
     }
 
     /// An invitation that stood `before` stands `now`; `None` where there was none, or is none any more.

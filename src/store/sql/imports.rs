@@ -54,6 +54,7 @@ fn begun(wanted: &Wanted, policies: &Policies, now: Timestamp) -> (Invitation, D
         progress: decision.progress.clone(),
         round: 0,
         follows: None,
+        link_series: 0,
         created_at: now,
         updated_at: now,
     };

@@ -4,6 +4,7 @@
 pub(super) mod answers;
 mod body;
 pub(super) mod connection;
+mod customers;
 mod desk;
 pub(super) mod desk_statements;
 pub(super) mod engine;
@@ -26,6 +27,8 @@ mod readers;
 mod reading;
 mod reports;
 pub(super) mod restored;
+pub(super) mod review_statements;
+mod reviews;
 mod room;
 mod rows;
 pub(super) mod sender_statements;
@@ -58,12 +61,14 @@ use self::spool::Spool;
 use self::writer::{Queue, Writer};
 use super::{
     Actor, Alarm, AnswerFiled, AnsweredLetter, Claim, ClaimAsk, Claimed, Counts, DaemonLock, DecisionRecord, DeskAsk,
-    DeskFiling, DeskOutcome, Discarded, Figure, Filed, FiledAnswer, FiledReading, Filter, HeldCount, HeldFilter, Meter,
-    NewCopy, Page, Pause, Recovered, Reinvited, Report, Settled, ShopComplaints, ShopHours, Standing, Store,
-    StoreError, StoredCopy, Story, Subject, UnreadCopy, WatchFigures,
+    DeskFiling, DeskOutcome, Discarded, ErasureRequest, Figure, Filed, FiledAnswer, FiledReading, Filter, HeldCount,
+    HeldFilter, Listed, Meter, NewCopy, NewEntry, NewReviews, Page, Pause, Recovered, Reinvited, Report, ReviewCount,
+    ReviewEdit, ReviewFilter, ReviewsOf, ReviewsWritten, Settled, ShopComplaints, ShopHours, Standing, Store,
+    StoreError, StoredCopy, StoredEntry, Story, Subject, UnreadCopy, WatchFigures,
 };
 use crate::domain::{
-    Attempt, CopyId, Doubt, Gap, Handed, Invitation, InvitationId, LetterId, Policies, ShopId, Timestamp, Way,
+    AddressKey, Attempt, CopyId, CustomerNews, Decision, Doubt, EmailAddress, Gap, Handed, Invitation, InvitationId,
+    LetterId, ListKey, OrderReference, Policies, Review, ReviewId, ShopId, Timestamp, Way,
 };
 
 /// How far this machine's clock may be from the server's before it is said.
@@ -73,7 +78,12 @@ const CLOCKS_APART_AT_MOST: Duration = Duration::from_secs(5);
 #[cfg(test)]
 pub(super) fn every_statement() -> impl Iterator<Item = &'static statements::Statement> {
     let large = statements::ALL.iter().chain(desk_statements::ALL).chain(person_statements::ALL);
-    large.chain(sender_statements::ALL).chain(views::ALL).chain(answers::ALL).chain(&person_statements::NAMING)
+    large
+        .chain(sender_statements::ALL)
+        .chain(views::ALL)
+        .chain(answers::ALL)
+        .chain(review_statements::ALL)
+        .chain(&person_statements::NAMING)
 }
 
 /// A [`Store`] in a database. Dropping it lets what is queued be written; [`Store::close`] waits for that.
@@ -494,6 +504,109 @@ impl Store for SqlStore {
 
     async fn counts(&self) -> Result<Counts, StoreError> {
         self.readers.read(|conn| Box::pin(queries::counts(conn))).await
+    }
+
+    async fn write_reviews(
+        &self,
+        new: NewReviews,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<ReviewsWritten, StoreError> {
+        self.writers.letters.carry_out(reviews::WriteReviews { new, policies, now }).await
+    }
+
+    async fn delete_reviews(
+        &self,
+        whose: &ReviewsOf,
+        by: Option<&Actor>,
+        now: Timestamp,
+    ) -> Result<Vec<ReviewId>, StoreError> {
+        let delete = reviews::DeleteReviews { whose: whose.clone(), by: by.cloned(), now };
+        self.writers.letters.carry_out(delete).await
+    }
+
+    async fn reviews_of(&self, whose: &ReviewsOf) -> Result<Vec<Review>, StoreError> {
+        self.readers.ask(whose.clone(), |conn, whose| Box::pin(reviews::of(conn, whose))).await
+    }
+
+    async fn list_reviews(
+        &self,
+        filter: &ReviewFilter,
+        before: Option<ReviewId>,
+        limit: usize,
+    ) -> Result<Vec<Review>, StoreError> {
+        self.readers.ask(filter.clone(), move |conn, filter| Box::pin(reviews::list(conn, filter, before, limit))).await
+    }
+
+    async fn review_history(&self, id: ReviewId) -> Result<Vec<ReviewEdit>, StoreError> {
+        self.readers.read(move |conn| Box::pin(reviews::history(conn, id))).await
+    }
+
+    async fn review_counts(&self, shop: &ShopId) -> Result<Vec<ReviewCount>, StoreError> {
+        self.readers.ask(shop.clone(), |conn, shop| Box::pin(reviews::counts(conn, shop))).await
+    }
+
+    async fn customer_news(
+        &self,
+        invitation: InvitationId,
+        news: CustomerNews,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Option<Decision>, StoreError> {
+        self.writers.letters.carry_out(customers::Tell { invitation, news, policies, now }).await
+    }
+
+    async fn unsubscribe(
+        &self,
+        entry: NewEntry,
+        by_link_of: Option<InvitationId>,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Listed, StoreError> {
+        self.writers.letters.carry_out(customers::Unsubscribe { entry, by_link_of, policies, now }).await
+    }
+
+    async fn resubscribe(&self, keys: Vec<ListKey>, shop: &ShopId) -> Result<usize, StoreError> {
+        self.writers.letters.carry_out(customers::Resubscribe { keys, shop: shop.clone() }).await
+    }
+
+    async fn list_standing(&self, keys: &[ListKey]) -> Result<Vec<StoredEntry>, StoreError> {
+        self.suppressed_by(keys).await
+    }
+
+    async fn reviewed_by_reference(
+        &self,
+        shop: &ShopId,
+        reference: &OrderReference,
+        email: Option<AddressKey>,
+        actor: &Actor,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Vec<(InvitationId, Decision)>, StoreError> {
+        let (shop, reference, actor) = (shop.clone(), reference.clone(), actor.clone());
+        let reviewed = customers::ReviewedElsewhere { shop, reference, email, actor, policies, now };
+        self.writers.letters.carry_out(reviewed).await
+    }
+
+    async fn revoke_links(&self, invitation: InvitationId) -> Result<Option<u8>, StoreError> {
+        self.writers.letters.carry_out(customers::RevokeLinks(invitation)).await
+    }
+
+    async fn ask_erasure(
+        &self,
+        shop: &ShopId,
+        email: &EmailAddress,
+        entry: NewEntry,
+        by_link_of: Option<InvitationId>,
+        policies: Arc<Policies>,
+        now: Timestamp,
+    ) -> Result<Listed, StoreError> {
+        let (shop, email) = (shop.clone(), email.clone());
+        self.writers.letters.carry_out(customers::AskErasure { shop, email, entry, by_link_of, policies, now }).await
+    }
+
+    async fn erasure_requests(&self) -> Result<Vec<ErasureRequest>, StoreError> {
+        self.readers.read(|conn| Box::pin(customers::requests(conn))).await
     }
 
     async fn purge(&self, received_before: Timestamp, limit: usize) -> Result<u64, StoreError> {

@@ -169,6 +169,7 @@ impl Book {
             progress: decision.progress.clone(),
             round: 0,
             follows: None,
+            link_series: 0,
             created_at: cause.at,
             updated_at: cause.at,
         };
@@ -284,6 +285,7 @@ fn moved(invitation: &Invitation) -> Json {
         progress.planned.as_str(),
         progress.cancelled_at,
         progress.expected_by,
+        progress.put_off.number(),
     ])
 }
 

@@ -23,7 +23,7 @@ use super::{SqlStore, body, suppression};
 use crate::domain::{
     AddressKey, CopyId, CustomerNews, Event, Invitation, ListKey, Policies, SuppressionEntry, Timestamp,
 };
-use crate::store::{Bodies, Erased, Erasure, LetterPhase, PersonTable, RawRow, StoreError, Stretch};
+use crate::store::{Bodies, Erased, Erasure, LetterPhase, PersonTable, RawRow, StoreError, StoredEntry, Stretch};
 
 /// Numbers of a table that are looked through at one time.
 const STRETCH: i64 = 20_000;
@@ -101,6 +101,10 @@ async fn own(conn: &mut Connection, key: &str) -> Result<Own, Fault> {
     let told = decisions.iter().chain(&answers).filter_map(|(_, copy)| *copy);
     let copies = copies.into_iter().map(|(id,)| id).chain(told);
     let copies = copies.collect::<BTreeSet<_>>();
+    let reviews: Vec<(i64,)> = conn.rows(sql::REVIEW_IDS_OF, [key.into()]).await?;
+    let reviews = reviews.into_iter().map(|(id,)| id).collect::<Vec<_>>();
+    let edits: Vec<(i64,)> = conn.rows(sql::EDIT_IDS_OF, [to_json(&reviews)?.into()]).await?;
+    let requests: Vec<(i64,)> = conn.rows(sql::REQUEST_IDS_OF, [key.into()]).await?;
     let on_the_wire = letters.iter().filter(|(_, phase)| phase == LetterPhase::OnTheWire.as_str()).count();
     Ok(Own {
         rows: vec![
@@ -109,6 +113,9 @@ async fn own(conn: &mut Connection, key: &str) -> Result<Own, Fault> {
             (PersonTable::Letter, letters.into_iter().map(|(id, _)| id).collect()),
             (PersonTable::Answer, answers.into_iter().map(|(id, _)| id).collect()),
             (PersonTable::Decision, decisions.into_iter().map(|(id, _)| id).collect()),
+            (PersonTable::Review, reviews),
+            (PersonTable::ReviewEdit, edits.into_iter().map(|(id,)| id).collect()),
+            (PersonTable::ErasureRequest, requests.into_iter().map(|(id,)| id).collect()),
         ],
         spellings,
         on_the_wire,
@@ -126,6 +133,9 @@ const fn all_of(table: PersonTable) -> Statement {
         PersonTable::Alarm => sql::ALL_OF_ALARMS,
         PersonTable::Pause => sql::ALL_OF_PAUSES,
         PersonTable::Sender => sql::ALL_OF_SENDERS,
+        PersonTable::Review => sql::ALL_OF_REVIEWS,
+        PersonTable::ReviewEdit => sql::ALL_OF_REVIEW_EDITS,
+        PersonTable::ErasureRequest => sql::ALL_OF_REQUESTS,
     }
 }
 
@@ -140,6 +150,9 @@ const fn last_of(table: PersonTable) -> Statement {
         PersonTable::Alarm => sql::LAST_ALARM,
         PersonTable::Pause => sql::LAST_PAUSE,
         PersonTable::Sender => sql::LAST_SENDER,
+        PersonTable::Review => sql::LAST_REVIEW,
+        PersonTable::ReviewEdit => sql::LAST_REVIEW_EDIT,
+        PersonTable::ErasureRequest => sql::LAST_REQUEST,
     }
 }
 
@@ -189,8 +202,10 @@ impl Work for Erase {
         let mut copies = own.of(PersonTable::Copy).iter().copied().collect::<BTreeSet<_>>();
         copies.extend(self.erasure.copies.iter().map(|copy| copy.0));
         erased.copies = self.erase_copies(conn, &copies).await?;
+        conn.execute(sql::ERASE_REQUESTS, [to_json(&own.of(PersonTable::ErasureRequest))?.into()]).await?;
         conn.execute(sql::ERASE_ANSWERS, [to_json(&own.of(PersonTable::Answer))?.into()]).await?;
         for (table, statement, count) in [
+            (PersonTable::Review, sql::ERASE_REVIEWS, &mut erased.reviews),
             (PersonTable::Letter, sql::ERASE_LETTERS, &mut erased.letters),
             (PersonTable::Decision, sql::ERASE_DECISIONS, &mut erased.decisions),
             (PersonTable::Invitation, sql::ERASE_INVITATIONS, &mut erased.invitations),
@@ -206,7 +221,9 @@ impl Work for Erase {
                 PersonTable::Alarm => sql::SILENCE_ALARMS,
                 PersonTable::Pause => sql::SILENCE_PAUSES,
                 PersonTable::Sender => sql::SILENCE_SENDERS,
-                PersonTable::Copy | PersonTable::Invitation => continue,
+                PersonTable::Review => sql::SILENCE_REVIEWS,
+                PersonTable::ReviewEdit => sql::SILENCE_REVIEW_EDITS,
+                PersonTable::Copy | PersonTable::Invitation | PersonTable::ErasureRequest => continue,
             };
             erased.words += conn.execute(statement, [to_json(ids)?.into()]).await?;
         }
@@ -253,15 +270,18 @@ impl Erase {
         let plain = ListKey::of(&self.key);
         let hashed = plain.hashed(&self.list_key);
         let there = suppression::with_keys(conn, &[&plain, &hashed]).await?;
-        let gone = there.iter().filter(|one| self.mark.is_none() || !one.entry.key.is_hashed());
-        let gone = gone.map(|one| one.id).collect::<Vec<_>>();
-        let count = conn.execute(super::person_statements::UNLIST, [to_json(&gone)?.into()]).await?;
+        let is_plain = |one: &&StoredEntry| self.mark.is_none() || !one.entry.key.is_hashed();
+        // The mark takes the place of what stands where it is to stand: whoever was erased can be told by it.
+        let is_replaced = |one: &StoredEntry| self.mark.as_ref().is_some_and(|mark| mark.shop == one.entry.shop);
+        let gone = there.iter().filter(|one| is_plain(one) || is_replaced(one)).map(|one| one.id).collect::<Vec<_>>();
+        conn.execute(super::person_statements::UNLIST, [to_json(&gone)?.into()]).await?;
+        let count = u64::try_from(there.iter().filter(is_plain).count()).unwrap_or(0);
         if let Some(mark) = &self.mark {
             let stays = there.into_iter().filter(|one| !one.entry.key.is_hashed());
             // What was written beside it may name the person.
             let stays = stays.map(|one| SuppressionEntry { key: hashed.clone(), note: None, ..one.entry });
             let stays = stays.collect::<Vec<_>>();
-            suppression::write(conn, &stays.iter().chain(std::iter::once(mark)).collect::<Vec<_>>()).await?;
+            suppression::write(conn, &std::iter::once(mark).chain(&stays).collect::<Vec<_>>()).await?;
         }
         Ok(count)
     }
@@ -381,5 +401,5 @@ impl SqlStore {
 const REWRITE: &str = "VACUUM";
 
 /// Every table in which a person may stand.
-const VACUUM: &str =
-    "VACUUM (ANALYZE) copy, copy_body, invitation, letter, answer, decision, suppression, alarm, pause, sender";
+const VACUUM: &str = "VACUUM (ANALYZE) copy, copy_body, invitation, letter, answer, decision, suppression, alarm, pause, sender, review, review_edit, \
+     erasure_request";

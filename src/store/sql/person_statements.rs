@@ -27,7 +27,7 @@ macro_rules! naming {
 }
 
 /// In the order of [`crate::store::PersonTable::ALL`]: every column of text that is not the program's own.
-pub(in crate::store) const NAMING: [Statement; 9] = [
+pub(in crate::store) const NAMING: [Statement; 12] = [
     naming!(
         "NAMING in copy",
         "copy",
@@ -62,6 +62,21 @@ pub(in crate::store) const NAMING: [Statement; 9] = [
     naming!("NAMING in alarm", "alarm", "note"),
     naming!("NAMING in pause", "pause", "reason", "actor"),
     naming!("NAMING in sender", "sender", "mark", "note", "actor"),
+    naming!(
+        "NAMING in review",
+        "review",
+        "email_key",
+        "reference",
+        "reference_key",
+        "product",
+        "title",
+        "text",
+        "name",
+        "deleted_by",
+        "delete_reason"
+    ),
+    naming!("NAMING in review_edit", "review_edit", "title", "text", "name"),
+    naming!("NAMING in erasure_request", "erasure_request", "email", "email_key"),
 ];
 
 statements! {
@@ -106,6 +121,10 @@ statements! {
 
     ANSWER_IDS_OF = { "SELECT id, copy_id FROM answer WHERE letter_id" (of "$1") " ORDER BY id" };
 
+    REVIEW_IDS_OF = { "SELECT id FROM review WHERE email_key = $1 AND email_key IS NOT NULL ORDER BY id" };
+    EDIT_IDS_OF = { "SELECT id FROM review_edit WHERE review_id" (of "$1") " ORDER BY id" };
+    REQUEST_IDS_OF = { "SELECT id FROM erasure_request WHERE email_key = $1" };
+
     ALL_OF_COPIES = { "SELECT * FROM copy WHERE id" (of "$1") " ORDER BY id" };
     ALL_OF_INVITATIONS = { "SELECT * FROM invitation WHERE id" (of "$1") " ORDER BY id" };
     ALL_OF_LETTERS = { "SELECT * FROM letter WHERE id" (of "$1") " ORDER BY id" };
@@ -114,6 +133,9 @@ statements! {
     ALL_OF_SUPPRESSIONS = { "SELECT * FROM suppression WHERE id" (of "$1") " ORDER BY id" };
     ALL_OF_ALARMS = { "SELECT * FROM alarm WHERE id" (of "$1") " ORDER BY id" };
     ALL_OF_PAUSES = { "SELECT * FROM pause WHERE id" (of "$1") " ORDER BY id" };
+    ALL_OF_REVIEWS = { "SELECT * FROM review WHERE id" (of "$1") " ORDER BY id" };
+    ALL_OF_REVIEW_EDITS = { "SELECT * FROM review_edit WHERE id" (of "$1") " ORDER BY id" };
+    ALL_OF_REQUESTS = { "SELECT * FROM erasure_request WHERE id" (of "$1") " ORDER BY id" };
     ALL_OF_SENDERS = { "SELECT * FROM sender WHERE id" (of "$1") " ORDER BY id" };
 
     LAST_COPY = { "SELECT MAX(id) FROM copy" };
@@ -125,6 +147,9 @@ statements! {
     LAST_ALARM = { "SELECT MAX(id) FROM alarm" };
     LAST_PAUSE = { "SELECT MAX(id) FROM pause" };
     LAST_SENDER = { "SELECT MAX(id) FROM sender" };
+    LAST_REVIEW = { "SELECT MAX(id) FROM review" };
+    LAST_REVIEW_EDIT = { "SELECT MAX(id) FROM review_edit" };
+    LAST_REQUEST = { "SELECT MAX(id) FROM erasure_request" };
     /// Kept bytes, the oldest copies first.
     BODIES_ABOVE = {
         "SELECT copy_body.copy_id, copy.size, copy_body.body FROM copy_body JOIN copy ON copy.id = copy_body.copy_id \
@@ -137,6 +162,9 @@ statements! {
     ERASE_LETTERS = { "DELETE FROM letter WHERE id" (of "$1") };
     ERASE_ANSWERS = { "DELETE FROM answer WHERE id" (of "$1") };
     ERASE_DECISIONS = { "DELETE FROM decision WHERE id" (of "$1") };
+    /// Their history goes with them.
+    ERASE_REVIEWS = { "DELETE FROM review WHERE id" (of "$1") };
+    ERASE_REQUESTS = { "DELETE FROM erasure_request WHERE id" (of "$1") };
     ERASE_INVITATIONS = { "DELETE FROM invitation WHERE id" (of "$1") };
     /// What somebody wrote beside a thing of somebody else.
     SILENCE_LETTERS = { "UPDATE letter SET reply = NULL WHERE id" (of "$1") };
@@ -145,5 +173,9 @@ statements! {
     SILENCE_SUPPRESSIONS = { "UPDATE suppression SET note = NULL WHERE id" (of "$1") };
     SILENCE_ALARMS = { "UPDATE alarm SET note = '' WHERE id" (of "$1") };
     SILENCE_PAUSES = { "UPDATE pause SET reason = NULL WHERE id" (of "$1") };
+    SILENCE_REVIEWS = {
+        "UPDATE review SET title = '', text = '', name = '', delete_reason = NULL WHERE id" (of "$1")
+    };
+    SILENCE_REVIEW_EDITS = { "UPDATE review_edit SET title = '', text = '', name = '' WHERE id" (of "$1") };
     SILENCE_SENDERS = { "UPDATE sender SET note = NULL WHERE id" (of "$1") };
 }

@@ -7,7 +7,7 @@ use sqlx::FromRow;
 use super::fault::Fault;
 use crate::domain::{
     CopyId, Customer, Doubt, EmailAddress, Handed, Invitation, InvitationId, LetterId, LetterKind, OrderReference,
-    PersonName, Planned, Progress, Rule, ShopId, State, Timestamp, Way,
+    PersonName, Planned, Progress, PutOffs, Rule, ShopId, State, Timestamp, Way,
 };
 use crate::store::{Actor, CopyState, DecisionRecord, DeskAct, DeskMark, LetterPhase, LetterRecord, StoredCopy};
 
@@ -31,6 +31,8 @@ pub(super) struct InvitationRow {
     planned: String,
     cancelled_at: Option<i64>,
     expected_by: Option<i64>,
+    put_off: i64,
+    link_series: i64,
 }
 
 impl TryFrom<InvitationRow> for Invitation {
@@ -56,9 +58,11 @@ impl TryFrom<InvitationRow> for Invitation {
                 planned: Planned::parse(&row.planned).ok_or_else(|| fault(&row.planned))?,
                 expected_by: row.expected_by.map(Timestamp),
                 cancelled_at: row.cancelled_at.map(Timestamp),
+                put_off: PutOffs::from_number(row.put_off).ok_or_else(|| fault(&row.put_off))?,
             },
             round: count(row.round),
             follows: row.follows.map(InvitationId),
+            link_series: u8::try_from(row.link_series).map_err(|why| fault(&why))?,
             created_at: Timestamp(row.created_at),
             updated_at: Timestamp(row.updated_at),
         })

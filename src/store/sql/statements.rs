@@ -54,7 +54,7 @@ macro_rules! piece {
         "invitation.id, invitation.shop, invitation.reference, invitation.email, invitation.name, invitation.details, \
          invitation.state, invitation.due_at, invitation.expires_at, invitation.letters_sent, invitation.attempts, \
          invitation.created_at, invitation.updated_at, invitation.round, invitation.follows, invitation.planned, \
-         invitation.cancelled_at, invitation.expected_by"
+         invitation.cancelled_at, invitation.expected_by, invitation.put_off, invitation.link_series"
     };
     ($engine:ident, (copy columns)) => {
         "copy.id, copy.shop, copy.received_at, copy.mail_from, copy.client, copy.size, copy.state, copy.attempts, copy.reading, \
@@ -214,7 +214,7 @@ statements! {
         expires_at = CAST(moved.value ->> 3 AS BIGINT), letters_sent = CAST(moved.value ->> 4 AS BIGINT), \
         attempts = CAST(moved.value ->> 5 AS BIGINT), updated_at = CAST(moved.value ->> 6 AS BIGINT), \
         planned = moved.value ->> 7, cancelled_at = CAST(moved.value ->> 8 AS BIGINT), \
-        expected_by = CAST(moved.value ->> 9 AS BIGINT) \
+        expected_by = CAST(moved.value ->> 9 AS BIGINT), put_off = CAST(moved.value ->> 10 AS BIGINT) \
         FROM " (each "$1") " AS moved WHERE invitation.id = CAST(moved.value ->> 0 AS BIGINT)"
         (near "invitation.id", "$1")
     };

@@ -49,7 +49,7 @@ const KNOWS_EVERYTHING: &str = "SELECT NOT EXISTS (SELECT 1 FROM (SELECT 'restor
         (SELECT theirs.seq FROM present.sqlite_sequence AS theirs WHERE theirs.name = ours.name), 0))";
 
 /// Rows that are there no more were erased: nothing else deletes any of these. Whoever counts mails does not count them either.
-const ERASE: [&str; 9] = [
+const ERASE: [&str; 10] = [
     "UPDATE main.shop_sum SET event = MAX(shop_sum.event - gone.event, 0), ignored = MAX(shop_sum.ignored - gone.ignored, 0), \
         held = MAX(shop_sum.held - gone.held, 0), discarded = MAX(shop_sum.discarded - gone.discarded, 0) FROM (SELECT shop, \
             COUNT(*) FILTER (WHERE state = 'event') AS event, COUNT(*) FILTER (WHERE state = 'held') AS held, \
@@ -62,13 +62,15 @@ const ERASE: [&str; 9] = [
     "DELETE FROM main.letter WHERE id NOT IN (SELECT id FROM present.letter)",
     "DELETE FROM main.decision WHERE id NOT IN (SELECT id FROM present.decision)",
     "DELETE FROM main.answer WHERE id NOT IN (SELECT id FROM present.answer)",
+    "DELETE FROM main.review WHERE id NOT IN (SELECT id FROM present.review)",
     "UPDATE main.letter SET reply = NULL WHERE id IN (SELECT id FROM present.letter WHERE reply IS NULL)",
     "UPDATE main.decision SET note = NULL WHERE id IN (SELECT id FROM present.decision WHERE note IS NULL)",
     "UPDATE main.answer SET note = NULL WHERE id IN (SELECT id FROM present.answer WHERE note IS NULL)",
 ];
 
 const TO_ERASE: &str = "SELECT (SELECT COUNT(*) FROM main.copy WHERE id NOT IN (SELECT id FROM present.copy)) \
-    + (SELECT COUNT(*) FROM main.invitation WHERE id NOT IN (SELECT id FROM present.invitation))";
+    + (SELECT COUNT(*) FROM main.invitation WHERE id NOT IN (SELECT id FROM present.invitation)) \
+    + (SELECT COUNT(*) FROM main.review WHERE id NOT IN (SELECT id FROM present.review))";
 
 /// The invitations that stand as they stand there: those with a letter that the backup does not know as it is by now, and those that
 /// have ended, or wait for a person (`?1`: where all is known). What waits for its letter, and had none since, stays as it was. One that
@@ -98,7 +100,8 @@ const TAKE: [&str; 6] = [
         ON CONFLICT (id) DO UPDATE SET name = excluded.name, details = excluded.details, state = excluded.state, \
         due_at = excluded.due_at, expires_at = excluded.expires_at, letters_sent = excluded.letters_sent, \
         attempts = excluded.attempts, updated_at = excluded.updated_at, planned = excluded.planned, \
-        cancelled_at = excluded.cancelled_at, expected_by = excluded.expected_by",
+        cancelled_at = excluded.cancelled_at, expected_by = excluded.expected_by, put_off = excluded.put_off, \
+        link_series = excluded.link_series",
     "INSERT OR IGNORE INTO main.letter SELECT * FROM present.letter WHERE invitation_id IN (SELECT id FROM temp.taken)",
     "INSERT OR IGNORE INTO main.decision SELECT * FROM present.decision WHERE invitation_id IN (SELECT id FROM temp.taken)",
     "INSERT OR IGNORE INTO main.answer SELECT * FROM present.answer \
@@ -135,8 +138,8 @@ const COUNT: [&str; 5] = [
         FROM main.invitation GROUP BY 1, 2, 3",
 ];
 
-/// Who is not written to, whose letters rest and which senders are believed, as it stands there.
-const LISTS: [&str; 9] = [
+/// Who is not written to, whose letters rest, which senders are believed, and what customers wrote, as it stands there.
+const LISTS: [&str; 15] = [
     "DELETE FROM main.suppression",
     "INSERT INTO main.suppression SELECT * FROM present.suppression",
     "DELETE FROM main.pause",
@@ -145,11 +148,17 @@ const LISTS: [&str; 9] = [
     "INSERT INTO main.sender SELECT * FROM present.sender",
     "DELETE FROM main.alarm",
     "INSERT INTO main.alarm SELECT * FROM present.alarm",
+    "DELETE FROM main.review",
+    "INSERT INTO main.review SELECT * FROM present.review",
+    "DELETE FROM main.review_edit",
+    "INSERT INTO main.review_edit SELECT * FROM present.review_edit",
+    "DELETE FROM main.erasure_request",
+    "INSERT INTO main.erasure_request SELECT * FROM present.erasure_request",
     "DELETE FROM main.property WHERE name = 'senders_unknown' AND name NOT IN (SELECT name FROM present.property)",
 ];
 
 /// The same of one that may know less than the backup: what stands against letters and mails is added.
-const ADD_TO_LISTS: [&str; 3] = [
+const ADD_TO_LISTS: [&str; 5] = [
     "INSERT INTO main.suppression (shop, kind, subject, reason, note, actor, at) \
         SELECT shop, kind, subject, reason, note, actor, at FROM present.suppression WHERE true ON CONFLICT DO NOTHING",
     "INSERT INTO main.pause (shop, since, actor, reason) SELECT shop, since, actor, reason FROM present.pause WHERE true \
@@ -158,6 +167,14 @@ const ADD_TO_LISTS: [&str; 3] = [
         SELECT shop, mark, state, first_at, last_at, copies, actor, note, decided_at FROM present.sender WHERE state = 'blocked' \
         ON CONFLICT (shop, mark) DO UPDATE SET state = excluded.state, actor = excluded.actor, note = excluded.note, \
         decided_at = excluded.decided_at",
+    "INSERT INTO main.review (shop, reference, reference_key, email_key, kind, product, collected, verified, stars, title, text, name, \
+            language, written_at, edited_at, deleted_at, deleted_by, delete_reason) \
+        SELECT shop, reference, reference_key, email_key, kind, product, collected, verified, stars, title, text, name, language, \
+            written_at, edited_at, deleted_at, deleted_by, delete_reason FROM present.review AS theirs \
+        WHERE NOT EXISTS (SELECT 1 FROM main.review AS ours WHERE ours.shop = theirs.shop AND ours.written_at = theirs.written_at \
+            AND ours.kind = theirs.kind AND ours.product = theirs.product) ON CONFLICT DO NOTHING",
+    "INSERT INTO main.erasure_request (shop, email, email_key, at) SELECT shop, email, email_key, at FROM present.erasure_request \
+        WHERE true ON CONFLICT DO NOTHING",
 ];
 
 /// Letters of which the queue that was there knows and this one does not.

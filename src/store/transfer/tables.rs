@@ -107,7 +107,8 @@ pub(super) const TABLES: &[Table] = &[
         "shop" = text 1, "reference" = text 2, "reference_key" = text 3, "email" = text 4, "email_key" = text 5,
         "name" = text 6, "details" = text 7, "state" = text 8, "due_at" = int 9, "expires_at" = int 10,
         "letters_sent" = int 11, "attempts" = int 12, "created_at" = int 13, "updated_at" = int 14, "round" = int 15,
-        "follows" = int 16, "planned" = text 17, "cancelled_at" = int 18, "expected_by" = int 19),
+        "follows" = int 16, "planned" = text 17, "cancelled_at" = int 18, "expected_by" = int 19,
+        "put_off" = int 20, "link_series" = int 21),
     table!("letter" by "id", numbered: true, weight: "COALESCE(octet_length(reply), 0)",
         parent: "EXISTS (SELECT 1 FROM invitation WHERE invitation.id = CAST(value ->> 1 AS BIGINT))",
         "invitation_id" = int 1, "ordinal" = int 2, "kind" = text 3, "phase" = text 4, "attempts" = int 5,
@@ -136,6 +137,16 @@ pub(super) const TABLES: &[Table] = &[
     table!("answer" by "id", numbered: true, weight: "COALESCE(octet_length(note), 0)",
         parent: "EXISTS (SELECT 1 FROM letter WHERE letter.id = CAST(value ->> 1 AS BIGINT))",
         "letter_id" = int 1, "copy_id" = int 2, "kind" = text 3, "status" = text 4, "note" = text 5, "at" = int 6),
+    table!("review" by "id", numbered: true, weight: "octet_length(text) + octet_length(title)", parent: "true",
+        "shop" = text 1, "reference" = text 2, "reference_key" = text 3, "email_key" = text 4, "invitation_id" = int 5,
+        "kind" = text 6, "product" = text 7, "collected" = text 8, "verified" = int 9, "stars" = int 10, "title" = text 11,
+        "text" = text 12, "name" = text 13, "language" = text 14, "written_at" = int 15, "edited_at" = int 16,
+        "deleted_at" = int 17, "deleted_by" = text 18, "delete_reason" = text 19),
+    table!("review_edit" by "id", numbered: true, weight: "octet_length(text) + octet_length(title)",
+        parent: "EXISTS (SELECT 1 FROM review WHERE review.id = CAST(value ->> 1 AS BIGINT))",
+        "review_id" = int 1, "at" = int 2, "stars" = int 3, "title" = text 4, "text" = text 5, "name" = text 6),
+    table!("erasure_request" by "id", numbered: true, weight: "0", parent: "true",
+        "shop" = text 1, "email" = text 2, "email_key" = text 3, "at" = int 4),
     table!("imported" by "id", numbered: true, weight: "0", parent: "true", "shop" = text 1, "mark" = text 2),
 ];
 
@@ -159,7 +170,7 @@ pub(super) const READ_ONLY: &str = "SET default_transaction_read_only = on";
 
 /// Keeps everybody from writing until the transaction ends, while reading goes on.
 pub(super) const HUSH: &str = "LOCK TABLE copy, copy_body, invitation, letter, decision, tally, shop_sum, alarm, suppression, pause, figure, \
-     sender, answer, imported, property, daemon IN SHARE MODE";
+     sender, answer, review, review_edit, erasure_request, imported, property, daemon IN SHARE MODE";
 
 /// The highest number that a table's rows were ever given.
 pub(super) const LAST_NUMBER: Statement = Statement {
@@ -208,4 +219,5 @@ pub(super) const SET_PROPERTY: Statement = same!(
 /// Takes one of them away.
 pub(super) const CLEAR_PROPERTY: Statement = same!("CLEAR_PROPERTY", "DELETE FROM property WHERE name = $1");
 /// A database that was filled all at once has no statistics yet.
-pub(super) const ANALYZE: &str = "ANALYZE copy, copy_body, invitation, letter, decision, tally, shop_sum, alarm, suppression, pause, figure, sender, answer, imported";
+pub(super) const ANALYZE: &str = "ANALYZE copy, copy_body, invitation, letter, decision, tally, shop_sum, alarm, suppression, pause, figure, sender, answer, review, review_edit, \
+     erasure_request, imported";

@@ -4,9 +4,9 @@ use minijinja::{Value, context};
 
 /// An sRGB colour.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Color([u8; 3]);
+pub(crate) struct Color([u8; 3]);
 
-/// What the letter stands on: the card by day and by night, as in `layout.mjml`.
+/// What letters and pages stand on: the card by day and by night, as in `layout.mjml` and `style.css`.
 const DAY: Color = Color([0xff, 0xff, 0xff]);
 const NIGHT: Color = Color([0x1d, 0x22, 0x29]);
 /// True black: with anything lighter there are colours on which neither it nor white reaches 4.5.
@@ -20,9 +20,9 @@ const SIGN: f64 = 3.0;
 /// A button this far from the card is seen to be one; its text is what has to be read.
 const VISIBLE: f64 = 1.25;
 
-/// The colours of a letter, `#rrggbb` each.
+/// The colours of a letter or a page, `#rrggbb` each.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Palette {
+pub(crate) struct Palette {
     /// The shop's colour as text by day.
     accent: String,
     /// The stars by day.
@@ -39,7 +39,7 @@ pub(super) struct Palette {
 
 impl Palette {
     /// The shades of the shop's colour.
-    pub(super) fn of(brand: Color) -> Self {
+    pub(crate) fn of(brand: Color) -> Self {
         // A grey has no hue to keep: by night a black brand becomes white, not a grey in the middle.
         let by_night = if brand.is_grey() && brand.contrast(NIGHT) < TEXT { PALE } else { brand };
         let night_button = by_night.against(NIGHT, SIGN);
@@ -56,7 +56,7 @@ impl Palette {
     }
 
     /// The colours by name, for templates.
-    pub(super) fn into_value(self) -> Value {
+    pub(crate) fn into_value(self) -> Value {
         context! {
             accent => self.accent,
             star => self.star,
@@ -71,7 +71,7 @@ impl Palette {
 
 impl Color {
     /// Reads `#rrggbb`.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let hex = text.strip_prefix('#').filter(|hex| hex.len() == 6 && hex.bytes().all(|b| b.is_ascii_hexdigit()))?;
         let number = u32::from_str_radix(hex, 16).ok()?.to_be_bytes();
         Some(Self([number[1], number[2], number[3]]))
@@ -92,7 +92,7 @@ impl Color {
     }
 
     /// WCAG 2.2 contrast ratio, 1 to 21.
-    fn contrast(self, other: Self) -> f64 {
+    pub(crate) fn contrast(self, other: Self) -> f64 {
         let (a, b) = (self.luminance(), other.luminance());
         (a.max(b) + 0.05) / (a.min(b) + 0.05)
     }

@@ -1,15 +1,22 @@
-//! How many sessions there are, in all and from each client, so that no client can take the door for itself.
+//! How many sessions there are, in all and from each client, so that no client can take a listener for itself.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::config::Limits;
+/// How many places there are, as somebody has configured it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Places {
+    /// In all.
+    pub(crate) all: usize,
+    /// For one client.
+    pub(crate) each: usize,
+}
 
 /// The sessions there are now.
 #[derive(Debug)]
 pub(crate) struct Slots {
-    /// As many as there are, whatever the limits say.
+    /// As many as there are, whatever somebody has configured.
     most: usize,
     taken: Mutex<Taken>,
 }
@@ -35,19 +42,19 @@ impl Slots {
 
     /// A place for one more session of this client, or `None` when there are too many. The last place of all is for loopback:
     /// the mail server and the people on this machine get in while strangers hold everything else.
-    pub(crate) fn take(self: &Arc<Self>, client: IpAddr, limits: &Limits) -> Option<Slot> {
-        let mut slot = self.take_any(client.to_canonical().is_loopback(), limits)?;
-        slot.name(client, limits).then_some(slot)
+    pub(crate) fn take(self: &Arc<Self>, client: IpAddr, places: Places) -> Option<Slot> {
+        let mut slot = self.take_any(client.to_canonical().is_loopback(), places)?;
+        slot.name(client, places).then_some(slot)
     }
 
     /// A place for a connection of which a proxy is about to say whose it is: see [`Slot::name`].
-    pub(crate) fn take_unnamed(self: &Arc<Self>, limits: &Limits) -> Option<Slot> {
-        self.take_any(false, limits)
+    pub(crate) fn take_unnamed(self: &Arc<Self>, places: Places) -> Option<Slot> {
+        self.take_any(false, places)
     }
 
-    fn take_any(self: &Arc<Self>, loopback: bool, limits: &Limits) -> Option<Slot> {
+    fn take_any(self: &Arc<Self>, loopback: bool, places: Places) -> Option<Slot> {
         let mut taken = self.lock();
-        let all = self.all(limits);
+        let all = self.all(places);
         if taken.all >= if loopback { all } else { all.saturating_sub(1) } {
             return None;
         }
@@ -55,13 +62,13 @@ impl Slots {
         Some(Slot { slots: Arc::clone(self), client: None })
     }
 
-    fn all(&self, limits: &Limits) -> usize {
-        limits.sessions.min(self.most)
+    fn all(&self, places: Places) -> usize {
+        places.all.min(self.most)
     }
 
     /// Whether nine of ten places are taken.
-    pub(crate) fn scarce(&self, limits: &Limits) -> bool {
-        self.lock().all * 10 >= self.all(limits) * 9
+    pub(crate) fn scarce(&self, places: Places) -> bool {
+        self.lock().all * 10 >= self.all(places) * 9
     }
 
     #[cfg(test)]
@@ -77,11 +84,11 @@ impl Slots {
 
 impl Slot {
     /// Counts the place for this client, unless it has its share already.
-    pub(crate) fn name(&mut self, client: IpAddr, limits: &Limits) -> bool {
+    pub(crate) fn name(&mut self, client: IpAddr, places: Places) -> bool {
         let client = network(client);
         let mut taken = self.slots.lock();
         let own = taken.by_client.get(&client).copied().unwrap_or(0);
-        if own >= limits.sessions_per_client {
+        if own >= places.each {
             return false;
         }
         taken.by_client.insert(client, own + 1);
@@ -132,43 +139,43 @@ mod tests {
 
     #[test]
     fn a_client_has_its_share_and_a_v6_network_is_one_client() {
-        let limits = Limits { sessions: 100, sessions_per_client: 2, ..Limits::default() };
+        let places = Places { all: 100, each: 2 };
         let slots = Arc::new(Slots::new(1_000));
-        let first = slots.take(ip("2001:db8::1"), &limits);
-        let second = slots.take(ip("2001:db8::2"), &limits);
+        let first = slots.take(ip("2001:db8::1"), places);
+        let second = slots.take(ip("2001:db8::2"), places);
         assert!(first.is_some() && second.is_some());
-        assert!(slots.take(ip("2001:db8::3"), &limits).is_none());
-        assert!(slots.take(ip("2001:db8:0:1::3"), &limits).is_some());
+        assert!(slots.take(ip("2001:db8::3"), places).is_none());
+        assert!(slots.take(ip("2001:db8:0:1::3"), places).is_some());
         drop(first);
-        assert!(slots.take(ip("2001:db8::3"), &limits).is_some());
+        assert!(slots.take(ip("2001:db8::3"), places).is_some());
 
         let _mapped =
-            (slots.take(ip("::ffff:192.0.2.1"), &limits).unwrap(), slots.take(ip("192.0.2.1"), &limits).unwrap());
-        assert!(slots.take(ip("192.0.2.1"), &limits).is_none());
-        assert!(slots.take(ip("::ffff:192.0.2.2"), &limits).is_some());
+            (slots.take(ip("::ffff:192.0.2.1"), places).unwrap(), slots.take(ip("192.0.2.1"), places).unwrap());
+        assert!(slots.take(ip("192.0.2.1"), places).is_none());
+        assert!(slots.take(ip("::ffff:192.0.2.2"), places).is_some());
     }
 
     #[test]
     fn the_last_place_is_for_loopback() {
-        let limits = Limits { sessions: 3, sessions_per_client: 9, ..Limits::default() };
+        let places = Places { all: 3, each: 9 };
         let slots = Arc::new(Slots::new(1_000));
-        let _strangers = (slots.take(ip("192.0.2.1"), &limits).unwrap(), slots.take(ip("192.0.2.2"), &limits).unwrap());
-        assert!(!slots.scarce(&limits));
-        assert!(slots.take(ip("192.0.2.3"), &limits).is_none());
-        let own = slots.take(ip("::ffff:127.0.0.1"), &limits);
-        assert!(own.is_some() && slots.scarce(&limits));
-        assert!(slots.take(ip("127.0.0.1"), &limits).is_none());
+        let _strangers = (slots.take(ip("192.0.2.1"), places).unwrap(), slots.take(ip("192.0.2.2"), places).unwrap());
+        assert!(!slots.scarce(places));
+        assert!(slots.take(ip("192.0.2.3"), places).is_none());
+        let own = slots.take(ip("::ffff:127.0.0.1"), places);
+        assert!(own.is_some() && slots.scarce(places));
+        assert!(slots.take(ip("127.0.0.1"), places).is_none());
     }
 
     #[test]
     fn a_place_is_named_later_when_a_proxy_says_whose_it_is() {
-        let limits = Limits { sessions: 5, sessions_per_client: 1, ..Limits::default() };
+        let places = Places { all: 5, each: 1 };
         let slots = Arc::new(Slots::new(4));
-        let mut unnamed = (0..3).map(|_| slots.take_unnamed(&limits).unwrap()).collect::<Vec<_>>();
-        assert!(slots.take_unnamed(&limits).is_none(), "four places, of which the last is for loopback");
-        assert!(unnamed[0].name(ip("192.0.2.1"), &limits));
-        assert!(!unnamed[1].name(ip("192.0.2.1"), &limits));
-        assert!(unnamed[2].name(ip("192.0.2.2"), &limits));
+        let mut unnamed = (0..3).map(|_| slots.take_unnamed(places).unwrap()).collect::<Vec<_>>();
+        assert!(slots.take_unnamed(places).is_none(), "four places, of which the last is for loopback");
+        assert!(unnamed[0].name(ip("192.0.2.1"), places));
+        assert!(!unnamed[1].name(ip("192.0.2.1"), places));
+        assert!(unnamed[2].name(ip("192.0.2.2"), places));
         drop(unnamed);
         assert!(slots.is_empty() && slots.lock().by_client.is_empty());
     }
@@ -176,7 +183,7 @@ mod tests {
     #[test]
     fn nothing_is_left_of_sessions_that_ended() {
         let slots = Arc::new(Slots::new(1_000));
-        drop(slots.take(ip("192.0.2.1"), &Limits::default()));
+        drop(slots.take(ip("192.0.2.1"), Places { all: 200, each: 20 }));
         assert!(slots.lock().by_client.is_empty());
         assert_eq!(slots.lock().all, 0);
     }

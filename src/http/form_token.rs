@@ -1,0 +1,72 @@
+//! The token in each form that changes something: it shows that the form came from our page for this link, not long ago. Without
+//! cookies it cannot be bound to a browser; it is bound to the link, which nobody else has.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use crate::domain::{DAY, Timestamp};
+
+/// Characters of a tag: 128 bits in hexadecimal.
+const TAG: usize = 32;
+
+/// The token of a form behind this address, made now: the seconds since 1970 and a tag.
+pub(super) fn sign(key: &[u8; 32], address: &str, now: Timestamp) -> String {
+    let seconds = now.0.div_euclid(1_000);
+    format!("{seconds}.{}", hexadecimal(key, address, seconds))
+}
+
+/// Whether a token belongs to this address and is not older than a day.
+pub(super) fn holds(key: &[u8; 32], address: &str, token: &str, now: Timestamp) -> bool {
+    let Some((seconds, tag)) = token.split_once('.') else { return false };
+    let plain = seconds.len() <= 12 && seconds.bytes().all(|byte| byte.is_ascii_digit());
+    let Some(seconds) = plain.then(|| seconds.parse::<i64>().ok()).flatten() else { return false };
+    let expected = hexadecimal(key, address, seconds);
+    let is_ours: bool = subtle::ConstantTimeEq::ct_eq(expected.as_bytes(), tag.as_bytes()).into();
+    let made = Timestamp::from_seconds(seconds);
+    // Clocks of several daemons need not agree to the second.
+    let is_fresh = now.since(made) <= DAY && made.since(now) <= std::time::Duration::from_secs(60);
+    is_ours && is_fresh
+}
+
+fn hexadecimal(key: &[u8; 32], address: &str, seconds: i64) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length (RFC 2104)");
+    mac.update(&seconds.to_be_bytes());
+    mac.update(address.as_bytes());
+    let tag = mac.finalize().into_bytes();
+    tag.iter().take(TAG / 2).fold(String::with_capacity(TAG), |hex, byte| hex + &format!("{byte:02x}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: [u8; 32] = [7; 32];
+    const NOW: Timestamp = Timestamp::from_seconds(1_772_442_000);
+
+    #[test]
+    fn a_token_holds_for_its_address_and_a_day() {
+        let token = sign(&KEY, "/r/abc", NOW);
+        assert!(holds(&KEY, "/r/abc", &token, NOW) && holds(&KEY, "/r/abc", &token, NOW.plus(DAY)));
+        let later = NOW.plus(DAY).plus(std::time::Duration::from_secs(1));
+        assert!(!holds(&KEY, "/r/abc", &token, later), "stale");
+        let before = Timestamp::from_seconds(1_772_442_000 - 61);
+        assert!(!holds(&KEY, "/r/abc", &token, before), "from the future");
+        assert!(!holds(&KEY, "/r/abd", &token, NOW), "of another address");
+        assert!(!holds(&[8; 32], "/r/abc", &token, NOW), "by another key");
+    }
+
+    #[test]
+    fn nothing_else_holds() {
+        let token = sign(&KEY, "/r/abc", NOW);
+        for at in 0..token.len() {
+            let mut bytes = token.clone().into_bytes();
+            bytes[at] ^= 1;
+            assert!(!holds(&KEY, "/r/abc", &String::from_utf8(bytes).unwrap(), NOW), "byte {at}");
+        }
+        for text in
+            ["", ".", "1.", "1772442000.", "+1772442000.00", "99999999999999999999.00", &token[..token.len() - 1]]
+        {
+            assert!(!holds(&KEY, "/r/abc", text, NOW), "{text}");
+        }
+    }
+}
