@@ -34,6 +34,7 @@ mod forged;
 mod held;
 mod imports;
 mod learn;
+mod links;
 mod listeners;
 mod monitoring;
 mod orders;
