@@ -59,6 +59,22 @@ pub enum Place<'a> {
     About(&'a str),
 }
 
+impl<'a> Place<'a> {
+    /// The token, the ticket or the shop's id.
+    pub fn last(self) -> &'a str {
+        match self {
+            Self::Review(last)
+            | Self::Unsubscribe(last)
+            | Self::Data(last)
+            | Self::View(last)
+            | Self::Order(last)
+            | Self::Shop(last)
+            | Self::Basic(last)
+            | Self::About(last) => last,
+        }
+    }
+}
+
 impl Site {
     /// The pages at this base address, `https://reviews.nordljus.example`, with a path or none.
     pub fn new(base: &str) -> Self {
@@ -134,19 +150,18 @@ impl Site {
         let address = address.trim();
         let path = address.strip_prefix(self.base.as_str())?;
         let path = path.split(['?', '#']).next().unwrap_or_default();
-        let places: [(&str, fn(&'a str) -> Place<'a>); 8] = [
-            (path::REVIEW, Place::Review),
-            (path::UNSUBSCRIBE, Place::Unsubscribe),
-            (path::DATA, Place::Data),
-            (path::VIEW, Place::View),
-            (path::ORDER, Place::Order),
-            (path::SHOP, Place::Shop),
-            (path::BASIC, Place::Basic),
-            (path::ABOUT, Place::About),
-        ];
-        let (last, place) = places.iter().find_map(|(begin, place)| Some((path.strip_prefix(begin)?, place)))?;
-        let last = last.strip_suffix(path::LATER).filter(|_| path.starts_with(path::REVIEW)).unwrap_or(last);
-        (!last.is_empty() && !last.contains('/')).then(|| place(last))
+        let after = |begin: &str| path.strip_prefix(begin);
+        let review = after(path::REVIEW).map(|last| Place::Review(last.strip_suffix(path::LATER).unwrap_or(last)));
+        let place = review
+            .or_else(|| after(path::UNSUBSCRIBE).map(Place::Unsubscribe))
+            .or_else(|| after(path::DATA).map(Place::Data))
+            .or_else(|| after(path::VIEW).map(Place::View))
+            .or_else(|| after(path::ORDER).map(Place::Order))
+            .or_else(|| after(path::SHOP).map(Place::Shop))
+            .or_else(|| after(path::BASIC).map(Place::Basic))
+            .or_else(|| after(path::ABOUT).map(Place::About))?;
+        let last = place.last();
+        (!last.is_empty() && !last.contains('/')).then_some(place)
     }
 }
 
