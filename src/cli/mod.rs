@@ -26,6 +26,7 @@ mod import;
 mod ingest;
 mod init;
 mod invite;
+mod letter;
 mod link;
 mod live;
 mod login;
@@ -159,6 +160,9 @@ enum Command {
     /// Works with the templates that read mails
     #[command(subcommand)]
     Template(template::Template),
+    /// Works with the letters to customers
+    #[command(subcommand)]
+    Letter(letter::Letter),
     /// Prints what a shell needs to complete commands and options
     Completions(completions::Completions),
     /// Prints the manual page of invited(1), or writes those of all commands into a folder
@@ -328,6 +332,7 @@ impl Command {
             Self::Backup(backup) => backup.run().await,
             Self::Restore(restore) => restore.run().await,
             Self::Template(template) => template.run(),
+            Self::Letter(letter) => letter.run().await,
             Self::Completions(completions) => completions.run(),
             Self::Man(man) => man.run(),
         }

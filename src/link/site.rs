@@ -59,22 +59,6 @@ pub enum Place<'a> {
     About(&'a str),
 }
 
-impl<'a> Place<'a> {
-    /// The token, the ticket or the shop's id.
-    pub fn last(self) -> &'a str {
-        match self {
-            Self::Review(last)
-            | Self::Unsubscribe(last)
-            | Self::Data(last)
-            | Self::View(last)
-            | Self::Order(last)
-            | Self::Shop(last)
-            | Self::Basic(last)
-            | Self::About(last) => last,
-        }
-    }
-}
-
 impl Site {
     /// The pages at this base address, `https://reviews.nordljus.example`, with a path or none.
     pub fn new(base: &str) -> Self {
@@ -150,18 +134,31 @@ impl Site {
         let address = address.trim();
         let path = address.strip_prefix(self.base.as_str())?;
         let path = path.split(['?', '#']).next().unwrap_or_default();
-        let after = |begin: &str| path.strip_prefix(begin);
-        let review = after(path::REVIEW).map(|last| Place::Review(last.strip_suffix(path::LATER).unwrap_or(last)));
-        let place = review
-            .or_else(|| after(path::UNSUBSCRIBE).map(Place::Unsubscribe))
-            .or_else(|| after(path::DATA).map(Place::Data))
-            .or_else(|| after(path::VIEW).map(Place::View))
-            .or_else(|| after(path::ORDER).map(Place::Order))
-            .or_else(|| after(path::SHOP).map(Place::Shop))
-            .or_else(|| after(path::BASIC).map(Place::Basic))
-            .or_else(|| after(path::ABOUT).map(Place::About))?;
-        let last = place.last();
-        (!last.is_empty() && !last.contains('/')).then_some(place)
+        let begins = [
+            path::REVIEW,
+            path::UNSUBSCRIBE,
+            path::DATA,
+            path::VIEW,
+            path::ORDER,
+            path::SHOP,
+            path::BASIC,
+            path::ABOUT,
+        ];
+        let (begin, last) = begins.iter().find_map(|begin| Some((*begin, path.strip_prefix(begin)?)))?;
+        let last = last.strip_suffix(path::LATER).filter(|_| begin == path::REVIEW).unwrap_or(last);
+        if last.is_empty() || last.contains('/') {
+            return None;
+        }
+        Some(match begin {
+            path::REVIEW => Place::Review(last),
+            path::UNSUBSCRIBE => Place::Unsubscribe(last),
+            path::DATA => Place::Data(last),
+            path::VIEW => Place::View(last),
+            path::ORDER => Place::Order(last),
+            path::SHOP => Place::Shop(last),
+            path::BASIC => Place::Basic(last),
+            _ => Place::About(last),
+        })
     }
 }
 
