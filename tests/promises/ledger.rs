@@ -146,6 +146,7 @@ impl Ledger {
                     let wait = if *news == CustomerNews::NotArrived { not_arrived } else { ask_later };
                     account.not_before = account.not_before.max(Some(now.plus(wait)));
                     account.at_once = false;
+                    account.by_person = true;
                 }
             }
             Outside::Customer(CustomerNews::Bounced) => {
