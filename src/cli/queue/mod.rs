@@ -17,6 +17,8 @@ mod told;
 
 use clap::Subcommand;
 
+pub(super) use change::named;
+
 use super::output::{count, local};
 use super::when::{Meant, point};
 use super::who::Who;
