@@ -32,11 +32,7 @@ const ROOMS: &[(&str, &[&str], Purity)] = &[
         Purity::Shell,
     ),
     ("door", &["domain", "config", "meter", "crowd", "ops"], Purity::Shell),
-    (
-        "http",
-        &["domain", "config", "link", "page", "clock", "meter", "crowd", "store", "ops"],
-        Purity::Shell,
-    ),
+    ("http", &["domain", "config", "link", "page", "clock", "meter", "crowd", "store", "ops"], Purity::Shell),
     ("scheduler", &["domain", "config", "clock", "store", "ops"], Purity::Shell),
     (
         "app",
