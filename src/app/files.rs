@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{self, Config, Database, Secret};
 use crate::document::{Document, Problem};
 use crate::letter::{LetterFile, Letters};
+use crate::page::{PageFile, Pages};
 use crate::read::Templates;
 
 /// Reads and checks a configuration file.
@@ -91,20 +92,46 @@ pub fn template_files(folder: &Path) -> (Vec<Document>, Vec<Problem>) {
 /// All problems of all files at once.
 pub fn load_letters(folder: Option<&Path>) -> Result<Letters, Vec<Problem>> {
     let Some(folder) = folder else { return Ok(Letters::embedded()) };
-    let mut files = Vec::new();
-    let mut problems = Vec::new();
-    for path in files_below(folder, &mut problems) {
-        match (fs::read_to_string(&path), path.strip_prefix(folder)) {
-            (Ok(text), Ok(inside)) => files.push(LetterFile { path: inside.display().to_string(), text }),
-            (Err(error), _) => problems.push(unreadable(&path, &error)),
-            (Ok(_), Err(_)) => {}
-        }
-    }
+    let (files, problems) = letter_files(folder);
     match Letters::with_overrides(files) {
         Ok(letters) if problems.is_empty() => Ok(letters),
         Ok(_) => Err(problems),
         Err(more) => Err(problems.into_iter().chain(more).collect()),
     }
+}
+
+/// The letters of a folder, and what cannot be read of it.
+pub fn letter_files(folder: &Path) -> (Vec<LetterFile>, Vec<Problem>) {
+    let (files, problems) = texts_below(folder);
+    (files.into_iter().map(|(path, text)| LetterFile { path, text }).collect(), problems)
+}
+
+/// The customers' pages that ship, with those of a folder laid over them.
+///
+/// # Errors
+/// All problems of all files at once.
+pub fn load_pages(folder: Option<&Path>) -> Result<Pages, Vec<Problem>> {
+    let Some(folder) = folder else { return Ok(Pages::embedded()) };
+    let (files, problems) = texts_below(folder);
+    let files = files.into_iter().map(|(path, text)| PageFile { path, text }).collect();
+    match Pages::with_overrides(files) {
+        Ok(pages) if problems.is_empty() => Ok(pages),
+        Ok(_) => Err(problems),
+        Err(more) => Err(problems.into_iter().chain(more).collect()),
+    }
+}
+
+/// The files below a folder by their paths in it, and what cannot be read of it.
+fn texts_below(folder: &Path) -> (Vec<(String, String)>, Vec<Problem>) {
+    let (mut files, mut problems) = (Vec::new(), Vec::new());
+    for path in files_below(folder, &mut problems) {
+        match (fs::read_to_string(&path), path.strip_prefix(folder)) {
+            (Ok(text), Ok(inside)) => files.push((inside.display().to_string(), text)),
+            (Err(error), _) => problems.push(unreadable(&path, &error)),
+            (Ok(_), Err(_)) => {}
+        }
+    }
+    (files, problems)
 }
 
 /// A secret's value, without the line end that editors add.

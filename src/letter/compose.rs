@@ -36,6 +36,7 @@ impl Edition {
         letter.check()?;
         let (locale, lang) = self.locale(letter.locale, letter.sender.locale);
         let Parts { subject, html, text, .. } = self.parts(letter, locale, lang)?;
+        let subject = if letter.is_test { format!("Test: {subject}") } else { subject };
         let message = message::build(letter, lang, &subject, &html, &text);
         let addresses = [Some(letter.sender.from), Some(&letter.customer.email), letter.sender.reply_to];
         let smtputf8 = addresses.iter().flatten().any(|address| !address.as_str().is_ascii());

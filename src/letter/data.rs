@@ -97,6 +97,8 @@ pub struct LetterData<'a> {
     pub date: Timestamp,
     /// The mail that unsubscribes.
     pub unsubscribe_mail: UnsubscribeMail<'a>,
+    /// Whether it is one to look at: its subject says so.
+    pub is_test: bool,
 }
 
 /// A finished letter.

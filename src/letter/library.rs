@@ -83,7 +83,12 @@ impl Letters {
     /// # Errors
     /// A value that may not stand in a message, or a template that fails on these data.
     pub fn compose(&self, letter: &LetterData<'_>) -> Result<Composed, ComposeError> {
-        self.shops.get(letter.sender.shop.as_str()).unwrap_or(&self.common).compose(letter)
+        self.edition_of(letter.sender.shop).compose(letter)
+    }
+
+    /// The templates of a shop.
+    pub(super) fn edition_of(&self, shop: &ShopId) -> &Edition {
+        self.shops.get(shop.as_str()).unwrap_or(&self.common)
     }
 }
 

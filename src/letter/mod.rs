@@ -10,6 +10,7 @@ mod data;
 mod edition;
 mod facts;
 mod library;
+mod lint;
 mod message;
 mod shipped;
 #[cfg(test)]
@@ -19,3 +20,4 @@ mod words;
 
 pub use data::{ComposeError, Composed, LetterData, Links, Sender, UnsubscribeMail};
 pub use library::{LetterFile, Letters};
+pub use lint::lint;

@@ -82,6 +82,7 @@ impl Fixture {
             message_id: "4711.1.invitation@nordljus.example",
             date: Timestamp::from_seconds(1_795_251_600),
             unsubscribe_mail: UnsubscribeMail { to: &self.unsubscribe_to, subject: "unsubscribe" },
+            is_test: false,
         }
     }
 }

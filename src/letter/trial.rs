@@ -67,7 +67,7 @@ fn problem(fault: Fault) -> Problem {
 }
 
 /// Made-up people and things.
-struct Sample {
+pub(super) struct Sample {
     shop: ShopId,
     from: EmailAddress,
     from_name: PersonName,
@@ -79,7 +79,7 @@ struct Sample {
 }
 
 impl Sample {
-    fn new() -> Option<Self> {
+    pub(super) fn new() -> Option<Self> {
         let email = EmailAddress::parse("anna@example.com").ok()?;
         let product = |number| Product { name: format!("Product {number}"), ..Product::default() };
         Some(Self {
@@ -125,10 +125,11 @@ impl Sample {
             message_id: "1@shop.example",
             date: Timestamp(0),
             unsubscribe_mail: UnsubscribeMail { to: &self.from, subject: "unsubscribe" },
+            is_test: false,
         }
     }
 
-    fn full(&self, kind: LetterKind) -> LetterData<'_> {
+    pub(super) fn full(&self, kind: LetterKind) -> LetterData<'_> {
         let sparse = self.sparse(kind);
         LetterData {
             sender: Sender {

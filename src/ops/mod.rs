@@ -11,7 +11,7 @@ pub mod fairness;
 pub mod held;
 mod house;
 pub mod import;
-mod letters;
+pub mod letters;
 pub mod links;
 mod logins;
 pub mod mailbox;

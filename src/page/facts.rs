@@ -225,6 +225,7 @@ fn fault_of(speaker: &Speaker<'_>, form: &ReviewForm<'_>, fault: FieldFault) -> 
         (Wrong::TooLong(most), _) => speaker.say("errors.too_long", context! { most })?,
         (Wrong::Unreadable, _) => speaker.word("errors.unreadable")?,
         (Wrong::Stale, _) => speaker.word("errors.stale")?,
+        (Wrong::NotKept, _) => speaker.word("errors.not_kept")?,
     };
     Ok(Shown { id, label, text })
 }

@@ -55,8 +55,7 @@ impl From<Fault> for RenderError {
 
 /// Makes a page of these templates.
 pub(super) fn render(edition: &Edition, frame: &Frame<'_>, page: &Page<'_>) -> Result<Rendered, Fault> {
-    let wanted = frame.locale.into_iter().chain(accepted(frame.accept_language.unwrap_or("")));
-    let (locale, lang) = edition.first_of(wanted.chain(frame.shop.map(|shop| shop.locale)));
+    let (locale, lang) = language(edition, frame);
     let shop = frame.shop.map(|shop| clean(shop.name, 100)).unwrap_or_default();
     let speaker = Speaker { edition, locale, shop: &shop };
     let style = style(edition, frame)?;
@@ -76,6 +75,12 @@ pub(super) fn render(edition: &Edition, frame: &Frame<'_>, page: &Page<'_>) -> R
     )?;
     let style_hash = format!("sha256-{}", Base64::encode_string(&Sha256::digest(style.as_bytes())));
     Ok(Rendered { html, style_hash, lang: lang.to_owned() })
+}
+
+/// Whose words a page is in, and which language that is.
+pub(super) fn language<'e>(edition: &'e Edition, frame: &Frame<'_>) -> (&'e str, &'e str) {
+    let wanted = frame.locale.into_iter().chain(accepted(frame.accept_language.unwrap_or("")));
+    edition.first_of(wanted.chain(frame.shop.map(|shop| shop.locale)))
 }
 
 /// The stylesheet in the shop's colour.

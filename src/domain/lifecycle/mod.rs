@@ -173,7 +173,7 @@ pub struct Progress {
 
 impl Progress {
     /// An invitation before anything happened to it.
-    pub(super) const fn new(state: State) -> Self {
+    pub const fn new(state: State) -> Self {
         Self {
             state,
             due_at: None,
