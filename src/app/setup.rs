@@ -5,10 +5,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::files::{load_letters, load_pages, load_templates, read_secret, reload_templates};
-use super::links::{link_keys, link_routes};
-use base64ct::{Base64, Encoding};
-
-use crate::config::{Config, Dkim, PasswordHash, Secret, StoredPassword};
+use super::links::{link_keys, link_routes, place_of};
+use crate::config::{Config, Dkim, PasswordHash, StoredPassword};
 use crate::document::Problem;
 use crate::domain::ShopId;
 use crate::link::derive;
@@ -17,6 +15,7 @@ use crate::proof::{Prover, ProverError};
 use crate::read::{Reader, Templates, lint};
 use crate::send::dkim::{Signers, SigningKey};
 use crate::send::{Password, Relay};
+use base64ct::{Base64, Encoding};
 
 /// Reads and compiles everything that the configuration names.
 ///
@@ -171,15 +170,11 @@ fn signers(config: &Config, problems: &mut Vec<Problem>) -> Signers {
 pub fn signing_key(dkim: &Dkim) -> Result<SigningKey, Problem> {
     let pem = read_secret(&dkim.key)?;
     SigningKey::from_pem(&pem).map_err(|error| {
-        let place = match &dkim.key {
-            Secret::File(path) => path.display().to_string(),
-            Secret::Credential(name) => name.clone(),
-        };
         let remedy = format!(
             "make one with: invited dkim generate --domain {} --selector {} --out FILE",
             dkim.domain, dkim.selector
         );
-        Problem::with_file(place, error.to_string(), remedy)
+        Problem::with_file(place_of(&dkim.key), error.to_string(), remedy)
     })
 }
 

@@ -88,9 +88,17 @@ pub(super) fn style(edition: &Edition, frame: &Frame<'_>) -> Result<String, Faul
     let color = frame.shop.and_then(|shop| Color::parse(shop.color)).or_else(|| Color::parse(NO_SHOP));
     let palette = color.map(|color| Palette::of(color).into_value()).unwrap_or_default();
     let style = edition.fill("style.css", context! { palette })?;
-    // Indentation is for those who read the file.
-    let lines: Vec<_> = style.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    Ok(lines.join("\n"))
+    // Blanks are for those who read the file.
+    Ok(style.lines().map(|line| squeezed(line.trim())).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n"))
+}
+
+/// A line of the stylesheet without the blanks that mean nothing; one with a quoted text stays as it is.
+fn squeezed(line: &str) -> String {
+    let blanks = [("; ", ";"), (": ", ":"), (", ", ","), (" {", "{"), ("{ ", "{"), (" }", "}"), (";}", "}")];
+    if line.contains(['"', '\'']) {
+        return line.to_owned();
+    }
+    blanks.iter().fold(line.to_owned(), |line, (from, to)| line.replace(from, to))
 }
 
 /// The locale's own template for a page, or that of all locales.
