@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::config::{self, Config, Database, Secret};
 use crate::document::{Document, Problem};
 use crate::letter::{LetterFile, Letters};
+use crate::page::{PageFile, Pages};
 use crate::read::Templates;
 
 /// Reads and checks a configuration file.
@@ -101,11 +102,31 @@ pub fn load_letters(folder: Option<&Path>) -> Result<Letters, Vec<Problem>> {
 
 /// The letters of a folder, and what cannot be read of it.
 pub fn letter_files(folder: &Path) -> (Vec<LetterFile>, Vec<Problem>) {
-    let mut files = Vec::new();
-    let mut problems = Vec::new();
+    let (files, problems) = texts_below(folder);
+    (files.into_iter().map(|(path, text)| LetterFile { path, text }).collect(), problems)
+}
+
+/// The customers' pages that ship, with those of a folder laid over them.
+///
+/// # Errors
+/// All problems of all files at once.
+pub fn load_pages(folder: Option<&Path>) -> Result<Pages, Vec<Problem>> {
+    let Some(folder) = folder else { return Ok(Pages::embedded()) };
+    let (files, problems) = texts_below(folder);
+    let files = files.into_iter().map(|(path, text)| PageFile { path, text }).collect();
+    match Pages::with_overrides(files) {
+        Ok(pages) if problems.is_empty() => Ok(pages),
+        Ok(_) => Err(problems),
+        Err(more) => Err(problems.into_iter().chain(more).collect()),
+    }
+}
+
+/// The files below a folder by their paths in it, and what cannot be read of it.
+fn texts_below(folder: &Path) -> (Vec<(String, String)>, Vec<Problem>) {
+    let (mut files, mut problems) = (Vec::new(), Vec::new());
     for path in files_below(folder, &mut problems) {
         match (fs::read_to_string(&path), path.strip_prefix(folder)) {
-            (Ok(text), Ok(inside)) => files.push(LetterFile { path: inside.display().to_string(), text }),
+            (Ok(text), Ok(inside)) => files.push((inside.display().to_string(), text)),
             (Err(error), _) => problems.push(unreadable(&path, &error)),
             (Ok(_), Err(_)) => {}
         }

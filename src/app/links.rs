@@ -37,7 +37,7 @@ fn link_key(config: &Config, key: &LinkKey) -> Result<(u8, [u8; 32]), Problem> {
     let text = read_secret(key.secret.as_ref().unwrap_or(&config.master_key))?;
     if let Some(place) = key.secret.as_ref().filter(|_| text.chars().count() < SHORTEST_SECRET) {
         let what = format!("is a secret of fewer than {SHORTEST_SECRET} characters");
-        return Err(Problem::with_file(name_of(place), what, "make one with: openssl rand -hex 32"));
+        return Err(Problem::with_file(place_of(place), what, "make one with: openssl rand -hex 32"));
     }
     Ok((key.id, derive(text.as_bytes(), &format!("links {}", key.id))))
 }
@@ -74,7 +74,7 @@ fn target(to: &LinkTo) -> Result<Target, Problem> {
                     NoTrustpilotKey::Encrypt => encrypt_key,
                     NoTrustpilotKey::Authenticate => auth_key,
                 };
-                Problem::with_file(name_of(place), error.to_string(), "copy it again from Trustpilot Business")
+                Problem::with_file(place_of(place), error.to_string(), "copy it again from Trustpilot Business")
             })?;
             Target::BusinessGenerated(maker)
         }
@@ -85,7 +85,8 @@ fn target(to: &LinkTo) -> Result<Target, Problem> {
     })
 }
 
-fn name_of(secret: &Secret) -> String {
+/// Where a secret stands, for people.
+pub(super) fn place_of(secret: &Secret) -> String {
     match secret {
         Secret::File(path) => path.display().to_string(),
         Secret::Credential(name) => name.clone(),

@@ -13,8 +13,8 @@ mod web;
 pub use daemon::{Broke, Daemon, Reloaded, StartError};
 pub use edit::{NotEdited, SecretsEdit, edit_secrets};
 pub use files::{
-    database_password, letter_files, load_config, load_letters, load_templates, read_config_file, read_secret,
-    template_files,
+    database_password, letter_files, load_config, load_letters, load_pages, load_templates, read_config_file,
+    read_secret, template_files,
 };
 pub use links::{link_keys, link_routes};
 pub use log::Tracing;

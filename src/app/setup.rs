@@ -4,16 +4,18 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::files::{load_letters, load_templates, read_secret, reload_templates};
-use super::links::{link_keys, link_routes};
-use crate::config::{Config, Dkim, PasswordHash, Secret, StoredPassword};
+use super::files::{load_letters, load_pages, load_templates, read_secret, reload_templates};
+use super::links::{link_keys, link_routes, place_of};
+use crate::config::{Config, Dkim, PasswordHash, StoredPassword};
 use crate::document::Problem;
+use crate::domain::ShopId;
 use crate::link::derive;
 use crate::ops::{Keys, Logins, RelayLine, Setup};
 use crate::proof::{Prover, ProverError};
 use crate::read::{Reader, Templates, lint};
 use crate::send::dkim::{Signers, SigningKey};
 use crate::send::{Password, Relay};
+use base64ct::{Base64, Encoding};
 
 /// Reads and compiles everything that the configuration names.
 ///
@@ -62,6 +64,9 @@ fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<S
     let mut problems = Vec::new();
     let reader = templates.map(Reader::new).map_err(|more| problems.extend(more)).ok();
     let letters = load_letters(config.letters_dir.as_deref()).map_err(|more| problems.extend(more)).ok();
+    let pages_dir = config.pages.as_ref().and_then(|pages| pages.templates.as_deref());
+    let pages = load_pages(pages_dir).map_err(|more| problems.extend(more)).ok();
+    let hook_secrets = hook_secrets(&config, &mut problems);
     let master = read_secret(&config.master_key).map_err(|problem| problems.push(problem)).ok();
     if let Some(reader) = &reader {
         problems.extend(unknown_templates(&config, reader.templates()));
@@ -73,25 +78,30 @@ fn build(config: Config, templates: Result<Templates, Vec<Problem>>) -> Result<S
     // A master key that cannot be read is told once.
     let links = master.as_ref().and_then(|_| link_keys(&config).map_err(|more| problems.extend(more)).ok());
     let routes = link_routes(&config).map_err(|more| problems.extend(more)).unwrap_or_default();
-    match (reader, letters, master, prover, links) {
-        (Some(reader), Some(letters), Some(master), Some(prover), Some(links)) if problems.is_empty() => Ok(Setup {
-            policies: Arc::new(config.policies().with_list_key(list_key_of(&master))),
-            keys: Keys {
-                links,
-                log_ids: derive(master.as_bytes(), "log ids"),
-                message_ids: derive(master.as_bytes(), "message ids"),
-                probes: derive(master.as_bytes(), "probes"),
-                return_addresses: return_key_of(&master),
-            },
-            config,
-            reader,
-            letters,
-            prover,
-            relays,
-            signers,
-            logins,
-            routes,
-        }),
+    match (reader, letters, pages, master, prover, links) {
+        (Some(reader), Some(letters), Some(pages), Some(master), Some(prover), Some(links)) if problems.is_empty() => {
+            Ok(Setup {
+                policies: Arc::new(config.policies().with_list_key(list_key_of(&master))),
+                keys: Keys {
+                    links,
+                    log_ids: derive(master.as_bytes(), "log ids"),
+                    message_ids: derive(master.as_bytes(), "message ids"),
+                    probes: derive(master.as_bytes(), "probes"),
+                    return_addresses: return_key_of(&master),
+                    forms: derive(master.as_bytes(), "forms"),
+                },
+                config,
+                reader,
+                letters,
+                pages,
+                hook_secrets,
+                prover,
+                relays,
+                signers,
+                logins,
+                routes,
+            })
+        }
         _ => Err(problems),
     }
 }
@@ -160,15 +170,11 @@ fn signers(config: &Config, problems: &mut Vec<Problem>) -> Signers {
 pub fn signing_key(dkim: &Dkim) -> Result<SigningKey, Problem> {
     let pem = read_secret(&dkim.key)?;
     SigningKey::from_pem(&pem).map_err(|error| {
-        let place = match &dkim.key {
-            Secret::File(path) => path.display().to_string(),
-            Secret::Credential(name) => name.clone(),
-        };
         let remedy = format!(
             "make one with: invited dkim generate --domain {} --selector {} --out FILE",
             dkim.domain, dkim.selector
         );
-        Problem::with_file(place, error.to_string(), remedy)
+        Problem::with_file(place_of(&dkim.key), error.to_string(), remedy)
     })
 }
 
@@ -217,4 +223,27 @@ fn logins(config: &Config, problems: &mut Vec<Problem>) -> Logins {
         }
     }
     Logins::new(logins)
+}
+
+/// What those sign with who tell of reviews. As Standard Webhooks writes it: `whsec_` and base64.
+fn hook_secrets(config: &Config, problems: &mut Vec<Problem>) -> HashMap<ShopId, Vec<u8>> {
+    let mut secrets = HashMap::new();
+    for shop in &config.shops {
+        let Some(secret) = &shop.hook_secret else { continue };
+        let read = read_secret(secret).and_then(|text| {
+            let bytes = text.trim().strip_prefix("whsec_").and_then(|text| Base64::decode_vec(text).ok());
+            bytes.filter(|bytes| (24..=64).contains(&bytes.len())).ok_or_else(|| {
+                let what = "is no secret of a webhook: \"whsec_\" and 24 to 64 bytes in base64";
+                let remedy = "draw one with: echo \"whsec_$(openssl rand -base64 32)\"";
+                let mut problem = Problem::with_file("configuration", what, remedy);
+                problem.key = format!("the hook_secret of the shop {}", shop.id);
+                problem
+            })
+        });
+        match read {
+            Ok(bytes) => drop(secrets.insert(shop.id.clone(), bytes)),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    secrets
 }

@@ -50,7 +50,7 @@ impl Explain {
         for subject in &subjects {
             story = desk.store.story(subject).await?;
             keep_shop(&mut story, shop.as_ref());
-            if !story.invitations.is_empty() || !story.copies.is_empty() {
+            if !story.invitations.is_empty() || !story.copies.is_empty() || !story.reviews.is_empty() {
                 break;
             }
         }
@@ -66,7 +66,7 @@ impl Explain {
             now: desk.clock.now(),
             when: &when,
         };
-        if !story.invitations.is_empty() || !story.copies.is_empty() {
+        if !story.invitations.is_empty() || !story.copies.is_empty() || !story.reviews.is_empty() {
             return self.print(&tell(&story, &telling), &when);
         }
         if let [Subject::Reference(reference), ..] = &subjects[..] {

@@ -65,9 +65,16 @@ pub(super) struct Invite {
 
 impl Invite {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let (customer, reference, order) = self.order()?;
+        let said = Said {
+            email: &self.email,
+            reference: &self.reference,
+            name: self.name.as_deref(),
+            locale: self.locale.as_deref(),
+            products: &self.product,
+        };
+        let (customer, reference, order) = said.order()?;
         let desk = Desk::open(&self.config).await?;
-        let shop = shop_of(&desk, self.shop.as_deref())?;
+        let shop = shop_of(&desk.config, self.shop.as_deref())?;
         let (zone, shop) = (shop.zone.clone(), shop.id.clone());
         let now = desk.clock.now();
         let due = due(&zone, self.delay.as_deref(), self.at.as_deref(), now)?;
@@ -122,22 +129,37 @@ impl Invite {
             None => Err(Failure::Undone("nothing was done".to_owned())),
         }
     }
+}
 
-    /// What is said on the command line.
-    fn order(&self) -> Result<(Customer, OrderReference, OrderDetails), Failure> {
-        let email = EmailAddress::parse(&self.email)
-            .map_err(|error| Failure::Usage(format!("--email: no address: {error}")))?;
-        let reference = OrderReference::parse(&self.reference)
+/// A customer and an order, as they are said on the command line.
+#[derive(Clone, Copy)]
+pub(super) struct Said<'a> {
+    pub(super) email: &'a str,
+    pub(super) reference: &'a str,
+    pub(super) name: Option<&'a str>,
+    pub(super) locale: Option<&'a str>,
+    pub(super) products: &'a [String],
+}
+
+impl Said<'_> {
+    /// What it means.
+    ///
+    /// # Errors
+    /// Exit code 2 with the option that has a mistake in it.
+    pub(super) fn order(self) -> Result<(Customer, OrderReference, OrderDetails), Failure> {
+        let email =
+            EmailAddress::parse(self.email).map_err(|error| Failure::Usage(format!("--email: no address: {error}")))?;
+        let reference = OrderReference::parse(self.reference)
             .ok_or_else(|| Failure::Usage("--reference: no order reference: give 1 to 64 characters".to_owned()))?;
-        let name = self.name.as_deref().map(|name| {
+        let name = self.name.map(|name| {
             PersonName::parse(name)
                 .ok_or_else(|| Failure::Usage("--name: no name: it has letters, and no @".to_owned()))
         });
-        let locale = self.locale.as_deref().map(|text| {
+        let locale = self.locale.map(|text| {
             locale(text)
                 .ok_or_else(|| Failure::Usage(format!("--locale: {text:?} is no language tag: write sv or de-AT")))
         });
-        let products = self.product.iter().map(|name| clean(name, PRODUCT)).filter(|name| !name.is_empty());
+        let products = self.products.iter().map(|name| clean(name, PRODUCT)).filter(|name| !name.is_empty());
         let order = OrderDetails {
             locale: locale.transpose()?,
             products: products.map(|name| Product { name, ..Product::default() }).collect(),

@@ -27,6 +27,7 @@ mod ingest;
 mod init;
 mod invite;
 mod letter;
+mod link;
 mod live;
 mod login;
 mod man;
@@ -38,6 +39,7 @@ mod progress;
 mod queue;
 mod reconcile;
 mod restore;
+mod review;
 mod senders;
 mod serve;
 mod shop;
@@ -109,6 +111,9 @@ enum Command {
     /// Looks into the queue of invitations and changes it
     #[command(subcommand)]
     Queue(queue::Queue),
+    /// Shows what customers wrote, and removes what is unlawful
+    #[command(subcommand)]
+    Review(review::Reviews),
     /// Deals with copies that a person should look at
     #[command(subcommand)]
     Held(held::Held),
@@ -122,6 +127,9 @@ enum Command {
     Login(login::Login),
     /// Invites one customer
     Invite(invite::Invite),
+    /// Makes links for a shop's own mails, says what a link is, and ends links
+    #[command(subcommand)]
+    Link(link::Link),
     /// Says which orders of a list got an invitation, which did not and why, and which invitations have no order
     Reconcile(reconcile::Reconcile),
     /// Shows a shop's BCC addresses, and changes them
@@ -304,11 +312,13 @@ impl Command {
             Self::Status(status) => status.run().await,
             Self::Dkim(dkim) => dkim.run(),
             Self::Queue(queue) => queue.run().await,
+            Self::Review(reviews) => reviews.run().await,
             Self::Held(held) => held.run().await,
             Self::Import(import) => import.run().await,
             Self::Ingest(ingest) => ingest.run().await,
             Self::Login(login) => login.run(),
             Self::Invite(invite) => invite.run().await,
+            Self::Link(link) => link.run().await,
             Self::Reconcile(reconcile) => reconcile.run().await,
             Self::Shop(shop) => shop.run().await,
             Self::Senders(senders) => senders.run().await,
@@ -369,6 +379,18 @@ fn report(failure: &Failure) -> ExitCode {
     ExitCode::from(code)
 }
 
+/// A shop of the configuration.
+fn shop_in(config: &Config, text: &str) -> Result<ShopId, Failure> {
+    let known = config.shops.iter().map(|shop| shop.id.as_str()).collect::<Vec<_>>();
+    match ShopId::parse(text) {
+        Ok(id) if known.contains(&id.as_str()) => Ok(id),
+        _ => {
+            let known = known.join(", ");
+            Err(Failure::Undone(format!("there is no shop {text:?} in the configuration; there are: {known}")))
+        }
+    }
+}
+
 /// A support desk: the configuration, the database, and who sits at it.
 struct Desk {
     config: Config,
@@ -418,14 +440,7 @@ impl Desk {
 
     /// A shop of the configuration.
     fn shop(&self, text: &str) -> Result<ShopId, Failure> {
-        let known = self.config.shops.iter().map(|shop| shop.id.as_str()).collect::<Vec<_>>();
-        match ShopId::parse(text) {
-            Ok(id) if known.contains(&id.as_str()) => Ok(id),
-            _ => {
-                let known = known.join(", ");
-                Err(Failure::Undone(format!("there is no shop {text:?} in the configuration; there are: {known}")))
-            }
-        }
+        shop_in(&self.config, text)
     }
 
     /// A shop of the configuration, or one that is gone from it and has left something behind.

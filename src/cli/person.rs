@@ -6,10 +6,10 @@ use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use base64ct::{Base64, Encoding as _};
-use clap::Args;
+use clap::{Args, Subcommand};
 use serde_json::{Map, Value, json};
 
-use super::output::count;
+use super::output::{count, local};
 use super::progress::Search;
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
 use crate::domain::{CopyId, EmailAddress, Timestamp};
@@ -18,29 +18,84 @@ use crate::store::{PersonTable, RawRow, Store};
 
 /// Shows everything that is stored about one person.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    after_help = "\
 Examples:
   How much is stored, and where:
     invited person anna@customer.example
   All of it, in a folder: person.json, and each mail as a file:
     invited person anna@customer.example --out anna
   All of it as one JSON document, the mails in base64:
-    invited person anna@customer.example --json --out anna.json")]
+    invited person anna@customer.example --json --out anna.json"
+)]
 pub(super) struct Person {
     #[command(flatten)]
     config: ConfigArg,
     #[command(flatten)]
     json: JsonArg,
+    #[command(subcommand)]
+    command: Option<Asked>,
     /// The person's address
-    address: String,
+    #[arg(required = true)]
+    address: Option<String>,
     /// A new folder to write everything into; with --json a new file
     #[arg(long, value_name = "PATH")]
     out: Option<PathBuf>,
 }
 
+/// What is asked beside one person.
+#[derive(Debug, Subcommand)]
+enum Asked {
+    /// Lists who asked on the pages to be erased and is not yet
+    Requests(Requests),
+}
+
+/// Lists who asked to be erased.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  Who asked, the longest first:
+    invited person requests
+  What is to be done then:
+    invited person requests --json | jq -r .email")]
+struct Requests {
+    #[command(flatten)]
+    config: ConfigArg,
+    #[command(flatten)]
+    json: JsonArg,
+}
+
+impl Requests {
+    async fn run(self) -> Result<(), Failure> {
+        let desk = Desk::open(&self.config).await?;
+        let requests = desk.store.erasure_requests().await?;
+        let mut out = Output::paged();
+        if self.json.json {
+            for one in &requests {
+                out.json(&json!({ "email": one.email, "shop": one.shop, "at": one.at.to_string() }))?;
+            }
+            return Ok(());
+        }
+        if requests.is_empty() {
+            out.line("Nobody waits to be erased.")?;
+            return Ok(());
+        }
+        let zone = desk.zone();
+        let rows = requests.iter().map(|one| vec![one.email.clone(), one.shop.to_string(), local(one.at, &zone)]);
+        out.table(&["ADDRESS", "SHOP", "ASKED"], rows.collect())?;
+        out.line("They get no letters any more. To erase one: invited erase ADDRESS")?;
+        Ok(())
+    }
+}
+
 impl Person {
     pub(super) async fn run(self) -> Result<(), Failure> {
-        let address = parse(&self.address)?;
+        if let Some(Asked::Requests(requests)) = self.command {
+            return requests.run().await;
+        }
+        let address = parse(self.address.as_deref().unwrap_or_default())?;
         let desk = Desk::open(&self.config).await?;
         let found = look(&desk, &address).await?;
         let person = gather(&desk, &address, &found).await?;

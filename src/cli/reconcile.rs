@@ -64,7 +64,7 @@ impl Reconcile {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let found = read_orders(&self.orders, Need::Reconcile)?;
         let desk = Desk::open(&self.config).await?;
-        let shop = shop_of(&desk, self.shop.as_deref())?;
+        let shop = shop_of(&desk.config, self.shop.as_deref())?;
         let now = desk.clock.now();
         let since = self.since.as_deref();
         let since = since.map(|text| point("--since", text, Meant::Since, &shop.zone, now)).transpose()?;

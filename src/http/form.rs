@@ -59,6 +59,11 @@ impl Form {
         Ok(form)
     }
 
+    /// Names and values.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.fields.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// A field's value; empty when the field is not there, as a browser sends a field that was left empty.
     pub(super) fn get(&self, name: &str) -> &str {
         self.fields.iter().find(|(other, _)| other == name).map_or("", |(_, value)| value)

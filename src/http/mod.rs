@@ -4,6 +4,7 @@
 mod client;
 mod form;
 mod form_token;
+mod hook;
 mod meter;
 mod monitoring;
 mod pages;

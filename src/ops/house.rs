@@ -19,6 +19,7 @@ use crate::domain::{AlarmKind, EmailAddress, Policies, ShopId, Timestamp};
 use crate::letter::Letters;
 use crate::link::{LinkKeys, Routes};
 use crate::meter::Show;
+use crate::page::Pages;
 use crate::proof::Prover;
 use crate::read::Reader;
 use crate::send::dkim::Signers;
@@ -35,6 +36,10 @@ pub struct Setup {
     pub reader: Reader,
     /// The letters.
     pub letters: Letters,
+    /// The customers' pages.
+    pub pages: Pages,
+    /// With what others sign that a customer of a shop has reviewed elsewhere; a shop without one believes nobody.
+    pub hook_secrets: HashMap<ShopId, Vec<u8>>,
     /// The shops' policies.
     pub policies: Arc<Policies>,
     /// Looks for what proves the senders of copies.
@@ -63,6 +68,8 @@ pub struct Keys {
     pub probes: [u8; 32],
     /// Makes the return addresses of letters.
     pub return_addresses: [u8; 32],
+    /// Signs the forms of the customers' pages.
+    pub forms: [u8; 32],
 }
 
 /// The house that all doors lead into.

@@ -7,7 +7,7 @@ use super::House;
 use super::unsubscribe::entry;
 use super::visit::Visit;
 use crate::domain::{EmailAddress, OrderDetails, Review, Timestamp};
-use crate::store::{ReviewsOf, StoreError, Subject};
+use crate::store::{StoreError, Subject};
 
 /// An instant; as JSON in RFC 3339.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,7 +129,7 @@ pub async fn my_data(house: &House, visit: &Visit) -> Result<MyData, StoreError>
     let mut story = house.store.story(&Subject::Email(email.key())).await?;
     story.copies.retain(|copy| copy.shop == visit.shop);
     story.invitations.retain(|one| one.shop == visit.shop);
-    let (mut orders, mut reviews) = (Vec::new(), Vec::new());
+    let mut orders = Vec::new();
     for one in &story.invitations {
         let letters = story.letters.iter().filter(|letter| letter.invitation == one.id).map(|letter| MyLetter {
             kind: letter.kind.as_str(),
@@ -145,14 +145,7 @@ pub async fn my_data(house: &House, visit: &Visit) -> Result<MyData, StoreError>
             letters: letters.collect(),
         });
     }
-    let mut references = story.invitations.iter().map(|one| one.reference.clone()).collect::<Vec<_>>();
-    references.extend(visit.reference().cloned());
-    references.sort_by_key(|reference| reference.key());
-    references.dedup_by_key(|reference| reference.key());
-    for reference in references {
-        let whose = ReviewsOf::Order { shop: visit.shop.clone(), reference, author: email.key() };
-        reviews.extend(house.store.reviews_of(&whose).await?.into_iter().map(MyReview::from));
-    }
+    let reviews = story.reviews.into_iter().filter(|one| one.shop == visit.shop).map(MyReview::from).collect();
     let there = house.store.list_standing(&super::unsubscribe::keys(house, email)).await?;
     let there = there.iter().filter(|one| one.entry.shop.as_ref().is_none_or(|shop| *shop == visit.shop));
     let no_letters = there.map(|one| MyEntry {

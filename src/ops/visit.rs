@@ -91,11 +91,9 @@ impl Visit {
         match (&self.who, self.reference(), self.email()) {
             (Who::Review(id), ..) => Some(ReviewsOf::One(*id)),
             (Who::Anybody, ..) => None,
-            (_, Some(reference), Some(email)) => Some(ReviewsOf::Order {
-                shop: self.shop.clone(),
-                reference: reference.clone(),
-                author: email.key(),
-            }),
+            (_, Some(reference), Some(email)) => {
+                Some(ReviewsOf::Order { shop: self.shop.clone(), reference: reference.clone(), author: email.key() })
+            }
             _ => None,
         }
     }
@@ -154,9 +152,7 @@ async fn by_token(store: &dyn Store, purpose: Purpose, token: Token) -> Result<R
         let id = ReviewId(number);
         let review = store.reviews_of(&ReviewsOf::One(id)).await?.pop().filter(|one| one.shop == shop);
         return Ok(match review {
-            Some(review) => {
-                Ok(Visit { shop, who: Who::Review(id), invitation: None, locale: Some(review.language) })
-            }
+            Some(review) => Ok(Visit { shop, who: Who::Review(id), invitation: None, locale: Some(review.language) }),
             None => Err(Refused::Gone(shop)),
         });
     }

@@ -15,6 +15,8 @@ use super::view::{
 
 /// Characters of a line that came from outside.
 const LINE: usize = 300;
+/// Characters of a link that is shown.
+const LINK: usize = 2_000;
 /// Characters that a review's text may have, as its hint says.
 const TEXT: usize = 5_000;
 
@@ -64,7 +66,8 @@ pub(super) fn of(speaker: &Speaker<'_>, frame: &Frame<'_>, page: &Page<'_>) -> R
             message(speaker, &format!("{name}.heading"), &[&format!("{name}.text")], None)?
         }
     };
-    Ok(context! { ..context! { faulty => false }, ..own, ..around(speaker, frame, page)? })
+    // Of two values the first counts.
+    Ok(context! { ..own, ..context! { faulty => false, ..around(speaker, frame, page)? } })
 }
 
 /// What stands around the page's own content: the footer, and how to reach the shop where that is what helps.
@@ -197,19 +200,24 @@ impl Shown {
 }
 
 fn fault_of(speaker: &Speaker<'_>, form: &ReviewForm<'_>, fault: FieldFault) -> Result<Shown, Fault> {
-    let product = |index| {
+    // A field that is not on the page has no place to lead to.
+    let product = |index, field| {
         let found = form.products.iter().find(|product| product.index == index);
-        found.map_or_else(String::new, |product| clean(product.product, LINE))
+        found.map_or_else(Default::default, |found| (fields::of_product(index, field), clean(found.product, LINE)))
     };
+    let own = |id: &str, word| Ok((id.to_owned(), speaker.word(word)?));
     let (id, label) = match fault.field {
-        FormField::Form => (String::new(), String::new()),
-        FormField::Stars => (fields::STARS.to_owned(), speaker.word("review.stars")?),
-        FormField::Title => (fields::TITLE.to_owned(), speaker.word("review.title")?),
-        FormField::Text => (fields::TEXT.to_owned(), speaker.word("review.text")?),
-        FormField::Name => (fields::NAME.to_owned(), speaker.word("review.name")?),
-        FormField::Reference => (fields::REFERENCE.to_owned(), speaker.word("review.reference")?),
-        FormField::ProductStars(index) => (fields::of_product(index, fields::STARS), product(index)),
-        FormField::ProductText(index) => (fields::of_product(index, fields::TEXT), product(index)),
+        FormField::Form => Default::default(),
+        FormField::Stars => own(fields::STARS, "review.stars")?,
+        FormField::Title => own(fields::TITLE, "review.title")?,
+        FormField::Text => own(fields::TEXT, "review.text")?,
+        FormField::Name => own(fields::NAME, "review.name")?,
+        FormField::Reference if matches!(form.order, OrderField::Asked(_)) => {
+            own(fields::REFERENCE, "review.reference")?
+        }
+        FormField::Reference => Default::default(),
+        FormField::ProductStars(index) => product(index, fields::STARS),
+        FormField::ProductText(index) => product(index, fields::TEXT),
     };
     let text = match (fault.wrong, fault.field) {
         (Wrong::Missing, FormField::Stars | FormField::ProductStars(_)) => speaker.word("errors.stars")?,
@@ -217,6 +225,7 @@ fn fault_of(speaker: &Speaker<'_>, form: &ReviewForm<'_>, fault: FieldFault) -> 
         (Wrong::TooLong(most), _) => speaker.say("errors.too_long", context! { most })?,
         (Wrong::Unreadable, _) => speaker.word("errors.unreadable")?,
         (Wrong::Stale, _) => speaker.word("errors.stale")?,
+        (Wrong::NotKept, _) => speaker.word("errors.not_kept")?,
     };
     Ok(Shown { id, label, text })
 }
@@ -231,7 +240,7 @@ fn thanks_of(speaker: &Speaker<'_>, thanks: &Thanks<'_>) -> Result<Value, Fault>
         }
         (Some(href), true) => {
             let message = message(speaker, "thanks.heading", &[done, "thanks.keep"], None)?;
-            Ok(context! { kept => href, ..message })
+            Ok(context! { kept => clean(href, LINK), ..message })
         }
     }
 }

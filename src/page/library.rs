@@ -88,6 +88,14 @@ impl Pages {
     }
 }
 
+impl Pages {
+    /// The language that a page with this frame is in, as `Content-Language` says it.
+    pub fn language(&self, frame: &Frame<'_>) -> String {
+        let of_shop = frame.shop.and_then(|shop| self.shops.get(shop.id.as_str()));
+        render::language(of_shop.unwrap_or(&self.common), frame).1.to_owned()
+    }
+}
+
 fn shipped_layer() -> Layer {
     Layer::shipped::<PageFolder>("templates/pages", shipped::FILES)
 }

@@ -55,8 +55,7 @@ impl From<Fault> for RenderError {
 
 /// Makes a page of these templates.
 pub(super) fn render(edition: &Edition, frame: &Frame<'_>, page: &Page<'_>) -> Result<Rendered, Fault> {
-    let wanted = frame.locale.into_iter().chain(accepted(frame.accept_language.unwrap_or("")));
-    let (locale, lang) = edition.first_of(wanted.chain(frame.shop.map(|shop| shop.locale)));
+    let (locale, lang) = language(edition, frame);
     let shop = frame.shop.map(|shop| clean(shop.name, 100)).unwrap_or_default();
     let speaker = Speaker { edition, locale, shop: &shop };
     let style = style(edition, frame)?;
@@ -78,14 +77,28 @@ pub(super) fn render(edition: &Edition, frame: &Frame<'_>, page: &Page<'_>) -> R
     Ok(Rendered { html, style_hash, lang: lang.to_owned() })
 }
 
+/// Whose words a page is in, and which language that is.
+pub(super) fn language<'e>(edition: &'e Edition, frame: &Frame<'_>) -> (&'e str, &'e str) {
+    let wanted = frame.locale.into_iter().chain(accepted(frame.accept_language.unwrap_or("")));
+    edition.first_of(wanted.chain(frame.shop.map(|shop| shop.locale)))
+}
+
 /// The stylesheet in the shop's colour.
 pub(super) fn style(edition: &Edition, frame: &Frame<'_>) -> Result<String, Fault> {
     let color = frame.shop.and_then(|shop| Color::parse(shop.color)).or_else(|| Color::parse(NO_SHOP));
     let palette = color.map(|color| Palette::of(color).into_value()).unwrap_or_default();
     let style = edition.fill("style.css", context! { palette })?;
-    // Indentation is for those who read the file.
-    let lines: Vec<_> = style.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    Ok(lines.join("\n"))
+    // Blanks are for those who read the file.
+    Ok(style.lines().map(|line| squeezed(line.trim())).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n"))
+}
+
+/// A line of the stylesheet without the blanks that mean nothing; one with a quoted text stays as it is.
+fn squeezed(line: &str) -> String {
+    let blanks = [("; ", ";"), (": ", ":"), (", ", ","), (" {", "{"), ("{ ", "{"), (" }", "}"), (";}", "}")];
+    if line.contains(['"', '\'']) {
+        return line.to_owned();
+    }
+    blanks.iter().fold(line.to_owned(), |line, (from, to)| line.replace(from, to))
 }
 
 /// The locale's own template for a page, or that of all locales.

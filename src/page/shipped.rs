@@ -12,7 +12,20 @@ pub(super) const FILES: &[(&str, &str)] = &[
     ("unsubscribed.html", include_str!("../../templates/pages/unsubscribed.html")),
     ("data.html", include_str!("../../templates/pages/data.html")),
     ("about.html", include_str!("../../templates/pages/about.html")),
+    ("cs/words.toml", include_str!("../../templates/pages/cs/words.toml")),
+    ("da/words.toml", include_str!("../../templates/pages/da/words.toml")),
+    ("de/words.toml", include_str!("../../templates/pages/de/words.toml")),
     ("en/words.toml", include_str!("../../templates/pages/en/words.toml")),
+    ("es/words.toml", include_str!("../../templates/pages/es/words.toml")),
+    ("fi/words.toml", include_str!("../../templates/pages/fi/words.toml")),
+    ("fr/words.toml", include_str!("../../templates/pages/fr/words.toml")),
+    ("it/words.toml", include_str!("../../templates/pages/it/words.toml")),
+    ("ja/words.toml", include_str!("../../templates/pages/ja/words.toml")),
+    ("nb/words.toml", include_str!("../../templates/pages/nb/words.toml")),
+    ("nl/words.toml", include_str!("../../templates/pages/nl/words.toml")),
+    ("pl/words.toml", include_str!("../../templates/pages/pl/words.toml")),
+    ("pt/words.toml", include_str!("../../templates/pages/pt/words.toml")),
+    ("sv/words.toml", include_str!("../../templates/pages/sv/words.toml")),
 ];
 
 #[cfg(test)]

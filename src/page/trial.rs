@@ -191,6 +191,7 @@ fn faults() -> Vec<FieldFault> {
     let fault = |field, wrong| FieldFault { field, wrong };
     vec![
         fault(FormField::Form, Wrong::Stale),
+        fault(FormField::Form, Wrong::NotKept),
         fault(FormField::Stars, Wrong::Missing),
         fault(FormField::Text, Wrong::TooLong(5_000)),
         fault(FormField::Title, Wrong::TooLong(100)),

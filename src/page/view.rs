@@ -209,6 +209,8 @@ pub enum Wrong {
     Unreadable,
     /// The form's token is too old; the customer sends the form once more.
     Stale,
+    /// It could not be stored at the moment; the customer sends the form once more.
+    NotKept,
 }
 
 /// A field and what is wrong with it.

@@ -66,7 +66,7 @@ impl Folder for PageFolder {
                 "trap",
             ],
         ),
-        ("errors", &["heading", "stars", "missing", "too_long", "unreadable", "stale"]),
+        ("errors", &["heading", "stars", "missing", "too_long", "unreadable", "stale", "not_kept"]),
         ("thanks", &["heading", "stored", "changed", "edit", "keep", "button"]),
         ("deleted", &["heading", "text", "again"]),
         ("later", &["heading", "intro", "not_arrived", "later", "help"]),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::{AnswerRecord, DeskMark};
 use crate::domain::{
     AddressKey, CopyId, Decision, Doubt, Handed, Inputs, Invitation, InvitationId, LetterId, LetterKind, OrderNews,
-    OrderReference, PastLetter, Reading, Rule, ShopId, State, Suppressed, Timestamp, Volume,
+    OrderReference, PastLetter, Reading, Review, Rule, ShopId, State, Suppressed, Timestamp, Volume,
 };
 
 /// A mail as it came in, for one shop.
@@ -322,6 +322,8 @@ pub struct Story {
     pub letters: Vec<LetterRecord>,
     /// What came back to those.
     pub answers: Vec<AnswerRecord>,
+    /// What their customers wrote about the orders; of an address all that it wrote.
+    pub reviews: Vec<Review>,
 }
 
 /// How often something happened to a shop's invitations, or how many of them stand in a state.

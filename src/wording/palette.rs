@@ -92,7 +92,7 @@ impl Color {
     }
 
     /// WCAG 2.2 contrast ratio, 1 to 21.
-    fn contrast(self, other: Self) -> f64 {
+    pub(crate) fn contrast(self, other: Self) -> f64 {
         let (a, b) = (self.luminance(), other.luminance());
         (a.max(b) + 0.05) / (a.min(b) + 0.05)
     }

@@ -2,6 +2,8 @@
 #![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "what a test does not expect is its failure")]
 
+#[path = "../kit/browser.rs"]
+mod browser;
 #[path = "../kit/by_hand.rs"]
 mod by_hand;
 #[path = "../kit/dns.rs"]
@@ -34,10 +36,12 @@ mod forged;
 mod held;
 mod imports;
 mod learn;
+mod letters;
 mod listeners;
 mod monitoring;
 mod orders;
 mod outgoing;
+mod pages;
 mod peers;
 mod people;
 mod platforms;

@@ -52,6 +52,7 @@ mod people;
 mod persons;
 mod races;
 mod relays;
+mod reviews;
 mod room;
 mod senders;
 mod watch;

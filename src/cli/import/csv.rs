@@ -88,7 +88,7 @@ impl Csv {
     pub(super) async fn run(self) -> Result<(), Failure> {
         let found = read_orders(&self.file, Need::Invite)?;
         let desk = Desk::open(&self.config).await?;
-        let shop = shop_of(&desk, self.shop.as_deref())?;
+        let shop = shop_of(&desk.config, self.shop.as_deref())?;
         let now = desk.clock.now();
         let due = due(&shop.zone, self.delay.as_deref(), self.at.as_deref(), now)?;
         self.say_what_was_read(&found)?;

@@ -177,7 +177,7 @@ struct Batch {
 impl How {
     async fn run(self, source: &Source) -> Result<(), Failure> {
         let desk = Desk::open(&self.config).await?;
-        let shop = shop_of(&desk, self.shop.as_deref())?;
+        let shop = shop_of(&desk.config, self.shop.as_deref())?;
         let span = self.span(shop, &desk)?;
         let reader = Reader::new(load_templates(desk.config.templates_dir.as_deref()).map_err(Failure::Config)?);
         let limit = desk.config.door.limits.message;

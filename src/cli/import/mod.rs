@@ -13,8 +13,8 @@ use std::path::Path;
 use clap::Subcommand;
 
 use super::when::{Meant, point};
-use super::{Desk, Failure};
-use crate::config::Shop;
+use super::{Failure, shop_in};
+use crate::config::{Config, Shop};
 use crate::domain::{Timestamp, Zone};
 use crate::ops::import::AHEAD_AT_MOST;
 use crate::table::{Need, Orders, orders};
@@ -44,13 +44,13 @@ impl Import {
 }
 
 /// The shop that is meant: the named one, or the only one.
-pub(super) fn shop_of<'d>(desk: &'d Desk, named: Option<&str>) -> Result<&'d Shop, Failure> {
-    let id = named.map(|name| desk.shop(name)).transpose()?;
-    let mut meant = desk.config.shops.iter().filter(|shop| id.as_ref().is_none_or(|id| shop.id == *id));
+pub(super) fn shop_of<'c>(config: &'c Config, named: Option<&str>) -> Result<&'c Shop, Failure> {
+    let id = named.map(|name| shop_in(config, name)).transpose()?;
+    let mut meant = config.shops.iter().filter(|shop| id.as_ref().is_none_or(|id| shop.id == *id));
     match (meant.next(), meant.next()) {
         (Some(shop), None) => Ok(shop),
         _ => {
-            let names = desk.config.shops.iter().map(|shop| shop.id.as_str()).collect::<Vec<_>>().join(", ");
+            let names = config.shops.iter().map(|shop| shop.id.as_str()).collect::<Vec<_>>().join(", ");
             Err(Failure::Usage(format!("say which shop with --shop: {names}")))
         }
     }

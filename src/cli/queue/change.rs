@@ -55,7 +55,7 @@ pub(super) struct Words {
 ///
 /// # Errors
 /// Exit code 1 with the candidates when it may mean several.
-pub(super) async fn named(desk: &Desk, word: &str, is_id: bool) -> Result<Option<Invitation>, Failure> {
+pub(in crate::cli) async fn named(desk: &Desk, word: &str, is_id: bool) -> Result<Option<Invitation>, Failure> {
     match desk::find(&desk.store, word, is_id).await? {
         Found::One(one) => Ok(Some(*one)),
         Found::Nothing => Ok(None),

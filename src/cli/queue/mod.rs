@@ -9,12 +9,15 @@ mod list;
 mod pause;
 mod reinvite;
 mod reschedule;
+mod reviewed;
 mod row;
 mod send_now;
 mod show;
 mod told;
 
 use clap::Subcommand;
+
+pub(super) use change::named;
 
 use super::output::{count, local};
 use super::when::{Meant, point};
@@ -36,6 +39,8 @@ pub(super) enum Queue {
     SendNow(send_now::SendNow),
     /// Begins new invitations after some that have ended
     Reinvite(reinvite::Reinvite),
+    /// Says that an order was reviewed elsewhere, so that nobody is reminded
+    Reviewed(reviewed::Reviewed),
     /// Lets all letters of a shop rest, or of all shops
     Pause(pause::Pause),
     /// Lets letters go again that rest
@@ -57,6 +62,7 @@ impl Queue {
             Self::Reschedule(reschedule) => reschedule.run().await,
             Self::SendNow(send) => send.run().await,
             Self::Reinvite(reinvite) => reinvite.run().await,
+            Self::Reviewed(reviewed) => reviewed.run().await,
             Self::Pause(pause) => pause.run().await,
             Self::Resume(resume) => resume.run().await,
             Self::Export(export) => export.run().await,

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::change::named;
 use super::row::long;
 use super::{ConfigArg, Desk, Failure, JsonArg, Output, local};
-use crate::domain::{Invitation, InvitationId, Zone};
-use crate::ops::explain::{Telling, letters, next};
+use crate::domain::{Invitation, InvitationId, Review, Zone};
+use crate::ops::explain::{Telling, letters, next, told};
 use crate::store::{AnswerRecord, Filter, LetterRecord, Store, StoreError, Subject};
 
 /// Which invitations `show` shows.
@@ -47,11 +47,16 @@ impl Show {
             let zone = desk.zone_of(&one.shop);
             let followed_by = followed_by(&desk.store, one).await?;
             let story = desk.store.story(&Subject::Invitation(one.id)).await?;
+            let reviews = &story.reviews;
             if self.json.json {
                 let mut value = long(one);
                 value["followed_by"] = json!(followed_by);
                 value["outgoing"] = story.letters.iter().map(letter).collect();
                 value["answers"] = story.answers.iter().map(answer).collect();
+                value["reviews"] = reviews.iter().map(review).collect();
+                value["put_off"] = json!({
+                    "not_arrived": one.progress.put_off.not_arrived, "ask_later": one.progress.put_off.ask_later,
+                });
                 out.json(&value)?;
                 continue;
             }
@@ -67,6 +72,7 @@ impl Show {
                 vec!["came back".to_owned(), format!("{}, {}", local(answer.at, &zone), answer.kind.sentence())]
             });
             rows.extend(answers);
+            rows.extend(reviews.iter().map(|one| vec!["review".to_owned(), told(one, &|at| local(at, &zone))]));
             out.table(&[], rows)?;
             let policies = desk.policies()?;
             let standings = desk.store.standings(&story.invitations, Arc::clone(&policies), desk.clock.now()).await?;
@@ -81,6 +87,14 @@ impl Show {
         }
         Ok(())
     }
+}
+
+/// A review, for scripts.
+fn review(one: &Review) -> Value {
+    json!({
+        "id": one.id, "product": one.product, "stars": one.stars, "collected": one.collected.as_str(),
+        "written_at": one.written_at.to_string(), "deleted_at": one.deleted_at.map(|at| at.to_string()),
+    })
 }
 
 /// A letter as far as it got, for scripts.

@@ -10,7 +10,9 @@ pub use silence::{Silence, silence};
 use std::collections::HashMap;
 
 use super::trust;
-use crate::domain::{Inputs, Invitation, InvitationId, LetterKind, Outcome, Policies, Timestamp};
+use crate::domain::{
+    Inputs, Invitation, InvitationId, LetterKind, OrderReference, Outcome, Policies, Review, Timestamp,
+};
 use crate::store::{
     AnswerRecord, CopyState, DecisionRecord, DeskAct, LetterPhase, LetterRecord, STORY_AT_MOST, Standing, StoredCopy,
     Story,
@@ -69,11 +71,21 @@ pub fn tell(story: &Story, telling: &Telling<'_>) -> Vec<Line> {
                     .flat_map(|one| letter_lines(one, story)),
             )
             .chain(story.answers.iter().filter_map(|one| answer_line(one, story, invitation.id)))
+            .chain(
+                story
+                    .reviews
+                    .iter()
+                    .filter(|one| is_about(one, invitation))
+                    .map(|one| Line { at: Some(one.written_at), text: told(one, when) }),
+            )
             .collect::<Vec<_>>();
         told.sort_by_key(|line| line.at);
         lines.extend(told);
         lines.push(Line { at: None, text: next(story, invitation, telling) });
     }
+    let alone =
+        story.reviews.iter().filter(|one| !story.invitations.iter().any(|invitation| is_about(one, invitation)));
+    lines.extend(alone.map(|one| Line { at: Some(one.written_at), text: told(one, when) }));
     let others = story
         .copies
         .iter()
@@ -106,6 +118,25 @@ fn tells_of(story: &Story, copy: &StoredCopy, invitation: &Invitation) -> bool {
 /// Whether a copy is an answer to a letter, which is told beside that letter.
 fn is_answer(story: &Story, copy: &StoredCopy) -> bool {
     story.answers.iter().any(|answer| answer.copy == Some(copy.id))
+}
+
+/// Whether a review is about the order of an invitation. A story has those of its customers alone.
+fn is_about(review: &Review, invitation: &Invitation) -> bool {
+    let reference = review.reference.as_ref().map(OrderReference::key);
+    review.shop == invitation.shop && reference == Some(invitation.reference.key())
+}
+
+/// A review in one line, without its words.
+pub fn told(one: &Review, when: &dyn Fn(Timestamp) -> String) -> String {
+    let about = one.product.as_ref().map(|product| format!(" of {product}")).unwrap_or_default();
+    let stars = if one.stars.get() == 1 { "1 star".to_owned() } else { format!("{} stars", one.stars) };
+    let since = match (one.deleted_at, &one.deleted_by, one.edited_at) {
+        (Some(at), Some(by), _) => format!(", removed by {by} {}", when(at)),
+        (Some(at), None, _) => format!(", deleted by its author {}", when(at)),
+        (None, _, Some(at)) => format!(", changed {}", when(at)),
+        (None, _, None) => String::new(),
+    };
+    format!("review {}{about}: {stars}, written {}{since}", one.id, when(one.written_at))
 }
 
 /// What came back to a letter of an invitation.

@@ -15,13 +15,26 @@ use crate::config::Database;
 use crate::store::sql::connection::Connection;
 use crate::store::sql::desk_statements as look;
 use crate::store::sql::every_statement;
+use crate::store::sql::review_statements as reviews;
 use crate::store::sql::statements::{self as sql, Statement};
 
 /// The tables that grow with the years.
-const LARGE: [&str; 8] = ["copy", "copy_body", "invitation", "letter", "decision", "tally", "suppression", "figure"];
+const LARGE: [&str; 10] = [
+    "copy",
+    "copy_body",
+    "invitation",
+    "letter",
+    "decision",
+    "tally",
+    "suppression",
+    "figure",
+    "review",
+    "review_edit",
+];
 
 /// Pages and batches: as long as their rows come out of an index in order, the first ones cost as little as there are of them.
-const ORDERED: [Statement; 17] = [
+const ORDERED: [Statement; 18] = [
+    reviews::REVIEWS_BELOW,
     look::IDS_EMAIL,
     look::IDS_REFERENCE,
     look::STEP_DOWN,
@@ -53,7 +66,11 @@ async fn queue(place: &kit::Place<'_>) -> Server {
 }
 
 /// What readers ask, who have a plan made for the values and the tables at hand.
-const READ: [Statement; 41] = [
+const READ: [Statement; 45] = [
+    reviews::REVIEW,
+    reviews::REVIEWS_BELOW,
+    reviews::EDITS_OF,
+    reviews::REVIEW_COUNTS,
     look::WALK,
     look::PICK,
     look::STEP_DOWN,
@@ -184,6 +201,11 @@ const YEARS: &str = "
         generate_series(1, 9) AS r;
     INSERT INTO figure (shop, day, name, n) SELECT 'shop' || s, 0, 'state done', 9000 FROM generate_series(0, 19) AS s;
     INSERT INTO pause (shop, since, actor) VALUES ('shop3', 1, 'support');
+    INSERT INTO review (shop, reference, reference_key, email_key, invitation_id, kind, product, collected, verified, stars, title, text,
+        name, language, written_at)
+    SELECT 'shop' || n % 20, 'A-' || n, 'a-' || n, n % 50000 || '@example.com', n, 'service', '', 'automatic', 1, 1 + n % 5, '', '', '',
+        'de', n FROM generate_series(1, 100000) AS n;
+    INSERT INTO review_edit (review_id, at, stars, title, text, name) SELECT n, n, 1, '', '', '' FROM generate_series(1, 100000) AS n;
     INSERT INTO decision (invitation_id, at, event, to_state, rule, actor)
     SELECT n, n, 'due', 'sending', 'due', 'daemon' FROM generate_series(1, 200000) AS n;
     INSERT INTO tally (shop, hour, event, ignored, held) SELECT 'shop' || n % 20, CAST(n / 20 AS BIGINT) * 3600000, 1, 1, 1

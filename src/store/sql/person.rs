@@ -23,7 +23,7 @@ use super::{SqlStore, body, suppression};
 use crate::domain::{
     AddressKey, CopyId, CustomerNews, Event, Invitation, ListKey, Policies, SuppressionEntry, Timestamp,
 };
-use crate::store::{Bodies, Erased, Erasure, LetterPhase, PersonTable, RawRow, StoreError, Stretch};
+use crate::store::{Bodies, Erased, Erasure, LetterPhase, PersonTable, RawRow, StoreError, StoredEntry, Stretch};
 
 /// Numbers of a table that are looked through at one time.
 const STRETCH: i64 = 20_000;
@@ -270,15 +270,18 @@ impl Erase {
         let plain = ListKey::of(&self.key);
         let hashed = plain.hashed(&self.list_key);
         let there = suppression::with_keys(conn, &[&plain, &hashed]).await?;
-        let gone = there.iter().filter(|one| self.mark.is_none() || !one.entry.key.is_hashed());
-        let gone = gone.map(|one| one.id).collect::<Vec<_>>();
-        let count = conn.execute(super::person_statements::UNLIST, [to_json(&gone)?.into()]).await?;
+        let is_plain = |one: &&StoredEntry| self.mark.is_none() || !one.entry.key.is_hashed();
+        // The mark takes the place of what stands where it is to stand: whoever was erased can be told by it.
+        let is_replaced = |one: &StoredEntry| self.mark.as_ref().is_some_and(|mark| mark.shop == one.entry.shop);
+        let gone = there.iter().filter(|one| is_plain(one) || is_replaced(one)).map(|one| one.id).collect::<Vec<_>>();
+        conn.execute(super::person_statements::UNLIST, [to_json(&gone)?.into()]).await?;
+        let count = u64::try_from(there.iter().filter(is_plain).count()).unwrap_or(0);
         if let Some(mark) = &self.mark {
             let stays = there.into_iter().filter(|one| !one.entry.key.is_hashed());
             // What was written beside it may name the person.
             let stays = stays.map(|one| SuppressionEntry { key: hashed.clone(), note: None, ..one.entry });
             let stays = stays.collect::<Vec<_>>();
-            suppression::write(conn, &stays.iter().chain(std::iter::once(mark)).collect::<Vec<_>>()).await?;
+            suppression::write(conn, &std::iter::once(mark).chain(&stays).collect::<Vec<_>>()).await?;
         }
         Ok(count)
     }

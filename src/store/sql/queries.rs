@@ -12,9 +12,10 @@ use super::moves::to_json;
 use super::pauses;
 use super::people::People;
 use super::restored::LAST_BACKUP;
+use super::reviews;
 use super::rows::{CopyRow, DecisionRow, InvitationRow, LetterRow, records};
 use super::statements::{self as sql, Statement};
-use crate::domain::{CopyId, Invitation, InvitationId, Policies, ShopId, Timestamp};
+use crate::domain::{CopyId, Invitation, InvitationId, Policies, Review, ShopId, Timestamp};
 use crate::store::{Counts, DecisionRecord, STORY_AT_MOST, Standing, StoredCopy, Story, Subject};
 
 /// All about a subject, from one state of everything.
@@ -42,13 +43,32 @@ pub(super) async fn story(conn: &mut Connection, subject: &Subject) -> Result<St
         conn.rows(look::DECISIONS_ON, [ids.as_str().into(), STORY_AT_MOST.into()]).await?;
     let letters: Vec<LetterRow> = conn.rows(look::LETTERS_OF, [ids.as_str().into(), STORY_AT_MOST.into()]).await?;
     let answers = answers::of_invitations(conn, &ids, STORY_AT_MOST).await?;
+    let written = written(conn, subject, &invitations).await?;
     Ok(Story {
         copies: oldest_first(records(copies)?),
         invitations: oldest_first(invitations),
         decisions: oldest_first(records(decisions)?),
         letters: oldest_first(records(letters)?),
         answers: oldest_first(records(answers)?),
+        reviews: oldest_first(written),
     })
+}
+
+/// What the customers of these invitations wrote about the orders; of an address all that it wrote.
+async fn written(conn: &mut Connection, subject: &Subject, of: &[Invitation]) -> Result<Vec<Review>, Fault> {
+    let mut persons = of.iter().map(|one| one.customer.email.key()).collect::<BTreeSet<_>>();
+    if let Subject::Email(key) = subject {
+        persons.insert(key.clone());
+    }
+    let keys = persons.iter().map(|key| key.as_str()).collect::<Vec<_>>();
+    let mut written = reviews::of_persons(conn, &keys, STORY_AT_MOST).await?;
+    if !matches!(subject, Subject::Email(_)) {
+        let is_about = |review: &Review, one: &Invitation| {
+            review.shop == one.shop && review.reference.as_ref().is_some_and(|about| about.key() == one.reference.key())
+        };
+        written.retain(|review| of.iter().any(|one| is_about(review, one)));
+    }
+    Ok(written)
 }
 
 /// A page of the invitations that began since `since`, each with what happened to it from outside, the oldest first.

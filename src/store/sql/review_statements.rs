@@ -9,6 +9,12 @@ statements! {
         written_at, edited_at, deleted_at, deleted_by FROM review WHERE shop = $1 AND reference_key = $2 AND email_key = $3 \
         AND reference_key IS NOT NULL AND email_key IS NOT NULL ORDER BY id"
     };
+    /// What these persons wrote, the newest first.
+    REVIEWS_OF_PERSONS = {
+        "SELECT id, shop, reference, invitation_id, kind, product, collected, verified, stars, title, text, name, language, \
+        written_at, edited_at, deleted_at, deleted_by FROM review WHERE email_key" (texts "$1") " AND email_key IS NOT NULL \
+        ORDER BY id DESC LIMIT $2"
+    };
     REVIEW = {
         "SELECT id, shop, reference, invitation_id, kind, product, collected, verified, stars, title, text, name, language, \
         written_at, edited_at, deleted_at, deleted_by FROM review WHERE id = $1"

@@ -91,6 +91,12 @@ pub(super) async fn of(conn: &mut Connection, whose: &ReviewsOf) -> Result<Vec<R
     records(rows)
 }
 
+/// What these persons wrote, the newest first.
+pub(super) async fn of_persons(conn: &mut Connection, keys: &[&str], limit: usize) -> Result<Vec<Review>, Fault> {
+    let rows: Vec<ReviewRow> = conn.rows(sql::REVIEWS_OF_PERSONS, [to_json(&keys)?.into(), limit.into()]).await?;
+    records(rows)
+}
+
 /// A page, newest first.
 pub(super) async fn list(
     conn: &mut Connection,

@@ -24,6 +24,8 @@ async fn walks(conn: &mut Connection) -> Vec<String> {
                 "tally",
                 "figure",
                 "suppression",
+                "review",
+                "review_edit",
             ]
             .iter()
             .any(|table| step == format!("SCAN {table}") || step.starts_with(&format!("SCAN {table} ")))
@@ -94,6 +96,10 @@ const YEARS: &str = "
     INSERT INTO suppression (shop, kind, subject, reason, actor, at)
     SELECT '', 'address', n || '@example.com', 'unsubscribed', 'customer', n FROM numbers;
     INSERT INTO figure (shop, day, name, n) SELECT 'shop' || (n % 20), n, 'begun', 1 FROM numbers;
+    INSERT INTO review (shop, reference, reference_key, email_key, invitation_id, kind, product, collected, verified, stars, title, text,
+        name, language, written_at)
+    SELECT 'shop' || (n % 20), 'A-' || n, 'a-' || n, email, n, 'service', '', 'automatic', 1, 1 + n % 5, '', '', '', 'de', n FROM numbers;
+    INSERT INTO review_edit (review_id, at, stars, title, text, name) SELECT n, n, 1, '', '', '' FROM numbers;
     INSERT INTO tally (shop, hour, event, ignored, held) SELECT 'shop' || (n % 20), n, 1, 1, 1 FROM numbers;
     DROP TABLE numbers; ANALYZE";
 
