@@ -141,7 +141,31 @@ pub fn specimen(
     now: Timestamp,
 ) -> Result<Composed, String> {
     let order = Invitation { id: InvitationId(NOBODY), link_series: 0, ..order.clone() };
-    let links = setup.link_maker().of_letter(shop, &order, kind, now)?;
+    let composed = to_look_at(setup, shop, &order, kind, is_test, now)?;
+    let message = setup.signers.sign(shop.from.domain(), composed.message)?;
+    Ok(Composed { message, ..composed })
+}
+
+/// The HTML of the last letter about an invitation, for the browser. Its links are new ones, and good for as long as a new letter's.
+///
+/// # Errors
+/// In words for a support person, when the shop's letters or link cannot make one.
+pub fn in_browser(setup: &Setup, shop: &Shop, invitation: &Invitation, now: Timestamp) -> Result<String, String> {
+    let is_first = invitation.progress.letters_sent <= 1;
+    let kind = if is_first { LetterKind::Invitation } else { LetterKind::Reminder };
+    Ok(to_look_at(setup, shop, invitation, kind, false, now)?.html)
+}
+
+/// A letter that nobody sends, unsigned.
+fn to_look_at(
+    setup: &Setup,
+    shop: &Shop,
+    order: &Invitation,
+    kind: LetterKind,
+    is_test: bool,
+    now: Timestamp,
+) -> Result<Composed, String> {
+    let links = setup.link_maker().of_letter(shop, order, kind, now)?;
     let (to, subject) = unsubscribe_mail(setup, shop, LetterId(NOBODY), order.id);
     let message_id = format!("{}.{}", now.0, message_id(setup, shop, order.id, kind));
     let letter = LetterData {
@@ -157,9 +181,7 @@ pub fn specimen(
         unsubscribe_mail: UnsubscribeMail { to: &to, subject: &subject },
         is_test,
     };
-    let composed = setup.letters.compose(&letter).map_err(|error| error.to_string())?;
-    let message = setup.signers.sign(shop.from.domain(), composed.message)?;
-    Ok(Composed { message, ..composed })
+    setup.letters.compose(&letter).map_err(|error| error.to_string())
 }
 
 /// Hands a made-up letter to the shop's first relay and records nothing. With the relay's name comes its answer.

@@ -2,17 +2,20 @@
 
 use axum::extract::Path;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::response::{Html, IntoResponse, Response};
+use url::Url;
 
+use super::Policy;
 use super::asked::{Asked, Speaks};
 use super::sent::{Sent, Ticket};
 use crate::domain::Rule;
 use crate::http::meter::Outcome;
 use crate::link::Purpose;
+use crate::ops::letters::in_browser;
 use crate::ops::put_off::{PutOff, PutOffAnswer, put_off};
 use crate::ops::unsubscribe::{self, Scope};
 use crate::ops::visit::{Door, Visit};
-use crate::page::{self, LaterForm, Page, UnsubscribeForm, Unsubscribed, fields};
+use crate::page::{self, LaterForm, Notice, Page, UnsubscribeForm, Unsubscribed, fields};
 use crate::store::StoreError;
 
 /// The question whether to unsubscribe, or that it is so.
@@ -131,6 +134,36 @@ pub(super) async fn put_it_off(Path(token): Path<String>, sent: Sent) -> Respons
             asked.show(StatusCode::OK, speaks(asked, &visit), &Page::PutOff(told(asked, &visit, answer)))
         }
         Err(error) => failed(asked, &error),
+    }
+}
+
+/// The letter in the browser.
+pub(super) async fn view(asked: Asked, Path(token): Path<String>) -> Response {
+    let visit = match asked.follow(Door::View(&token)).await {
+        Ok(visit) => visit,
+        Err(response) => return response,
+    };
+    let shop = asked.setup.config.shop(&visit.shop);
+    let (Some(shop), Some(invitation)) = (shop, &visit.invitation) else {
+        return asked.notice(StatusCode::NOT_FOUND, Notice::NotFound);
+    };
+    match in_browser(&asked.setup, shop, invitation, asked.now()) {
+        Ok(html) => {
+            // A letter's styles stand in its elements, as mail programs want them; of pictures it has the shop's logo at most.
+            let logo = shop.brand.logo.as_deref().and_then(|logo| Url::parse(logo).ok());
+            let pictures = logo.map_or("'none'".to_owned(), |logo| logo.origin().ascii_serialization());
+            let policy = format!(
+                "default-src 'none'; style-src 'unsafe-inline'; img-src {pictures}; form-action 'none'; frame-ancestors \
+                 'none'; base-uri 'none'"
+            );
+            let mut response = Html(html).into_response();
+            response.extensions_mut().insert(Policy(policy));
+            response
+        }
+        Err(error) => {
+            tracing::error!(shop = %shop.id, error, "a letter cannot be shown");
+            asked.notice(StatusCode::SERVICE_UNAVAILABLE, Notice::Unavailable)
+        }
     }
 }
 

@@ -86,6 +86,7 @@ fn routes() -> Router<Arc<Reception>> {
         .route(&format!("{}{}", behind(path::REVIEW), path::LATER), get(letters::later).post(letters::put_it_off))
         .route(&behind(path::UNSUBSCRIBE), get(letters::unsubscribing).post(letters::unsubscribe))
         .route(&behind(path::DATA), get(data::stored).post(data::act))
+        .route(&behind(path::VIEW), get(letters::view))
         .route(&behind(path::ORDER), get(review::by_order).post(review::post_by_order))
         .route(&behind(path::SHOP), get(review::by_shop).post(review::post_by_shop))
         .route(&behind(path::BASIC), get(review::by_own_link).post(review::post_by_own_link))
