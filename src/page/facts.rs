@@ -279,13 +279,13 @@ fn stored(speaker: &Speaker<'_>, thing: &Stored<'_>) -> Result<Value, Fault> {
         Stored::Invitation(day) => ("invitation", date(speaker, day)?),
         Stored::Reminder(day) => ("reminder", date(speaker, day)?),
         Stored::Due(day) => ("due", date(speaker, day)?),
-        Stored::Review(count, title, day) => {
-            let title = clean(title, LINE);
+        Stored::Review(count, [title, words, name], day) => {
+            let [title, name] = [title, name].map(|line| clean(line, LINE));
             let stars = match stars(Some(count)) {
                 0 => String::new(),
                 count => speaker.word(&format!("review.star{count}"))?,
             };
-            let parts = [stars, title, date(speaker, day)?];
+            let parts = [stars, title, text(words), name, date(speaker, day)?];
             ("review", parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n"))
         }
         Stored::Unsubscribed(day) => ("unsubscribed", date(speaker, day)?),

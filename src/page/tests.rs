@@ -130,7 +130,7 @@ fn whatever_comes_from_outside_is_text_on_every_page_in_every_locale() {
         Stored::Name(HOSTILE),
         Stored::Order(HOSTILE, Some(day)),
         Stored::Product(HOSTILE),
-        Stored::Review(9, HOSTILE, day),
+        Stored::Review(9, [HOSTILE; 3], day),
     ];
     let all = [
         review(OrderField::Known(HOSTILE)),

@@ -215,7 +215,7 @@ fn stored() -> Vec<Stored<'static>> {
         Stored::Invitation(DAY),
         Stored::Reminder(DAY),
         Stored::Due(DAY),
-        Stored::Review(4, "Good", DAY),
+        Stored::Review(4, ["Good", "Came fast.", "Anna"], DAY),
         Stored::Unsubscribed(DAY),
     ]
 }

@@ -298,8 +298,8 @@ pub enum Stored<'a> {
     Reminder(Date),
     /// A letter is due.
     Due(Date),
-    /// A review of one to five stars, its headline and its day.
-    Review(u8, &'a str, Date),
+    /// A review of one to five stars, its headline, its text, the name shown with it and its day.
+    Review(u8, [&'a str; 3], Date),
     /// No letters are wanted.
     Unsubscribed(Date),
 }

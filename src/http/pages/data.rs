@@ -47,7 +47,8 @@ fn rows<'a>(asked: &Asked, visit: &Visit, data: &'a MyData) -> Vec<Stored<'a>> {
         rows.extend(order.due_at.map(on).map(Stored::Due));
     }
     for review in data.reviews.iter().filter(|review| review.deleted_at.is_none()) {
-        rows.push(Stored::Review(review.stars, &review.title, on(review.written_at)));
+        let words = [&*review.title, &*review.text, &*review.name];
+        rows.push(Stored::Review(review.stars, words, on(review.written_at)));
     }
     rows.extend(data.no_letters.iter().map(|entry| Stored::Unsubscribed(on(entry.since))));
     rows
