@@ -36,6 +36,7 @@ mod forged;
 mod held;
 mod imports;
 mod learn;
+mod letters;
 mod links;
 mod listeners;
 mod monitoring;
