@@ -208,6 +208,7 @@ mod tests {
             progress,
             round: 0,
             follows: None,
+            link_series: 0,
             created_at: Timestamp(100),
             updated_at: Timestamp(100),
         }
