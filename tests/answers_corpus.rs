@@ -69,7 +69,7 @@ fn class(answer: &Answer) -> &'static str {
         Says::Failed(_) | Says::Delayed(_) | Says::Delivered(_) => "dsn",
         Says::Complained { .. } => "arf",
         Says::Replied => "auto-reply",
-        Says::Written => "-",
+        Says::Unsubscribed | Says::Written => "-",
     }
 }
 

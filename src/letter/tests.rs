@@ -337,6 +337,36 @@ fn every_locale_has_both_letters_for_people_and_for_programs() {
 }
 
 #[test]
+fn every_letter_unsubscribes_in_both_parts_and_in_its_header() {
+    let letters = Letters::embedded();
+    for has_pages in [true, false] {
+        let mut fixture = Fixture::new();
+        fixture.has_pages = has_pages;
+        for (locale, kind) in LOCALES.into_iter().flat_map(|locale| LetterKind::ALL.map(|kind| (locale, kind))) {
+            let full = fixture.letter(kind, locale);
+            let unnamed = Customer { name: None, ..fixture.customer.clone() };
+            let sender = Sender { reply_to: None, postal_address: None, ..full.sender };
+            let links = Links { stars: None, ..full.links };
+            let sparse = LetterData { sender, links, products: &[], customer: &unnamed, ..full };
+            for letter in [full, sparse] {
+                let made = letters.compose(&letter).unwrap();
+                let mailto = "mailto:bounce+abc@in.example?subject=unsubscribe";
+                let link = if has_pages { "https://reviews.example/u/t0k3n" } else { mailto };
+                let page = dom_query::Document::from(made.html.as_str());
+                assert_eq!(page.select(&format!("a[href='{link}']")).length(), 1, "{locale} {kind}");
+                assert_eq!(page.select("img:not([alt])").length(), 0, "{locale} {kind}");
+                assert!(made.text.contains(&format!(": {link}\n")), "{locale} {kind}: {}", made.text);
+                let header = header(&made.message);
+                let of = |name: &str| header.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+                let expected = if has_pages { format!("<{link}>, <{mailto}>") } else { format!("<{mailto}>") };
+                assert_eq!(of("List-Unsubscribe"), Some(expected.as_str()), "{locale} {kind}");
+                assert_eq!(of("List-Unsubscribe-Post"), has_pages.then_some("List-Unsubscribe=One-Click"));
+            }
+        }
+    }
+}
+
+#[test]
 fn all_locales_say_the_same_things_with_the_same_variables() {
     let problems = crate::document::Problems::default();
     let mut layer = crate::wording::Layer::default();

@@ -134,19 +134,31 @@ impl Site {
         let address = address.trim();
         let path = address.strip_prefix(self.base.as_str())?;
         let path = path.split(['?', '#']).next().unwrap_or_default();
-        let places: [(&str, fn(&'a str) -> Place<'a>); 8] = [
-            (path::REVIEW, Place::Review),
-            (path::UNSUBSCRIBE, Place::Unsubscribe),
-            (path::DATA, Place::Data),
-            (path::VIEW, Place::View),
-            (path::ORDER, Place::Order),
-            (path::SHOP, Place::Shop),
-            (path::BASIC, Place::Basic),
-            (path::ABOUT, Place::About),
+        let begins = [
+            path::REVIEW,
+            path::UNSUBSCRIBE,
+            path::DATA,
+            path::VIEW,
+            path::ORDER,
+            path::SHOP,
+            path::BASIC,
+            path::ABOUT,
         ];
-        let (last, place) = places.iter().find_map(|(begin, place)| Some((path.strip_prefix(begin)?, place)))?;
-        let last = last.strip_suffix(path::LATER).filter(|_| path.starts_with(path::REVIEW)).unwrap_or(last);
-        (!last.is_empty() && !last.contains('/')).then(|| place(last))
+        let (begin, last) = begins.iter().find_map(|begin| Some((*begin, path.strip_prefix(begin)?)))?;
+        let last = last.strip_suffix(path::LATER).filter(|_| begin == path::REVIEW).unwrap_or(last);
+        if last.is_empty() || last.contains('/') {
+            return None;
+        }
+        Some(match begin {
+            path::REVIEW => Place::Review(last),
+            path::UNSUBSCRIBE => Place::Unsubscribe(last),
+            path::DATA => Place::Data(last),
+            path::VIEW => Place::View(last),
+            path::ORDER => Place::Order(last),
+            path::SHOP => Place::Shop(last),
+            path::BASIC => Place::Basic(last),
+            _ => Place::About(last),
+        })
     }
 }
 

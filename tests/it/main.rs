@@ -36,6 +36,8 @@ mod forged;
 mod held;
 mod imports;
 mod learn;
+mod letters;
+mod links;
 mod listeners;
 mod monitoring;
 mod orders;

@@ -23,10 +23,7 @@ Examples:
   The reminder in Japanese, written into a folder:
     invited letter preview --shop nordljus --locale ja --kind reminder --out letters
   What an invitation's customer gets:
-    invited letter preview --shop nordljus --invitation 4711 --out letters
-
-The page stands by itself, so that a browser without a window makes a picture of it, as wide as a phone:
-    chromium --headless --screenshot=letter.png --window-size=375,1600 file://$PWD/letters/letter.html")]
+    invited letter preview --shop nordljus --invitation 4711 --out letters")]
 pub(in crate::cli) struct Preview {
     #[command(flatten)]
     config: ConfigArg,
@@ -44,7 +41,8 @@ pub(in crate::cli) struct Preview {
     /// With the data of this invitation instead of made-up ones; its links lead nowhere all the same
     #[arg(long, value_name = "NUMBER")]
     invitation: Option<i64>,
-    /// The folder for letter.html, letter.txt and letter.eml, which is made if need be
+    /// The folder for letter.html, letter.txt and letter.eml, which is made if need be. The page stands by itself: a picture of it
+    /// is made by `chromium --headless --screenshot=letter.png --window-size=375,1600 file:///DIR/letter.html`
     #[arg(long, value_name = "DIR", default_value = "letter-preview")]
     out: PathBuf,
     /// Open the page in the default browser
