@@ -86,9 +86,7 @@ impl Pages {
         let of_shop = frame.shop.and_then(|shop| self.shops.get(shop.id.as_str()));
         Ok(render::render(of_shop.unwrap_or(&self.common), frame, page)?)
     }
-}
 
-impl Pages {
     /// The language that a page with this frame is in, as `Content-Language` says it.
     pub fn language(&self, frame: &Frame<'_>) -> String {
         let of_shop = frame.shop.and_then(|shop| self.shops.get(shop.id.as_str()));

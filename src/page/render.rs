@@ -88,13 +88,21 @@ pub(super) fn style(edition: &Edition, frame: &Frame<'_>) -> Result<String, Faul
     let color = frame.shop.and_then(|shop| Color::parse(shop.color)).or_else(|| Color::parse(NO_SHOP));
     let palette = color.map(|color| Palette::of(color).into_value()).unwrap_or_default();
     let style = edition.fill("style.css", context! { palette })?;
-    // Blanks are for those who read the file.
-    Ok(style.lines().map(|line| squeezed(line.trim())).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n"))
+    // Blanks are for those who read the file, and so are line breaks where a line is complete.
+    let mut squeezed = String::with_capacity(style.len());
+    for line in style.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        if !squeezed.is_empty() && !squeezed.ends_with(['{', '}', ';']) {
+            squeezed.push('\n');
+        }
+        squeezed.push_str(&without_blanks(line));
+    }
+    Ok(squeezed)
 }
 
 /// A line of the stylesheet without the blanks that mean nothing; one with a quoted text stays as it is.
-fn squeezed(line: &str) -> String {
-    let blanks = [("; ", ";"), (": ", ":"), (", ", ","), (" {", "{"), ("{ ", "{"), (" }", "}"), (";}", "}")];
+fn without_blanks(line: &str) -> String {
+    let blanks =
+        [("; ", ";"), (": ", ":"), (" > ", ">"), (", ", ","), (" {", "{"), ("{ ", "{"), (" }", "}"), (";}", "}")];
     if line.contains(['"', '\'']) {
         return line.to_owned();
     }

@@ -42,6 +42,10 @@ pub(super) fn run(edition: &Edition, problems: &Problems) {
                 try_one(edition, &frame(&shop, locale, full), &page, problems);
             }
         }
+        // Most mistakes would be there again in each of the other languages.
+        if !problems.is_empty() {
+            return;
+        }
     }
 }
 
@@ -141,6 +145,7 @@ pub(super) fn pages(full: bool) -> Vec<Page<'static>> {
     let mut pages = vec![
         Page::Review(review(full, Vec::new())),
         Page::Review(review(full, faults())),
+        Page::Review(review(full, vec![FieldFault { field: FormField::Form, wrong: Wrong::NotKept }])),
         Page::Thanks(Thanks { changed: full, edit: rest("/r/token"), keep: false }),
         Page::Thanks(Thanks { changed: false, edit: Some("https://reviews.shop.example/b/token"), keep: true }),
         Page::Deleted { again: rest("/r/token") },
@@ -191,7 +196,6 @@ fn faults() -> Vec<FieldFault> {
     let fault = |field, wrong| FieldFault { field, wrong };
     vec![
         fault(FormField::Form, Wrong::Stale),
-        fault(FormField::Form, Wrong::NotKept),
         fault(FormField::Stars, Wrong::Missing),
         fault(FormField::Text, Wrong::TooLong(5_000)),
         fault(FormField::Title, Wrong::TooLong(100)),

@@ -55,7 +55,6 @@ impl Folder for PageFolder {
                 "reference",
                 "reference_hint",
                 "products",
-                "product_stars",
                 "product_text",
                 "send",
                 "save",

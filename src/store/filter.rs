@@ -206,6 +206,7 @@ mod tests {
                 ..OrderDetails::default()
             },
             progress,
+            link_series: 0,
             round: 0,
             follows: None,
             created_at: Timestamp(100),

@@ -123,7 +123,7 @@ async fn a_file_of_the_third_schema_loses_nothing_and_goes_on_numbering() {
     let one =
         async |conn: &mut SqliteConnection, text| sqlx::query_scalar::<_, i64>(text).fetch_one(conn).await.unwrap();
     assert_eq!((one(&mut conn, LETTERS).await, one(&mut conn, WHOSE).await), (8, 8));
-    assert_eq!(sqlx::query_scalar::<_, String>(FLOOR).fetch_one(&mut conn).await.unwrap(), "5");
+    assert_eq!(sqlx::query_scalar::<_, String>(FLOOR).fetch_one(&mut conn).await.unwrap(), "6");
     assert_eq!(one(&mut conn, "SELECT COUNT(*) FROM pragma_foreign_key_check").await, 0);
     assert_eq!(one(&mut conn, "SELECT seq FROM sqlite_sequence WHERE name = 'invitation'").await, 12);
     assert_eq!(one(&mut conn, "SELECT COUNT(*) FROM sqlite_sequence WHERE name LIKE '%anew%'").await, 0);
@@ -153,7 +153,7 @@ async fn a_server_of_the_third_schema_loses_nothing_and_lets_no_old_program_clai
 
     let one = async |conn: &mut PgConnection, text| sqlx::query_scalar::<_, i64>(text).fetch_one(conn).await.unwrap();
     assert_eq!((one(&mut conn, LETTERS).await, one(&mut conn, WHOSE).await), (8, 8));
-    assert_eq!(sqlx::query_scalar::<_, String>(FLOOR).fetch_one(&mut conn).await.unwrap(), "5");
+    assert_eq!(sqlx::query_scalar::<_, String>(FLOOR).fetch_one(&mut conn).await.unwrap(), "6");
     for (number, is_taken) in [(1, true), (0, false), (1, false), (2, true)] {
         assert_eq!(sqlx::raw_sql(round(number)).execute(&mut conn).await.is_ok(), is_taken, "{number}");
     }

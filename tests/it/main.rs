@@ -37,6 +37,7 @@ mod held;
 mod imports;
 mod learn;
 mod letters;
+mod links;
 mod listeners;
 mod monitoring;
 mod orders;

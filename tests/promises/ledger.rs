@@ -128,7 +128,10 @@ impl Ledger {
         match outside {
             Outside::Order(news) => account.order(*news, before.state),
             Outside::Invited(_) => {}
-            Outside::Desk(DeskOrder::Cancel) => account.stopped = Some("a person cancelled it"),
+            // Of one that has ended a person is told so; it ends nothing that the customer may still ask for.
+            Outside::Desk(DeskOrder::Cancel) if !decision.rule.is_refusal() => {
+                account.stopped = Some("a person cancelled it")
+            }
             Outside::Desk(_) if decision.rule.is_refusal() => {}
             Outside::Desk(order) => {
                 account.at_once = *order == DeskOrder::SendNow;
@@ -146,6 +149,7 @@ impl Ledger {
                     let wait = if *news == CustomerNews::NotArrived { not_arrived } else { ask_later };
                     account.not_before = account.not_before.max(Some(now.plus(wait)));
                     account.at_once = false;
+                    account.by_person = true;
                 }
             }
             Outside::Customer(CustomerNews::Bounced) => {

@@ -15,7 +15,7 @@ Examples:
   An order of the only shop:
     invited queue reviewed LN-2204
   Of one shop among several, for one of its customers only:
-    invited queue reviewed LN-2204 --shop nord --email anna@customer.example --reason \"seen on the other site\"")]
+    invited queue reviewed LN-2204 --shop nord --email anna@customer.example --reason \"seen\"")]
 pub(in crate::cli) struct Reviewed {
     #[command(flatten)]
     config: ConfigArg,

@@ -150,10 +150,8 @@ fn put_off(progress: &mut Progress, news: CustomerNews, policy: &Policy, now: Ti
         _ => return (Rule::NothingDue, Inputs::NONE),
     };
     progress.put_off = put_off;
-    // What goes at once goes past the shop's rules; a letter that waits has no need of that.
-    if progress.state == State::Done || progress.planned == Planned::AtOnce {
-        progress.planned = Planned::Trigger;
-    }
+    // Not even the shop's mails make it earlier; and what goes at once goes past the shop's rules, of which there is no need any more.
+    progress.planned = Planned::Person;
     if progress.due_at != Some(due) {
         back_in_line(progress, due);
         progress.attempts = 0;

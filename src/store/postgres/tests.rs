@@ -66,7 +66,8 @@ async fn queue(place: &kit::Place<'_>) -> Server {
 }
 
 /// What readers ask, who have a plan made for the values and the tables at hand.
-const READ: [Statement; 45] = [
+const READ: [Statement; 46] = [
+    reviews::REVIEWS_OF_PERSONS,
     reviews::REVIEW,
     reviews::REVIEWS_BELOW,
     reviews::EDITS_OF,

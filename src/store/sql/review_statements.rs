@@ -50,7 +50,7 @@ statements! {
     REVIEWS_BELOW = {
         "SELECT id, shop, reference, invitation_id, kind, product, collected, verified, stars, title, text, name, language, \
         written_at, edited_at, deleted_at, deleted_by FROM review WHERE id < $1 AND ($3 IS NULL OR shop = $3) \
-        AND ($4 IS NULL OR stars = $4) AND ($5 IS NULL OR collected = $5) AND + written_at >= $6 ORDER BY id DESC LIMIT $2"
+        AND (CAST($4 AS BIGINT) IS NULL OR stars = $4) AND ($5 IS NULL OR collected = $5) AND + written_at >= $6 ORDER BY id DESC LIMIT $2"
     };
     EDITS_OF = { "SELECT at, stars, title, text, name FROM review_edit WHERE review_id = $1 ORDER BY id" };
     REVIEW_COUNTS = {
