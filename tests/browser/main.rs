@@ -6,9 +6,13 @@
 #![cfg(feature = "daemon")]
 #![expect(clippy::unwrap_used, reason = "what a test does not expect is its failure")]
 
+mod crawler;
 mod driver;
 mod harness;
+mod hostile;
 mod looks;
+mod shop;
+mod story;
 mod wire;
 
 #[path = "../it/kit.rs"]

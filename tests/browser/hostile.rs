@@ -1,0 +1,118 @@
+//! Names, products and reviews that try to be more than text, through letter, pages and program: each is shown as text, no script runs,
+//! nothing is fetched, and nothing is wider than a telephone.
+
+use serde_json::json;
+
+use crate::driver::{Browser, can_browse};
+use crate::looks::{look_at, nothing_else_was_asked_for, sideways};
+use crate::shop::Shop;
+
+/// What strikes, strikes this, or the title.
+const STRIKE: &str = "window.struck=1";
+
+/// A word that stands in every text, so that a text that vanished is noticed.
+const MARK: &str = "Quux";
+
+fn hostile() -> Vec<String> {
+    vec![
+        format!("<script>{STRIKE}</script>{MARK}"),
+        format!("\"><img src=http://elsewhere.example/x onerror={STRIKE}>{MARK}"),
+        format!("' autofocus onfocus='{STRIKE}' x='{MARK}"),
+        format!("</textarea></title></style><svg onload={STRIKE}>{MARK}"),
+        format!("{{{{ 7*191 }}}}{{% raw %}}{{# {MARK} #}}[Link] {MARK}"),
+        format!("\u{202E}gnirts\u{202C}\u{200B}\u{2066}{MARK}\u{2069}\u{FEFF}"),
+        format!("{MARK}\r\nBcc: victim@example.net\r\n\r\n<b>"),
+        format!("{MARK}{}", "W".repeat(200)),
+        format!("\u{1F9D1}\u{200D}\u{1F680}\u{1F389} {MARK}"),
+        format!("\u{5E9}\u{5DC}\u{5D5}\u{5DD} \u{645}\u{631}\u{62D}\u{628}\u{627} {MARK}"),
+        format!("=HYPERLINK(\"http://elsewhere.example\",\"{MARK}\")"),
+    ]
+}
+
+/// An order whose name and product are this text, as JSON can say it.
+fn mail(reference: &str, text: &str) -> Vec<u8> {
+    let email = format!("{}@customer.example.net", reference.to_lowercase());
+    let snippet = json!({
+        "recipientEmail": email, "recipientName": text, "referenceId": reference,
+        "products": [{ "name": text, "sku": "1", "productUrl": "https://shop.example.com/p/1" }],
+    });
+    // An ASCII mail whose markup ends where it should.
+    let snippet = snippet.to_string().replace('<', "\\u003c");
+    let snippet = snippet.encode_utf16().map(|unit| match u8::try_from(unit) {
+        Ok(byte) if byte.is_ascii() => char::from(byte).to_string(),
+        _ => format!("\\u{unit:04x}"),
+    });
+    let snippet = snippet.collect::<String>();
+    format!(
+        "From: Shop <orders@shop.example.com>\r\nTo: <{email}>\r\nSubject: Your order {reference}\r\n\
+         Date: Mon, 2 Mar 2026 09:00:00 +0000\r\nMessage-ID: <{reference}@shop.example.com>\r\nMIME-Version: 1.0\r\n\
+         Content-Type: text/html; charset=utf-8\r\n\r\n<html><body><p>Thank you for your order.</p>\r\n\
+         <script type=\"application/json+trustpilot\">{snippet}</script></body></html>\r\n"
+    )
+    .into_bytes()
+}
+
+/// Checks that the page that is open is only text.
+async fn is_harmless(browser: &Browser, base: &str, what: &str) {
+    assert!(browser.script("return window.struck === undefined").await.as_bool().unwrap(), "{what}: a script ran");
+    let made = "return document.querySelectorAll('script,img,svg,iframe,object,embed,link,[onerror],[onfocus],[onload]').length";
+    assert_eq!(browser.script(made).await, 0, "{what}");
+    assert_eq!(sideways(browser).await, [] as [String; 0], "{what}");
+    assert!(!browser.source().await.contains("1337"), "{what}: a template was run");
+    nothing_else_was_asked_for(browser, base).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_texts_are_text_wherever_they_are_shown() {
+    if !can_browse("hostile_texts_are_text_wherever_they_are_shown") {
+        return;
+    }
+    let (shop, browser) = (Shop::open("en").await, Browser::start().await);
+    browser.look_as(375, "light").await;
+    let base = shop.base();
+    for (number, text) in hostile().iter().enumerate() {
+        let reference = format!("H-{number}");
+        let letter = shop.letter(&reference, &mail(&reference, text)).await;
+        assert!(!letter.header.contains("\nBcc:"), "{}", letter.header);
+        crate::kit::say(&format!(
+            "{number} {} {} {}",
+            letter.text.contains(MARK),
+            letter.html.contains(MARK),
+            letter.text.lines().take(6).collect::<String>()
+        ));
+        browser.open(letter.link("/v/", "")).await;
+        is_harmless(&browser, &base, &format!("letter of {text:?}")).await;
+
+        browser.open(letter.link("/r/", "?s=5")).await;
+        is_harmless(&browser, &base, &format!("review of {text:?}")).await;
+        let words = if number == 7 { "W".repeat(5_000) } else { format!("{MARK} {text}") };
+        browser.fill("#text", &words).await;
+        browser.fill("#title", &text.chars().take(90).collect::<String>()).await;
+        browser.fill("#name", &text.chars().take(50).collect::<String>()).await;
+        browser.follow("form:not(.apart) button[value=write]").await;
+        is_harmless(&browser, &base, &format!("thanks of {text:?}")).await;
+        let stored = shop.reviews().await;
+        assert_eq!(stored.len(), number + 1, "{text:?}: {}", browser.text("main").await);
+
+        browser.open(letter.review()).await;
+        is_harmless(&browser, &base, &format!("edit of {text:?}")).await;
+        let shown = browser.value("#text", "value").await;
+        assert!(stored.iter().any(|(.., words, _)| *words == shown), "{text:?} is shown as it is stored: {shown:?}");
+        if number == 7 {
+            look_at(&browser, "hostile-long").await;
+        }
+        browser.open(letter.link("/d/", "")).await;
+        is_harmless(&browser, &base, &format!("data of {text:?}")).await;
+        if number == 9 {
+            look_at(&browser, "hostile-data").await;
+        }
+    }
+    for (_, title, text, name) in shop.reviews().await {
+        let bidi = |c: char| matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}');
+        for words in [title, text, name] {
+            assert!(!words.contains(bidi) && !words.contains('\r'), "{words:?}");
+        }
+    }
+    browser.stop().await;
+    shop.house.daemon.stop().await;
+}
