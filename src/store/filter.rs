@@ -206,7 +206,6 @@ mod tests {
                 ..OrderDetails::default()
             },
             progress,
-            link_series: 0,
             round: 0,
             follows: None,
             link_series: 0,
