@@ -7,7 +7,7 @@ use clap::Args;
 use super::{ConfigArg, Failure, JsonArg, Output, live};
 use crate::app::{build_setup, database_password, exposed, load_config, rebuild_setup, signing_key};
 use crate::clock::Clock;
-use crate::config::{Config, ListenOn};
+use crate::config::{Config, ListenOn, Pages};
 use crate::domain::Timestamp;
 use crate::door::{certificate_ends, ends_soon, load_tls};
 use crate::ops::Setup;
@@ -78,6 +78,7 @@ impl Check {
         findings.extend(
             exposed(&config).map(|doubt| Finding { doubt: true, ..Finding::fine("metrics", doubt.to_string()) }),
         );
+        findings.extend(config.pages.as_ref().map(pages));
         findings.extend(config.door.listeners.iter().filter_map(|listener| folder_of(&listener.on)));
         findings.push(certificate(&config));
         findings.extend(config.trust_doubts().into_iter().map(|(shop, doubt)| Finding {
@@ -124,6 +125,19 @@ fn templates(templates: &Templates) -> Finding {
         _ => format!("{names} ({}, see: invited template check)", super::output::count(doubts, "warning")),
     };
     Finding { doubt: doubts > 0, ..Finding::fine("templates", note) }
+}
+
+/// Where customers' pages are. TLS in front of an address that others reach too is easily gone round.
+fn pages(pages: &Pages) -> Finding {
+    let tls = if pages.tls { "TLS" } else { "plain HTTP for a proxy" };
+    let note = format!("{} served on {}, {tls}", pages.url, pages.listen);
+    match pages.listen.ip().to_canonical().is_loopback() || pages.tls {
+        true => Finding::fine("pages", note),
+        false => Finding {
+            doubt: true,
+            ..Finding::fine("pages", format!("{note}: let a firewall say that only the proxy may connect"))
+        },
+    }
 }
 
 /// A unix socket without a folder to be in. It is no fault, since systemd may make the folder at the start.

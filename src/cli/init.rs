@@ -59,6 +59,9 @@ pub(super) struct Init {
     /// Where the stars in a letter lead; may contain {reference}, {email}, {name}, {token}, {stars} …
     #[arg(long, value_name = "URL")]
     link: Option<String>,
+    /// Serve pages for customers, behind a proxy at this https:// address; letters lead there unless --link says otherwise
+    #[arg(long, value_name = "URL")]
+    pages: Option<String>,
     /// From the order mail to the first letter, such as 7d
     #[arg(long)]
     delay: Option<String>,
@@ -140,7 +143,11 @@ impl Init {
         self.listen = Some(asked("Listen for copies on", self.listen.take(), Some(guess.listen))?);
         self.relay = Some(asked("The relay for the letters", self.relay.take(), Some(guess.relay))?);
         self.from = Some(asked("The sender of the letters", self.from.take(), Some(guess.from))?);
-        self.link = Some(asked("Where the stars lead", self.link.take(), Some(guess.link))?);
+        self.link = Some(asked(
+            "Where the stars lead",
+            self.link.take(),
+            Some(if self.pages.is_some() { "own".to_owned() } else { guess.link }),
+        )?);
         self.timezone = Some(asked("The shop's time zone", self.timezone.take(), Some(guess.timezone))?);
         Ok(())
     }
@@ -161,6 +168,10 @@ impl Init {
         take(&self.listen, &mut answers.listen);
         take(&self.relay, &mut answers.relay);
         take(&self.from, &mut answers.from);
+        if let Some(url) = &self.pages {
+            answers.pages = Some((url.clone(), config::DEFAULT_PAGES_LISTEN.to_string()));
+            "own".clone_into(&mut answers.link);
+        }
         take(&self.link, &mut answers.link);
         take(&self.timezone, &mut answers.timezone);
         take(&self.locale, &mut answers.locale);

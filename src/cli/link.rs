@@ -334,7 +334,7 @@ async fn judged(desk: &Desk, (read, key): (Read, Option<u8>), now: Timestamp) ->
             };
             let state = match &one {
                 None if *purpose != Purpose::Basic => "gone",
-                Some(one) if one.link_series != token.series => "revoked",
+                Some(one) if token.series < one.link_series => "revoked",
                 _ if now >= token.expires => "expired",
                 _ => "valid",
             };

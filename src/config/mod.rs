@@ -30,7 +30,7 @@ pub use dns::{DnsRecord, dns_records};
 pub use link::{FIRST_LINK_KEY, LinkKey, LinkTo, ShopLink};
 pub use listener::{ListenOn, Listener, ListenerTls};
 pub use login::{DoorLogin, PasswordHash, StoredPassword};
-pub use pages::Pages;
+pub use pages::{DEFAULT_PAGES_LISTEN, Pages};
 pub use read::parse;
 pub use settings::{
     Brand, Config, DEFAULT_LISTEN, Dkim, Door, Limits, LogFormat, Login, MailboxDomain, Metrics, Relay, RelayTimeouts,

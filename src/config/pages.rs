@@ -12,7 +12,7 @@ use super::listener::{NETWORK_REMEDY, network};
 use super::values::{is_loopback, number, path, problem_at, word};
 
 /// Where pages are served unless something else is written: loopback, where a proxy finds them.
-const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8090);
+pub const DEFAULT_PAGES_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8090);
 
 /// Connections at one time. A proxy needs few; with a few KB each these cost no more than some MB.
 const DEFAULT_CONNECTIONS: usize = 1_000;
@@ -55,7 +55,7 @@ impl Pages {
 pub(super) fn read(top: &Table<'_>, folder: &Path, has_certificate: bool) -> Option<Pages> {
     top.table("pages", |table| {
         let url = table.required_string("url", URL_REMEDY).and_then(url);
-        let listen = table.string("listen").map_or(Some(DEFAULT_LISTEN), listen);
+        let listen = table.string("listen").map_or(Some(DEFAULT_PAGES_LISTEN), listen);
         let tls = word(table, "tls", &[("none", false), ("implicit", true)]).unwrap_or(false);
         if tls && !has_certificate {
             problem_at(

@@ -39,6 +39,8 @@ pub struct Answers {
     pub from: String,
     /// Where the letters' stars lead.
     pub link: String,
+    /// The address that customers see our own pages at, and where they are served; without it there are none.
+    pub pages: Option<(String, String)>,
     /// The language of its letters.
     pub locale: String,
     /// Its time zone, an IANA name.
@@ -71,6 +73,7 @@ impl Answers {
             secret: secret.to_owned(),
             from: format!("reviews@{domain}"),
             link: format!("https://{domain}/review?order={{reference}}"),
+            pages: None,
             shop_domain: domain,
             locale: "en".to_owned(),
             timezone: "UTC".to_owned(),
@@ -123,9 +126,13 @@ pub fn template(answers: &Answers) -> String {
         filled.push(("shop.trust", "address", text("accept")));
         filled.push(("shop.trust", "volume", text("off")));
     }
+    if let Some((url, listen)) = &answers.pages {
+        filled.extend([("pages", "url", text(url)), ("pages", "listen", text(listen))]);
+    }
     let mut table = "";
     let mut out = String::with_capacity(EXAMPLE.len() + 256);
     for line in EXAMPLE.lines() {
+        let line = if answers.pages.is_some() && line == "#[pages]" { "[pages]" } else { line };
         // A block that is switched off has keys of its own, too.
         if let Some(block) = line.strip_prefix('#').unwrap_or(line).strip_prefix('[') {
             table = block.trim_matches(['[', ']']);

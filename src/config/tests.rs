@@ -400,6 +400,7 @@ fn a_first_configuration_says_what_was_answered() {
     );
 
     answers = Answers {
+        pages: Some(("https://reviews.example.com".to_owned(), "127.0.0.1:8091".to_owned())),
         database: "/srv/a \"b\"\\c.db".to_owned(),
         master_key: "/srv/it's.key".to_owned(),
         ingest_domain: "in.example.com".to_owned(),

@@ -206,9 +206,9 @@ mod tests {
                 ..OrderDetails::default()
             },
             progress,
-            link_series: 0,
             round: 0,
             follows: None,
+            link_series: 0,
             created_at: Timestamp(100),
             updated_at: Timestamp(100),
         }

@@ -74,6 +74,9 @@ impl Demo {
         let door = *daemon.addresses().first().ok_or_else(|| Failure::Undone("nothing listens".to_owned()))?;
         out.line(format!("invited demo in {}", folder.display()))?;
         out.line(format!("  the daemon listens on {door}; the shop's BCC address is {bcc}"))?;
+        if let Some(pages) = daemon.pages_address() {
+            out.line(format!("  the letters' links lead to its pages on http://{pages}"))?;
+        }
         out.line(format!("  the relay on {} files letters in {}", catcher.address(), catcher.folder().display()))?;
         out.line("")?;
 

@@ -42,7 +42,8 @@ pub(super) async fn set_up(folder: &Path, listen: &str, relay: SocketAddr) -> Re
     answers.shop_name = "The Demo Shop".to_owned();
     answers.listen = listen.to_owned();
     answers.relay = format!("smtp://{relay}");
-    answers.link = "https://demo.example/review/{token}?order={reference}&stars={stars}".to_owned();
+    answers.link = "own".to_owned();
+    answers.pages = Some(("http://127.0.0.1:0".to_owned(), "127.0.0.1:0".to_owned()));
     answers.delay = Duration::ZERO;
     answers.at_any_hour = true;
     answers.believe_address = true;
