@@ -65,6 +65,10 @@ fn rows(standing: &Standing, now: Timestamp, zone: &Zone) -> Vec<Vec<String>> {
     for one in &standing.complaints {
         rows.push(("complaints", format!("shop {}: {}", one.shop, one.seen)));
     }
+    if let Some(first) = standing.erasures.first() {
+        let waiting = count(standing.erasures.len(), "person");
+        rows.push(("erasure", format!("asked for by {waiting}, first {}", local(first.at, zone))));
+    }
     if let Some(disk) = standing.disk {
         rows.push(("disk", format!("{} free of {}", size(disk.free), size(disk.whole))));
     }
@@ -198,6 +202,7 @@ fn object(standing: &Standing, faults: &[String], now: Timestamp) -> Value {
         "alarms": alarms.collect::<Vec<_>>(),
         "complaints": complaints.collect::<Vec<_>>(),
         "pauses": pauses.collect::<Vec<_>>(),
+        "erasures": { "waiting": standing.erasures.len(), "since": standing.erasures.first().map(|first| instant(first.at)) },
         "disk_free": standing.disk.map(|disk| disk.free),
         "disk_whole": standing.disk.map(|disk| disk.whole),
         "last_backup": counts.last_backup.map(instant),

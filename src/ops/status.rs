@@ -14,7 +14,7 @@ use super::stats::day_of;
 use super::vitals;
 use crate::config::Config;
 use crate::domain::{AlarmKind, DAY, HOUR, ShopId, State, Timestamp};
-use crate::store::{Alarm, Counts, Disk, Pause, Report, ShopComplaints, Store, StoreError, disk_of};
+use crate::store::{Alarm, Counts, Disk, ErasureRequest, Pause, Report, ShopComplaints, Store, StoreError, disk_of};
 
 /// A daemon that has said nothing for so long is not at work: it says something several times a minute.
 pub const SILENT_AFTER: Duration = Duration::from_secs(60);
@@ -72,7 +72,7 @@ pub struct Word {
 pub struct Listening {
     /// Its address.
     pub address: String,
-    /// What it is for: `smtp`, `submission`, `lmtp`, `http`.
+    /// What it is for: `smtp`, `submission`, `lmtp`, `http`, `pages`.
     pub role: String,
     /// How its sessions are protected: `starttls`, `required`, `implicit`, `none`.
     pub tls: String,
@@ -222,6 +222,8 @@ pub struct Status {
     pub complaints: Vec<ShopComplaints>,
     /// Whose letters rest.
     pub pauses: Vec<Pause>,
+    /// Who asked to be erased and is not yet, oldest first.
+    pub erasures: Vec<ErasureRequest>,
     /// The disk of the database's file.
     pub disk: Option<Disk>,
 }
@@ -256,6 +258,7 @@ pub async fn look(store: &dyn Store, config: &Config, now: Timestamp) -> Result<
         alarms: alarms.into_iter().filter(|alarm| shops.contains(&&alarm.shop)).collect(),
         complaints: complaints.into_iter().filter(|one| one.seen.month > 0 && shops.contains(&&one.shop)).collect(),
         pauses: store.pauses().await?,
+        erasures: store.erasure_requests().await?,
         disk: disk_of(&config.database),
     })
 }
@@ -300,6 +303,10 @@ pub fn faults(status: &Status, now: Timestamp) -> Vec<String> {
     }
     if let Some(in_doubt) = status.counts.invitations.get(&State::InDoubt).filter(|count| **count > 0) {
         faults.push(format!("{in_doubt} in doubt; see: invited queue list --state in_doubt"));
+    }
+    if let Some(first) = status.erasures.first() {
+        let waits = status.erasures.len();
+        faults.push(format!("{waits} asked to be erased, first {}; see: invited person requests", first.at));
     }
     if let Some(disk) = status.disk.filter(|disk| disk.free < ROOM.min(disk.whole / 10)) {
         faults.push(format!("the disk of the database has {} MiB left; make room", disk.free / (1024 * 1024)));
@@ -402,6 +409,8 @@ mod tests {
         };
         let note = "the relay main needs a person".to_owned();
         let refused = Alarm { kind: AlarmKind::Relay, note, ..alarm.clone() };
+        let wish =
+            ErasureRequest { shop: alarm.shop.clone(), email: "anna@customer.example".to_owned(), at: ago(86_400) };
         let faults = [
             (told_of(|status| status.daemons.clear()), "no daemon is at work"),
             (told_of(|status| status.daemons[0] = daemon(61)), "has said nothing for 61 s"),
@@ -427,6 +436,7 @@ mod tests {
             ),
             (told_of(|status| status.alarms.push(refused)), "needs a person; see: invited check"),
             (told_of(|status| status.counts.invitations = [(State::InDoubt, 2)].into()), "2 in doubt"),
+            (told_of(|status| status.erasures.push(wish)), "1 asked to be erased"),
             (told_of(|status| status.disk = Some(Disk { free: 1 << 20, whole: 1 << 40 })), "1 MiB left"),
         ];
         for (told, wanted) in faults {
