@@ -362,7 +362,8 @@ impl Revoke {
         let word = self.invitation;
         let there_is_none = || Failure::Undone(format!("there is no invitation {word:?}"));
         let one = named(&desk, &word, self.id).await?.ok_or_else(there_is_none)?;
-        let series = desk.store.revoke_links(one.id, &self.who.actor(), desk.clock.now()).await?.ok_or_else(there_is_none)?;
+        let series =
+            desk.store.revoke_links(one.id, &self.who.actor(), desk.clock.now()).await?.ok_or_else(there_is_none)?;
         if series == one.link_series {
             let why = format!("the links of invitation {} were revoked 255 times, and can be no more", one.id);
             return Err(Failure::Undone(why));
