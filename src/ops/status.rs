@@ -14,7 +14,7 @@ use super::stats::day_of;
 use super::vitals;
 use crate::config::Config;
 use crate::domain::{AlarmKind, DAY, HOUR, ShopId, State, Timestamp};
-use crate::store::{Alarm, Counts, Disk, ErasureRequest, Pause, Report, ShopComplaints, Store, StoreError, disk_of};
+use crate::store::{Alarm, Counts, Disk, Pause, Report, ShopComplaints, Store, StoreError, disk_of};
 
 /// A daemon that has said nothing for so long is not at work: it says something several times a minute.
 pub const SILENT_AFTER: Duration = Duration::from_secs(60);
@@ -34,6 +34,9 @@ const ROOM: u64 = 256 * 1024 * 1024;
 
 /// How long before its end a certificate is a fault. ACME clients renew theirs a month before.
 const CERTIFICATE_ENDS: Duration = DAY.saturating_mul(14);
+
+/// For how long somebody may wait to be erased before that is a fault. GDPR, article 12(3), gives a month.
+const ERASE_WITHIN: Duration = DAY.saturating_mul(14);
 
 /// Letters and copies are counted once a minute, for a day.
 const STEP: Duration = Duration::from_secs(60);
@@ -222,10 +225,10 @@ pub struct Status {
     pub complaints: Vec<ShopComplaints>,
     /// Whose letters rest.
     pub pauses: Vec<Pause>,
-    /// Who asked to be erased and is not yet, oldest first.
-    pub erasures: Vec<ErasureRequest>,
     /// The disk of the database's file.
     pub disk: Option<Disk>,
+    /// When each person asked who wants to be erased and is not yet, oldest first.
+    pub erasures_asked: Vec<Timestamp>,
 }
 
 /// The daemons, who spoke last first.
@@ -258,8 +261,8 @@ pub async fn look(store: &dyn Store, config: &Config, now: Timestamp) -> Result<
         alarms: alarms.into_iter().filter(|alarm| shops.contains(&&alarm.shop)).collect(),
         complaints: complaints.into_iter().filter(|one| one.seen.month > 0 && shops.contains(&&one.shop)).collect(),
         pauses: store.pauses().await?,
-        erasures: store.erasure_requests().await?,
         disk: disk_of(&config.database),
+        erasures_asked: store.erasure_requests().await?.into_iter().map(|one| one.at).collect(),
     })
 }
 
@@ -304,9 +307,9 @@ pub fn faults(status: &Status, now: Timestamp) -> Vec<String> {
     if let Some(in_doubt) = status.counts.invitations.get(&State::InDoubt).filter(|count| **count > 0) {
         faults.push(format!("{in_doubt} in doubt; see: invited queue list --state in_doubt"));
     }
-    if let Some(first) = status.erasures.first() {
-        let waits = status.erasures.len();
-        faults.push(format!("{waits} asked to be erased, first {}; see: invited person requests", first.at));
+    if let Some(asked) = status.erasures_asked.first().filter(|asked| now.since(**asked) >= ERASE_WITHIN) {
+        let waits = told(now.since(*asked));
+        faults.push(format!("somebody asked {waits} ago to be erased, and is not; see: invited person requests"));
     }
     if let Some(disk) = status.disk.filter(|disk| disk.free < ROOM.min(disk.whole / 10)) {
         faults.push(format!("the disk of the database has {} MiB left; make room", disk.free / (1024 * 1024)));
@@ -388,6 +391,13 @@ mod tests {
     }
 
     #[test]
+    fn whoever_asked_to_be_erased_waits_a_fortnight_at_most() {
+        let asked = |days: i64| told_of(|status| status.erasures_asked = vec![ago(days * 86_400), ago(0)]);
+        assert_eq!(asked(13), Vec::<String>::new());
+        assert_eq!(asked(14), ["somebody asked 14 days ago to be erased, and is not; see: invited person requests"]);
+    }
+
+    #[test]
     fn what_is_well_has_no_faults() {
         assert_eq!(faults(&well(), NOW), Vec::<String>::new());
         assert_eq!(told_of(|status| status.daemons.push(daemon(7_200))), Vec::<String>::new(), "a daemon of yesterday");
@@ -409,8 +419,6 @@ mod tests {
         };
         let note = "the relay main needs a person".to_owned();
         let refused = Alarm { kind: AlarmKind::Relay, note, ..alarm.clone() };
-        let wish =
-            ErasureRequest { shop: alarm.shop.clone(), email: "anna@customer.example".to_owned(), at: ago(86_400) };
         let faults = [
             (told_of(|status| status.daemons.clear()), "no daemon is at work"),
             (told_of(|status| status.daemons[0] = daemon(61)), "has said nothing for 61 s"),
@@ -436,7 +444,6 @@ mod tests {
             ),
             (told_of(|status| status.alarms.push(refused)), "needs a person; see: invited check"),
             (told_of(|status| status.counts.invitations = [(State::InDoubt, 2)].into()), "2 in doubt"),
-            (told_of(|status| status.erasures.push(wish)), "1 asked to be erased"),
             (told_of(|status| status.disk = Some(Disk { free: 1 << 20, whole: 1 << 40 })), "1 MiB left"),
         ];
         for (told, wanted) in faults {
