@@ -139,6 +139,7 @@ async fn a_review_is_written_changed_and_deleted_by_the_letters_link() {
     let page = get(links.pages, &format!("{}?s=4", links.review)).await;
     assert_eq!(page.status, 200);
     assert!(page.body.contains("value=\"4\" checked"), "{}", page.body);
+    assert!(page.body.contains("value=\"Anna\"") && !page.body.contains("Anna Example"), "{}", page.body);
     assert_eq!(reviews(&house).await, [], "a click stores nothing");
     let token = page.form_token();
 
@@ -270,6 +271,43 @@ async fn customers_see_take_along_and_have_erased_what_is_stored() {
     assert_eq!(asked.status, 200);
     assert_eq!(house.store().erasure_requests().await.unwrap().len(), 1);
     assert_eq!(house.invitation("A-1").await.progress.due_at, None, "letters stop at once");
+    house.daemon.stop().await;
+}
+
+/// What the pages say of a form that was open for more than a day.
+const STALE: &str = "The page was open for a long time.";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_was_open_for_days_still_unsubscribes_and_elsewhere_asks_to_press_once_more() {
+    let house = house().await;
+    let links = letter(&house, "A-1").await;
+    let later = format!("{}/later", links.review);
+    let asked = [(&later, "not_arrived"), (&links.data, "erase")];
+    let mut opened = Vec::new();
+    for (path, button) in asked {
+        opened.push((path, button, get(links.pages, path).await.form_token().to_owned()));
+    }
+    let token = get(links.pages, &links.unsubscribe).await.form_token().to_owned();
+    house.pass(Duration::from_secs(2 * 86_400));
+    let before = format!("{:?}", house.story("A-1").await);
+    for (path, button, token) in &opened {
+        let answer = post(links.pages, path, &[("token", token), ("do", button)], &[]).await;
+        assert_eq!(answer.status, 422, "{path}");
+        assert!(answer.body.contains(STALE) && answer.body.contains("role=\"alert\""), "{path}: {}", answer.body);
+        let again = [("token", answer.form_token()), ("do", button)];
+        if *button == "erase" {
+            assert!(house.store().erasure_requests().await.unwrap().is_empty());
+        } else {
+            assert_eq!(format!("{:?}", house.story("A-1").await), before);
+            assert_eq!(post(links.pages, path, &again, &[]).await.status, 200, "{path}: the second time it is heard");
+        }
+    }
+    for (token, status) in [("1772442000.00", 400), (token.as_str(), 200)] {
+        let had = house.invitation("A-1").await.progress.due_at.is_some();
+        let answer = post(links.pages, &links.unsubscribe, &[("token", token), ("do", "shop")], &[]).await;
+        assert_eq!((answer.status, had), (status, true), "{}", answer.body);
+    }
+    assert_eq!(house.invitation("A-1").await.progress.due_at, None, "unsubscribed by the old form");
     house.daemon.stop().await;
 }
 

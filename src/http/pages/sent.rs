@@ -14,7 +14,7 @@ use super::Reception;
 use super::asked::Asked;
 use super::guard::is_own_origin;
 use crate::http::form::{Form, LARGEST, NoForm};
-use crate::http::form_token;
+use crate::http::form_token::{self, Origin};
 use crate::http::meter::{Outcome, Turned};
 use crate::page::{Notice, Target, fields};
 
@@ -97,8 +97,17 @@ impl Sent {
 
     /// Whether the form was made for this page within a day.
     pub(super) fn is_fresh(&self) -> bool {
+        self.origin() == Origin::Fresh
+    }
+
+    /// Whether the form was made for this page, however long ago.
+    pub(super) fn is_ours(&self) -> bool {
+        self.origin() != Origin::Foreign
+    }
+
+    fn origin(&self) -> Origin {
         let key = &self.asked.setup.keys.forms;
-        form_token::holds(key, &self.asked.path, self.form.get(fields::TOKEN), self.asked.now())
+        form_token::origin(key, &self.asked.path, self.form.get(fields::TOKEN), self.asked.now())
     }
 
     /// Answers a form whose button this page does not have.
