@@ -1,6 +1,7 @@
 //! A mail's bytes become a [`Reading`]: who bought, which order, what happened to it. Several layers look, best first: the AFS
 //! snippet, schema.org data (JSON-LD, then microdata), the platform's template, the words of all languages, the header fields
-//! ([`Layer`] has them in their order); for every field the best one that found something wins, and the others stay as findings. Reading never fails and never asks for time, files or the network.
+//! ([`Layer`] has them in their order); for every field the best one that found something wins, and the others stay as findings.
+//! Reading never fails and never asks for time, files or the network.
 
 mod answer;
 mod body;
