@@ -99,6 +99,19 @@ impl PersonName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The given name, where the name says without doubt which word that is. Otherwise `None`: it is for what everybody may read, and
+    /// a family name shown there against somebody's will is worse than a field left empty.
+    pub fn given(&self) -> Option<&str> {
+        // A word alone is a family name as often as a given one, and in a script without blanks it is both.
+        let (first, rest) = self.0.split_once(char::is_whitespace)?;
+        // Only the scripts of Europe: Chinese, Japanese and Korean names begin with the family's.
+        let is_word = |c: char| (c.is_alphabetic() && c < '\u{0590}') || matches!(c, '-' | '\'' | '\u{2019}');
+        // "Dr." and "A." are no names, "Lind, Anna" and "LIND Anna" begin with the family's.
+        let is_name = first.chars().count() > 1 && first.chars().all(is_word);
+        let is_shouted = |text: &str| !text.chars().any(char::is_lowercase);
+        (is_name && (!is_shouted(first) || is_shouted(rest)) && !rest.contains(',')).then_some(first)
+    }
 }
 
 impl fmt::Display for PersonName {
@@ -296,6 +309,30 @@ mod tests {
         );
         assert_eq!(PersonName::parse("a@b.test"), None);
         assert_eq!(PersonName::parse("  12 "), None);
+    }
+
+    #[test]
+    fn a_given_name_is_the_first_of_several_words_and_never_a_guess() {
+        for (name, given) in [
+            ("Anna Lind", Some("Anna")),
+            ("Anna-Lena van der Berg", Some("Anna-Lena")),
+            ("\u{d6}zg\u{fc}r Y\u{131}lmaz", Some("\u{d6}zg\u{fc}r")),
+            ("\u{410}\u{43d}\u{43d}\u{430} \u{41b}\u{438}\u{43d}\u{434}", Some("\u{410}\u{43d}\u{43d}\u{430}")),
+            ("ANNA LIND", Some("ANNA")),
+            ("Lind", None),
+            ("Lind, Anna", None),
+            ("Lind , Anna", None),
+            ("LIND Anna", None),
+            ("Dr. Anna Lind", None),
+            ("A Lind", None),
+            ("24h Service Ltd", None),
+            ("\u{7530}\u{4e2d}\u{82b1}\u{5b50}", None),
+            ("\u{7530}\u{4e2d} \u{82b1}\u{5b50}", None),
+            ("\u{7530}\u{4e2d}\u{3000}\u{82b1}\u{5b50}", None),
+            ("\u{ae40} \u{bbfc}\u{c900}", None),
+        ] {
+            assert_eq!(PersonName::parse(name).unwrap().given(), given, "{name}");
+        }
     }
 
     #[test]

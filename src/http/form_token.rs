@@ -15,17 +15,32 @@ pub(super) fn sign(key: &[u8; 32], address: &str, now: Timestamp) -> String {
     format!("{seconds}.{}", hexadecimal(key, address, seconds))
 }
 
-/// Whether a token belongs to this address and is not older than a day.
-pub(super) fn holds(key: &[u8; 32], address: &str, token: &str, now: Timestamp) -> bool {
-    let Some((seconds, tag)) = token.split_once('.') else { return false };
+/// What a form's token tells of the form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    /// From our page for this link, not older than a day.
+    Fresh,
+    /// From our page for this link, and the page was open for longer.
+    Old,
+    /// From nowhere that we know.
+    Foreign,
+}
+
+/// Where a form with this token, sent to this address, came from.
+pub(super) fn origin(key: &[u8; 32], address: &str, token: &str, now: Timestamp) -> Origin {
+    let Some((seconds, tag)) = token.split_once('.') else { return Origin::Foreign };
     let plain = seconds.len() <= 12 && seconds.bytes().all(|byte| byte.is_ascii_digit());
-    let Some(seconds) = plain.then(|| seconds.parse::<i64>().ok()).flatten() else { return false };
+    let Some(seconds) = plain.then(|| seconds.parse::<i64>().ok()).flatten() else { return Origin::Foreign };
     let expected = hexadecimal(key, address, seconds);
     let is_ours: bool = subtle::ConstantTimeEq::ct_eq(expected.as_bytes(), tag.as_bytes()).into();
     let made = Timestamp::from_seconds(seconds);
     // Clocks of several daemons need not agree to the second.
-    let is_fresh = now.since(made) <= DAY && made.since(now) <= std::time::Duration::from_secs(60);
-    is_ours && is_fresh
+    let is_made = made.since(now) <= std::time::Duration::from_secs(60);
+    match is_ours && is_made {
+        false => Origin::Foreign,
+        true if now.since(made) <= DAY => Origin::Fresh,
+        true => Origin::Old,
+    }
 }
 
 fn hexadecimal(key: &[u8; 32], address: &str, seconds: i64) -> String {
@@ -44,15 +59,22 @@ mod tests {
     const NOW: Timestamp = Timestamp::from_seconds(1_772_442_000);
 
     #[test]
-    fn a_token_holds_for_its_address_and_a_day() {
+    fn a_token_is_of_its_address_and_fresh_for_a_day() {
         let token = sign(&KEY, "/r/abc", NOW);
-        assert!(holds(&KEY, "/r/abc", &token, NOW) && holds(&KEY, "/r/abc", &token, NOW.plus(DAY)));
         let later = NOW.plus(DAY).plus(std::time::Duration::from_secs(1));
-        assert!(!holds(&KEY, "/r/abc", &token, later), "stale");
         let before = Timestamp::from_seconds(1_772_442_000 - 61);
-        assert!(!holds(&KEY, "/r/abc", &token, before), "from the future");
-        assert!(!holds(&KEY, "/r/abd", &token, NOW), "of another address");
-        assert!(!holds(&[8; 32], "/r/abc", &token, NOW), "by another key");
+        for (what, key, address, at, expected) in [
+            ("now", KEY, "/r/abc", NOW, Origin::Fresh),
+            ("a day later", KEY, "/r/abc", NOW.plus(DAY), Origin::Fresh),
+            ("after that", KEY, "/r/abc", later, Origin::Old),
+            ("a year later", KEY, "/r/abc", NOW.plus(DAY * 365), Origin::Old),
+            ("from the future", KEY, "/r/abc", before, Origin::Foreign),
+            ("of another address", KEY, "/r/abd", NOW, Origin::Foreign),
+            ("by another key", [8; 32], "/r/abc", NOW, Origin::Foreign),
+            ("by another key, and old", [8; 32], "/r/abc", later, Origin::Foreign),
+        ] {
+            assert_eq!(origin(&key, address, &token, at), expected, "{what}");
+        }
     }
 
     #[test]
@@ -61,12 +83,12 @@ mod tests {
         for at in 0..token.len() {
             let mut bytes = token.clone().into_bytes();
             bytes[at] ^= 1;
-            assert!(!holds(&KEY, "/r/abc", &String::from_utf8(bytes).unwrap(), NOW), "byte {at}");
+            assert_eq!(origin(&KEY, "/r/abc", &String::from_utf8(bytes).unwrap(), NOW), Origin::Foreign, "byte {at}");
         }
         for text in
             ["", ".", "1.", "1772442000.", "+1772442000.00", "99999999999999999999.00", &token[..token.len() - 1]]
         {
-            assert!(!holds(&KEY, "/r/abc", text, NOW), "{text}");
+            assert_eq!(origin(&KEY, "/r/abc", text, NOW), Origin::Foreign, "{text}");
         }
     }
 }

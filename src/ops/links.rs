@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use super::house::Setup;
+use super::visit::{Visit, Who};
 use crate::clock::random_bytes;
 use crate::config::{Config, Shop};
 use crate::domain::{Invitation, LetterKind, Product, ShopId, Timestamp};
@@ -153,6 +154,36 @@ impl<'a> LinkMaker<'a> {
             Target::BusinessGenerated(maker) => Ok(maker.page().for_everybody()),
             Target::Unique(maker) => Ok(maker.page().for_everybody()),
         }
+    }
+
+    /// Where the shop wants this visitor's review when that is not on our pages, and of the clicked star where the target knows stars.
+    /// It is the configuration's word alone: nothing that a visitor brings chooses the site.
+    ///
+    /// # Errors
+    /// In words for the shop, when it collects elsewhere but has no link for somebody like this.
+    pub fn elsewhere(
+        &self,
+        shop: &Shop,
+        visit: &Visit,
+        clicked: Option<u8>,
+        now: Timestamp,
+    ) -> Result<Option<String>, String> {
+        let locale = visit.locale.as_deref().unwrap_or(&shop.locale);
+        let address = match (&visit.who, &visit.invitation) {
+            (Who::Invitation(_), Some(invitation)) => {
+                let links = self.of_letter(shop, invitation, LetterKind::Invitation, now)?;
+                let star = clicked.and_then(|stars| usize::from(stars).checked_sub(1));
+                let of_star = star.and_then(|at| links.stars.and_then(|stars| stars.into_iter().nth(at)));
+                of_star.unwrap_or(links.review)
+            }
+            (Who::Order(ticket), _) => self.of_order(OwnOrder { ticket, locale })?,
+            (Who::Anybody, _) => self.generic(&shop.id, locale)?,
+            // Written here, so changed here.
+            (Who::Review(_) | Who::Invitation(_), _) => return Ok(None),
+        };
+        // A pattern, too, may lead to these pages.
+        let is_here = self.site().is_some_and(|site| site.place(&address).is_some());
+        Ok((!is_here).then_some(address))
     }
 
     /// The address behind a shop's link and, where there are some, those behind its stars.

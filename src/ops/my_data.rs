@@ -158,7 +158,7 @@ pub async fn my_data(house: &House, visit: &Visit) -> Result<MyData, StoreError>
     Ok(MyData {
         shop: visit.shop.to_string(),
         email: email.to_string(),
-        name: visit.name().map(str::to_owned),
+        name: visit.name().map(|name| name.as_str().to_owned()),
         copies: story.copies.iter().map(|copy| When(copy.received_at)).collect(),
         orders,
         reviews,

@@ -75,7 +75,7 @@ pub struct Word {
 pub struct Listening {
     /// Its address.
     pub address: String,
-    /// What it is for: `smtp`, `submission`, `lmtp`, `http`.
+    /// What it is for: `smtp`, `submission`, `lmtp`, `http`, `pages`.
     pub role: String,
     /// How its sessions are protected: `starttls`, `required`, `implicit`, `none`.
     pub tls: String,

@@ -2,7 +2,7 @@
 //! changes nothing, whoever looks and however often.
 
 use super::House;
-use crate::domain::{AddressKey, EmailAddress, Invitation, InvitationId, OrderReference, ReviewId, ShopId};
+use crate::domain::{AddressKey, EmailAddress, Invitation, InvitationId, OrderReference, PersonName, ReviewId, ShopId};
 use crate::link::{InvalidTicket, InvalidToken, OrderTicket, Purpose, Token};
 use crate::store::{Filter, ReviewsOf, Store, StoreError};
 
@@ -69,12 +69,11 @@ impl Visit {
     }
 
     /// The name by which the shop knows them.
-    pub fn name(&self) -> Option<&str> {
-        let name = match &self.who {
+    pub fn name(&self) -> Option<&PersonName> {
+        match &self.who {
             Who::Order(ticket) => ticket.name.as_ref(),
             _ => self.invitation.as_ref().and_then(|one| one.customer.name.as_ref()),
-        };
-        name.map(|name| name.as_str())
+        }
     }
 
     /// What was bought, by name, in the order in which a form counts it.

@@ -246,8 +246,8 @@ fn thanks_of(speaker: &Speaker<'_>, thanks: &Thanks<'_>) -> Result<Value, Fault>
 }
 
 fn later(speaker: &Speaker<'_>, form: &LaterForm<'_>) -> Result<Value, Fault> {
-    let LaterForm { target: to, not_arrived, later, review } = form;
-    let rest = context! { not_arrived, later, review => review.unwrap_or(""), ..target(*to) };
+    let LaterForm { target: to, not_arrived, later, review, stale } = form;
+    let rest = context! { not_arrived, later, review => review.unwrap_or(""), stale, faulty => stale, ..target(*to) };
     headed(speaker, "later.heading", rest)
 }
 
@@ -264,7 +264,8 @@ fn put_off(speaker: &Speaker<'_>, answer: PutOff) -> Result<Value, Fault> {
 fn data(speaker: &Speaker<'_>, page: &DataPage<'_>) -> Result<Value, Fault> {
     let stored = page.stored.iter().map(|thing| stored(speaker, thing)).collect::<Result<Vec<_>, _>>()?;
     let erasure_asked = page.erasure_asked.map(|day| date(speaker, day)).transpose()?.unwrap_or_default();
-    headed(speaker, "data.heading", context! { stored, erasure_asked, ..target(page.target) })
+    let stale = page.stale;
+    headed(speaker, "data.heading", context! { stored, erasure_asked, stale, faulty => stale, ..target(page.target) })
 }
 
 fn stored(speaker: &Speaker<'_>, thing: &Stored<'_>) -> Result<Value, Fault> {

@@ -137,10 +137,16 @@ fn whatever_comes_from_outside_is_text_on_every_page_in_every_locale() {
         review(OrderField::Asked(HOSTILE)),
         Page::Thanks(Thanks { changed: false, edit: Some(HOSTILE), keep: true }),
         Page::Deleted { again: Some(HOSTILE) },
-        Page::Later(LaterForm { target: target(), not_arrived: true, later: true, review: Some(HOSTILE) }),
+        Page::Later(LaterForm {
+            target: target(),
+            not_arrived: true,
+            later: true,
+            review: Some(HOSTILE),
+            stale: false,
+        }),
         Page::Unsubscribe(UnsubscribeForm { target: target() }),
         Page::Unsubscribed(Unsubscribed { target: target(), all: false }),
-        Page::Data(DataPage { target: target(), stored, erasure_asked: None }),
+        Page::Data(DataPage { target: target(), stored, erasure_asked: None, stale: false }),
         Page::About(Practice::default()),
         Page::Notice(Notice::Expired),
     ];

@@ -149,7 +149,8 @@ pub(super) fn pages(full: bool) -> Vec<Page<'static>> {
         Page::Thanks(Thanks { changed: full, edit: rest("/r/token"), keep: false }),
         Page::Thanks(Thanks { changed: false, edit: Some("https://reviews.shop.example/b/token"), keep: true }),
         Page::Deleted { again: rest("/r/token") },
-        Page::Later(LaterForm { target: TARGET, not_arrived: full, later: full, review: rest("/r/token") }),
+        Page::Later(later(full, false)),
+        Page::Later(later(full, true)),
         Page::PutOff(PutOff::Until(DAY)),
         Page::PutOff(PutOff::AskedBefore),
         Page::PutOff(PutOff::NoMore),
@@ -157,8 +158,9 @@ pub(super) fn pages(full: bool) -> Vec<Page<'static>> {
         Page::Unsubscribe(UnsubscribeForm { target: TARGET }),
         Page::Unsubscribed(Unsubscribed { target: TARGET, all: full }),
         Page::Undone,
-        Page::Data(DataPage { target: TARGET, stored: stored(), erasure_asked: (!full).then_some(DAY) }),
-        Page::Data(DataPage { target: TARGET, stored: Vec::new(), erasure_asked: Some(DAY) }),
+        Page::Data(data(stored(), (!full).then_some(DAY), false)),
+        Page::Data(data(stored(), (!full).then_some(DAY), true)),
+        Page::Data(data(Vec::new(), Some(DAY), false)),
         Page::ErasureAsked,
         Page::About(Practice {
             share: if full { 100 } else { 30 },
@@ -174,6 +176,14 @@ pub(super) fn pages(full: bool) -> Vec<Page<'static>> {
     ];
     pages.extend(Notice::ALL.map(Page::Notice));
     pages
+}
+
+fn later(full: bool, stale: bool) -> LaterForm<'static> {
+    LaterForm { target: TARGET, not_arrived: full, later: full, review: full.then_some("/r/token"), stale }
+}
+
+fn data(stored: Vec<Stored<'static>>, erasure_asked: Option<Date>, stale: bool) -> DataPage<'static> {
+    DataPage { target: TARGET, stored, erasure_asked, stale }
 }
 
 fn review(full: bool, faults: Vec<FieldFault>) -> ReviewForm<'static> {

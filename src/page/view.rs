@@ -242,6 +242,8 @@ pub struct LaterForm<'a> {
     pub later: bool,
     /// Where the review can be written.
     pub review: Option<&'a str>,
+    /// Whether the form was sent, but the page had been open for too long.
+    pub stale: bool,
 }
 
 /// What came of "not arrived" or "later".
@@ -279,6 +281,8 @@ pub struct DataPage<'a> {
     pub stored: Vec<Stored<'a>>,
     /// When erasure was asked for; then it is not offered again.
     pub erasure_asked: Option<Date>,
+    /// Whether a form was sent, but the page had been open for too long.
+    pub stale: bool,
 }
 
 /// One thing that is stored.

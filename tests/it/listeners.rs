@@ -18,7 +18,7 @@ use crate::program::{BCC, Dialog, Site, command_by, has, is_root, not_run};
 use crate::relay::{Act, TestRelay};
 
 /// A site that keeps its letters, with more in its configuration.
-async fn site(extra: &[(&str, &str)], listeners: &str) -> Site {
+pub(crate) async fn site(extra: &[(&str, &str)], listeners: &str) -> Site {
     let relay = TestRelay::start(|_| Act::Ok).await;
     let extra = [&[("hold_all", "true")], extra].concat();
     let site = Site::new(relay.address, &extra).await;
@@ -98,7 +98,7 @@ async fn a_unix_socket_takes_mail_and_is_gone_when_the_daemon_is() {
 }
 
 /// A certificate of the test's own making, in the site's files.
-fn renew(site: &Site) -> CertificateDer<'static> {
+pub(crate) fn renew(site: &Site) -> CertificateDer<'static> {
     let made = rcgen::generate_simple_self_signed(["in.invited.example".to_owned()]).unwrap();
     std::fs::write(site.path("chain.pem"), made.cert.pem()).unwrap();
     std::fs::write(site.path("key.pem"), made.signing_key.serialize_pem()).unwrap();
@@ -106,12 +106,12 @@ fn renew(site: &Site) -> CertificateDer<'static> {
     made.cert.der().clone()
 }
 
-const TLS: (&str, &str) = ("tls", "{ certificate = \"chain.pem\", key = \"key.pem\" }");
+pub(crate) const TLS: (&str, &str) = ("tls", "{ certificate = \"chain.pem\", key = \"key.pem\" }");
 
-type Shown = Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>;
+pub(crate) type Shown = Option<(CertificateDer<'static>, PrivateKeyDer<'static>)>;
 
 /// Shakes hands with a server of whose certificate `trusted` is the only root.
-async fn secured(tcp: TcpStream, trusted: &CertificateDer<'static>, shown: Shown) -> TlsStream<TcpStream> {
+pub(crate) async fn secured(tcp: TcpStream, trusted: &CertificateDer<'static>, shown: Shown) -> TlsStream<TcpStream> {
     let mut roots = rustls::RootCertStore::empty();
     roots.add(trusted.clone()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

@@ -42,6 +42,8 @@ mod listeners;
 mod monitoring;
 mod orders;
 mod outgoing;
+mod page_doors;
+mod page_wire;
 mod pages;
 mod peers;
 mod people;

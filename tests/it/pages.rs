@@ -17,14 +17,19 @@ use crate::browser::{Answer, ask, get, post, post_body};
 use crate::kit::{House, START, opened, order_mail};
 use crate::relay::Act;
 
-const ANNA: &str = "anna@customer.example.net";
+pub(crate) const ANNA: &str = "anna@customer.example.net";
 
 /// A shop whose letters lead to our pages.
-async fn house() -> House {
+pub(crate) async fn house() -> House {
     adjusted(|_| ()).await
 }
 
-async fn adjusted(adjust: impl FnOnce(&mut Pages)) -> House {
+pub(crate) async fn adjusted(adjust: impl FnOnce(&mut Pages)) -> House {
+    leading(LinkTo::Own, adjust).await
+}
+
+/// A shop whose letters' links lead there, with pages beside.
+pub(crate) async fn leading(link: LinkTo, adjust: impl FnOnce(&mut Pages)) -> House {
     let mut pages = Pages {
         url: "http://127.0.0.1:0".to_owned(),
         listen: "127.0.0.1:0".parse().unwrap(),
@@ -37,7 +42,7 @@ async fn adjusted(adjust: impl FnOnce(&mut Pages)) -> House {
     House::adjusted(
         |config| {
             config.pages = Some(pages);
-            config.shops[0].link = LinkTo::Own;
+            config.shops[0].link = link;
             config.shops[0].rules.base.delay = Duration::ZERO;
             config.shops[0].postal_address = Some("Shop, Street 1, Town".to_owned());
             let secret = config.database_folder().join("hook.key");
@@ -65,24 +70,26 @@ impl Folder for invited::config::Config {
 }
 
 /// A letter's links, as paths.
-struct Links {
-    pages: SocketAddr,
-    review: String,
-    unsubscribe: String,
-    data: String,
-    all: Vec<String>,
+pub(crate) struct Links {
+    pub(crate) pages: SocketAddr,
+    pub(crate) review: String,
+    pub(crate) unsubscribe: String,
+    pub(crate) data: String,
+    pub(crate) all: Vec<String>,
 }
 
-/// Hands an order in and waits for the letter.
-async fn letter(house: &House, reference: &str) -> Links {
+/// Hands an order in and waits for the letter. Each order but the first is somebody else's, who has had no letter lately.
+pub(crate) async fn letter(house: &House, reference: &str) -> Links {
     let before = house.relay.taken().len();
-    house.hand_in(&order_mail(reference, "Anna Example", ANNA)).await;
+    let other = format!("{}@customer.example.net", reference.to_ascii_lowercase());
+    let email = if reference == "A-1" { ANNA } else { &other };
+    house.hand_in(&order_mail(reference, "Anna Example", email)).await;
     house.until_state(reference, State::Sent).await;
     let letters = house.relay.taken();
     let letter = opened(&letters[before]);
     let text = String::from_utf8_lossy(&letters[before].data).into_owned();
     let pages = house.daemon.pages_address().unwrap();
-    let site = Site::new(&format!("http://{pages}"));
+    let site = Site::new(&house.daemon.house().setup().config.pages.as_ref().unwrap().url);
     let html = letter.body_html(0).unwrap();
     let header = text.split("\r\n\r\n").next().unwrap().replace("\r\n ", "").replace("\r\n\t", "");
     let mut all = Vec::new();
@@ -108,7 +115,7 @@ async fn letter(house: &House, reference: &str) -> Links {
 }
 
 /// The fields of a review.
-fn review<'a>(token: &'a str, stars: &'a str, text: &'a str) -> Vec<(&'a str, &'a str)> {
+pub(crate) fn review<'a>(token: &'a str, stars: &'a str, text: &'a str) -> Vec<(&'a str, &'a str)> {
     vec![
         ("token", token),
         ("website", ""),
@@ -121,7 +128,7 @@ fn review<'a>(token: &'a str, stars: &'a str, text: &'a str) -> Vec<(&'a str, &'
 }
 
 /// Order, stars, text and whether it stands, of every review of an order.
-async fn reviews(house: &House) -> Vec<(String, u8, String, bool)> {
+pub(crate) async fn reviews(house: &House) -> Vec<(String, u8, String, bool)> {
     let mut found = Vec::new();
     for Invitation { shop, reference, customer, .. } in house.invitations().await {
         let (name, author) = (reference.to_string(), customer.email.key());
@@ -139,6 +146,7 @@ async fn a_review_is_written_changed_and_deleted_by_the_letters_link() {
     let page = get(links.pages, &format!("{}?s=4", links.review)).await;
     assert_eq!(page.status, 200);
     assert!(page.body.contains("value=\"4\" checked"), "{}", page.body);
+    assert!(page.body.contains("value=\"Anna\"") && !page.body.contains("Anna Example"), "{}", page.body);
     assert_eq!(reviews(&house).await, [], "a click stores nothing");
     let token = page.form_token();
 
@@ -288,11 +296,51 @@ async fn customers_see_take_along_and_have_erased_what_is_stored() {
     assert_eq!(asked.status, 200);
     assert_eq!(house.store().erasure_requests().await.unwrap().len(), 1);
     assert_eq!(house.invitation("A-1").await.progress.due_at, None, "letters stop at once");
+    let page = get(links.pages, &links.data).await;
+    assert!(page.body.contains("You asked for erasure on 2 March 2026"), "{}", page.body);
+    assert!(!page.body.contains("value=\"erase\"") && page.body.contains("value=\"export\""), "{}", page.body);
+    house.daemon.stop().await;
+}
+
+/// What the pages say of a form that was open for more than a day.
+const STALE: &str = "The page was open for a long time.";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_was_open_for_days_still_unsubscribes_and_elsewhere_asks_to_press_once_more() {
+    let house = house().await;
+    let links = letter(&house, "A-1").await;
+    let later = format!("{}/later", links.review);
+    let asked = [(&later, "not_arrived"), (&links.data, "erase")];
+    let mut opened = Vec::new();
+    for (path, button) in asked {
+        opened.push((path, button, get(links.pages, path).await.form_token().to_owned()));
+    }
+    let token = get(links.pages, &links.unsubscribe).await.form_token().to_owned();
+    house.pass(Duration::from_secs(2 * 86_400));
+    let before = format!("{:?}", house.story("A-1").await);
+    for (path, button, token) in &opened {
+        let answer = post(links.pages, path, &[("token", token), ("do", button)], &[]).await;
+        assert_eq!(answer.status, 422, "{path}");
+        assert!(answer.body.contains(STALE) && answer.body.contains("role=\"alert\""), "{path}: {}", answer.body);
+        let again = [("token", answer.form_token()), ("do", button)];
+        if *button == "erase" {
+            assert!(house.store().erasure_requests().await.unwrap().is_empty());
+        } else {
+            assert_eq!(format!("{:?}", house.story("A-1").await), before);
+            assert_eq!(post(links.pages, path, &again, &[]).await.status, 200, "{path}: the second time it is heard");
+        }
+    }
+    for (token, status) in [("1772442000.00", 400), (token.as_str(), 200)] {
+        let had = house.invitation("A-1").await.progress.due_at.is_some();
+        let answer = post(links.pages, &links.unsubscribe, &[("token", token), ("do", "shop")], &[]).await;
+        assert_eq!((answer.status, had), (status, true), "{}", answer.body);
+    }
+    assert_eq!(house.invitation("A-1").await.progress.due_at, None, "unsubscribed by the old form");
     house.daemon.stop().await;
 }
 
 /// All headers that the answer must have, whatever it is.
-fn has_its_headers(answer: &Answer, what: &str) {
+pub(crate) fn has_its_headers(answer: &Answer, what: &str) {
     let policy = answer.header("content-security-policy").unwrap_or_else(|| panic!("{what}: {}", answer.head));
     assert!(policy.starts_with("default-src 'none'; style-src '") && !policy.contains("unsafe"), "{what}: {policy}");
     for part in ["form-action 'self'", "frame-ancestors 'none'", "base-uri 'none'"] {

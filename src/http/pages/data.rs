@@ -16,19 +16,21 @@ use crate::page::{DataPage, Notice, Page, Practice, Stored, fields};
 
 pub(super) async fn stored(asked: Asked, Path(token): Path<String>) -> Response {
     match asked.follow(Door::Data(&token)).await {
-        Ok(visit) => table(&asked, &visit, StatusCode::OK).await,
+        Ok(visit) => table(&asked, &visit, false).await,
         Err(response) => response,
     }
 }
 
-async fn table(asked: &Asked, visit: &Visit, status: StatusCode) -> Response {
+/// What is stored; after a `stale` form with the word that it has to be sent once more.
+async fn table(asked: &Asked, visit: &Visit, stale: bool) -> Response {
     let data = match my_data(asked.house(), visit).await {
         Ok(data) => data,
         Err(error) => return asked.cannot(&error),
     };
     let ticket = Ticket::of(asked);
     let asked_on = data.erasure_asked.map(|at| asked.day(&visit.shop, at.0));
-    let page = DataPage { target: ticket.target(), stored: rows(asked, visit, &data), erasure_asked: asked_on };
+    let page = DataPage { target: ticket.target(), stored: rows(asked, visit, &data), erasure_asked: asked_on, stale };
+    let status = if stale { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     asked.show(status, speaks(asked, visit), &Page::Data(page))
 }
 
@@ -66,7 +68,7 @@ pub(super) async fn act(Path(token): Path<String>, sent: Sent) -> Response {
     }
     if !sent.is_fresh() {
         asked.ended(Outcome::Stale);
-        return table(asked, &visit, StatusCode::UNPROCESSABLE_ENTITY).await;
+        return table(asked, &visit, true).await;
     }
     match sent.pressed() {
         fields::EXPORT => match my_data(asked.house(), &visit).await {

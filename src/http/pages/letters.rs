@@ -21,12 +21,12 @@ use crate::store::StoreError;
 /// The question whether to unsubscribe, or that it is so.
 pub(super) async fn unsubscribing(asked: Asked, Path(token): Path<String>) -> Response {
     match asked.follow(Door::Unsubscribe(&token)).await {
-        Ok(visit) => stands(&asked, &visit, StatusCode::OK).await,
+        Ok(visit) => stands(&asked, &visit).await,
         Err(response) => response,
     }
 }
 
-async fn stands(asked: &Asked, visit: &Visit, status: StatusCode) -> Response {
+async fn stands(asked: &Asked, visit: &Visit) -> Response {
     let standing = match unsubscribe::standing(asked.house(), visit).await {
         Ok(standing) => standing,
         Err(error) => return asked.cannot(&error),
@@ -37,7 +37,7 @@ async fn stands(asked: &Asked, visit: &Visit, status: StatusCode) -> Response {
     } else {
         Page::Unsubscribe(UnsubscribeForm { target: ticket.target() })
     };
-    asked.show(status, speaks(asked, visit), &page)
+    asked.show(StatusCode::OK, speaks(asked, visit), &page)
 }
 
 pub(super) async fn unsubscribe(Path(token): Path<String>, sent: Sent) -> Response {
@@ -55,9 +55,9 @@ pub(super) async fn unsubscribe(Path(token): Path<String>, sent: Sent) -> Respon
         let page = Page::Unsubscribed(Unsubscribed { target: ticket.target(), all: false });
         return asked.show(StatusCode::OK, speaks(asked, &visit), &page);
     }
-    if !sent.is_fresh() {
-        asked.ended(Outcome::Stale);
-        return stands(asked, &visit, StatusCode::UNPROCESSABLE_ENTITY).await;
+    // However long the page was open: nobody is asked twice whether they want no more letters.
+    if !sent.is_ours() {
+        return sent.strange();
     }
     match sent.pressed() {
         fields::SHOP => unsubscribed(asked, &visit, Scope::Shop).await,
@@ -78,7 +78,7 @@ async fn unsubscribed(asked: &Asked, visit: &Visit, scope: Scope) -> Response {
         Ok(()) => {
             asked.ended(Outcome::Unsubscribed);
             tracing::info!(shop = %visit.shop, all = scope == Scope::All, "a customer has unsubscribed");
-            stands(asked, visit, StatusCode::OK).await
+            stands(asked, visit).await
         }
         Err(error) => failed(asked, &error),
     }
@@ -87,12 +87,13 @@ async fn unsubscribed(asked: &Asked, visit: &Visit, scope: Scope) -> Response {
 /// "My order has not arrived" and "ask me later", as far as each can still be said.
 pub(super) async fn later(asked: Asked, Path(token): Path<String>) -> Response {
     match asked.follow(Door::Review(&token)).await {
-        Ok(visit) => later_form(&asked, &visit, StatusCode::OK),
+        Ok(visit) => later_form(&asked, &visit, false),
         Err(response) => response,
     }
 }
 
-fn later_form(asked: &Asked, visit: &Visit, status: StatusCode) -> Response {
+/// The buttons; of a `stale` form with the word that it has to be sent once more.
+fn later_form(asked: &Asked, visit: &Visit, stale: bool) -> Response {
     let ticket = Ticket::of(asked);
     let had = visit.invitation.as_ref().map(|invitation| invitation.progress.put_off).unwrap_or_default();
     let review = visit
@@ -104,7 +105,9 @@ fn later_form(asked: &Asked, visit: &Visit, status: StatusCode) -> Response {
         not_arrived: !had.not_arrived,
         later: !had.ask_later,
         review: review.as_deref(),
+        stale,
     });
+    let status = if stale { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
     asked.show(status, speaks(asked, visit), &page)
 }
 
@@ -120,7 +123,7 @@ pub(super) async fn put_it_off(Path(token): Path<String>, sent: Sent) -> Respons
     }
     if !sent.is_fresh() {
         asked.ended(Outcome::Stale);
-        return later_form(asked, &visit, StatusCode::UNPROCESSABLE_ENTITY);
+        return later_form(asked, &visit, true);
     }
     let why = match sent.pressed() {
         fields::NOT_ARRIVED => PutOff::NotArrived,

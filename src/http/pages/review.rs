@@ -3,7 +3,8 @@
 
 use axum::extract::Path;
 use axum::http::StatusCode;
-use axum::response::Response;
+use axum::http::header::{HeaderValue, LOCATION};
+use axum::response::{IntoResponse, Response};
 use jiff::civil::Date;
 
 use super::asked::{Asked, Speaks};
@@ -59,11 +60,35 @@ async fn show(asked: &Asked, door: Door<'_>) -> Response {
         Ok(reviews) => reviews,
         Err(error) => return asked.cannot(&error),
     };
+    let clicked = clicked(&asked.query);
+    if reviews.is_empty()
+        && let Some(response) = elsewhere(asked, &visit, clicked)
+    {
+        return response;
+    }
     let mut typed = Typed::from_reviews(&reviews, &visit);
-    if let Some(clicked) = clicked(&asked.query) {
+    if let Some(clicked) = clicked {
         typed.service.stars = clicked.to_string();
     }
     form(asked, StatusCode::OK, &visit, &typed, &reviews, Vec::new())
+}
+
+/// The way to where the shop collects its reviews, when that is not here. Whoever has written here before stays: they may change and
+/// delete it.
+fn elsewhere(asked: &Asked, visit: &Visit, clicked: Option<u8>) -> Option<Response> {
+    let shop = asked.setup.config.shop(&visit.shop)?;
+    let nowhere = || asked.notice(StatusCode::NOT_FOUND, Notice::NotFound);
+    match asked.setup.link_maker().elsewhere(shop, visit, clicked, asked.now()) {
+        Ok(None) => None,
+        Ok(Some(address)) => {
+            let to = HeaderValue::from_str(&address);
+            Some(to.map_or_else(|_| nowhere(), |to| (StatusCode::SEE_OTHER, [(LOCATION, to)]).into_response()))
+        }
+        Err(error) => {
+            tracing::debug!(shop = %visit.shop, error, "there is no link for a visitor");
+            Some(nowhere())
+        }
+    }
 }
 
 /// The star of a letter that was clicked.
@@ -145,6 +170,9 @@ async fn post(sent: &Sent, door: Door<'_>) -> Response {
         return thanks(asked, &visit, false, None);
     }
     if !sent.is_fresh() {
+        if reviews.is_empty() && elsewhere(asked, &visit, None).is_some() {
+            return sent.strange();
+        }
         asked.ended(Outcome::Stale);
         let faults = vec![FieldFault { field: FormField::Form, wrong: Wrong::Stale }];
         return form(asked, StatusCode::UNPROCESSABLE_ENTITY, &visit, &typed, &reviews, faults);

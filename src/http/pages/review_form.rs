@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::domain::{self, Flaw, Review, ReviewField, ReviewKind};
+use crate::domain::{self, Flaw, PersonName, Review, ReviewField, ReviewKind};
 use crate::http::form::Form;
 use crate::ops::visit::Visit;
 use crate::page::{Draft, FieldFault, FormField, Wrong, fields};
@@ -74,11 +74,15 @@ impl Typed {
         Self { service, reference: form.get(fields::REFERENCE).to_owned(), products }
     }
 
-    /// What is stored; before that, the name by which the shop knows the customer.
+    /// What is stored; before that, no more than the given name of the customer: everybody can read it, and who does not look at the
+    /// field has not agreed to show their full name.
     pub(super) fn from_reviews(reviews: &[Review], visit: &Visit) -> Self {
         let service = reviews.iter().find(|review| review.kind == ReviewKind::Service);
         let service = service.map_or_else(
-            || Fields { name: visit.name().unwrap_or_default().to_owned(), ..Fields::default() },
+            || {
+                let given = visit.name().and_then(PersonName::given).unwrap_or_default();
+                Fields { name: given.to_owned(), ..Fields::default() }
+            },
             Fields::of,
         );
         let of_product = |name: &str| reviews.iter().find(|review| review.product.as_deref() == Some(name));

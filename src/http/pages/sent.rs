@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody as _, to_bytes};
 use axum::extract::{FromRequest, Request};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -14,7 +14,7 @@ use super::Reception;
 use super::asked::Asked;
 use super::guard::is_own_origin;
 use crate::http::form::{Form, LARGEST, NoForm};
-use crate::http::form_token;
+use crate::http::form_token::{self, Origin};
 use crate::http::meter::{Outcome, Turned};
 use crate::page::{Notice, Target, fields};
 
@@ -66,12 +66,17 @@ impl FromRequest<Arc<Reception>> for Sent {
 
 /// A body within its bounds.
 pub(in crate::http) async fn body_of(asked: &Asked, body: Body) -> Result<Vec<u8>, Response> {
+    let too_large = || {
+        asked.ended(Outcome::TooLarge);
+        asked.notice(StatusCode::PAYLOAD_TOO_LARGE, Notice::TooLarge)
+    };
+    // Before the first byte of it: who asks with `Expect: 100-continue` is not told to go on.
+    if body.size_hint().lower() > LARGEST as u64 {
+        return Err(too_large());
+    }
     match timeout(PATIENCE, to_bytes(body, LARGEST)).await {
         Ok(Ok(bytes)) => Ok(bytes.into()),
-        Ok(Err(_)) => {
-            asked.ended(Outcome::TooLarge);
-            Err(asked.notice(StatusCode::PAYLOAD_TOO_LARGE, Notice::TooLarge))
-        }
+        Ok(Err(_)) => Err(too_large()),
         Err(_) => {
             asked.ended(Outcome::Strange);
             Err(asked.notice(StatusCode::REQUEST_TIMEOUT, Notice::Invalid))
@@ -97,8 +102,17 @@ impl Sent {
 
     /// Whether the form was made for this page within a day.
     pub(super) fn is_fresh(&self) -> bool {
+        self.origin() == Origin::Fresh
+    }
+
+    /// Whether the form was made for this page, however long ago.
+    pub(super) fn is_ours(&self) -> bool {
+        self.origin() != Origin::Foreign
+    }
+
+    fn origin(&self) -> Origin {
         let key = &self.asked.setup.keys.forms;
-        form_token::holds(key, &self.asked.path, self.form.get(fields::TOKEN), self.asked.now())
+        form_token::origin(key, &self.asked.path, self.form.get(fields::TOKEN), self.asked.now())
     }
 
     /// Answers a form whose button this page does not have.
