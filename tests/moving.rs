@@ -20,14 +20,15 @@ use std::sync::Arc;
 
 use invited::config::Database;
 use invited::domain::{
-    AlarmKind, AnswerKind, Attempt, CopyId, DAY, DeskOrder, EmailAddress, EventKind, Gap, Handed, InvitationId,
-    LetterId, ListKey, ListReason, OrderNews, OrderReference, Outcome, PersonName, Policies, Policy, Product, Reading,
-    ShopId, State, SuppressionEntry, Timestamp, Trigger,
+    AlarmKind, AnswerKind, Attempt, Collected, CopyId, CustomerNews, DAY, DeskOrder, Draft, EmailAddress, EventKind,
+    Gap, Handed, InvitationId, LetterId, ListKey, ListReason, OrderNews, OrderReference, Outcome, PersonName, Policies,
+    Policy, Product, Reading, Review, ReviewKind, ShopId, State, SuppressionEntry, Timestamp, Trigger,
 };
 use invited::store::{
-    self, Actor, Alarm, ClaimAsk, CopyState, Counts, Credence, Ending, Figure, FiledAnswer, FiledReading, Filter,
-    HeldFilter, ListFilter, Moved, NewCopy, NewEntry, PastCopy, Pause, Place, RelayShare, Role, SqlStore, Step, Store,
-    StoreError, StoredCopy, StoredEntry, Story, Subject, Watch, WatchFigures, transfer,
+    self, Actor, Alarm, ClaimAsk, CopyState, Counts, Credence, Ending, ErasureRequest, Figure, FiledAnswer,
+    FiledReading, Filter, HeldFilter, ListFilter, Moved, NewCopy, NewEntry, NewReviews, PastCopy, Pause, Place,
+    RelayShare, ReviewEdit, ReviewFilter, Role, SqlStore, Step, Store, StoreError, StoredCopy, StoredEntry, Story,
+    Subject, Watch, WatchFigures, transfer,
 };
 use place::database_at;
 use postgres::server;
@@ -37,7 +38,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions as _, Connection as _, PgConnection, Ro
 const T0: Timestamp = Timestamp(1_795_251_600_000);
 
 /// What moves.
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 17] = [
     "copy",
     "copy_body",
     "invitation",
@@ -52,6 +53,9 @@ const TABLES: [&str; 14] = [
     "pause",
     "figure",
     "imported",
+    "review",
+    "review_edit",
+    "erasure_request",
 ];
 
 fn after(days: u32) -> Timestamp {
@@ -268,6 +272,39 @@ async fn fill(store: &dyn Store) {
     assert_eq!((counts.unread, counts.held_copies), (3, 2));
 }
 
+/// What customers write, put off, and ask for.
+async fn have_their_say(store: &dyn Store) {
+    let later = tell(store, "nord", EventKind::Placed, "put-off", after(1)).await;
+    store.customer_news(later, CustomerNews::AskLater, policies(), after(2)).await.unwrap().unwrap();
+    let revoked = tell(store, "nord", EventKind::Placed, "revoked", after(1)).await;
+    let support = Actor { name: "support".to_owned(), reason: None };
+    assert_eq!(store.revoke_links(revoked, &support, after(2)).await.unwrap(), Some(1));
+    let author = EmailAddress::parse("author@example.com").unwrap();
+    let review = |stars: &str, text: &str| NewReviews {
+        shop: shop("nord"),
+        order: Some((OrderReference::parse("by-link").unwrap(), author.key())),
+        claimed: None,
+        invitation: None,
+        changes: None,
+        collected: Collected::Link,
+        drafts: vec![(ReviewKind::Service, None, Draft::parse(stars, "\u{2764}", text, "\u{e5}sa").unwrap())],
+        language: "sv".to_owned(),
+    };
+    for (stars, text) in [("2", "L\u{e5}ngsam\nmen vacker"), ("5", "\u{1f4e6} kom fram")] {
+        store.write_reviews(review(stars, text), policies(), after(3)).await.unwrap();
+    }
+    let entry = SuppressionEntry {
+        key: ListKey::of(&author.key()),
+        shop: None,
+        reason: ListReason::Unsubscribed,
+        note: None,
+        actor: "customer".to_owned(),
+        at: after(4),
+    };
+    let entry = NewEntry { entry, twin: None, person: None };
+    store.ask_erasure(&shop("nord"), &author, entry, None, policies(), after(4)).await.unwrap();
+}
+
 /// All that can be seen of a queue.
 #[derive(Debug, PartialEq)]
 struct Seen {
@@ -280,6 +317,8 @@ struct Seen {
     figures: Vec<Figure>,
     pauses: Vec<Pause>,
     suppressions: Vec<StoredEntry>,
+    reviews: Vec<(Review, Vec<ReviewEdit>)>,
+    erasures: Vec<ErasureRequest>,
 }
 
 async fn look(spot: &Spot) -> Seen {
@@ -309,14 +348,21 @@ async fn look(spot: &Spot) -> Seen {
     figures.sort_by(|a, b| (a.day, &a.name, &a.shop).cmp(&(b.day, &b.name, &b.shop)));
     let pauses = store.pauses().await.unwrap();
     let suppressions = store.suppressions(&ListFilter::default(), None, 99).await.unwrap();
+    let mut reviews = Vec::new();
+    for review in store.list_reviews(&ReviewFilter::default(), None, 99).await.unwrap() {
+        let history = store.review_history(review.id).await.unwrap();
+        reviews.push((review, history));
+    }
+    let erasures = store.erasure_requests().await.unwrap();
     store.close().await;
-    Seen { stories, copies, held, next_due, counts, watched, figures, pauses, suppressions }
+    Seen { stories, copies, held, next_due, counts, watched, figures, pauses, suppressions, reviews, erasures }
 }
 
 async fn filled(spot: Spot) -> Spot {
     let spot = spot.create().await;
     let store = spot.open(Role::Daemon).await.unwrap();
     fill(&store).await;
+    have_their_say(&store).await;
     let reason = "\u{201e}stop\u{201c}".to_owned();
     let support = Actor { name: "support".to_owned(), reason: Some(reason.clone()) };
     assert!(store.pause(Some(&shop("slow")), &support, T0).await.unwrap());

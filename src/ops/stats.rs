@@ -371,9 +371,14 @@ mod tests {
             figure("2026-03-03", "answer unclear_bounce", 1),
             figure("2026-03-03", "answer complaint", 6),
             figure("2026-03-03", "answer auto_reply", 9),
-            figure("2026-03-03", "review automatic", 8),
-            figure("2026-03-03", "review basic", 7),
-            figure("2026-03-03", "review removed", 5),
+            figure("2026-03-03", "review automatic", 7),
+            figure("2026-03-03", "review manual", 1),
+            figure("2026-03-03", "review link", 2),
+            figure("2026-03-03", "review basic", 3),
+            figure("2026-03-03", "review changed", 4),
+            figure("2026-03-03", "review deleted", 5),
+            figure("2026-03-03", "review removed", 6),
+            figure("2026-03-03", "review by_another_way", 9),
             figure("2026-02-28", "begun", 100),
             figure("2026-03-04", "begun", 100),
             Figure { day: 0, ..figure("2026-03-01", "state queued", 8) },
@@ -385,7 +390,7 @@ mod tests {
             [("2026-03-01".to_owned(), 5), ("2026-03-02".to_owned(), 7), ("2026-03-03".to_owned(), 0)]
         );
         let total = Measure::ALL.map(|measure| stats.total.get(measure));
-        assert_eq!(total, [12, 3, 2, 0, 0, 3, 0, 0, 0, 4, 1, 2, 4, 6, 0, 8, 0, 0, 7, 0, 0, 5]);
+        assert_eq!(total, [12, 3, 2, 0, 0, 3, 0, 0, 0, 4, 1, 2, 4, 6, 0, 7, 1, 2, 3, 4, 5, 6]);
         assert_eq!((stats.total.letters(), stats.total.bounces()), (5, 6));
     }
 

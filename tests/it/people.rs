@@ -3,7 +3,13 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
 
+use invited::domain::{
+    Collected, Draft, EmailAddress, ListKey, ListReason, OrderReference, Policies, ReviewKind, ShopId,
+    SuppressionEntry, Timestamp,
+};
+use invited::store::{NewEntry, NewReviews, Store as _};
 use serde_json::Value;
 use sqlx::{AssertSqlSafe, Row as _};
 
@@ -12,6 +18,9 @@ use crate::program::{BCC, Dialog, Service, Site};
 use crate::relay::{Act, TestRelay};
 
 const ANNA: &str = "Anna.Lind@customer.example.net";
+
+/// Words that stand in reviews alone: hers as it was at first, hers as it is, and somebody else's that names her.
+const WORDS: [&str; 3] = ["Quillonyx", "Vorpalumen", "Zephyrbrass"];
 
 async fn hand_in(service: &Service, mail: &[u8]) {
     let mut dialog = Dialog::open(service.address).await.unwrap();
@@ -139,6 +148,41 @@ fn places(file: &Path, address: &str) -> usize {
         .sum()
 }
 
+/// What she writes about her first order, and changes; what somebody else writes about her; and that she asks to be erased.
+async fn have_her_say(site: &Site) {
+    let store = site.store().await;
+    let shop = ShopId::parse("shop").unwrap();
+    let anna = EmailAddress::parse(ANNA).unwrap();
+    let (now, policies) = (Timestamp::from_seconds(1_772_800_000), Arc::new(Policies::default()));
+    let by = |order: Option<&str>, text: &str| NewReviews {
+        shop: shop.clone(),
+        order: order.map(|order| (OrderReference::parse(order).unwrap(), anna.key())),
+        claimed: None,
+        invitation: None,
+        changes: None,
+        collected: if order.is_some() { Collected::Link } else { Collected::Basic },
+        drafts: vec![(ReviewKind::Service, None, Draft::parse("4", "A lamp", text, "Anna L.").unwrap())],
+        language: "en".to_owned(),
+    };
+    let words = [format!("{} came broken", WORDS[0]), format!("{} was mended, write to {ANNA}", WORDS[1])];
+    for text in &words {
+        store.write_reviews(by(Some("A-1"), text), policies.clone(), now).await.unwrap();
+    }
+    let of_another = format!("{} says {ANNA}", WORDS[2]);
+    store.write_reviews(by(None, &of_another), policies.clone(), now).await.unwrap();
+    let entry = SuppressionEntry {
+        key: ListKey::of(&anna.key()),
+        shop: None,
+        reason: ListReason::Unsubscribed,
+        note: None,
+        actor: "customer".to_owned(),
+        at: now,
+    };
+    let entry = NewEntry::new(entry, policies.list_key(), false);
+    store.ask_erasure(&shop, &anna, entry, None, policies, now).await.unwrap();
+    store.close().await;
+}
+
 /// Every row of every table that has the address in a column of text, looked for with nothing but the engine's own list of them.
 async fn rows_naming(site: &Site, address: &str) -> BTreeSet<(String, i64)> {
     let mut conn = site.sql().await;
@@ -164,6 +208,9 @@ fn told(document: &Value) -> BTreeSet<(String, i64)> {
         ("suppressions", "suppression"),
         ("alarms", "alarm"),
         ("pauses", "pause"),
+        ("reviews", "review"),
+        ("review_edits", "review_edit"),
+        ("erasure_requests", "erasure_request"),
     ];
     let rows = names.iter().flat_map(|(name, table)| {
         document[name].as_array().unwrap().iter().map(|row| ((*table).to_owned(), row["id"].as_i64().unwrap()))
@@ -195,6 +242,12 @@ async fn a_person_is_shown_whole_and_erased_to_the_last_byte_while_the_daemon_ru
     let note = format!("is the same person as {ANNA}");
     site.run(&["queue", "reinvite", "B-1", "--at", "30 days", "--reason", &note, "--actor", "maria", "--yes"]).ended(0);
 
+    have_her_say(&site).await;
+    assert!(site.run(&["person", "requests"]).ended(0).out.to_lowercase().contains(&ANNA.to_lowercase()));
+    let standing = site.run(&["status", "--json"]).json().remove(0);
+    assert_eq!(standing["erasure_requests"]["open"], 1, "{standing}");
+    assert!(WORDS.iter().all(|word| places(&site.file(), word) > 0), "what she wrote stands in the file");
+
     // Everything that a scan of all texts finds is in the document, and so are the mails, also the one that hides the name.
     let document = site.run(&["person", ANNA, "--json"]).ended(0).json().remove(0);
     let (scanned, told) = (rows_naming(&site, ANNA).await, told(&document));
@@ -216,11 +269,14 @@ async fn a_person_is_shown_whole_and_erased_to_the_last_byte_while_the_daemon_ru
     assert!(places(&site.file(), ANNA) > 0);
     assert!(site.run(&["erase", ANNA]).ended(1).err.contains("add --yes"));
     let dry = site.run(&["erase", ANNA, "--dry-run", "--json"]).ended(0).json();
-    assert_eq!((&dry[0]["found"]["copies"], &dry[0]["found"]["words"]), (&3.into(), &1.into()));
+    assert_eq!((&dry[0]["found"]["copies"], &dry[0]["found"]["words"]), (&3.into(), &2.into()));
     let erased = site.run(&["erase", ANNA, "--yes", "--json", "--actor", "maria"]).ended(0).json().pop().unwrap();
     assert_eq!((&erased["erased"]["copies"], &erased["erased"]["invitations"]), (&3.into(), &2.into()));
     assert_eq!((&erased["places_left"], &erased["log_emptied"]), (&0.into(), &true.into()), "{erased}");
     assert_eq!(places(&site.file(), ANNA) - places(&site.file(), &longer), 0);
+    assert_eq!(WORDS.map(|word| places(&site.file(), word)), [0; 3], "nor a word of the reviews");
+    assert_eq!(site.run(&["review", "list", "--json"]).ended(0).json().len(), 1, "somebody else's, without its words");
+    assert!(site.run(&["person", "requests", "--json"]).ended(0).out.is_empty());
     assert_eq!(count("SELECT count(*) FROM invitation").await, before.0 - 2);
     assert!(count("SELECT sum(n) FROM figure WHERE day > 0").await >= before.1, "what happened stays counted");
     let standing = count("SELECT sum(n) FROM figure WHERE day = 0").await;

@@ -57,6 +57,7 @@ async fn status_tells_of_a_daemon_that_works_one_that_was_stopped_and_one_that_w
             "disk_free",
             "disk_whole",
             "last_backup",
+            "erasure_requests",
         ],
         "- `status --json`",
     );
