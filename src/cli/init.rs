@@ -59,7 +59,7 @@ pub(super) struct Init {
     /// Where the stars in a letter lead; may contain {reference}, {email}, {name}, {token}, {stars} …
     #[arg(long, value_name = "URL")]
     link: Option<String>,
-    /// Serve pages for customers, behind a proxy at this https:// address; letters lead there unless --link says otherwise
+    /// Serve pages for customers, behind a proxy of this machine at this https:// address; letters lead there unless --link says otherwise
     #[arg(long, value_name = "URL")]
     pages: Option<String>,
     /// From the order mail to the first letter, such as 7d

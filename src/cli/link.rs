@@ -6,6 +6,7 @@ use super::import::shop_of;
 use super::invite::Said;
 use super::output::local;
 use super::queue::named;
+use super::who::Who;
 use super::{ConfigArg, Desk, Failure, JsonArg, Output};
 use crate::app::{link_keys, link_routes, load_config};
 use crate::clock::Clock;
@@ -26,7 +27,7 @@ pub(super) enum Link {
     Make(Make),
     /// Says what a link of ours is: whose, what for, until when, and whether it is good
     Check(Check),
-    /// Ends all links in the letters about an order; the next letter has new ones
+    /// Ends the links in the letters about an order, but for those to unsubscribe; the next letter has new ones
     Revoke(Revoke),
 }
 
@@ -93,7 +94,7 @@ pub(super) struct Check {
 #[command(after_help = "\
 Examples:
   A letter went to somebody else than the customer:
-    invited link revoke 4711
+    invited link revoke 4711 --reason \"went to her brother\"
   By the order's reference:
     invited link revoke LN-2204")]
 pub(super) struct Revoke {
@@ -104,6 +105,8 @@ pub(super) struct Revoke {
     /// Take a number as an id, also where an order has the same number
     #[arg(long)]
     id: bool,
+    #[command(flatten)]
+    who: Who,
     /// An invitation's id; or an order's reference or a customer's address that means one invitation only
     #[arg(value_name = "ID")]
     invitation: String,
@@ -218,9 +221,10 @@ impl Check {
         }
         out.line(format!("Shop:        {shop}"))?;
         out.line(format!("For:         {purpose}"))?;
-        if let (Some(key), Some(expires)) = (seen.key, seen.expires) {
+        if let Some(key) = seen.key {
+            let until = seen.expires.map_or_else(|| "its key is taken away".to_owned(), |at| local(at, zone));
             out.line(format!("Key:         {key}"))?;
-            out.line(format!("Good until:  {}", local(expires, zone)))?;
+            out.line(format!("Good until:  {until}"))?;
         }
         if let Some(invitation) = &seen.invitation {
             out.line(format!("Invitation:  {}", invitation.id))?;
@@ -334,11 +338,12 @@ async fn judged(desk: &Desk, (read, key): (Read, Option<u8>), now: Timestamp) ->
             };
             let state = match &one {
                 None if *purpose != Purpose::Basic => "gone",
+                _ if !purpose.has_an_end() => "valid",
                 Some(one) if token.series < one.link_series => "revoked",
                 _ if now >= token.expires => "expired",
                 _ => "valid",
             };
-            (Some(token.expires), one, state)
+            (purpose.has_an_end().then_some(token.expires), one, state)
         }
     };
     Ok(Seen { read, key, expires, invitation, state })
@@ -354,9 +359,11 @@ async fn invitation(desk: &Desk, id: InvitationId) -> Result<Option<Invitation>,
 impl Revoke {
     async fn run(self) -> Result<(), Failure> {
         let desk = Desk::open(&self.config).await?;
-        let there_is_none = || Failure::Undone(format!("there is no invitation {:?}", self.invitation));
-        let one = named(&desk, &self.invitation, self.id).await?.ok_or_else(there_is_none)?;
-        let series = desk.store.revoke_links(one.id).await?.ok_or_else(there_is_none)?;
+        let word = self.invitation;
+        let there_is_none = || Failure::Undone(format!("there is no invitation {word:?}"));
+        let one = named(&desk, &word, self.id).await?.ok_or_else(there_is_none)?;
+        let series =
+            desk.store.revoke_links(one.id, &self.who.actor(), desk.clock.now()).await?.ok_or_else(there_is_none)?;
         if series == one.link_series {
             let why = format!("the links of invitation {} were revoked 255 times, and can be no more", one.id);
             return Err(Failure::Undone(why));
@@ -366,7 +373,7 @@ impl Revoke {
             return Ok(out.json(&serde_json::json!({ "id": one.id, "series": series }))?);
         }
         Ok(out.line(format!(
-            "All links in letters of invitation {} are revoked; the next letter has new ones.",
+            "The links in letters of invitation {} are revoked, but for those to unsubscribe; the next letter has new ones.",
             one.id
         ))?)
     }

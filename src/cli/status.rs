@@ -65,6 +65,11 @@ fn rows(standing: &Standing, now: Timestamp, zone: &Zone) -> Vec<Vec<String>> {
     for one in &standing.complaints {
         rows.push(("complaints", format!("shop {}: {}", one.shop, one.seen)));
     }
+    if let Some(oldest) = standing.erasures_asked.first() {
+        let asked = count(standing.erasures_asked.len(), "request");
+        let since = local(*oldest, zone);
+        rows.push(("to erase", format!("{asked}, the first of {since}; see: invited person requests")));
+    }
     if let Some(disk) = standing.disk {
         rows.push(("disk", format!("{} free of {}", size(disk.free), size(disk.whole))));
     }
@@ -201,5 +206,8 @@ fn object(standing: &Standing, faults: &[String], now: Timestamp) -> Value {
         "disk_free": standing.disk.map(|disk| disk.free),
         "disk_whole": standing.disk.map(|disk| disk.whole),
         "last_backup": counts.last_backup.map(instant),
+        "erasure_requests": {
+            "open": standing.erasures_asked.len(), "oldest": standing.erasures_asked.first().copied().map(instant),
+        },
     })
 }

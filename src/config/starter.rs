@@ -127,7 +127,9 @@ pub fn template(answers: &Answers) -> String {
         filled.push(("shop.trust", "volume", text("off")));
     }
     if let Some((url, listen)) = &answers.pages {
-        filled.extend([("pages", "url", text(url)), ("pages", "listen", text(listen))]);
+        // Without it everybody behind the proxy of this machine would share one client's limits.
+        let proxies = "[\"127.0.0.1\", \"::1\"]".to_owned();
+        filled.extend([("pages", "url", text(url)), ("pages", "listen", text(listen)), ("pages", "proxies", proxies)]);
     }
     let mut table = "";
     let mut out = String::with_capacity(EXAMPLE.len() + 256);

@@ -338,6 +338,8 @@ pub struct Review {
     pub deleted_at: Option<Timestamp>,
     /// The member of staff who deleted it; `None` when its author did.
     pub deleted_by: Option<String>,
+    /// Why that member of staff did.
+    pub delete_reason: Option<String>,
 }
 
 impl Review {

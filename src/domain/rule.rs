@@ -139,6 +139,8 @@ rules! {
     DeskSendsNow = "desk-sends-now", "support asked for the letter to be sent at once";
     /// Support opened a new invitation after one that had ended.
     DeskReinvites = "desk-reinvites", "support invites the customer once more";
+    /// Support ended the links of the letters.
+    DeskRevokesLinks = "desk-revokes-links", "support ended the links in the letters that were sent";
     /// Support or an imported file asked for the invitation.
     InvitedByHand = "invited-by-hand", "the invitation was asked for by hand";
     /// Refused: the letter is being sent.

@@ -46,6 +46,12 @@ impl Purpose {
             Self::Basic => "basic",
         }
     }
+
+    /// Whether such a link ends, by time or by being revoked. Whoever finds an old letter must be able to leave: RFC 8058 and the law
+    /// know of no day from which on that may fail, so the link to unsubscribe is good as long as its key.
+    pub const fn has_an_end(self) -> bool {
+        !matches!(self, Self::Unsubscribe)
+    }
 }
 
 /// What a token says.

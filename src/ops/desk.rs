@@ -312,7 +312,8 @@ pub async fn standing(
 ) -> Result<Option<(Invitation, Option<DecisionRecord>)>, StoreError> {
     let mut story = store.story(&Subject::Invitation(id)).await?;
     let moved = story.decisions.into_iter().rev().find(|one| {
-        let changed_nothing = [Rule::FinalStaysFinal, Rule::RepeatChangesNothing, Rule::NothingDue];
+        let changed_nothing =
+            [Rule::FinalStaysFinal, Rule::RepeatChangesNothing, Rule::NothingDue, Rule::DeskRevokesLinks];
         one.invitation == id && !one.rule.is_refusal() && !changed_nothing.contains(&one.rule)
     });
     Ok(story.invitations.pop().map(|one| (one, moved)))

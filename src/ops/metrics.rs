@@ -10,9 +10,9 @@ use std::path::Path;
 use super::house::{House, Setup};
 use super::relays::Readiness;
 use crate::config::Config;
-use crate::domain::{AlarmKind, ShopId, State, Timestamp};
+use crate::domain::{AlarmKind, Collected, ShopId, State, Timestamp};
 use crate::meter::{Kind, Page, Show as _, label};
-use crate::store::{CopyState, Counts, StoreError, WatchFigures, disk_of};
+use crate::store::{CopyState, Counts, ReviewCount, StoreError, WatchFigures, disk_of};
 
 /// All figures as they are now. Of a store that does not answer it is said that it does not; what was counted is told all the same.
 pub async fn text(house: &House) -> String {
@@ -21,12 +21,13 @@ pub async fn text(house: &House) -> String {
     page.family(Kind::Gauge, "invited_build_info", "1, under the program's version.", [(version, 1)]);
     let began = seconds(house.began);
     page.gauge("invited_start_time_seconds", "When the daemon was started, Unix time.", Some(began));
-    let found = stored(house).await;
+    let found = stored(house, &setup.config).await;
     let is_up = u64::from(found.is_ok());
     page.gauge("invited_store_up", "1 when the store answered to be asked for these figures, else 0.", Some(is_up));
-    if let Ok((figures, counts, due)) = &found {
-        shops(&mut page, figures, &setup.config, now);
-        queue(&mut page, counts, due, now);
+    if let Ok(stored) = &found {
+        shops(&mut page, &stored.figures, &setup.config, now);
+        queue(&mut page, &stored.counts, &stored.due, now);
+        customers(&mut page, stored, now);
     }
     relays(&mut page, &setup, now);
     let disk = disk_of(&setup.config.database);
@@ -42,10 +43,62 @@ pub async fn text(house: &House) -> String {
     page.into_text()
 }
 
-type Stored = (WatchFigures, Counts, Vec<(ShopId, Timestamp)>);
+/// What the store knows.
+struct Stored {
+    figures: WatchFigures,
+    counts: Counts,
+    due: Vec<(ShopId, Timestamp)>,
+    reviews: Vec<(ShopId, Vec<ReviewCount>)>,
+    erasures_asked: Vec<Timestamp>,
+}
 
-async fn stored(house: &House) -> std::result::Result<Stored, StoreError> {
-    Ok((house.store.watch_figures().await?, house.store.counts().await?, house.store.next_due().await?))
+async fn stored(house: &House, config: &Config) -> std::result::Result<Stored, StoreError> {
+    let store = &house.store;
+    let mut reviews = Vec::with_capacity(config.shops.len());
+    for shop in &config.shops {
+        reviews.push((shop.id.clone(), store.review_counts(&shop.id).await?));
+    }
+    reviews.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(Stored {
+        figures: store.watch_figures().await?,
+        counts: store.counts().await?,
+        due: store.next_due().await?,
+        reviews,
+        erasures_asked: store.erasure_requests().await?.into_iter().map(|one| one.at).collect(),
+    })
+}
+
+/// What customers wrote, and who waits to be erased: how many, and nobody's name.
+fn customers(page: &mut Page, stored: &Stored, now: Timestamp) {
+    let reviews = stored.reviews.iter().flat_map(|(shop, counts)| {
+        Collected::ALL.into_iter().flat_map(move |way| {
+            let of_way = counts.iter().filter(move |count| count.collected == way);
+            let sum = |number: fn(&ReviewCount) -> u64| of_way.clone().map(number).sum::<u64>();
+            let numbers = [
+                ("standing", sum(|count| count.standing)),
+                ("withdrawn", sum(|count| count.withdrawn)),
+                ("removed", sum(|count| count.removed)),
+            ];
+            numbers.map(|(state, number)| {
+                let (shop, way) = (label("shop", shop.as_str()), label("collected", way.as_str()));
+                (format!("{shop},{way},{}", label("state", state)), number)
+            })
+        })
+    });
+    page.family(
+        Kind::Gauge,
+        "invited_reviews",
+        "Reviews by how they were collected, and whether they stand.",
+        reviews.collect::<Vec<_>>(),
+    );
+    let waits = u64::try_from(stored.erasures_asked.len()).unwrap_or(u64::MAX);
+    page.gauge("invited_erasure_requests", "People who asked to be erased and are not yet.", Some(waits));
+    let longest = stored.erasures_asked.first().map_or(0, |at| now.since(*at).as_secs());
+    page.gauge(
+        "invited_erasure_request_age_seconds",
+        "For how long the first of those who asked to be erased has been waiting.",
+        Some(longest),
+    );
 }
 
 /// The figures of all configured shops. A shop of which no copy was ever read has no age of its last one.
@@ -165,6 +218,7 @@ pub fn write(path: &Path, text: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::ReviewKind;
     use crate::store::{Alarm, ShopSum};
 
     const CONFIG: &str = include_str!("../../config/minimal.toml");
@@ -217,6 +271,37 @@ mod tests {
                 "invited_shop_alarm{shop=\"S\",kind=\"complaint\"} 0",
             ]
         );
+    }
+
+    #[test]
+    fn reviews_are_told_by_shop_and_way_and_erasures_by_number() {
+        let shop = ShopId::parse("nord").unwrap();
+        let of = |collected, kind, standing| ReviewCount { collected, kind, standing, withdrawn: 2, removed: 1 };
+        let counts = vec![
+            of(Collected::Link, ReviewKind::Service, 3),
+            of(Collected::Link, ReviewKind::Product, 4),
+            of(Collected::Basic, ReviewKind::Service, 5),
+        ];
+        let stored = Stored {
+            figures: WatchFigures::default(),
+            counts: Counts::default(),
+            due: Vec::new(),
+            reviews: vec![(shop, counts)],
+            erasures_asked: vec![Timestamp::from_seconds(400), Timestamp::from_seconds(900)],
+        };
+        let mut page = Page::default();
+        customers(&mut page, &stored, Timestamp::from_seconds(1_000));
+        let text = page.into_text();
+        for line in [
+            "invited_reviews{shop=\"nord\",collected=\"automatic\",state=\"standing\"} 0\n",
+            "invited_reviews{shop=\"nord\",collected=\"link\",state=\"standing\"} 7\n",
+            "invited_reviews{shop=\"nord\",collected=\"link\",state=\"withdrawn\"} 4\n",
+            "invited_reviews{shop=\"nord\",collected=\"basic\",state=\"removed\"} 1\n",
+            "invited_erasure_requests 2\n",
+            "invited_erasure_request_age_seconds 600\n",
+        ] {
+            assert!(text.contains(line), "{line}{text}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use jiff::civil::{Date, Weekday};
 
-use crate::domain::{AnswerKind, Rule, Timestamp};
+use crate::domain::{AnswerKind, Collected, Rule, Timestamp};
 use crate::store::Figure;
 
 /// Milliseconds of a day.
@@ -57,13 +57,27 @@ pub enum Measure {
     SoftBounces,
     /// Letters that customers called junk.
     Complaints,
-    /// Orders that were reviewed.
+    /// Orders that were reviewed, here or elsewhere.
     Reviewed,
+    /// Reviews written by letters to the shop's orders.
+    ReviewsAutomatic,
+    /// Reviews written by letters that a person or a file asked for.
+    ReviewsManual,
+    /// Reviews written by the shop's own links.
+    ReviewsLink,
+    /// Reviews written by the generic link.
+    ReviewsBasic,
+    /// Changes of reviews by their authors.
+    ReviewsChanged,
+    /// Reviews that their authors deleted.
+    ReviewsDeleted,
+    /// Reviews that staff removed.
+    ReviewsRemoved,
 }
 
 impl Measure {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 22] = [
         Self::Begun,
         Self::FirstLetters,
         Self::Reminders,
@@ -79,6 +93,13 @@ impl Measure {
         Self::SoftBounces,
         Self::Complaints,
         Self::Reviewed,
+        Self::ReviewsAutomatic,
+        Self::ReviewsManual,
+        Self::ReviewsLink,
+        Self::ReviewsBasic,
+        Self::ReviewsChanged,
+        Self::ReviewsDeleted,
+        Self::ReviewsRemoved,
     ];
 
     /// Its name in JSON; a contract.
@@ -99,6 +120,13 @@ impl Measure {
             Self::SoftBounces => "soft_bounces",
             Self::Complaints => "complaints",
             Self::Reviewed => "reviewed",
+            Self::ReviewsAutomatic => "reviews_automatic",
+            Self::ReviewsManual => "reviews_manual",
+            Self::ReviewsLink => "reviews_link",
+            Self::ReviewsBasic => "reviews_basic",
+            Self::ReviewsChanged => "reviews_changed",
+            Self::ReviewsDeleted => "reviews_deleted",
+            Self::ReviewsRemoved => "reviews_removed",
         }
     }
 
@@ -119,7 +147,14 @@ impl Measure {
             Self::HardBounces => "letters that came back: the address is dead",
             Self::SoftBounces => "letters that came back: full, refused, or unclear",
             Self::Complaints => "letters that customers called junk",
-            Self::Reviewed => "reviews",
+            Self::Reviewed => "invitations that were told of a review",
+            Self::ReviewsAutomatic => "reviews by letters to the shop's orders",
+            Self::ReviewsManual => "reviews by letters that were asked for by hand",
+            Self::ReviewsLink => "reviews by the shop's own links",
+            Self::ReviewsBasic => "reviews by the generic link",
+            Self::ReviewsChanged => "reviews changed by their authors",
+            Self::ReviewsDeleted => "reviews deleted by their authors",
+            Self::ReviewsRemoved => "reviews removed by staff",
         }
     }
 
@@ -131,6 +166,19 @@ impl Measure {
             "letter reminder" => return Some(Self::Reminders),
             "letter dropped" => return Some(Self::Dropped),
             _ => {}
+        }
+        if let Some(what) = name.strip_prefix("review ") {
+            return match what {
+                "changed" => Some(Self::ReviewsChanged),
+                "deleted" => Some(Self::ReviewsDeleted),
+                "removed" => Some(Self::ReviewsRemoved),
+                way => Collected::parse(way).map(|way| match way {
+                    Collected::Automatic => Self::ReviewsAutomatic,
+                    Collected::Manual => Self::ReviewsManual,
+                    Collected::Link => Self::ReviewsLink,
+                    Collected::Basic => Self::ReviewsBasic,
+                }),
+            };
         }
         if let Some(kind) = name.strip_prefix("answer ") {
             return match AnswerKind::parse(kind)? {
@@ -323,6 +371,9 @@ mod tests {
             figure("2026-03-03", "answer unclear_bounce", 1),
             figure("2026-03-03", "answer complaint", 6),
             figure("2026-03-03", "answer auto_reply", 9),
+            figure("2026-03-03", "review automatic", 8),
+            figure("2026-03-03", "review basic", 7),
+            figure("2026-03-03", "review removed", 5),
             figure("2026-02-28", "begun", 100),
             figure("2026-03-04", "begun", 100),
             Figure { day: 0, ..figure("2026-03-01", "state queued", 8) },
@@ -334,7 +385,7 @@ mod tests {
             [("2026-03-01".to_owned(), 5), ("2026-03-02".to_owned(), 7), ("2026-03-03".to_owned(), 0)]
         );
         let total = Measure::ALL.map(|measure| stats.total.get(measure));
-        assert_eq!(total, [12, 3, 2, 0, 0, 3, 0, 0, 0, 4, 1, 2, 4, 6, 0]);
+        assert_eq!(total, [12, 3, 2, 0, 0, 3, 0, 0, 0, 4, 1, 2, 4, 6, 0, 8, 0, 0, 7, 0, 0, 5]);
         assert_eq!((stats.total.letters(), stats.total.bounces()), (5, 6));
     }
 

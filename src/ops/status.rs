@@ -35,6 +35,9 @@ const ROOM: u64 = 256 * 1024 * 1024;
 /// How long before its end a certificate is a fault. ACME clients renew theirs a month before.
 const CERTIFICATE_ENDS: Duration = DAY.saturating_mul(14);
 
+/// For how long somebody may wait to be erased before that is a fault. GDPR, article 12(3), gives a month.
+const ERASE_WITHIN: Duration = DAY.saturating_mul(14);
+
 /// Letters and copies are counted once a minute, for a day.
 const STEP: Duration = Duration::from_secs(60);
 
@@ -72,7 +75,7 @@ pub struct Word {
 pub struct Listening {
     /// Its address.
     pub address: String,
-    /// What it is for: `smtp`, `submission`, `lmtp`, `http`.
+    /// What it is for: `smtp`, `submission`, `lmtp`, `http`, `pages`.
     pub role: String,
     /// How its sessions are protected: `starttls`, `required`, `implicit`, `none`.
     pub tls: String,
@@ -224,6 +227,8 @@ pub struct Status {
     pub pauses: Vec<Pause>,
     /// The disk of the database's file.
     pub disk: Option<Disk>,
+    /// When each person asked who wants to be erased and is not yet, oldest first.
+    pub erasures_asked: Vec<Timestamp>,
 }
 
 /// The daemons, who spoke last first.
@@ -257,6 +262,7 @@ pub async fn look(store: &dyn Store, config: &Config, now: Timestamp) -> Result<
         complaints: complaints.into_iter().filter(|one| one.seen.month > 0 && shops.contains(&&one.shop)).collect(),
         pauses: store.pauses().await?,
         disk: disk_of(&config.database),
+        erasures_asked: store.erasure_requests().await?.into_iter().map(|one| one.at).collect(),
     })
 }
 
@@ -300,6 +306,10 @@ pub fn faults(status: &Status, now: Timestamp) -> Vec<String> {
     }
     if let Some(in_doubt) = status.counts.invitations.get(&State::InDoubt).filter(|count| **count > 0) {
         faults.push(format!("{in_doubt} in doubt; see: invited queue list --state in_doubt"));
+    }
+    if let Some(asked) = status.erasures_asked.first().filter(|asked| now.since(**asked) >= ERASE_WITHIN) {
+        let waits = told(now.since(*asked));
+        faults.push(format!("somebody asked {waits} ago to be erased, and is not; see: invited person requests"));
     }
     if let Some(disk) = status.disk.filter(|disk| disk.free < ROOM.min(disk.whole / 10)) {
         faults.push(format!("the disk of the database has {} MiB left; make room", disk.free / (1024 * 1024)));
@@ -378,6 +388,13 @@ mod tests {
         let mut status = well();
         change(&mut status);
         faults(&status, NOW)
+    }
+
+    #[test]
+    fn whoever_asked_to_be_erased_waits_a_fortnight_at_most() {
+        let asked = |days: i64| told_of(|status| status.erasures_asked = vec![ago(days * 86_400), ago(0)]);
+        assert_eq!(asked(13), Vec::<String>::new());
+        assert_eq!(asked(14), ["somebody asked 14 days ago to be erased, and is not; see: invited person requests"]);
     }
 
     #[test]

@@ -450,8 +450,14 @@ pub trait Store: Send + Sync + 'static {
         now: Timestamp,
     ) -> Result<Vec<(InvitationId, Decision)>, StoreError>;
 
-    /// Begins another series of an invitation's links, so that those that are out are good no more. Says which; `None` when it is gone.
-    async fn revoke_links(&self, invitation: InvitationId) -> Result<Option<u8>, StoreError>;
+    /// Begins another series of an invitation's links, so that those that are out are good no more, and records who did it and why. Says
+    /// which series; the one that it had when there is none left, `None` when the invitation is gone.
+    async fn revoke_links(
+        &self,
+        invitation: InvitationId,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Option<u8>, StoreError>;
 
     /// Notes that somebody wants to be erased and stops their letters as [`Self::unsubscribe`] does, in one transaction.
     async fn ask_erasure(

@@ -1,19 +1,17 @@
 //! Names, products and reviews that try to be more than text, through letter, pages and program: each is shown as text, no script runs,
 //! nothing is fetched, and nothing is wider than a telephone.
 
-use serde_json::json;
-
 use crate::driver::{Browser, can_browse};
 use crate::looks::{look_at, nothing_else_was_asked_for, sideways};
-use crate::shop::Shop;
+use crate::shop::{Shop, order_of};
 
 /// What strikes, strikes this, or the title.
 const STRIKE: &str = "window.struck=1";
 
 /// A word that stands in every text, so that a text that vanished is noticed.
-const MARK: &str = "Quux";
+pub(crate) const MARK: &str = "Quux";
 
-fn hostile() -> Vec<String> {
+pub(crate) fn hostile() -> Vec<String> {
     vec![
         format!("<script>{STRIKE}</script>{MARK}"),
         format!("\"><img src=http://elsewhere.example/x onerror={STRIKE}>{MARK}"),
@@ -25,31 +23,9 @@ fn hostile() -> Vec<String> {
         format!("{MARK}{}", "W".repeat(200)),
         format!("\u{1F9D1}\u{200D}\u{1F680}\u{1F389} {MARK}"),
         format!("\u{5E9}\u{5DC}\u{5D5}\u{5DD} \u{645}\u{631}\u{62D}\u{628}\u{627} {MARK}"),
+        format!("\u{1B}[2J\u{1B}]0;{MARK}\u{7}\u{9B}31m\u{7F} {MARK}\u{2028}{MARK}"),
         format!("=HYPERLINK(\"http://elsewhere.example\",\"{MARK}\")"),
     ]
-}
-
-/// An order whose name and product are this text, as JSON can say it.
-fn mail(reference: &str, text: &str) -> Vec<u8> {
-    let email = format!("{}@customer.example.net", reference.to_lowercase());
-    let snippet = json!({
-        "recipientEmail": email, "recipientName": text, "referenceId": reference,
-        "products": [{ "name": text, "sku": "1", "productUrl": "https://shop.example.com/p/1" }],
-    });
-    // An ASCII mail whose markup ends where it should.
-    let snippet = snippet.to_string().replace('<', "\\u003c");
-    let snippet = snippet.encode_utf16().map(|unit| match u8::try_from(unit) {
-        Ok(byte) if byte.is_ascii() => char::from(byte).to_string(),
-        _ => format!("\\u{unit:04x}"),
-    });
-    let snippet = snippet.collect::<String>();
-    format!(
-        "From: Shop <orders@shop.example.com>\r\nTo: <{email}>\r\nSubject: Your order {reference}\r\n\
-         Date: Mon, 2 Mar 2026 09:00:00 +0000\r\nMessage-ID: <{reference}@shop.example.com>\r\nMIME-Version: 1.0\r\n\
-         Content-Type: text/html; charset=utf-8\r\n\r\n<html><body><p>Thank you for your order.</p>\r\n\
-         <script type=\"application/json+trustpilot\">{snippet}</script></body></html>\r\n"
-    )
-    .into_bytes()
 }
 
 /// Checks that the page that is open is only text.
@@ -72,7 +48,7 @@ async fn hostile_texts_are_text_wherever_they_are_shown() {
     let base = shop.base();
     for (number, text) in hostile().iter().enumerate() {
         let reference = format!("H-{number}");
-        let letter = shop.letter(&reference, &mail(&reference, text)).await;
+        let letter = shop.letter(&reference, &order_of(&reference, "en", text, &[text])).await;
         assert!(!letter.header.contains("\nBcc:"), "{}", letter.header);
         // A name with braces is none, and the letter greets nobody by it.
         assert!(number == 4 || (letter.text.contains(MARK) && letter.html.contains(MARK)), "{text:?}: {}", letter.text);

@@ -77,3 +77,11 @@ pub(crate) async fn nothing_else_was_asked_for(browser: &Browser, base: &str) {
     assert_eq!(elsewhere, [] as [&String; 0], "only the page's own house is asked");
     assert_eq!(complaints, [] as [String; 0]);
 }
+
+/// The same of a page whose status is no success, which the console tells of, and nothing else.
+pub(crate) async fn nothing_but_the_status_is_complained_of(browser: &Browser, base: &str) {
+    let Heard { requests, complaints } = browser.heard().await;
+    assert!(!requests.is_empty() && requests.iter().all(|url| url.starts_with(base)), "{requests:?}");
+    let is_status = |one: &String| one.contains("the server responded with a status of ");
+    assert!(!complaints.is_empty() && complaints.iter().all(is_status), "{complaints:?}");
+}

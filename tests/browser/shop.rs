@@ -3,10 +3,14 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use invited::config::{LinkTo, Pages};
-use invited::domain::State;
-use invited::link::Site;
-use invited::store::ReviewsOf;
+use invited::config::{Database, LinkTo, Pages};
+use invited::domain::{EmailAddress, OrderReference, PersonName, Review, ShopId, State};
+use invited::link::{OrderTicket, Site};
+use invited::ops::links::OwnOrder;
+use invited::store::{ReviewFilter, ReviewsOf};
+use serde_json::json;
+use sqlx::ConnectOptions as _;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 
 use crate::kit::{House, opened};
 use crate::relay::Act;
@@ -112,4 +116,70 @@ impl Shop {
         }
         found
     }
+
+    pub(crate) fn id(&self) -> ShopId {
+        self.house.config.shops[0].id.clone()
+    }
+
+    /// The link for one order, as `invited link make` makes it for the shop's own mails.
+    pub(crate) fn own_link(&self, reference: &str, products: &[&str]) -> String {
+        let setup = self.house.daemon.house().setup();
+        let maker = setup.link_maker();
+        let ticket = OrderTicket {
+            shop: self.id(),
+            email: EmailAddress::parse(&address(reference)).unwrap(),
+            name: PersonName::parse("Anna Example"),
+            reference: OrderReference::parse(reference).unwrap(),
+            products: products.iter().map(|name| (*name).to_owned()).collect(),
+            expires: maker.expires(self.house.clock.now()),
+        };
+        maker.of_order(OwnOrder { ticket: &ticket, locale: "en" }).unwrap()
+    }
+
+    /// The shop's link for everybody.
+    pub(crate) fn generic_link(&self) -> String {
+        self.house.daemon.house().setup().link_maker().generic(&self.id(), "en").unwrap()
+    }
+
+    /// Every review, newest first, those that were deleted among them.
+    pub(crate) async fn stored(&self) -> Vec<Review> {
+        self.house.store().list_reviews(&ReviewFilter::default(), None, 1_000).await.unwrap()
+    }
+
+    /// A connection of the test's own to the database.
+    pub(crate) async fn sql(&self) -> SqliteConnection {
+        let Database::Sqlite(file) = &self.house.config.database else { panic!("a file") };
+        SqliteConnectOptions::new().filename(file).create_if_missing(false).connect().await.unwrap()
+    }
+}
+
+/// The customer of an order.
+pub(crate) fn address(reference: &str) -> String {
+    format!("{}@customer.example.net", reference.to_lowercase())
+}
+
+/// An order mail with the customer's name, the language and the products that are given, as JSON can say it.
+pub(crate) fn order_of(reference: &str, locale: &str, name: &str, products: &[&str]) -> Vec<u8> {
+    let email = address(reference);
+    let products = products.iter().enumerate().map(|(n, name)| {
+        json!({ "name": name, "sku": n.to_string(), "productUrl": format!("https://shop.example.com/p/{n}") })
+    });
+    let snippet = json!({
+        "recipientEmail": email, "recipientName": name, "referenceId": reference, "locale": locale,
+        "products": products.collect::<Vec<_>>(),
+    });
+    // An ASCII mail whose markup ends where it should.
+    let snippet = snippet.to_string().replace('<', "\\u003c");
+    let snippet = snippet.encode_utf16().map(|unit| match u8::try_from(unit) {
+        Ok(byte) if byte.is_ascii() => char::from(byte).to_string(),
+        _ => format!("\\u{unit:04x}"),
+    });
+    let snippet = snippet.collect::<String>();
+    format!(
+        "From: Shop <orders@shop.example.com>\r\nTo: <{email}>\r\nSubject: Your order {reference}\r\n\
+         Date: Mon, 2 Mar 2026 09:00:00 +0000\r\nMessage-ID: <{reference}@shop.example.com>\r\nMIME-Version: 1.0\r\n\
+         Content-Type: text/html; charset=utf-8\r\n\r\n<html><body><p>Thank you for your order.</p>\r\n\
+         <script type=\"application/json+trustpilot\">{snippet}</script></body></html>\r\n"
+    )
+    .into_bytes()
 }

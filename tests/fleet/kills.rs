@@ -21,7 +21,7 @@ async fn kill_9_of_one_daemon_after_the_other_loses_nothing_and_doubles_nothing(
     let pipelining = Kit { offers: vec!["PIPELINING"], ..Kit::default() };
     let relay = TestRelay::start_with(pipelining, |_| Act::Ok).await;
     let connections = CONNECTIONS.to_string();
-    let mut crew = Crew::start(&cluster.url("fleet"), &relay, &[("connections", &connections)], 3, 3).await;
+    let mut crew = Crew::start(&cluster.url("fleet"), &relay, &[("relay.connections", &connections)], 3, 3).await;
     let load = crew.load(6, &relay);
     let began = Instant::now();
     let mut kills = 0;

@@ -183,7 +183,7 @@ async fn daemons_that_were_away_together_do_not_take_each_other_for_dead() {
         _ => Act::Ok,
     })
     .await;
-    let mut crew = Crew::start(&cluster.url("fleet"), &relay, &[("connections", "6")], 3, 3).await;
+    let mut crew = Crew::start(&cluster.url("fleet"), &relay, &[("relay.connections", "6")], 3, 3).await;
     for n in 0..6 {
         crew.hand_in(n % 3, &format!("AWAY-{n}")).await;
     }

@@ -15,7 +15,7 @@ use crate::relay::{Act, At, Moment, TestRelay};
 const LEASE: u64 = 2;
 
 /// Two connections, so that a few letters are enough to fill them.
-const TWO: &[(&str, &str)] = &[("connections", "2")];
+const TWO: &[(&str, &str)] = &[("relay.connections", "2")];
 
 async fn number(conn: &mut PgConnection, sql: &'static str) -> i64 {
     sqlx::query_scalar(sql).fetch_one(conn).await.unwrap()

@@ -251,10 +251,11 @@ async fn queue_list_and_show_have_the_promised_names() {
     assert_eq!(shown.len(), 2);
     let order = ["locale", "order_date", "expected_delivery", "products", "country", "tags", "template", "consent"];
     promised(&shown[0]["order"], &order, "## `queue list --json`");
-    let more =
-        ["order", "expires_at", "attempts", "round", "follows", "updated_at", "followed_by", "outgoing", "answers"];
-    let all = [&ROW[..], &more].concat();
+    let more = ["order", "expires_at", "attempts", "round", "follows", "updated_at", "followed_by"];
+    let came = ["outgoing", "answers", "reviews", "put_off"];
+    let all = [&ROW[..], &more, &came].concat();
     promised(&shown[0], &all, "## `queue list --json`");
+    promised(&shown[0]["put_off"], &["not_arrived", "ask_later"], "## `queue list --json`");
     let text = site.run(&["queue", "show", "1"]).ended(0).out;
     assert!(
         text.contains("person1@customer.example.net") && text.contains("Next: the first letter goes out"),
@@ -556,14 +557,17 @@ fn commands(words: &[String], found: &mut BTreeMap<String, BTreeSet<String>>) {
         is_leaf = false;
         commands(&[words, &[name.to_owned()]].concat(), found);
     }
-    if is_leaf {
-        // What an option means goes on further to the right, and may begin with the name of another.
-        let options = part("Options").into_iter().filter(|line| !line.starts_with("       "));
-        let flags = options.filter_map(|line| {
-            let line = line.trim_start();
-            line.starts_with('-').then(|| line.split([' ', ',', '=', '.']).find(|word| word.starts_with("--")).unwrap())
-        });
-        found.insert(words.join(" "), flags.map(ToOwned::to_owned).collect());
+    // What an option means goes on further to the right, and may begin with the name of another.
+    let options = part("Options").into_iter().filter(|line| !line.starts_with("       "));
+    let flags = options.filter_map(|line| {
+        let line = line.trim_start();
+        line.starts_with('-').then(|| line.split([' ', ',', '=', '.']).find(|word| word.starts_with("--")).unwrap())
+    });
+    let flags = flags.map(ToOwned::to_owned).collect::<BTreeSet<_>>();
+    // A command that has others below it may do something itself, too: `person`.
+    let has_its_own = flags.iter().any(|flag| !COMMON.contains(&flag.as_str()) && flag != "--version");
+    if is_leaf || has_its_own {
+        found.insert(words.join(" "), flags);
     }
 }
 

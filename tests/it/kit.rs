@@ -219,11 +219,11 @@ pub(crate) fn configuration_text(relay: &str, extra: &[(&str, &str)]) -> String 
     let mut text = config::template(&answers);
     for (key, value) in extra {
         // A key that several tables have is written with its table's name.
-        let (table, key) = key.split_once('.').map_or((None, *key), |(table, key)| (Some(format!("[{table}]")), key));
+        let (table, key) = key.split_once('.').map_or((None, *key), |(table, key)| (Some(table), key));
         let (mut found, mut is_in_table) = (false, table.is_none());
         let lines = text.lines().map(|line| {
             if line.starts_with('[') && table.is_some() {
-                is_in_table = table.as_deref() == Some(line);
+                is_in_table = table == Some(line.trim_matches(['[', ']']));
             }
             let bare = line.strip_prefix('#').unwrap_or(line);
             if is_in_table && !found && bare.split_once(" = ").is_some_and(|(name, _)| name == key) {

@@ -44,6 +44,7 @@ fn checked(site: &Site, link: &str, code: i32) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_links_of_a_letter_are_known_again_until_they_are_revoked() {
     let (site, relay) = site().await;
+    also(&site, PAGES);
     let words = ["invite", "--email", "anna@customer.example.net", "--name", "Anna Ek", "--reference", "100-AB"];
     site.run(&words).ended(0);
     let service = site.serve().await;
@@ -57,7 +58,14 @@ async fn the_links_of_a_letter_are_known_again_until_they_are_revoked() {
     assert!(!plain.contains("anna") && !plain.contains("Ek") && !plain.contains("100-AB"), "{plain}");
     let shown = site.run(&["link", "check", "--show", &link]).ended(0).out;
     assert!(shown.contains("anna@customer.example.net (Anna Ek)") && shown.contains("100-AB"), "{shown}");
-    site.run(&["link", "revoke", "100-AB"]).ended(0);
+    let leave = text.split_whitespace().find(|word| word.contains("/r/u/")).unwrap();
+    let leave = leave.trim_matches(['<', '>', '(', ')', '.']).to_owned();
+    site.run(&["link", "revoke", "100-AB", "--reason", "went to her brother", "--actor", "maria"]).ended(0);
+    let story = site.run(&["explain", "--order", "100-AB"]).ended(0).out;
+    assert!(story.contains("desk revoke links by maria") && story.contains("[went to her brother]"), "{story}");
+    let said = checked(&site, &leave, 0);
+    let state = (said["purpose"].as_str(), said["state"].as_str(), said["expires"].is_null());
+    assert_eq!(state, (Some("unsubscribe"), Some("valid"), true), "who wants to leave can");
     let said = checked(&site, &link, 1);
     assert_eq!((said["state"].as_str(), said["invitation"].as_i64()), (Some("revoked"), Some(1)));
     site.run(&["link", "revoke", "4711"]).ended(1);

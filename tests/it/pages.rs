@@ -226,6 +226,24 @@ async fn one_click_unsubscribes_with_and_without_what_browsers_send() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_finds_an_old_letter_can_leave_though_its_links_have_expired_and_were_revoked() {
+    let house = house().await;
+    let links = letter(&house, "A-1").await;
+    let id = house.invitation("A-1").await.id;
+    let support = store::Actor { name: "support".to_owned(), reason: None };
+    house.store().revoke_links(id, &support, START).await.unwrap();
+    house.pass(Duration::from_secs(200 * 86_400));
+    assert_eq!(get(links.pages, &links.review).await.status, 410, "this one has an end");
+    let page = get(links.pages, &links.unsubscribe).await;
+    assert_eq!(page.status, 200, "{}", page.body);
+    let answer = post(links.pages, &links.unsubscribe, &[("List-Unsubscribe", "One-Click")], &[]).await;
+    assert_eq!(answer.status, 200);
+    let page = get(links.pages, &links.unsubscribe).await;
+    assert!(page.body.contains("value=\"undo\""), "{}", page.body);
+    house.daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn unsubscribing_by_the_page_is_asked_done_and_taken_back() {
     let house = house().await;
     let links = letter(&house, "A-1").await;

@@ -120,7 +120,7 @@ hand_on! {
     resubscribe(keys: Vec<ListKey>, shop: &ShopId) -> usize;
     list_standing(keys: &[ListKey]) -> Vec<StoredEntry>;
     reviewed_by_reference(shop: &ShopId, reference: &OrderReference, email: Option<AddressKey>, actor: &Actor, policies: Arc<Policies>, now: Timestamp) -> Vec<(InvitationId, Decision)>;
-    revoke_links(invitation: InvitationId) -> Option<u8>;
+    revoke_links(invitation: InvitationId, actor: &Actor, now: Timestamp) -> Option<u8>;
     ask_erasure(shop: &ShopId, email: &EmailAddress, entry: NewEntry, by_link_of: Option<InvitationId>, policies: Arc<Policies>, now: Timestamp) -> Listed;
     erasure_requests() -> Vec<ErasureRequest>;
 }

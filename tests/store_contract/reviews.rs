@@ -131,7 +131,7 @@ async fn a_review_is_written_changed_deleted_and_written_again(place: Place) {
     let staff = person("unlawful");
     store.delete_reviews(&ReviewsOf::One(ReviewId(1)), Some(&staff), after(13)).await.unwrap();
     let removed = &store.reviews_of(&ReviewsOf::One(ReviewId(1))).await.unwrap()[0];
-    assert_eq!(removed.deleted_by.as_deref(), Some(staff.name.as_str()));
+    assert_eq!((removed.deleted_by.as_ref(), &removed.delete_reason), (Some(&staff.name), &staff.reason));
     let counts = store.review_counts(&shop("nord")).await.unwrap();
     assert_eq!((counts[0].standing, counts[0].withdrawn, counts[0].removed), (0, 0, 1));
     let figures = store.figures(1, Some(&shop("nord"))).await.unwrap();
@@ -311,11 +311,80 @@ async fn revoking_begins_another_series_of_links(place: Place) {
     let store = place.open(Role::Desk).await;
     let id = tell(&store, "nord", EventKind::Placed, "A-1", ANNA, T0).await[0].0;
     assert_eq!(store.story(&Subject::Invitation(id)).await.unwrap().invitations[0].link_series, 0);
+    let by = person("went to her brother");
     for series in 1..3 {
-        assert_eq!(store.revoke_links(id).await.unwrap(), Some(series));
+        assert_eq!(store.revoke_links(id, &by, after(series.into())).await.unwrap(), Some(series));
     }
-    assert_eq!(store.story(&Subject::Invitation(id)).await.unwrap().invitations[0].link_series, 2);
-    assert_eq!(store.revoke_links(InvitationId(99)).await.unwrap(), None);
+    let mut story = store.story(&Subject::Invitation(id)).await.unwrap();
+    assert_eq!((story.invitations[0].link_series, story.invitations[0].progress.state), (2, State::Queued));
+    let last = story.decisions.pop().unwrap();
+    assert_eq!((last.rule, last.at, last.actor), (Rule::DeskRevokesLinks, after(2), by.name.clone()));
+    assert_eq!(last.note, by.reason, "who did it and why is kept");
+    assert_eq!(store.revoke_links(InvitationId(99), &by, after(3)).await.unwrap(), None);
+    place.run("UPDATE invitation SET link_series = 255").await;
+    assert_eq!(store.revoke_links(id, &by, after(3)).await.unwrap(), Some(255));
+    let decisions = store.story(&Subject::Invitation(id)).await.unwrap().decisions;
+    assert_eq!(decisions.last().unwrap().at, after(2), "what was not done is not recorded");
+    store.close().await;
+}
+
+/// What customers did between a backup and its restoration is taken over from the queue that is replaced.
+#[tokio::test]
+async fn a_backup_that_is_put_back_keeps_what_customers_wrote_and_asked_for_since() {
+    const BO: &str = "bo@customer.example";
+    let place = Place::file();
+    let store = place.open(Role::Desk).await;
+    let id = invited(&store, "A-1").await;
+    write(&store, new("A-1", Some(id), &[draft("1", "Where is it?")]), after(8)).await;
+    let later = tell(&store, "nord", EventKind::Placed, "A-2", ANNA, after(7)).await[0].0;
+    let revoked = tell(&store, "nord", EventKind::Placed, "A-3", ANNA, after(7)).await[0].0;
+    let of_bo = tell(&store, "nord", EventKind::Placed, "B-1", BO, after(7)).await[0].0;
+    let (database, _) = place.database();
+    let invited::config::Database::Sqlite(file) = database else { panic!("a file") };
+    let kept = file.with_file_name("backup.db");
+    invited::store::backup(&file, &kept, after(8)).await.unwrap();
+
+    write(&store, new("A-1", Some(id), &[draft("4", "It came")]), after(9)).await;
+    write(&store, new("A-4", None, &[draft("5", "By the shop's own link")]), after(9)).await;
+    store.customer_news(later, CustomerNews::AskLater, policies(), after(10)).await.unwrap().unwrap();
+    store.revoke_links(revoked, &person("went to her brother"), after(9)).await.unwrap();
+    let left = SuppressionEntry { key: invited::domain::ListKey::of(&key(BO)), ..entry(None, after(9)).entry };
+    let keys = [left.key.clone()];
+    let left = NewEntry::new(left, policies().list_key(), false);
+    let bo = EmailAddress::parse(BO).unwrap();
+    store.ask_erasure(&shop("nord"), &bo, left, Some(of_bo), policies(), after(9)).await.unwrap();
+    store.close().await;
+
+    let order = invited::store::Restoration {
+        backup: &kept,
+        to: &file,
+        replace: true,
+        since: None,
+        on_time: false,
+        policies: policies(),
+        actor: person("restored"),
+        now: after(11),
+    };
+    let restored = invited::store::restore(&order).await.unwrap();
+    assert_eq!(restored.held, [], "the queue that was there knew everything");
+    let store = place.open(Role::Desk).await;
+    let review = &store.reviews_of(&theirs("A-1")).await.unwrap()[0];
+    assert_eq!((review.stars.get(), review.words.text(), review.edited_at), (4, "It came", Some(after(9))));
+    let history = store.review_history(review.id).await.unwrap();
+    assert_eq!(history.iter().map(|edit| edit.words.text()).collect::<Vec<_>>(), ["Where is it?"]);
+    assert_eq!(store.reviews_of(&theirs("A-4")).await.unwrap().len(), 1);
+    let story = store.story(&Subject::Invitation(later)).await.unwrap();
+    assert_eq!(
+        (story.invitations[0].progress.put_off.number(), story.invitations[0].progress.due_at),
+        (2, Some(after(17)))
+    );
+    let story = store.story(&Subject::Invitation(revoked)).await.unwrap();
+    assert_eq!((story.invitations[0].link_series, story.invitations[0].progress.state), (1, State::Queued));
+    assert_eq!(story.decisions.last().unwrap().rule, Rule::DeskRevokesLinks);
+    assert_eq!(state_of(&store, of_bo).await, State::Cancelled);
+    assert_eq!(store.list_standing(&keys).await.unwrap().len(), 1);
+    let asked = store.erasure_requests().await.unwrap();
+    assert_eq!((asked.len(), asked[0].email.as_str(), asked[0].at), (1, BO, after(9)));
     store.close().await;
 }
 

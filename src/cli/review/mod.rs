@@ -99,6 +99,7 @@ fn row(one: &Review) -> Value {
         "edited_at": one.edited_at.map(|at| at.to_string()),
         "deleted_at": one.deleted_at.map(|at| at.to_string()),
         "deleted_by": one.deleted_by,
+        "delete_reason": one.delete_reason,
     })
 }
 

@@ -79,6 +79,9 @@ impl Show {
             if let Some(at) = one.deleted_at.or(one.edited_at) {
                 rows.push(vec!["since".to_owned(), local(at, &zone)]);
             }
+            let removed = [("by", &one.deleted_by), ("why", &one.delete_reason)];
+            let removed = removed.into_iter().filter_map(|(name, text)| Some((name, text.clone()?)));
+            rows.extend(removed.map(|(name, text)| vec![name.to_owned(), text]));
             rows.extend(words(one.stars, &one.words));
             for edit in history.iter().rev() {
                 rows.push(vec!["until".to_owned(), local(edit.at, &zone)]);

@@ -131,7 +131,10 @@ pub fn told(one: &Review, when: &dyn Fn(Timestamp) -> String) -> String {
     let about = one.product.as_ref().map(|product| format!(" of {product}")).unwrap_or_default();
     let stars = if one.stars.get() == 1 { "1 star".to_owned() } else { format!("{} stars", one.stars) };
     let since = match (one.deleted_at, &one.deleted_by, one.edited_at) {
-        (Some(at), Some(by), _) => format!(", removed by {by} {}", when(at)),
+        (Some(at), Some(by), _) => {
+            let why = one.delete_reason.as_deref().map(|reason| format!(" [{reason}]")).unwrap_or_default();
+            format!(", removed by {by} {}{why}", when(at))
+        }
         (Some(at), None, _) => format!(", deleted by its author {}", when(at)),
         (None, _, Some(at)) => format!(", changed {}", when(at)),
         (None, _, None) => String::new(),

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 
 use super::connection::Connection;
 use super::fault::Fault;
-use super::moves::{self, Book, Cause, to_json};
+use super::moves::{self, Book, Cause, Record, to_json};
 use super::person_statements as persons;
 use super::review_statements as sql;
 use super::reviews::CUSTOMER;
@@ -19,7 +19,7 @@ use super::writer::Work;
 use super::{person_statements, suppression};
 use crate::domain::{
     AddressKey, CustomerNews, Decision, EmailAddress, Event, Invitation, InvitationId, ListKey, ListReason,
-    OrderReference, Policies, ShopId, Timestamp,
+    OrderReference, Policies, Rule, ShopId, Timestamp,
 };
 use crate::store::{Actor, ErasureRequest, Listed, NewEntry};
 
@@ -200,14 +200,27 @@ pub(super) async fn requests(conn: &mut Connection) -> Result<Vec<ErasureRequest
 }
 
 /// Begins another series of an invitation's links.
-pub(super) struct RevokeLinks(pub(super) InvitationId);
+pub(super) struct RevokeLinks {
+    pub(super) invitation: InvitationId,
+    pub(super) actor: Actor,
+    pub(super) now: Timestamp,
+}
 
 #[async_trait]
 impl Work for RevokeLinks {
     type Answer = Option<u8>;
 
     async fn run(&self, conn: &mut Connection) -> Result<Self::Answer, Fault> {
-        let series = conn.number(sql::REVOKE_LINKS, [self.0.0.into()]).await?;
-        Ok(series.and_then(|series| u8::try_from(series).ok()))
+        let Some(one) = moves::invitations(conn, &[self.invitation]).await?.pop() else { return Ok(None) };
+        let series = conn.number(sql::REVOKE_LINKS, [self.invitation.0.into()]).await?;
+        let series = series.and_then(|series| u8::try_from(series).ok());
+        if series.is_some_and(|series| series > one.link_series) {
+            let (actor, note) = (self.actor.name.as_str(), self.actor.reason.as_deref());
+            let record = Record { event: "desk revoke links".to_owned(), actor, note, copy: None, at: self.now };
+            let mut book = Book::default();
+            book.record(&one, Rule::DeskRevokesLinks, &record);
+            book.write(conn).await?;
+        }
+        Ok(series)
     }
 }

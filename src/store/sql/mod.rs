@@ -588,8 +588,14 @@ impl Store for SqlStore {
         self.writers.letters.carry_out(reviewed).await
     }
 
-    async fn revoke_links(&self, invitation: InvitationId) -> Result<Option<u8>, StoreError> {
-        self.writers.letters.carry_out(customers::RevokeLinks(invitation)).await
+    async fn revoke_links(
+        &self,
+        invitation: InvitationId,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Option<u8>, StoreError> {
+        let revoke = customers::RevokeLinks { invitation, actor: actor.clone(), now };
+        self.writers.letters.carry_out(revoke).await
     }
 
     async fn ask_erasure(

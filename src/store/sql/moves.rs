@@ -12,8 +12,8 @@ use super::figures::Figures;
 use super::rows::{InvitationRow, OpenedRow, records};
 use super::statements as sql;
 use crate::domain::{
-    Attempt, CopyId, Customer, Decision, DeskOrder, Event, Invitation, InvitationId, OrderEvent, Policies, Progress,
-    ShopId, State, Timestamp, decide,
+    Attempt, CopyId, Customer, Decision, DeskOrder, Event, Inputs, Invitation, InvitationId, OrderEvent, Policies,
+    Progress, Rule, ShopId, State, Timestamp, decide,
 };
 
 /// What is recorded beside a decision.
@@ -191,6 +191,13 @@ impl Book {
         if let Some(opened) = place.and_then(|place| self.opened.get_mut(place)) {
             opened.clone_from(invitation);
         }
+    }
+
+    /// Notes what was done about an invitation that moves it nowhere.
+    pub(super) fn record(&mut self, invitation: &Invitation, rule: Rule, record: &Record<'_>) {
+        let standing = &invitation.progress;
+        let decision = Decision { progress: standing.clone(), rule, inputs: Inputs::NONE };
+        self.note(invitation, Some(standing), &decision, record);
     }
 
     fn note(&mut self, invitation: &Invitation, before: Option<&Progress>, decision: &Decision, record: &Record<'_>) {

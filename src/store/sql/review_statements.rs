@@ -6,28 +6,28 @@ statements! {
     /// What one person wrote about one order: shop, reference and address by their keys.
     REVIEWS_OF_ORDER = {
         "SELECT id, shop, reference, invitation_id, kind, product, collected, verified, stars, title, text, name, language, \
-        written_at, edited_at, deleted_at, deleted_by FROM review WHERE shop = $1 AND reference_key = $2 AND email_key = $3 \
+        written_at, edited_at, deleted_at, deleted_by, delete_reason FROM review WHERE shop = $1 AND reference_key = $2 AND email_key = $3 \
         AND reference_key IS NOT NULL AND email_key IS NOT NULL ORDER BY id"
     };
     /// What these persons wrote, the newest first.
     REVIEWS_OF_PERSONS = {
         "SELECT id, shop, reference, invitation_id, kind, product, collected, verified, stars, title, text, name, language, \
-        written_at, edited_at, deleted_at, deleted_by FROM review WHERE email_key" (texts "$1") " AND email_key IS NOT NULL \
+        written_at, edited_at, deleted_at, deleted_by, delete_reason FROM review WHERE email_key" (texts "$1") " AND email_key IS NOT NULL \
         ORDER BY id DESC LIMIT $2"
     };
     REVIEW = {
         "SELECT id, shop, reference, invitation_id, kind, product, collected, verified, stars, title, text, name, language, \
-        written_at, edited_at, deleted_at, deleted_by FROM review WHERE id = $1"
+        written_at, edited_at, deleted_at, deleted_by, delete_reason FROM review WHERE id = $1"
     };
     /// The same, which nobody else changes before this transaction ends.
     REVIEW_TO_CHANGE = {
         "SELECT id, shop, reference, invitation_id, kind, product, collected, verified, stars, title, text, name, language, \
-        written_at, edited_at, deleted_at, deleted_by FROM review WHERE id = $1" (lock "review")
+        written_at, edited_at, deleted_at, deleted_by, delete_reason FROM review WHERE id = $1" (lock "review")
     };
     /// What came by a shop's generic link since `$2`: a form that is sent twice is one review.
     ANYBODYS_LATELY = {
         "SELECT id, shop, reference, invitation_id, kind, product, collected, verified, stars, title, text, name, language, \
-        written_at, edited_at, deleted_at, deleted_by FROM review WHERE shop = $1 AND written_at >= $2 AND collected = 'basic' \
+        written_at, edited_at, deleted_at, deleted_by, delete_reason FROM review WHERE shop = $1 AND written_at >= $2 AND collected = 'basic' \
         AND stars = $3 AND title = $4 AND text = $5 AND name = $6 AND deleted_at IS NULL ORDER BY written_at LIMIT 1"
     };
     WRITE_REVIEW = {
@@ -49,7 +49,7 @@ statements! {
     /// `$3` is the shop, `$4` the stars, `$5` the way, each of which may be absent.
     REVIEWS_BELOW = {
         "SELECT id, shop, reference, invitation_id, kind, product, collected, verified, stars, title, text, name, language, \
-        written_at, edited_at, deleted_at, deleted_by FROM review WHERE id < $1 AND ($3 IS NULL OR shop = $3) \
+        written_at, edited_at, deleted_at, deleted_by, delete_reason FROM review WHERE id < $1 AND ($3 IS NULL OR shop = $3) \
         AND (CAST($4 AS BIGINT) IS NULL OR stars = $4) AND ($5 IS NULL OR collected = $5) AND + written_at >= $6 ORDER BY id DESC LIMIT $2"
     };
     EDITS_OF = { "SELECT at, stars, title, text, name FROM review_edit WHERE review_id = $1 ORDER BY id" };

@@ -47,6 +47,7 @@ struct ReviewRow {
     edited_at: Option<i64>,
     deleted_at: Option<i64>,
     deleted_by: Option<String>,
+    delete_reason: Option<String>,
 }
 
 fn stars(number: i64) -> Option<Stars> {
@@ -74,6 +75,7 @@ impl TryFrom<ReviewRow> for Review {
             edited_at: row.edited_at.map(Timestamp),
             deleted_at: row.deleted_at.map(Timestamp),
             deleted_by: row.deleted_by,
+            delete_reason: row.delete_reason,
         })
     }
 }

@@ -73,18 +73,19 @@ const TO_ERASE: &str = "SELECT (SELECT COUNT(*) FROM main.copy WHERE id NOT IN (
     + (SELECT COUNT(*) FROM main.review WHERE id NOT IN (SELECT id FROM present.review))";
 
 /// The invitations that stand as they stand there: those with a letter that the backup does not know as it is by now, and those that
-/// have ended, or wait for a person (`?1`: where all is known). What waits for its letter, and had none since, stays as it was. One that
+/// have ended, were put off by the customer, have links that were revoked, or wait for a person (`?1`: where all is known). What waits for its letter, and had none since, stays as it was. One that
 /// may be another branch of the queue's (`?1` is 0) never begins again what has ended, and never forgets a letter.
 const CHOOSE: &str = "CREATE TEMP TABLE taken AS \
     SELECT theirs.id FROM present.invitation AS theirs LEFT JOIN main.invitation AS ours ON ours.id = theirs.id \
     WHERE (EXISTS (SELECT 1 FROM present.letter AS went WHERE went.invitation_id = theirs.id \
                 AND NOT EXISTS (SELECT 1 FROM main.letter AS known WHERE known.id = went.id \
                     AND known.phase = went.phase AND known.attempts = went.attempts)) \
-            OR (ours.id IS NULL OR (ours.state, ours.updated_at, ours.letters_sent, ours.planned) \
-                    <> (theirs.state, theirs.updated_at, theirs.letters_sent, theirs.planned)) \
+            OR (ours.id IS NULL OR (ours.state, ours.updated_at, ours.letters_sent, ours.planned, ours.link_series) \
+                    <> (theirs.state, theirs.updated_at, theirs.letters_sent, theirs.planned, theirs.link_series)) \
                 AND (theirs.state IN ('sending', 'done', 'cancelled', 'dropped', 'failed', 'in_doubt') \
                     OR (?1 AND theirs.state = 'held') OR theirs.cancelled_at IS NOT NULL \
-                    OR theirs.planned IN ('stopped', 'declined'))) \
+                    OR theirs.planned IN ('stopped', 'declined') \
+                    OR theirs.put_off <> ours.put_off OR theirs.link_series > ours.link_series)) \
         AND (?1 OR CASE WHEN ours.id IS NULL \
             THEN NOT EXISTS (SELECT 1 FROM main.invitation AS other WHERE other.shop = theirs.shop \
                 AND other.reference_key = theirs.reference_key AND other.email_key = theirs.email_key AND other.round = theirs.round) \
@@ -101,7 +102,7 @@ const TAKE: [&str; 6] = [
         due_at = excluded.due_at, expires_at = excluded.expires_at, letters_sent = excluded.letters_sent, \
         attempts = excluded.attempts, updated_at = excluded.updated_at, planned = excluded.planned, \
         cancelled_at = excluded.cancelled_at, expected_by = excluded.expected_by, put_off = excluded.put_off, \
-        link_series = excluded.link_series",
+        link_series = MAX(link_series, excluded.link_series)",
     "INSERT OR IGNORE INTO main.letter SELECT * FROM present.letter WHERE invitation_id IN (SELECT id FROM temp.taken)",
     "INSERT OR IGNORE INTO main.decision SELECT * FROM present.decision WHERE invitation_id IN (SELECT id FROM temp.taken)",
     "INSERT OR IGNORE INTO main.answer SELECT * FROM present.answer \
