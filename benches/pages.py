@@ -1,27 +1,43 @@
 #!/usr/bin/env python3
-"""The customers' pages beside a static file server, in the same run: requests per second and p99 of the review page, the same bytes
-served by Python's http.server (and by nginx where it is installed), and the daemon's memory while slow clients hold connections.
+"""The customers' pages beside a server of static files, in the same run: requests per second and p99 of the review page, and the same
+bytes served by nginx (the nginx-light package is enough; Python's http.server where it is not installed); then the daemon's memory and
+a page's time while slow clients hold connections.
 
-    benches/pages.py target/release/invited [--seconds 5] [--clients 16] [--slow 800]
+    benches/pages.py [--binary target/release/invited] [--runs 5] [--seconds 5] [--clients 16] [--slow 2000]
 
-It starts `invited demo` in a folder of its own, takes the review link out of the first letter, and ends what it has started. Reading
-pages is limited by network, so the run stays below 6000 requests in ten minutes: --requests says how many there are at most.
+It lets `invited demo` make a folder with letters, takes the review link out of one, raises `[pages] connections` of that folder's
+configuration so that the slow clients find room, and serves it; what it has started it ends. Runs take turns, so that other work on the
+machine falls on all alike. Reading pages is limited by network, 6,000 in ten minutes, so all runs together stay below: --requests.
 """
 
-import argparse, email, email.policy, functools, glob, http.client, http.server, os, re, shutil, socket, statistics, subprocess
+import argparse, email, email.policy, functools, glob, http.client, http.server, os, re, resource, shutil, socket, statistics, subprocess
 import sys, tempfile, threading, time
 
+import own_daemon
 
-def demo(binary, folder):
-    process = subprocess.Popen([binary, "demo", "--dir", folder], stdout=subprocess.PIPE, text=True)
-    for line in process.stdout:
-        if "End with Ctrl-C" in line:
-            break
+# The limit of the pages for one network, less what is asked for beside the runs.
+LIMIT = 5_900
+
+
+def own(binary, folder, connections):
+    """A daemon with letters that were sent: its process, where its pages are, and the path of a review."""
+    subprocess.run([binary, "demo", "--once", "--dir", folder], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     letter = sorted(glob.glob(folder + "/Maildir/new/*"))[0]
     message = email.message_from_bytes(open(letter, "rb").read(), policy=email.policy.default)
     html = message.get_body(("html",)).get_content().replace("&amp;", "&")
-    host, port, path = re.search(r"http://([0-9.]+):(\d+)(/r/[A-Za-z0-9_-]+)", html).groups()
-    return process, host, int(port), path
+    path = re.search(r"http://[0-9.:]+(/r/[A-Za-z0-9_-]+)", html).group(1)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    config = folder + "/invited.toml"
+    before, table, after = open(config).read().partition("\n[pages]\n")
+    if not table:
+        raise SystemExit("the demo's configuration has no [pages]")
+    after, next_table, rest = after.partition("\n[")
+    after = re.sub(r"(?m)^(url|listen|connections) = .*\n", "", after)
+    own = f'url = "http://127.0.0.1:{port}"\nlisten = "127.0.0.1:{port}"\nconnections = {connections}\n'
+    open(config, "w").write(before + table + own + after + next_table + rest)
+    process, _ = own_daemon.start([binary], folder, config)
+    return process, "127.0.0.1", port, path
 
 
 def load(host, port, path, clients, requests, seconds):
@@ -52,10 +68,6 @@ def load(host, port, path, clients, requests, seconds):
     return len(took) / (time.monotonic() - began), statistics.quantiles(took, n=100)[98] * 1000
 
 
-def memory(pid):
-    return int(re.search(r"VmRSS:\s+(\d+)", open(f"/proc/{pid}/status").read()).group(1)) / 1024
-
-
 def slow(host, port, count):
     """Connections that send the beginning of a head and no more."""
     held = []
@@ -64,6 +76,19 @@ def slow(host, port, count):
         one.sendall(b"GET /r/x HTTP/1.1\r\nHost: x\r\nX-Slow: ")
         held.append(one)
     return held
+
+
+def is_closed(one):
+    """Whether the other end has gone; what it said before that is read."""
+    one.settimeout(0.01)
+    try:
+        while one.recv(4096):
+            pass
+        return True
+    except TimeoutError:
+        return False
+    except OSError:
+        return True
 
 
 def static(folder):
@@ -84,7 +109,8 @@ def static(folder):
 def nginx(folder):
     if not shutil.which("nginx"):
         return None, None
-    port = 18480
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
     conf = f"""daemon off; pid {folder}/nginx.pid; error_log {folder}/error.log; worker_processes 2; events {{}}
         http {{ access_log off; client_body_temp_path {folder}/b; proxy_temp_path {folder}/p; fastcgi_temp_path {folder}/f;
         uwsgi_temp_path {folder}/u; scgi_temp_path {folder}/s; server {{ listen 127.0.0.1:{port}; root {folder}; }} }}"""
@@ -96,14 +122,20 @@ def nginx(folder):
 
 def main():
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    arguments.add_argument("binary")
+    arguments.add_argument("--binary", default=own_daemon.PROGRAM)
+    arguments.add_argument("--runs", type=int, default=5)
     arguments.add_argument("--seconds", type=float, default=5)
-    arguments.add_argument("--requests", type=int, default=4000)
+    arguments.add_argument("--requests", type=int, default=LIMIT, help="of each server in all runs together")
     arguments.add_argument("--clients", type=int, default=16)
-    arguments.add_argument("--slow", type=int, default=800)
+    arguments.add_argument("--slow", type=int, default=2000)
     given = arguments.parse_args()
+    if given.requests > LIMIT:
+        raise SystemExit(f"one network may read {LIMIT} pages in ten minutes: --requests {LIMIT}")
+    # Each slow client is a descriptor here and one in the daemon, which inherits the limit.
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     with tempfile.TemporaryDirectory() as folder:
-        process, host, port, path = demo(os.path.abspath(given.binary), folder + "/demo")
+        process, host, port, path = own(os.path.abspath(given.binary), folder + "/demo", given.slow + 100)
         peer = None
         try:
             connection = http.client.HTTPConnection(host, port)
@@ -111,29 +143,39 @@ def main():
             page = connection.getresponse().read()
             os.mkdir(folder + "/static")
             open(folder + "/static/page.html", "wb").write(page)
-            rows = [("invited, review page", *load(host, port, path, given.clients, given.requests, given.seconds))]
-            peers = [("python http.server, same bytes", static(folder + "/static"))]
-            peer, nginx_port = nginx(folder + "/static")
-            peers += [("nginx, same bytes", nginx_port)] if peer else []
-            for name, at in peers:
-                rows.append((name, *load("127.0.0.1", at, "/page.html", given.clients, given.requests, given.seconds)))
-            print(f"{len(page)} bytes, {given.clients} clients")
-            for name, rate, p99 in rows:
-                print(f"{name:32} {rate:8.0f} requests/s  p99 {p99:7.2f} ms  {rate / rows[0][1]:6.2f} of invited's rate")
-            before = memory(process.pid)
+            # nginx's workers are another user's.
+            os.chmod(folder, 0o755)
+            peer, peer_port = nginx(folder + "/static")
+            name = "nginx, same bytes" if peer else "python http.server, same bytes"
+            peer_port = peer_port or static(folder + "/static")
+            servers = [("invited, review page", port, path), (name, peer_port, "/page.html")]
+            print(f"{len(page)} bytes, {given.clients} clients, {given.runs} runs in turns")
+            runs = {server: [] for server, _, _ in servers}
+            for number in range(given.runs):
+                for server, at, what in servers if number % 2 == 0 else reversed(servers):
+                    runs[server].append(load(host, at, what, given.clients, given.requests // given.runs, given.seconds))
+            medians = {}
+            for server, found in runs.items():
+                rates, tails = sorted(rate for rate, _ in found), sorted(tail for _, tail in found)
+                medians[server] = statistics.median(rates)
+                print(f"{server:32} {medians[server]:8.0f} requests/s ({rates[0]:.0f} to {rates[-1]:.0f})  "
+                      f"p99 {statistics.median(tails):7.2f} ms ({tails[0]:.2f} to {tails[-1]:.2f})")
+            print(f"ratio of the medians: {medians[servers[0][0]] / medians[name]:.2f} of {name}")
+            before = own_daemon.resident(process.pid) / 2**20
             held = slow(host, port, given.slow)
             time.sleep(1)
-            during = memory(process.pid)
+            during = own_daemon.resident(process.pid) / 2**20
             began = time.perf_counter()
-            status = http.client.HTTPConnection(host, port)
-            status.request("GET", path)
-            assert status.getresponse().status == 200
+            connection = http.client.HTTPConnection(host, port)
+            connection.request("GET", path)
+            assert connection.getresponse().status == 200
             answered = (time.perf_counter() - began) * 1000
             time.sleep(12)
-            after = memory(process.pid)
+            after = own_daemon.resident(process.pid) / 2**20
+            gone = sum(is_closed(one) for one in held)
             each = (during - before) * 1024 / given.slow
-            print(f"{given.slow} slow clients: {before:.1f} MiB before, {during:.1f} with them ({each:.1f} KiB each), {after:.1f} when they "
-                  f"were sent away; a page beside them {answered:.1f} ms")
+            print(f"{given.slow} slow clients: {before:.1f} MiB before, {during:.1f} with them ({each:.1f} KiB each), {after:.1f} when {gone} of "
+                  f"them were sent away; a page beside them {answered:.1f} ms")
             [one.close() for one in held]
         finally:
             process.terminate()
