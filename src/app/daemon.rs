@@ -117,7 +117,7 @@ impl Daemon {
         // One for each place; several sockets that were handed over by one name share it.
         let in_force = listening.iter().map(|one| Arc::clone(one.in_force())).collect::<Vec<_>>();
 
-        let owner = random_bytes::<8>().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+        let owner = crate::domain::hex(&random_bytes::<8>());
         let house = Arc::new(House::new(Arc::clone(&store) as Arc<dyn Store>, clock.clone(), owner, lease, setup));
         house.shows(store.meter());
         dispatch::beat(&house).await?;

@@ -215,8 +215,7 @@ pub(super) fn new_secret() -> String {
 
 /// 256 random bits, hexadecimal. A key that is there is never replaced: every link that was sent depends on it.
 pub(super) fn write_master_key(path: &Path) -> Result<(), Failure> {
-    let hex = random_bytes::<32>().iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
-    write_private(path, &format!("{hex}\n"), false)
+    write_private(path, &format!("{}\n", crate::domain::hex(&random_bytes::<32>())), false)
 }
 
 /// Only the owner may read what is written here. A file that is there is replaced as a whole, or not at all.

@@ -83,9 +83,7 @@ impl EmailAddress {
         use hmac::{KeyInit, Mac};
         let mut mac = hmac::Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length (RFC 2104)");
         mac.update(self.key().0.as_bytes());
-        mac.finalize().into_bytes()[..5]
-            .iter()
-            .fold(String::with_capacity(10), |hex, byte| hex + &format!("{byte:02x}"))
+        super::hex(&mac.finalize().into_bytes()[..5])
     }
 }
 

@@ -7,6 +7,7 @@ mod complaints;
 mod doubt;
 mod email_address;
 mod handed;
+mod hex;
 mod holidays;
 mod ids;
 mod inputs;
@@ -43,6 +44,7 @@ pub use doubt::{
 pub(crate) use email_address::host_name;
 pub use email_address::{AddressKey, EmailAddress, InvalidAddress};
 pub use handed::{Handed, Way};
+pub use hex::hex;
 pub use holidays::{HolidayCalendar, Holidays, InvalidHoliday, weekday_named};
 pub use ids::{CopyId, InvitationId, LetterId, ReviewId};
 pub use inputs::Inputs;

@@ -180,9 +180,7 @@ impl ListKey {
         mac.update(self.kind.as_str().as_bytes());
         mac.update(&[0]);
         mac.update(self.subject.as_bytes());
-        let subject = mac.finalize().into_bytes()[..HASH_BYTES]
-            .iter()
-            .fold(HASHED.to_owned(), |hex, byte| hex + &format!("{byte:02x}"));
+        let subject = format!("{HASHED}{}", super::hex(&mac.finalize().into_bytes()[..HASH_BYTES]));
         Self { kind: self.kind, subject }
     }
 }

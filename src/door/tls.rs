@@ -14,7 +14,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem};
 use sha2::{Digest, Sha256};
 
 use crate::config::TlsFiles;
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, hex};
 
 /// Why there is no TLS: which file, what is wrong with it, what helps.
 #[derive(Debug, thiserror::Error)]
@@ -140,7 +140,7 @@ fn end_of(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
 
 /// The SHA-256 of a certificate, lower-case hexadecimal: what `openssl x509 -fingerprint -sha256` shows, without the colons.
 pub(crate) fn fingerprint(certificate: &CertificateDer<'_>) -> String {
-    Sha256::digest(certificate).iter().fold(String::with_capacity(64), |hex, byte| hex + &format!("{byte:02x}"))
+    hex(&Sha256::digest(certificate))
 }
 
 /// What the files of a certificate are like; another stamp means that they should be read again.

@@ -4,7 +4,7 @@
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::domain::{DAY, Timestamp};
+use crate::domain::{DAY, Timestamp, hex};
 
 /// Characters of a tag: 128 bits in hexadecimal.
 const TAG: usize = 32;
@@ -47,8 +47,7 @@ fn hexadecimal(key: &[u8; 32], address: &str, seconds: i64) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length (RFC 2104)");
     mac.update(&seconds.to_be_bytes());
     mac.update(address.as_bytes());
-    let tag = mac.finalize().into_bytes();
-    tag.iter().take(TAG / 2).fold(String::with_capacity(TAG), |hex, byte| hex + &format!("{byte:02x}"))
+    hex(&mac.finalize().into_bytes()[..TAG / 2])
 }
 
 #[cfg(test)]

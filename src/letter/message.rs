@@ -66,7 +66,7 @@ fn boundary(letter: &LetterData<'_>, text: &str, html: &str) -> String {
         hash.update(part.as_bytes());
         hash.update([0]);
     }
-    hash.finalize()[..12].iter().fold("=_".to_owned(), |hex, byte| hex + &format!("{byte:02x}"))
+    format!("=_{}", crate::domain::hex(&hash.finalize()[..12]))
 }
 
 /// CRLF line ends and no others, as the encodings of MIME want text (RFC 2046 4.1.1).

@@ -6,7 +6,7 @@ use std::time::Duration;
 use subtle::ConstantTimeEq as _;
 
 use super::keys::hmac;
-use crate::domain::{HOUR, ShopId, Timestamp};
+use crate::domain::{HOUR, ShopId, Timestamp, hex};
 
 /// The header field that holds it.
 pub const FIELD: &str = "X-Invited-Probe";
@@ -37,10 +37,6 @@ pub fn is_ours(key: &[u8; 32], shop: &ShopId, text: &str, now: Timestamp) -> boo
 fn mac(key: &[u8; 32], shop: &ShopId, seconds: i64, nonce: &str) -> String {
     let mac = hmac(key, &[b"invited probe\0", shop.as_str().as_bytes(), &[0], format!("{seconds}.{nonce}").as_bytes()]);
     hex(&mac)
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use sha1::{Digest, Sha1};
 
 use super::pattern::RESERVED;
 use super::sealed::SealKeys;
-use crate::domain::{EmailAddress, OrderReference, PersonName};
+use crate::domain::{EmailAddress, OrderReference, PersonName, hex};
 
 /// A shop's page at Trustpilot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,8 +126,7 @@ impl UniqueLink {
     pub fn link(&self, order: &LinkedOrder<'_>) -> String {
         let encoded = |text: &str| utf8_percent_encode(text, RESERVED).to_string();
         let (email, reference) = (order.email.as_str(), order.reference.as_str());
-        let hash = Sha1::new().chain_update(&self.secret).chain_update(email).chain_update(reference).finalize();
-        let hash = hash.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+        let hash = hex(&Sha1::new().chain_update(&self.secret).chain_update(email).chain_update(reference).finalize());
         format!(
             "{}?a={}&b={}&c={}&e={hash}",
             self.page.address("evaluate"),

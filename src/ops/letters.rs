@@ -10,7 +10,7 @@ use crate::config::{ReturnPath, Shop};
 use crate::document::Problem;
 use crate::domain::{
     Customer, EmailAddress, Invitation, InvitationId, LetterId, LetterKind, OrderDetails, OrderReference, PersonName,
-    Product, Progress, State, Timestamp,
+    Product, Progress, State, Timestamp, hex,
 };
 use crate::letter::{Composed, LetterData, Letters, Links, Sender, UnsubscribeMail};
 use crate::link::return_address;
@@ -225,6 +225,6 @@ fn message_id(setup: &Setup, shop: &Shop, invitation: InvitationId, kind: Letter
     let mut mac = hmac::Hmac::<sha2::Sha256>::new_from_slice(&setup.keys.message_ids)
         .expect("HMAC takes keys of any length (RFC 2104)");
     mac.update(format!("{}/{invitation}/{}", shop.id, kind.as_str()).as_bytes());
-    let tag = mac.finalize().into_bytes()[..12].iter().fold(String::new(), |hex, byte| hex + &format!("{byte:02x}"));
+    let tag = hex(&mac.finalize().into_bytes()[..12]);
     format!("{invitation}.{}.{tag}@{}", kind.as_str(), shop.from.domain())
 }

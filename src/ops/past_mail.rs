@@ -13,7 +13,7 @@ use super::read::{filing, read_for};
 use crate::config::{Config, Shop};
 use crate::domain::{
     CopyId, Customer, DAY, Decision, EmailAddress, Event, Gap, Handed, Invitation, InvitationId, OrderDetails,
-    OrderEvent, OrderNews, OrderReference, Outcome, Policies, Reading, Rule, State, Timestamp, Way, admit, decide,
+    OrderEvent, OrderNews, OrderReference, Outcome, Policies, Reading, Rule, State, Timestamp, Way, admit, decide, hex,
     open,
 };
 use crate::read::Reader;
@@ -53,9 +53,7 @@ pub fn stamp(message: &[u8], now: Timestamp) -> Result<Stamp, &'static str> {
 
 /// A hash, since a Message-ID may name a person.
 fn mark(kind: &str, of: &[u8]) -> String {
-    let digest = Sha256::digest(of);
-    let hex = digest.iter().take(16).fold(String::with_capacity(32), |hex, byte| hex + &format!("{byte:02x}"));
-    format!("{kind}:{hex}")
+    format!("{kind}:{}", hex(&Sha256::digest(of)[..16]))
 }
 
 /// A past mail as it is taken in. `from` says whence, and stands where a client's name stands otherwise.

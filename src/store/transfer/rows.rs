@@ -160,7 +160,7 @@ impl Digest {
 
     /// What it came to.
     pub(super) fn end(self) -> Content {
-        let checksum = self.sum.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let checksum = crate::domain::hex(&self.sum.finalize());
         Content { rows: self.rows, checksum }
     }
 }
