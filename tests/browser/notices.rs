@@ -2,6 +2,7 @@
 
 use invited::domain::{DAY, InvitationId};
 use invited::link::{Purpose, Token};
+use invited::store::Actor;
 use sqlx::Connection as _;
 
 use crate::driver::{Browser, can_browse};
@@ -80,7 +81,8 @@ async fn every_notice_is_kind_clear_and_of_its_own() {
     look_at(&browser, "notice-invalid").await;
     said.push(browser.text("main").await);
 
-    shop.house.store().revoke_links(one.id).await.unwrap();
+    let support = Actor { name: "support".to_owned(), reason: None };
+    shop.house.store().revoke_links(one.id, &support, shop.house.clock.now()).await.unwrap();
     said.push(notice(&shop, &browser, &good, "revoked").await);
     for _ in 0..GUESSES {
         crate::wire::ask(shop.pages, "GET", "/r/nothing", &[], b"").await.unwrap();
