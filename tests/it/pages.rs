@@ -616,6 +616,7 @@ async fn a_reload_moves_closes_and_opens_the_pages() {
     assert_eq!(house.daemon.pages_address(), None);
     assert!(TcpStream::connect(links.pages).await.is_err());
     config.pages = pages.map(|pages| Pages { listen: links.pages, ..pages });
+    config.shops[0].link = LinkTo::Own;
     house.daemon.reload(config).unwrap();
     assert_eq!(get(links.pages, &links.review).await.status, 200);
     house.daemon.stop().await;
