@@ -203,7 +203,7 @@ Nordljus
 ----------
 
 Du får det här mejlet eftersom du har lagt beställning 10045 hos Nordljus.
-Om du inte vill få sådana här frågor kan du avregistrera dig när som helst, utan kostnad.
+Om du inte vill få sådana här förfrågningar kan du avregistrera dig när som helst, utan kostnad.
 Avregistrera mig: https://reviews.example/u/t0k3n
 Vad som är sparat om dig: https://reviews.example/d/t0k3n
 Visa i webbläsaren: https://reviews.example/v/t0k3n
