@@ -8,6 +8,9 @@ use crate::shop::{Shop, order_of};
 /// What strikes, strikes this, or the title.
 const STRIKE: &str = "window.struck=1";
 
+/// Which of the texts has braces.
+pub(crate) const BRACES: usize = 4;
+
 /// A word that stands in every text, so that a text that vanished is noticed.
 pub(crate) const MARK: &str = "Quux";
 
@@ -51,7 +54,11 @@ async fn hostile_texts_are_text_wherever_they_are_shown() {
         let letter = shop.letter(&reference, &order_of(&reference, "en", text, &[text])).await;
         assert!(!letter.header.contains("\nBcc:"), "{}", letter.header);
         // A name with braces is none, and the letter greets nobody by it.
-        assert!(number == 4 || (letter.text.contains(MARK) && letter.html.contains(MARK)), "{text:?}: {}", letter.text);
+        assert!(
+            number == BRACES || (letter.text.contains(MARK) && letter.html.contains(MARK)),
+            "{text:?}: {}",
+            letter.text
+        );
         browser.open(letter.link("/v/", "")).await;
         is_harmless(&browser, &base, &format!("letter of {text:?}")).await;
 
