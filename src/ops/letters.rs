@@ -81,7 +81,8 @@ fn borrowed(links: &LetterLinks) -> Links<'_> {
 /// In words for a support person, when the shop's letters or link cannot make one of this invitation.
 pub(super) fn compose(setup: &Setup, shop: &Shop, letter: &ClaimedLetter, now: Timestamp) -> Result<Ready, String> {
     let invitation = &letter.invitation;
-    let links = setup.link_maker().of_letter(shop, invitation, letter.kind, now)?;
+    let maker = setup.link_maker();
+    let links = maker.of_letter(shop, invitation, letter.kind, maker.expires(now))?;
     let message_id = letter.message_id.clone().unwrap_or_else(|| message_id(setup, shop, invitation.id, letter.kind));
     let (to, subject) = unsubscribe_mail(setup, shop, letter.claim.letter, invitation.id);
     let composed = setup
@@ -141,19 +142,25 @@ pub fn specimen(
     now: Timestamp,
 ) -> Result<Composed, String> {
     let order = Invitation { id: InvitationId(NOBODY), link_series: 0, ..order.clone() };
-    let composed = to_look_at(setup, shop, &order, kind, is_test, now)?;
+    let composed = to_look_at(setup, shop, &order, kind, is_test, setup.link_maker().expires(now), now)?;
     let message = setup.signers.sign(shop.from.domain(), composed.message)?;
     Ok(Composed { message, ..composed })
 }
 
-/// The HTML of the last letter about an invitation, for the browser. Its links are new ones, and good for as long as a new letter's.
+/// The HTML of the last letter about an invitation, for the browser. Its links are good until `expires`.
 ///
 /// # Errors
 /// In words for a support person, when the shop's letters or link cannot make one.
-pub fn in_browser(setup: &Setup, shop: &Shop, invitation: &Invitation, now: Timestamp) -> Result<String, String> {
+pub fn in_browser(
+    setup: &Setup,
+    shop: &Shop,
+    invitation: &Invitation,
+    expires: Timestamp,
+    now: Timestamp,
+) -> Result<String, String> {
     let is_first = invitation.progress.letters_sent <= 1;
     let kind = if is_first { LetterKind::Invitation } else { LetterKind::Reminder };
-    Ok(to_look_at(setup, shop, invitation, kind, false, now)?.html)
+    Ok(to_look_at(setup, shop, invitation, kind, false, expires, now)?.html)
 }
 
 /// A letter that nobody sends, unsigned.
@@ -163,9 +170,10 @@ fn to_look_at(
     order: &Invitation,
     kind: LetterKind,
     is_test: bool,
+    expires: Timestamp,
     now: Timestamp,
 ) -> Result<Composed, String> {
-    let links = setup.link_maker().of_letter(shop, order, kind, now)?;
+    let links = setup.link_maker().of_letter(shop, order, kind, expires)?;
     let (to, subject) = unsubscribe_mail(setup, shop, LetterId(NOBODY), order.id);
     let message_id = format!("{}.{}", now.0, message_id(setup, shop, order.id, kind));
     let letter = LetterData {

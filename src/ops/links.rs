@@ -73,18 +73,14 @@ impl<'a> LinkMaker<'a> {
         now.plus(self.expiry)
     }
 
-    /// What a letter about this invitation carries for one purpose.
-    pub fn token(&self, invitation: &Invitation, purpose: Purpose, now: Timestamp) -> String {
-        let token = Token {
-            shop: invitation.shop.clone(),
-            number: invitation.id.0,
-            series: invitation.link_series,
-            expires: self.expires(now),
-        };
+    /// What a letter about this invitation carries for one purpose, good until `expires`.
+    pub fn token(&self, invitation: &Invitation, purpose: Purpose, expires: Timestamp) -> String {
+        let token =
+            Token { shop: invitation.shop.clone(), number: invitation.id.0, series: invitation.link_series, expires };
         token.sign(self.keys, purpose)
     }
 
-    /// All links of a letter about this invitation.
+    /// All links of a letter about this invitation, good until `expires`.
     ///
     /// # Errors
     /// In words for a support person, when the shop's link cannot be made.
@@ -93,9 +89,9 @@ impl<'a> LinkMaker<'a> {
         shop: &Shop,
         invitation: &Invitation,
         kind: LetterKind,
-        now: Timestamp,
+        expires: Timestamp,
     ) -> Result<LetterLinks, String> {
-        let review = self.token(invitation, Purpose::Review, now);
+        let review = self.token(invitation, Purpose::Review, expires);
         let customer = &invitation.customer;
         let data = LinkData {
             email: &customer.email,
@@ -109,7 +105,7 @@ impl<'a> LinkMaker<'a> {
         let skus = skus(&invitation.order.products);
         let (address, stars) = self.leads(&data, &skus, |site| (site.review(&review), Some(site.stars(&review))))?;
         let page = |of: fn(&Site, &str) -> String, purpose| {
-            self.site().map(|site| of(site, &self.token(invitation, purpose, now)))
+            self.site().map(|site| of(site, &self.token(invitation, purpose, expires)))
         };
         Ok(LetterLinks {
             review: address,
@@ -171,7 +167,8 @@ impl<'a> LinkMaker<'a> {
         let locale = visit.locale.as_deref().unwrap_or(&shop.locale);
         let address = match (&visit.who, &visit.invitation) {
             (Who::Invitation(_), Some(invitation)) => {
-                let links = self.of_letter(shop, invitation, LetterKind::Invitation, now)?;
+                let expires = visit.expires.unwrap_or_else(|| self.expires(now));
+                let links = self.of_letter(shop, invitation, LetterKind::Invitation, expires)?;
                 let star = clicked.and_then(|stars| usize::from(stars).checked_sub(1));
                 let of_star = star.and_then(|at| links.stars.and_then(|stars| stars.into_iter().nth(at)));
                 of_star.unwrap_or(links.review)
@@ -265,7 +262,8 @@ mod tests {
 
     fn of_letter(pages: bool, all: &HashMap<ShopId, Routes>, order: &Invitation) -> Result<LetterLinks, String> {
         let (config, keys) = (config(pages), keys());
-        LinkMaker::new(&config, &keys, all).of_letter(&config.shops[0], order, LetterKind::Invitation, NOW)
+        let maker = LinkMaker::new(&config, &keys, all);
+        maker.of_letter(&config.shops[0], order, LetterKind::Invitation, maker.expires(NOW))
     }
 
     fn order() -> Invitation {

@@ -2,7 +2,9 @@
 //! changes nothing, whoever looks and however often.
 
 use super::House;
-use crate::domain::{AddressKey, EmailAddress, Invitation, InvitationId, OrderReference, PersonName, ReviewId, ShopId};
+use crate::domain::{
+    AddressKey, EmailAddress, Invitation, InvitationId, OrderReference, PersonName, ReviewId, ShopId, Timestamp,
+};
 use crate::link::{InvalidTicket, InvalidToken, OrderTicket, Purpose, Token};
 use crate::store::{Filter, ReviewsOf, Store, StoreError};
 
@@ -49,6 +51,8 @@ pub struct Visit {
     pub invitation: Option<Invitation>,
     /// The language of the shop's mails to them.
     pub locale: Option<String>,
+    /// Until when the link is good that they came with; of the generic link, which has no end, `None`.
+    pub expires: Option<Timestamp>,
 }
 
 impl Visit {
@@ -127,7 +131,8 @@ pub async fn visit(house: &House, door: Door<'_>) -> Result<Result<Visit, Refuse
         Door::Basic(text) => (Purpose::Basic, text),
         Door::Shop(text) => {
             let shop = ShopId::parse(text).ok().filter(is_ours);
-            let visit = shop.map(|shop| Visit { shop, who: Who::Anybody, invitation: None, locale: None });
+            let visit =
+                shop.map(|shop| Visit { shop, who: Who::Anybody, invitation: None, locale: None, expires: None });
             return Ok(visit.ok_or(Refused::Unknown));
         }
         Door::Order(text) => {
@@ -149,12 +154,16 @@ pub async fn visit(house: &House, door: Door<'_>) -> Result<Result<Visit, Refuse
 }
 
 async fn by_token(store: &dyn Store, purpose: Purpose, token: Token) -> Result<Result<Visit, Refused>, StoreError> {
-    let Token { shop, number, series, .. } = token;
+    let Token { shop, number, series, expires } = token;
+    let expires = Some(expires);
     if purpose == Purpose::Basic {
         let id = ReviewId(number);
         let review = store.reviews_of(&ReviewsOf::One(id)).await?.pop().filter(|one| one.shop == shop);
         return Ok(match review {
-            Some(review) => Ok(Visit { shop, who: Who::Review(id), invitation: None, locale: Some(review.language) }),
+            Some(review) => {
+                let locale = Some(review.language);
+                Ok(Visit { shop, who: Who::Review(id), invitation: None, locale, expires })
+            }
             None => Err(Refused::Gone(shop)),
         });
     }
@@ -165,7 +174,7 @@ async fn by_token(store: &dyn Store, purpose: Purpose, token: Token) -> Result<R
         Some(one) if series < one.link_series && purpose.has_an_end() => Err(Refused::Revoked(shop)),
         Some(one) => {
             let locale = one.order.locale.clone();
-            Ok(Visit { shop, who: Who::Invitation(id), invitation: Some(one), locale })
+            Ok(Visit { shop, who: Who::Invitation(id), invitation: Some(one), locale, expires })
         }
     })
 }
@@ -173,7 +182,8 @@ async fn by_token(store: &dyn Store, purpose: Purpose, token: Token) -> Result<R
 async fn by_ticket(store: &dyn Store, ticket: OrderTicket) -> Result<Visit, StoreError> {
     let invitation = last_to(store, &ticket.shop, &ticket.reference, &ticket.email.key()).await?;
     let locale = invitation.as_ref().and_then(|one| one.order.locale.clone());
-    Ok(Visit { shop: ticket.shop.clone(), who: Who::Order(Box::new(ticket)), invitation, locale })
+    let (shop, expires) = (ticket.shop.clone(), Some(ticket.expires));
+    Ok(Visit { shop, who: Who::Order(Box::new(ticket)), invitation, locale, expires })
 }
 
 /// The invitation of this number.

@@ -226,6 +226,35 @@ async fn one_click_unsubscribes_with_and_without_what_browsers_send() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_look_at_a_page_makes_no_link_good_for_longer() {
+    let house = house().await;
+    let links = letter(&house, "A-1").await;
+    house.pass(invited::domain::DAY * 100);
+    for page in [
+        &links.review,
+        &format!("{}/later", links.review),
+        links.all.iter().find(|path| path.starts_with("/v/")).unwrap(),
+    ] {
+        let page = get(links.pages, page).await;
+        assert_eq!(page.status, 200);
+        let shown = page.body.replace("&amp;", "&");
+        let tokens = shown.split('"').filter_map(|piece| {
+            let at = ["/r/", "/u/", "/d/", "/v/"].iter().find_map(|begin| piece.find(begin))?;
+            Some(piece[at..].to_owned())
+        });
+        let mut seen = 0;
+        for path in tokens {
+            assert!(links.all.contains(&path), "{path} is none of the letter's links");
+            seen += 1;
+        }
+        assert!(seen > 0);
+    }
+    house.pass(invited::domain::DAY * 81);
+    assert_eq!(get(links.pages, &links.data).await.status, 410);
+    house.daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn whoever_finds_an_old_letter_can_leave_though_its_links_have_expired_and_were_revoked() {
     let house = house().await;
     let links = letter(&house, "A-1").await;
@@ -297,7 +326,7 @@ async fn customers_see_take_along_and_have_erased_what_is_stored() {
     assert_eq!(house.store().erasure_requests().await.unwrap().len(), 1);
     assert_eq!(house.invitation("A-1").await.progress.due_at, None, "letters stop at once");
     let page = get(links.pages, &links.data).await;
-    assert!(page.body.contains("You asked for erasure on 2 March 2026"), "{}", page.body);
+    assert!(page.body.contains("You requested erasure on 2 March 2026"), "{}", page.body);
     assert!(!page.body.contains("value=\"erase\"") && page.body.contains("value=\"export\""), "{}", page.body);
     house.daemon.stop().await;
 }

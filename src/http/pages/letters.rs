@@ -96,10 +96,9 @@ pub(super) async fn later(asked: Asked, Path(token): Path<String>) -> Response {
 fn later_form(asked: &Asked, visit: &Visit, stale: bool) -> Response {
     let ticket = Ticket::of(asked);
     let had = visit.invitation.as_ref().map(|invitation| invitation.progress.put_off).unwrap_or_default();
-    let review = visit
-        .invitation
-        .as_ref()
-        .map(|invitation| asked.site.review(&asked.setup.link_maker().token(invitation, Purpose::Review, asked.now())));
+    let review = visit.invitation.as_ref().zip(visit.expires).map(|(invitation, expires)| {
+        asked.site.review(&asked.setup.link_maker().token(invitation, Purpose::Review, expires))
+    });
     let page = Page::Later(LaterForm {
         target: ticket.target(),
         not_arrived: !had.not_arrived,
@@ -147,10 +146,10 @@ pub(super) async fn view(asked: Asked, Path(token): Path<String>) -> Response {
         Err(response) => return response,
     };
     let shop = asked.setup.config.shop(&visit.shop);
-    let (Some(shop), Some(invitation)) = (shop, &visit.invitation) else {
+    let (Some(shop), Some(invitation), Some(expires)) = (shop, &visit.invitation, visit.expires) else {
         return asked.notice(StatusCode::NOT_FOUND, Notice::NotFound);
     };
-    match in_browser(&asked.setup, shop, invitation, asked.now()) {
+    match in_browser(&asked.setup, shop, invitation, expires, asked.now()) {
         Ok(html) => {
             // A letter's styles stand in its elements, as mail programs want them; of pictures it has the shop's logo at most.
             let logo = shop.brand.logo.as_deref().and_then(|logo| Url::parse(logo).ok());

@@ -106,10 +106,12 @@ fn form(
     faults: Vec<FieldFault>,
 ) -> Response {
     let ticket = Ticket::of(asked);
-    let (maker, now) = (asked.setup.link_maker(), asked.now());
+    let maker = asked.setup.link_maker();
+    // Looking at a page makes no link good for longer.
+    let expires = visit.expires.unwrap_or_else(|| maker.expires(asked.now()));
     // Only whom we write to has letters to put off and to end.
     let invitation = visit.invitation.as_ref().filter(|_| matches!(visit.who, Who::Invitation(_)));
-    let of = |purpose| invitation.map(|invitation| maker.token(invitation, purpose, now));
+    let of = |purpose| invitation.map(|invitation| maker.token(invitation, purpose, expires));
     let written = written_on(asked, visit, reviews);
     let is_open = invitation.is_some_and(|invitation| !invitation.progress.planned.is_for_good()) && written.is_none();
     let later = of(Purpose::Review).filter(|_| is_open).map(|token| asked.site.later(&token));
