@@ -9,8 +9,8 @@ use crate::kit::{say, until};
 use crate::shop::{Shop, order_of};
 use crate::wire::ask;
 
-/// What the daemon writes without a visit: its own line, with how long it is taken to live.
-const WRITTEN_BY_ITSELF: [&str; 1] = ["daemon"];
+/// What the daemon writes without a visit: its own line, with how long it is taken to live, and what it says of itself.
+const WRITTEN_BY_ITSELF: [&str; 2] = ["daemon", "report"];
 
 /// What order mails call the languages that letters are written in.
 const LOCALES: [&str; 14] = [
