@@ -242,7 +242,7 @@ async fn a_newer_schema_is_worked_with_as_long_as_it_says_so() {
     house.run("UPDATE property SET value = '99' WHERE name = 'compatible_from'").await;
     for error in [house.refused().await, store.beat("one", NOW, NOW).await.unwrap_err()] {
         let StoreError::NewerSchema { found, known, .. } = error else { panic!("{error:?}") };
-        assert_eq!((found, known), (99, 5));
+        assert_eq!((found, known), (99, 6));
     }
 }
 
@@ -256,7 +256,7 @@ async fn an_older_schema_is_brought_up_to_date_by_daemons_alone() {
     let mut conn = PgConnection::connect(&house.place.url()).await.unwrap();
     sqlx::migrate::Migrator::new(folder.path()).await.unwrap().run(&mut conn).await.unwrap();
     assert_eq!(create(&house.place.url()).await, Ok(false));
-    is_told(&house.open(Role::Desk).await.unwrap_err(), &["schema 1", "needs 5", "start the daemon"]);
+    is_told(&house.open(Role::Desk).await.unwrap_err(), &["schema 1", "needs 6", "start the daemon"]);
 
     sqlx::raw_sql("INSERT INTO _sqlx_migrations VALUES (2, 'half', now(), false, '', 0)")
         .execute(&mut conn)
